@@ -1,0 +1,61 @@
+"""What identifies a piece of work: workspace, params, data version and code version.
+
+Two pieces of work with the same key give the same result, so the second is not done: the key names persisted task
+results and keeps the registry free of doubles.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+PACKAGES = ("expectations", "flows", "modalities", "models", "tasks", "thawline")
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "torch", "transformers", "tokenizers")
+TRAINING_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "model", "train")
+BASELINE_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "baseline")
+
+
+class Context(BaseModel):
+    """One run's workspace, params and versions; passed to every task.
+
+    `data_version` names the train and test files, `code_version` this product's sources and the libraries under it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    root: Path
+    params: Params
+    data_version: str
+    code_version: str
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace's paths."""
+        return Workspace(self.root)
+
+    def key(self, *sections: str) -> str:
+        """Return a hash of data, code and the named sections of the params (all but `tracking`, when none is named)."""
+        values = self.params.model_dump(mode="json", exclude={"tracking", "arrive"})
+        chosen = {name: values[name] for name in sections} if sections else values
+        content = json.dumps([self.data_version, self.code_version, chosen], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+@cache
+def hash_code() -> str:
+    """Return a hash of this product's Python sources and the versions of the libraries that results depend on."""
+    digest = hashlib.sha256()
+    root = Path(__file__).resolve().parent.parent
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(str(path.relative_to(root)).encode())
+            digest.update(path.read_bytes())
+    for library in LIBRARIES:
+        digest.update(f"{library}=={importlib.metadata.version(library)}".encode())
+    return digest.hexdigest()[:16]

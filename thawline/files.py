@@ -1,0 +1,56 @@
+"""Writing files so that nothing is half written, and telling why one can't be written."""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from thawline.errors import StorageError
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full; free some space (`thawline doctor` shows how much is left) and run again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run again",
+    errno.EACCES: "no permission; give this user the right to write there and run again",
+    errno.EPERM: "no permission; give this user the right to write there and run again",
+    errno.EROFS: "the file system is read-only; mount it writable or move the workspace",
+}
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` so that `path` holds either all of it or what it held before.
+
+    Raises:
+        StorageError: No permission, no space, or a read-only file system.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with storage_errors():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn an `OSError` that a user can mend (space, permission) into a StorageError that says how."""
+    try:
+        yield
+    except OSError as error:
+        raise explain_storage_error(error) or error from error
+
+
+def explain_storage_error(error: OSError) -> StorageError | None:
+    """Return the StorageError for an error of space or permission, None for any other."""
+    if error.errno not in _REMEDIES:
+        return None
+    return StorageError(f"can't write {error.filename or 'a file'}: {_REMEDIES[error.errno]}; nothing was lost")
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,112 @@
+"""Scores of probabilistic classifications, by scikit-learn; the same for epochs, folds, baselines and test."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, precision_recall_fscore_support
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one set of rows; all but `loss` in 0 to 1, higher is better.
+
+    `loss` is the mean negative log likelihood (nats).
+    """
+
+    loss: float
+    accuracy: float
+    precision_macro: float
+    recall_macro: float
+    f1_macro: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the scores by name."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Scores of one class, in 0 to 1; `num_rows` is its true number of rows."""
+
+    precision: float
+    recall: float
+    f1: float
+    num_rows: int
+
+
+def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Scores:
+    """Score `probabilities` (rows, classes) against `labels` (rows,), class numbers 0 to classes - 1.
+
+    Macro averages run over all classes; one without a row, or never predicted, counts 0.
+    """
+    num_classes = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        labels, predicted, labels=range(num_classes), average="macro", zero_division=0
+    )
+    clipped = np.clip(probabilities.astype(np.float64), 1e-12, None)
+    clipped /= clipped.sum(axis=1, keepdims=True)
+    return Scores(
+        loss=float(log_loss(labels, clipped, labels=list(range(num_classes)))),
+        accuracy=float(accuracy_score(labels, predicted)),
+        precision_macro=float(precision),
+        recall_macro=float(recall),
+        f1_macro=float(f1),
+    )
+
+
+def score_classes(
+    labels: NDArray[np.int64], probabilities: NDArray[np.floating], classes: list[str]
+) -> dict[str, ClassScores]:
+    """Score each class by name; arguments as for `score`, `classes` names the columns."""
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, probabilities.argmax(axis=1), labels=range(len(classes)), zero_division=0
+    )
+    return {
+        name: ClassScores(float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
+        for i, name in enumerate(classes)
+    }
+
+
+def confusion(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the confusion matrix (true class, predicted class) in rows."""
+    num_classes = probabilities.shape[1]
+    matrix: NDArray[np.int64] = confusion_matrix(labels, probabilities.argmax(axis=1), labels=range(num_classes))
+    return matrix
+
+
+def bootstrap_f1_macro(
+    labels: NDArray[np.int64], predictions: list[NDArray[np.int64]], num_classes: int, *, num_samples: int, seed: int
+) -> NDArray[np.float64]:
+    """Return macro-F1 of each of `predictions` on the same bootstrap samples of the rows.
+
+    Efron, Tibshirani (1993), chapter 16: one resampling serves all predictors, so that differences are paired.
+
+    Args:
+        labels: (rows,) true classes.
+        predictions: Each (rows,), predicted classes of one model.
+        num_classes: Number of classes.
+        num_samples: Bootstrap samples to draw.
+        seed: Seed of the resampling.
+
+    Returns:
+        (num_samples, number of predictions).
+    """
+    rng = np.random.default_rng(seed)
+    num_rows = len(labels)
+    cells = [labels * num_classes + predicted for predicted in predictions]
+    results = np.empty((num_samples, len(predictions)))
+    for sample in range(num_samples):
+        rows = rng.integers(0, num_rows, num_rows)
+        for column, cell in enumerate(cells):
+            counts = np.bincount(cell[rows], minlength=num_classes**2).reshape(num_classes, num_classes)
+            results[sample, column] = _f1_macro(counts)
+    return results
+
+
+def _f1_macro(counts: NDArray[np.int64]) -> float:
+    hits = np.diag(counts)
+    total = counts.sum(axis=0) + counts.sum(axis=1)
+    return float(np.divide(2 * hits, total, out=np.zeros(len(hits)), where=total > 0).mean())

