@@ -67,7 +67,7 @@ class Validation(Section):
 class Clean(Section):
     """DVC stage `clean`: rows to clean rows, with a ledger of every change and drop."""
 
-    fix_encoding: bool = Field(True, description="Repair mojibake and broken entities with ftfy.")
+    fix_encoding: bool = Field(True, description="Repair mojibake (text decoded with the wrong encoding) with ftfy.")
     strip_html: bool = Field(True, description="Turn HTML into its visible text.")
     collapse_whitespace: bool = Field(True, description="Collapse runs of white space to one space.")
     max_chars: int = Field(20_000, ge=1, description="Longer texts are cut here (characters).")

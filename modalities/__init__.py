@@ -1,0 +1,78 @@
+"""One file a kind of data: every module here describes one modality as a frozen record of functions.
+
+The folder is the registry: a new modality is a new module that holds `MODALITY`, and no edit anywhere else.
+Modules are imported when asked for, so that a DVC stage on texts never waits for an image library.
+
+Frames that these functions take and give have the columns `label`, `source` (file name), `source_row` (0-based row
+in that file) and the content columns of the modality (`text` for texts).
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from thawline.errors import ParamsError
+from thawline.params import Params
+from thawline.params_file import nearest
+
+
+@dataclass(frozen=True)
+class Modality:
+    """What the line needs to know about a kind of data; each function is pure but for `read`."""
+
+    name: str
+    """The module's name, as `params.modality` says it."""
+
+    read: Callable[[Path, Params], pd.DataFrame]
+    """A file to rows in the file's order; a missing value stays missing. Raises UnreadableFileError."""
+
+    missing: Callable[[pd.DataFrame], pd.Series]
+    """bool (N,): the row has no content at all."""
+
+    canonical: Callable[[pd.DataFrame], pd.Series]
+    """str (N,): the content as the row id sees it; missing content is ''."""
+
+    normalised: Callable[[pd.DataFrame], pd.Series]
+    """str (N,): the content with trivial differences removed; equal means an exact duplicate, '' means empty."""
+
+    excerpt: Callable[[pd.DataFrame], pd.Series]
+    """str (N,): the content in one short line, for messages and reports."""
+
+    prepare: Callable[[pd.DataFrame, Params], tuple[pd.DataFrame, dict[str, int]]]
+    """Row-wise cleaning, the same for training and for prediction, and how many rows each rule changed."""
+
+    near_duplicate_groups: Callable[[pd.DataFrame, Params], npt.NDArray[np.int64]]
+    """int64 (N,): rows that are nearly the same content share a number; numbers count up by first appearance."""
+
+    raw_suite: Callable[[Params], Any]
+    """The Great Expectations suite for data as it arrives."""
+
+    processed_suite: Callable[[Params], Any]
+    """The Great Expectations suite for train and test together, told apart by the column `split`."""
+
+
+def list_modalities() -> list[str]:
+    """Return the names of all modalities, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def get_modality(name: str) -> Modality:
+    """Return the modality that the module `modalities.<name>` describes.
+
+    Raises:
+        ParamsError: There is no such module.
+    """
+    known = list_modalities()
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"did you mean {near!r}? " if near else ""
+        raise ParamsError(f"modality = {name!r} is not a modality; {hint}there are: {', '.join(known)}")
+    modality: Modality = importlib.import_module(f"{__name__}.{name}").MODALITY
+    return modality

@@ -1,0 +1,202 @@
+"""Texts: one column of content, `text`.
+
+- `prepare` is the whole cleaning of a single text. Stage `clean` and prediction both call it, so that a model is
+  served the texts it was trained on.
+- Two texts are exact duplicates if they differ at most in case, white space and Unicode form; near-duplicates if
+  their word pairs overlap as much as `split.near_duplicate_similarity` says.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from modalities import Modality
+from thawline.errors import ParamsError
+from thawline.html_text import html_to_text
+from thawline.near_duplicates import mix, near_duplicate_groups
+from thawline.params import Params
+from thawline.tables import as_strings, read_table, require_column
+
+CONTENT = "text"
+EXCERPT_LENGTH = 120
+
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+SURROGATE = re.compile("[\ud800-\udfff]")
+# Scripts without spaces between words: each character counts as a word there.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+
+
+def read(path: Path, params: Params) -> pd.DataFrame:
+    """Read labelled texts: columns `text`, `label`, `source` (file name), `source_row` (0-based, without the header).
+
+    Labels are stripped of white space around them, and a blank label is a missing one.
+
+    Raises:
+        ParamsError: The text column is also the label column, or the encoding is unknown.
+        UnreadableFileError: The file can't be read whole, or lacks one of the columns.
+    """
+    columns = params.ingest
+    if columns.text_column == columns.label_column:
+        raise ParamsError(
+            f"ingest.text_column and ingest.label_column are both {columns.text_column!r}; name two different columns"
+        )
+    table = read_table(path, encoding=columns.encoding)
+    text = require_column(table, columns.text_column, key="ingest.text_column", path=path)
+    label = require_column(table, columns.label_column, key="ingest.label_column", path=path)
+    return pd.DataFrame(
+        {
+            CONTENT: as_strings(text),
+            "label": as_strings(label, strip=True),
+            "source": pd.Series([path.name] * len(table), index=table.index, dtype="str"),
+            "source_row": np.arange(len(table), dtype=np.int64),
+        }
+    )
+
+
+def missing(frame: pd.DataFrame) -> pd.Series:
+    """Say of each row whether it has no text."""
+    return frame[CONTENT].isna()
+
+
+def canonical(frame: pd.DataFrame) -> pd.Series:
+    """Return each text in Unicode NFC, stripped; a missing one as ''."""
+    return _map_texts(frame, lambda text: unicodedata.normalize("NFC", text).strip())
+
+
+def normalised(frame: pd.DataFrame) -> pd.Series:
+    """Return each text in Unicode NFKC, case-folded, runs of white space as one space; a missing one as ''."""
+    return _map_texts(frame, _normalise)
+
+
+def excerpt(frame: pd.DataFrame) -> pd.Series:
+    """Return the beginning of each text on one line; a missing one as ''."""
+    return _map_texts(frame, lambda text: _shorten(" ".join(text[: 4 * EXCERPT_LENGTH].split()), EXCERPT_LENGTH))
+
+
+def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Clean each text by itself: control characters, encoding, HTML, white space, length, in this order.
+
+    Args:
+        frame: Has the column `text`; other columns stay as they are, and so do missing texts.
+        params: `params.clean` says which rules apply.
+
+    Returns:
+        The frame with new texts, and for each rule how many texts it changed.
+    """
+    present = frame[CONTENT].notna()
+    texts = frame.loc[present, CONTENT].tolist()
+    changed = {}
+    for rule, change in _rules(params).items():
+        after = [change(text) for text in texts]
+        changed[rule] = sum(new != old for new, old in zip(after, texts, strict=True))
+        texts = after
+    cells = frame[CONTENT].astype(object)
+    cells[present] = texts
+    return frame.assign(**{CONTENT: cells.astype("str")}), changed
+
+
+def groups(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.int64]:
+    """Group texts that share enough of their pairs of neighbouring words, or are equal once normalised.
+
+    A text of one word is compared by that word; one without words by its normalised content.
+    """
+    contents = normalised(frame).tolist()
+    words = [WORD.findall(content) or [content] for content in contents]
+    counts = np.array([len(found) for found in words], dtype=np.int64)
+    if not counts.size:
+        return counts
+    rows = np.repeat(np.arange(len(words), dtype=np.int64), counts)
+    hashes = _hash_words(word for found in words for word in found)
+    is_last = np.append(rows[1:] != rows[:-1], True)
+    pair = mix(hashes) + np.append(hashes[1:], np.uint64(0))
+    elements = np.where(is_last, hashes, pair)
+    keep = ~is_last | (np.repeat(counts, counts) == 1)
+    return near_duplicate_groups(
+        rows[keep], elements[keep], num_rows=len(words), similarity=params.split.near_duplicate_similarity
+    )
+
+
+def raw_suite(params: Params) -> Any:
+    """Build the suite for texts as they arrive."""
+    from expectations.suites import build_suite
+
+    return build_suite("raw", params, content=CONTENT)
+
+
+def processed_suite(params: Params) -> Any:
+    """Build the suite for train and test together."""
+    from expectations.suites import build_suite
+
+    return build_suite("processed", params, content=CONTENT)
+
+
+MODALITY = Modality(
+    name="text",
+    read=read,
+    missing=missing,
+    canonical=canonical,
+    normalised=normalised,
+    excerpt=excerpt,
+    prepare=prepare,
+    near_duplicate_groups=groups,
+    raw_suite=raw_suite,
+    processed_suite=processed_suite,
+)
+
+
+def _rules(params: Params) -> dict[str, Callable[[str], str]]:
+    clean = params.clean
+    rules: dict[str, Callable[[str], str]] = {"control_characters": _without_control}
+    if clean.fix_encoding:
+        rules["encoding"] = _encoding_repair()
+    if clean.strip_html:
+        rules["html"] = html_to_text
+    if clean.collapse_whitespace:
+        rules["whitespace"] = lambda text: " ".join(text.split())
+    rules["length"] = lambda text: text[: clean.max_chars]
+    return rules
+
+
+def _encoding_repair() -> Callable[[str], str]:
+    """Return ftfy with the rules that repair damage; those that only restyle what somebody wrote are off."""
+    import ftfy
+
+    config = ftfy.TextFixerConfig(
+        unescape_html=False,  # `html` does this
+        uncurl_quotes=False,
+        fix_latin_ligatures=False,
+        fix_character_width=False,
+        explain=False,
+    )
+    # Mojibake is never pure ASCII, and most texts are: they need no look.
+    return lambda text: text if text.isascii() else ftfy.fix_text(text, config)
+
+
+def _without_control(text: str) -> str:
+    return SURROGATE.sub("\ufffd", CONTROL.sub("", text))
+
+
+def _normalise(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _map_texts(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.Series:
+    texts = frame[CONTENT].astype(object).where(frame[CONTENT].notna(), "").tolist()
+    return pd.Series([change(text) for text in texts], index=frame.index, dtype="str")
+
+
+def _shorten(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _hash_words(words: Iterable[str]) -> npt.NDArray[np.uint64]:
+    """Hash each word, equal words once."""
+    codes, distinct = pd.factorize(np.array(list(words), dtype=object))
+    return np.asarray(pd.util.hash_array(distinct, categorize=False))[codes]

@@ -1,0 +1,77 @@
+"""DVC stage `split`: clean rows to train with folds, test, and rows held out, by the append-only ledger."""
+
+import io
+import sys
+from typing import Any
+
+import pandas as pd
+
+from modalities import get_modality
+from tasks.clean import count_classes
+from tasks.stage import run_stage
+from thawline.errors import StorageError
+from thawline.files import write_atomically
+from thawline.frames import read_frame, write_frame, write_report
+from thawline.params import Params
+from thawline.splits import LEDGER_COLUMNS, assign_folds, empty_ledger, extend_ledger, split_rows
+from thawline.workspace import Workspace
+
+
+def split(workspace: Workspace, params: Params) -> None:
+    """Add new rows to the ledger, write train, test and held_out rows and reports/split.json.
+
+    Raises:
+        StorageError: The ledger is there and can't be read as one.
+    """
+    rows = read_frame(workspace.clean_rows)
+    rows["group"] = get_modality(params.modality).near_duplicate_groups(rows, params)
+    old = read_ledger(workspace)
+    ledger = extend_ledger(old, rows, test_share=params.split.test_share, seed=params.split.seed)
+    parts = split_rows(rows, ledger)
+    fold = assign_folds(parts["train"], num_folds=params.split.num_folds, seed=params.split.seed)
+    parts["train"] = parts["train"].assign(fold=fold)
+    write_atomically(workspace.ledger, ledger.to_csv(index=False, lineterminator="\n").encode())
+    write_frame(parts["train"], workspace.train_rows)
+    write_frame(parts["test"], workspace.test_rows)
+    write_frame(parts["held_out"], workspace.held_out_rows)
+    sizes = rows.groupby("group").size()
+    report = {
+        "rows": len(rows),
+        "rows_new_to_ledger": len(ledger) - len(old),
+        "ledger_lines": len(ledger),
+        "groups": len(sizes),
+        "rows_in_groups_of_several": int(sizes[sizes > 1].sum()),
+        "largest_group": int(sizes.max()) if len(sizes) else 0,
+        **{name: {"rows": len(part), "per_class": count_classes(part)} for name, part in sorted(parts.items())},
+        "folds": _count_folds(parts["train"]),
+    }
+    write_report(report, workspace.reports / "split.json")
+
+
+def read_ledger(workspace: Workspace) -> pd.DataFrame:
+    """Read the ledger; where there is none yet it has no lines.
+
+    Raises:
+        StorageError: The file is damaged.
+    """
+    path = workspace.ledger
+    if not path.is_file():
+        return empty_ledger()
+    remedy = "restore it with `dvc checkout data/processed/ledger.csv`: without it test rows would reach training"
+    try:
+        ledger = pd.read_csv(io.BytesIO(path.read_bytes()), dtype="str", keep_default_na=False)
+    except ValueError as error:
+        raise StorageError(f"{path} is damaged ({error}); {remedy}") from error
+    if list(ledger.columns) != LEDGER_COLUMNS or not ledger["split"].isin(["train", "test"]).all():
+        raise StorageError(f"{path} is damaged: it must have the columns {LEDGER_COLUMNS}, train or test; {remedy}")
+    if ledger["row_id"].duplicated().any():
+        raise StorageError(f"{path} is damaged: it names a row twice; {remedy}")
+    return ledger
+
+
+def _count_folds(train: pd.DataFrame) -> dict[str, Any]:
+    return {str(fold): count_classes(rows) for fold, rows in train.groupby("fold", sort=True)}
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage(split))

@@ -1,0 +1,25 @@
+"""How a DVC stage runs: in the workspace around the current directory, with its params, and an exit code."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from thawline.errors import ThawlineError
+from thawline.params import Params
+from thawline.params_file import load_params
+from thawline.workspace import Workspace, find_workspace
+
+
+def run_stage(step: Callable[[Workspace, Params], None]) -> int:
+    """Run `step`; what it refuses goes to standard error, without a traceback.
+
+    Returns:
+        The exit code: 0, or that of the error.
+    """
+    try:
+        workspace = find_workspace(Path.cwd())
+        step(workspace, load_params(workspace))
+    except ThawlineError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
