@@ -103,7 +103,7 @@ def _as_string(cell: Any) -> str:
         )
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return _whole(str(cell))
+    return SURROGATE.sub("\ufffd", str(cell))
 
 
 def _suffixes(path: Path) -> tuple[str, str]:
@@ -220,6 +220,7 @@ def _parse_parquet(content: bytes, path: Path) -> pd.DataFrame:
     try:
         table = pq.read_table(io.BytesIO(content))
         _refuse_duplicates(table.column_names, path)
-        return table.to_pandas(ignore_metadata=True)
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableFileError(f"{path} is not a whole Parquet file: {error}; copy or write it again") from None
+    return frame

@@ -1,0 +1,1 @@
+"""Expectations for labelled rows of any kind: columns `label`, `source`, `source_row`, `normalised` and content."""

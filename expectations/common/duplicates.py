@@ -1,0 +1,32 @@
+"""Rows are not counted twice."""
+
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from expectations.frame import Finding, FrameExpectation, positions, share_finding
+from thawline.params import Params
+
+
+class ExpectFewDuplicates(FrameExpectation):
+    """At most a share of the rows repeats an earlier row: same normalised content, same label."""
+
+    max_share: float
+    rule: ClassVar[str] = "At most a share of $max_share of the rows may repeat an earlier row."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the repetitions."""
+        repeats = frame.duplicated(["normalised", "label"]) & (frame["normalised"] != "")
+        return share_finding(
+            positions(repeats),
+            len(frame),
+            limit=self.max_share,
+            what="repeat an earlier row",
+            key="validation.max_duplicate_share",
+            remedy="Check whether a file was exported or handed over twice; clean.drop_duplicates keeps one of each",
+        )
+
+
+def raw(params: Params, _content: str) -> list[Any]:
+    """Few repetitions arrived."""
+    return [ExpectFewDuplicates(max_share=params.validation.max_duplicate_share, severity="warning")]

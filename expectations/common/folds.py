@@ -1,0 +1,68 @@
+"""Every fold and the test set can measure every class, and near-duplicates stay together."""
+
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions
+from thawline.params import Params
+
+
+class ExpectClassesInEveryFold(FrameExpectation):
+    """Each of the folds within train holds every class."""
+
+    num_folds: int
+    rule: ClassVar[str] = "Each of $num_folds folds must hold every class."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the folds and the classes they lack."""
+        train = frame[frame["split"] == "train"]
+        counts = pd.crosstab(train["fold"], train["label"])
+        classes = sorted(frame["label"].dropna().unique())
+        counts = counts.reindex(index=range(self.num_folds), columns=classes, fill_value=0)
+        lacking = [f"fold {fold} has no {label!r}" for label in classes for fold in counts.index[counts[label] == 0]]
+        least = int(counts.to_numpy().min()) if counts.size else 0
+        message = f"The smallest class has at least {least} rows in each of {self.num_folds} folds; 1 is needed."
+        if lacking:
+            message += f" {'; '.join(lacking[:5])}. Add rows of these classes, or lower split.num_folds."
+        return Finding(least > 0, least, 1, message)
+
+
+class ExpectEveryClassInTest(FrameExpectation):
+    """The test set holds every class."""
+
+    rule: ClassVar[str] = "The test set must hold every class."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the classes without a test row."""
+        in_test = set(frame.loc[frame["split"] == "test", "label"].dropna())
+        absent = sorted(set(frame["label"].dropna()) - in_test)
+        message = f"{len(absent)} classes have no row in the test set; none may."
+        if absent:
+            named = ", ".join(repr(label) for label in absent[:10])
+            message += f" Without one: {named}. Their scores will be missing: add rows, or raise split.test_share."
+        return Finding(not absent, len(absent), 0, message)
+
+
+class ExpectGroupsWithinFolds(FrameExpectation):
+    """No group of near-duplicates straddles two folds."""
+
+    rule: ClassVar[str] = "No group of near-duplicates may stand in two folds."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the rows of groups that straddle."""
+        folds = frame["fold"].where(frame["split"] == "train").groupby(frame["group"]).transform("nunique")
+        rows = positions(folds > 1)
+        message = f"{len(rows)} rows have near-duplicates in another fold; none may."
+        if len(rows):
+            message += " The folds are not to be trusted: run `dvc repro --force split`."
+        return Finding(not len(rows), len(rows), 0, message, rows[:NUM_EXAMPLES].tolist(), len(rows))
+
+
+def processed(params: Params, _content: str) -> list[Any]:
+    """Folds are balanced and tight, and the test set is complete."""
+    return [
+        ExpectClassesInEveryFold(num_folds=params.split.num_folds, severity="critical"),
+        ExpectEveryClassInTest(severity="warning"),
+        ExpectGroupsWithinFolds(severity="critical"),
+    ]

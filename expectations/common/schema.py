@@ -1,0 +1,34 @@
+"""Columns are there and hold what they should."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import great_expectations.expectations as gxe
+
+from expectations.frame import Finding
+from thawline.params import Params
+
+
+class ExpectColumnOfType(gxe.ExpectColumnValuesToBeOfType):
+    """The column holds one type."""
+
+    def explain(self, result: Mapping[str, Any], *, passed: bool) -> Finding:
+        """Name the type found and the one allowed."""
+        found, allowed = str(result["observed_value"]), str(self.type_)
+        message = f"Column {self.column!r} is of type {found}; it must be {allowed}."
+        remedy = "" if passed else " Write the column with one type in every file."
+        return Finding(passed=passed, value=found, limit=allowed, message=message + remedy)
+
+
+def raw(_params: Params, content: str) -> list[Any]:
+    """Label and content are strings, and every row knows where it came from."""
+    types = {"label": "str", content: "str", "source": "str", "source_row": "int64"}
+    return [ExpectColumnOfType(column=column, type_=kind, severity="critical") for column, kind in types.items()]
+
+
+def processed(params: Params, content: str) -> list[Any]:
+    """As raw, and rows have ids, groups and folds."""
+    types = {"row_id": "str", "group": "int64", "fold": "int64"}
+    return raw(params, content) + [
+        ExpectColumnOfType(column=column, type_=kind, severity="critical") for column, kind in types.items()
+    ]

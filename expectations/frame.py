@@ -1,0 +1,142 @@
+"""The ground of custom expectations: one looks at the whole pandas frame and returns a `Finding`.
+
+Great Expectations hands the frame over as a metric, which it computes once for all expectations of a suite.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.render import LegacyDiagnosticRendererType, LegacyRendererType, RenderedStringTemplateContent
+from great_expectations.render.renderer.renderer import renderer
+
+from expectations.report import Value
+
+NUM_EXAMPLES = 100
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an expectation found: the value, its limit, a message with the remedy, and the rows that break it."""
+
+    passed: bool
+    value: Value
+    limit: Value
+    message: str
+    rows: Sequence[int] = ()
+    num_unexpected: int = field(default=0)
+
+
+class Explained(Protocol):
+    """An expectation that says its outcome in our words."""
+
+    def explain(self, result: Mapping[str, Any], *, passed: bool) -> Finding:
+        """Return the finding behind Great Expectations' `result`."""
+        ...
+
+
+class WholeFrame(TableMetricProvider):
+    """The frame itself as a metric."""
+
+    metric_name = "table.whole_frame"
+
+    @metric_value(engine=PandasExecutionEngine)
+    def _pandas(cls, execution_engine: Any, metric_domain_kwargs: dict[str, Any], **_: Any) -> pd.DataFrame:  # noqa: N805
+        frame: pd.DataFrame = execution_engine.get_compute_domain(
+            domain_kwargs=metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE
+        )[0]
+        return frame
+
+
+class FrameExpectation(BatchExpectation):
+    """An expectation about a whole frame; a subclass says its rule and implements `inspect`."""
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("table.whole_frame",)
+    rule: ClassVar[str] = ""
+    """One sentence for a reader; $name stands for a field."""
+
+    @abstractmethod
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Look at all rows; positions in the finding count from 0."""
+
+    def explain(self, result: Mapping[str, Any], *, passed: bool) -> Finding:
+        """Return what `inspect` found."""
+        return Finding(passed=passed, **result["details"])
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002  # Great Expectations' signature
+        execution_engine: Any = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        finding = self.inspect(metrics["table.whole_frame"])
+        details = {
+            "value": finding.value,
+            "limit": finding.limit,
+            "message": finding.message,
+            "rows": [int(row) for row in finding.rows[:NUM_EXAMPLES]],
+            "num_unexpected": finding.num_unexpected,
+        }
+        return {"success": bool(finding.passed), "result": {"observed_value": finding.value, "details": details}}
+
+    @classmethod
+    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
+    def _prescriptive_renderer(
+        cls, configuration: Any = None, runtime_configuration: Any = None, **_: Any
+    ) -> list[RenderedStringTemplateContent]:
+        template = {
+            "template": cls.rule,
+            "params": {name: str(value) for name, value in configuration.kwargs.items()},
+            "styling": (runtime_configuration or {}).get("styling"),
+        }
+        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.OBSERVED_VALUE)
+    def _diagnostic_observed_value_renderer(cls, configuration: Any = None, result: Any = None, **_: Any) -> str:  # noqa: ARG003
+        return str(result.result.get("details", {}).get("message", "")) if result is not None and result.result else ""
+
+
+def positions(mask: npt.NDArray[np.bool_] | pd.Series) -> Positions:
+    """Return where `mask` is true."""
+    return np.flatnonzero(np.asarray(mask, dtype=bool)).astype(np.int64)
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage that is not rounded to nothing: '3.2 %', '0.03 %'."""
+    return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %" if share < 0.1 else f"{100 * share:.1f} %"
+
+
+def share_finding(rows: Positions, num_rows: int, *, limit: float, what: str, key: str, remedy: str) -> Finding:
+    """Return the finding of a rule that allows a share of all rows.
+
+    Args:
+        rows: Positions of the rows that count.
+        num_rows: Rows in all.
+        limit: Largest share allowed, 0 to 1.
+        what: Goes on from '12 of 370 rows (3.24 %)'.
+        key: Param that holds the limit.
+        remedy: What to do, a sentence without its full stop.
+    """
+    share = len(rows) / num_rows if num_rows else 0.0
+    passed = share <= limit
+    message = f"{len(rows)} of {num_rows} rows ({percent(share)}) {what}; at most {percent(limit)} may ({key})."
+    return Finding(
+        passed=passed,
+        value=round(share, 6),
+        limit=limit,
+        message=message if passed else f"{message} {remedy}.",
+        rows=rows[:NUM_EXAMPLES].tolist(),
+        num_unexpected=len(rows),
+    )

@@ -1,0 +1,113 @@
+"""Running a suite on a frame with Great Expectations, in memory: no files, no telemetry, no progress bars."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import great_expectations as gx
+import pandas as pd
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
+
+from expectations.frame import NUM_EXAMPLES, Finding
+from expectations.report import Check, Example, Severity, ValidationReport
+from thawline.errors import ThawlineError
+
+Excerpt = Callable[[pd.DataFrame], pd.Series]
+
+
+def validate(
+    frame: pd.DataFrame, suite: gx.ExpectationSuite, *, excerpt: Excerpt, title: str
+) -> tuple[ValidationReport, Any]:
+    """Check `frame` against every expectation of `suite`.
+
+    Args:
+        frame: Columns `label`, `source`, `source_row`, `normalised` and content; for the processed suite also
+            `row_id`, `group`, `fold` (-1 in test) and `split`.
+        suite: From `build_suite`.
+        excerpt: Content of rows in one line (`Modality.excerpt`).
+        title: What is validated, for the reader of the report.
+
+    Returns:
+        Our report, and Great Expectations' own result for its Data Docs.
+
+    Raises:
+        ThawlineError: An expectation itself broke; it never passes or fails by accident.
+    """
+    frame = frame.reset_index(drop=True)
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    batch = _batch(frame)
+    result_format = {"result_format": "SUMMARY", "partial_unexpected_count": NUM_EXAMPLES}
+    outcome = batch.validate(suite, result_format=result_format)
+    outcomes = {_key(result.expectation_config): result for result in outcome.results}
+    checks = []
+    for expectation in suite.expectations:
+        result = outcomes[_key(expectation.configuration)]
+        _refuse_broken(result)
+        finding = expectation.explain(result.result, passed=bool(result.success))
+        checks.append(_check(expectation, finding, frame, excerpt))
+    report = ValidationReport(
+        title=title,
+        suite=suite.name,
+        num_rows=len(frame),
+        rows_per_class={str(label): int(count) for label, count in frame["label"].value_counts().items()},
+        sources=tuple(sorted(frame["source"].unique())),
+        checks=tuple(checks),
+    )
+    return report, outcome
+
+
+def _batch(frame: pd.DataFrame) -> Any:
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(),
+        progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+        analytics_enabled=False,
+    )
+    context = gx.get_context(mode="ephemeral", project_config=config)
+    asset = context.data_sources.add_pandas("thawline").add_dataframe_asset("rows")
+    return asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+
+
+def _key(config: Any) -> str:
+    """Identify an expectation by its type and arguments; ids and batches differ between copies."""
+    arguments = {name: value for name, value in config.kwargs.items() if name != "batch_id"}
+    return f"{config.type} {sorted(arguments.items(), key=str)}"
+
+
+def _refuse_broken(result: Any) -> None:
+    info: Mapping[str, Any] = result.exception_info or {}
+    entries = [info] if "raised_exception" in info else list(info.values())
+    broken = [entry for entry in entries if entry.get("raised_exception")]
+    if broken:
+        config = result.expectation_config
+        raise ThawlineError(
+            f"expectation {config.type} {dict(config.kwargs)} broke: {broken[0].get('exception_message')}; this is a "
+            "fault of the expectation, not of the data"
+        )
+
+
+def _check(expectation: Any, finding: Finding, frame: pd.DataFrame, excerpt: Excerpt) -> Check:
+    severity: Severity = "critical" if str(expectation.severity.value) == "critical" else "warning"
+    rows = [] if finding.passed else list(finding.rows)
+    return Check(
+        name=expectation.expectation_type,
+        column=getattr(expectation, "column", None),
+        severity=severity,
+        passed=finding.passed,
+        value=finding.value,
+        limit=finding.limit,
+        message=finding.message,
+        num_unexpected=finding.num_unexpected,
+        examples=tuple(_examples(frame.iloc[rows], excerpt)),
+    )
+
+
+def _examples(rows: pd.DataFrame, excerpt: Excerpt) -> list[Example]:
+    labels = rows["label"].astype(object).where(rows["label"].notna(), None)
+    return [
+        Example(source=source, row=row, label=label, excerpt=text)
+        for source, row, label, text in zip(rows["source"], rows["source_row"], labels, excerpt(rows), strict=True)
+    ]

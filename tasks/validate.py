@@ -1,0 +1,103 @@
+"""Validation: data in the workspace, or a file as if it arrived, against the suites of its modality.
+
+Raw rows are checked as stage `clean` will see them: content is prepared first, so that two mails which differ only
+in their HTML count as the same content here too.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from expectations.report import ValidationReport
+from modalities import Modality, get_modality
+from tasks.ingest import read_raw
+from thawline.errors import DataRefusedError
+from thawline.frames import read_frame
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+DATA_DOCS = "data_docs"
+
+
+def validate_raw(workspace: Workspace, params: Params) -> ValidationReport:
+    """Check all accepted files together; write validation_raw.json, .html and Data Docs into reports/.
+
+    Raises:
+        DataError: There is no file, or one can't be read.
+    """
+    modality = get_modality(params.modality)
+    frame = read_raw(workspace, params, modality)
+    return _validate(frame, params, modality, suite="raw", title=f"{params.name}: data/raw", reports=workspace.reports)
+
+
+def validate_processed(workspace: Workspace, params: Params) -> ValidationReport:
+    """Check train and test; write validation_processed.json, .html and Data Docs into reports/.
+
+    Raises:
+        DataRefusedError: Stage `split` has not made them yet.
+    """
+    frame = read_processed(workspace)
+    title = f"{params.name}: train and test"
+    modality = get_modality(params.modality)
+    return _validate(frame, params, modality, suite="processed", title=title, reports=workspace.reports)
+
+
+def validate_file(path: Path, params: Params, *, reports: Path | None = None) -> ValidationReport:
+    """Check a file by itself, as if it were the first to arrive.
+
+    Args:
+        path: The file.
+        params: Limits and columns.
+        reports: Directory for validation_raw.json and the pages; none are written without it.
+
+    Raises:
+        DataError: The file can't be read.
+    """
+    modality = get_modality(params.modality)
+    return _validate(
+        modality.read(path, params), params, modality, suite="raw", title=f"{params.name}: {path.name}", reports=reports
+    )
+
+
+def refuse_if_critical(report: ValidationReport) -> None:
+    """Stop the line where a critical check failed.
+
+    Raises:
+        DataRefusedError: The message names each failed check, its value and limit, rows, and the remedy.
+    """
+    if report.passed:
+        return
+    lines = [f"{report.title} is refused ({len(report.critical_failures)} critical checks failed):"]
+    lines += [f"- {check.explain()}" for check in report.critical_failures]
+    raise DataRefusedError("\n".join(lines))
+
+
+def read_processed(workspace: Workspace) -> pd.DataFrame:
+    """Return train and test below each other, told apart by the column `split`; `fold` is -1 in test.
+
+    Raises:
+        DataRefusedError: Stage `split` has not made them yet.
+    """
+    for path in (workspace.train_rows, workspace.test_rows):
+        if not path.is_file():
+            raise DataRefusedError(f"{path} does not exist yet; run `dvc repro` or `thawline run` first")
+    train = read_frame(workspace.train_rows).assign(split="train")
+    test = read_frame(workspace.test_rows).assign(split="test", fold=-1)
+    return pd.concat([train, test], ignore_index=True)
+
+
+def _validate(
+    frame: pd.DataFrame, params: Params, modality: Modality, *, suite: str, title: str, reports: Path | None
+) -> ValidationReport:
+    from expectations.pages import write_data_docs, write_report
+    from expectations.validation import validate
+
+    if suite == "raw":
+        frame, _ = modality.prepare(frame, params)
+    frame["normalised"] = modality.normalised(frame)
+    expectations = {"raw": modality.raw_suite, "processed": modality.processed_suite}[suite](params)
+    report, outcome = validate(frame, expectations, excerpt=modality.excerpt, title=title)
+    if reports is not None:
+        write_report(report, reports)
+        write_data_docs(outcome, reports / DATA_DOCS)
+    return report
