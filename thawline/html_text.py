@@ -29,6 +29,8 @@ COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 DECLARATION = re.compile(r"<!doctype\b[^<>]*>", re.IGNORECASE)
 BLOCK_TAG = re.compile(rf"</?(?:{'|'.join(BLOCKS.split())})(?:[\s/][^<>]*)?>", re.IGNORECASE)
 INLINE_TAG = re.compile(rf"</?(?:{'|'.join(INLINES.split())})(?:[\s/][^<>]*)?>", re.IGNORECASE)
+# A text cut off inside a tag; the attribute tells it from 'if a <b then'.
+CUT_TAG = re.compile(rf"<(?:{'|'.join((BLOCKS + ' ' + INLINES).split())})\s+[\w:-]+\s*=[^<>]*\Z", re.IGNORECASE)
 
 
 def html_to_text(text: str) -> str:
@@ -43,6 +45,7 @@ def html_to_text(text: str) -> str:
         text = DECLARATION.sub("", text)
         text = BLOCK_TAG.sub("\n", text)
         text = INLINE_TAG.sub("", text)
+        text = CUT_TAG.sub("", text)
     return html.unescape(text) if "&" in text and ENTITY.search(text) else text
 
 

@@ -20,7 +20,8 @@ class ExpectKnownLabels(gxe.ExpectColumnValuesToBeInSet):
         strange = list(dict.fromkeys(str(label) for label in unexpected))
         message = f"{count} rows have a label outside validation.labels ({allowed})."
         if not passed:
-            message += f" Among them: {', '.join(repr(label) for label in strange[:5])}. Mend the labels, or add them to the set."
+            named = ", ".join(repr(label) for label in strange[:5])
+            message += f" Among them: {named}. Mend the labels, or add them to the set."
         rows = result.get("partial_unexpected_index_list") or []
         return Finding(passed, count, 0, message, rows, count)
 
