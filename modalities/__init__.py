@@ -51,6 +51,24 @@ class Modality:
     near_duplicate_groups: Callable[[pd.DataFrame, Params], npt.NDArray[np.int64]]
     """int64 (N,): rows that are nearly the same content share a number; numbers count up by first appearance."""
 
+    to_input: Callable[[pd.DataFrame, Params], pd.DataFrame]
+    """Rows to what a caller of a model hands over: content columns under the names that the data's owner uses."""
+
+    to_rows: Callable[[Any, Params], pd.DataFrame]
+    """What a caller of a model hands over (such a frame, or bare values) to content columns."""
+
+    load_encoder: Callable[[Params, Path], Any]
+    """The pretrained `models.encoders.Encoder` that `params.model.encoder` names, relative to a directory."""
+
+    encode: Callable[[Any, pd.DataFrame, Params], Any]
+    """An encoder's processor (its tokenizer, say) and prepared rows to `models.rows.Rows`, in the rows' order."""
+
+    baselines: dict[str, Callable[[Params], Any]]
+    """scikit-learn classifiers by name, the simplest first: what fine-tuning has to beat."""
+
+    baseline_input: Callable[[pd.DataFrame], Any]
+    """Prepared rows as the baselines take them."""
+
     raw_suite: Callable[[Params], Any]
     """The Great Expectations suite for data as it arrives."""
 

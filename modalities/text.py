@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from modalities import Modality
-from thawline.errors import ParamsError
+from thawline.errors import ParamsError, UsageError
 from thawline.html_text import html_to_text
 from thawline.near_duplicates import mix, near_duplicate_groups
 from thawline.params import Params
@@ -123,6 +123,73 @@ def groups(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.int64]:
     )
 
 
+def to_input(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """Return the one column of texts, under the name that the data's owner uses."""
+    return frame[[CONTENT]].rename(columns={CONTENT: params.ingest.text_column})
+
+
+def to_rows(given: Any, params: Params) -> pd.DataFrame:
+    """Return the column `text` of a frame with the text column, or of a list, array or series of texts.
+
+    Raises:
+        UsageError: The frame has no column of texts, or a value is no text.
+    """
+    if isinstance(given, pd.DataFrame):
+        named = [name for name in (params.ingest.text_column, CONTENT) if name in given.columns]
+        if not named and len(given.columns) != 1:
+            raise UsageError(
+                f"no column {params.ingest.text_column!r} among {', '.join(map(repr, given.columns))}; name it so"
+            )
+        texts = given[named[0]] if named else given.iloc[:, 0]
+    else:
+        texts = pd.Series(given, dtype=object)
+    wrong = [value for value in texts if not (isinstance(value, str) or pd.isna(value))]
+    if wrong:
+        raise UsageError(f"{wrong[0]!r} is a {type(wrong[0]).__name__}, not a text; give texts")
+    return pd.DataFrame({CONTENT: texts.astype(object).where(texts.notna(), "")})
+
+
+def load_encoder(params: Params, root: Path) -> Any:
+    """Load the encoder; see `models.encoders.load_encoder`."""
+    from models.encoders import load_encoder as load
+    from models.rows import tokenize
+
+    encoder = load(params.model.encoder, root=root)
+    tokenize(encoder, [], max_tokens=params.model.max_tokens)  # refuses more tokens than the encoder has positions
+    return encoder
+
+
+def encode(tokenizer: Any, frame: pd.DataFrame, params: Params) -> Any:
+    """Tokenize the texts, cut to `model.max_tokens`."""
+    from models.rows import tokenize_with
+
+    row_ids = frame["row_id"].tolist() if "row_id" in frame else None
+    return tokenize_with(tokenizer, frame[CONTENT].tolist(), max_tokens=params.model.max_tokens, row_ids=row_ids)
+
+
+def majority(_params: Params) -> Any:
+    """Return the classifier that knows only how frequent the classes are."""
+    from sklearn.dummy import DummyClassifier
+
+    return DummyClassifier(strategy="prior")
+
+
+def tfidf_logistic(params: Params) -> Any:
+    """Return logistic regression on TF-IDF of words and word pairs."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    choice = params.baseline
+    vectorizer = TfidfVectorizer(
+        max_features=choice.max_features,
+        ngram_range=(1, choice.max_ngram),
+        sublinear_tf=True,
+        token_pattern=r"(?u)\b\w+\b",  # noqa: S106 - one-letter words count, as in languages that have many
+    )
+    return make_pipeline(vectorizer, LogisticRegression(C=choice.inverse_regularization, max_iter=1000))
+
+
 def raw_suite(params: Params) -> Any:
     """Build the suite for texts as they arrive."""
     from expectations.suites import build_suite
@@ -146,6 +213,12 @@ MODALITY = Modality(
     excerpt=excerpt,
     prepare=prepare,
     near_duplicate_groups=groups,
+    to_input=to_input,
+    to_rows=to_rows,
+    load_encoder=load_encoder,
+    encode=encode,
+    baselines={"majority": majority, "tfidf_logistic": tfidf_logistic},
+    baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),
     raw_suite=raw_suite,
     processed_suite=processed_suite,
 )

@@ -6,13 +6,16 @@ params.yaml themselves: it writes the overridden values and puts the file back b
 
 import difflib
 import io
+import json
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from thawline.errors import ParamsError
 from thawline.files import write_atomically
@@ -50,7 +53,7 @@ def with_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[
     Raises:
         ParamsError: An override is not of the form KEY=VALUE, or leads through a value that is no section.
     """
-    result = _plain(values)
+    result: dict[str, Any] = _plain(values)
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key.strip():
@@ -120,6 +123,31 @@ def list_fields(section: type[BaseModel] = Params, prefix: str = "") -> list[tup
         default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
         rows.append((key, " ".join([kind, *bounds]), default, field.description or ""))
     return rows
+
+
+def render_params(params: Params, keep: Sequence[str] = ()) -> str:
+    """Return params as a params.yaml that teaches: every value with its description above it.
+
+    Args:
+        params: What to write.
+        keep: Names of sections to write; all if empty. Sections that DVC reads are always written.
+    """
+    lines = ["# What this workspace does. `thawline params` describes every value and its bounds.", ""]
+    for name, field in Params.model_fields.items():
+        value = getattr(params, name)
+        if not isinstance(value, BaseModel):
+            lines += [f"# {field.description}", f"{name}: {_yaml(value)}", ""]
+        elif not keep or name in keep or name in DVC_SECTIONS:
+            lines += [f"# {field.description}", f"{name}:"]
+            for key, inner in type(value).model_fields.items():
+                lines += [f"  # {line}" for line in textwrap.wrap(inner.description or "", 100)]
+                lines += [f"  {key}: {_yaml(getattr(value, key))}"]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _yaml(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 
 def _read(path: Path) -> dict[str, Any]:

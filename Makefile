@@ -1,0 +1,43 @@
+# Everything starts here; each target sets up what it needs. `make help` lists them.
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTHON ?= python3.11
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make .venv with the exact set of versions in constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Run the whole line on real mails, in this directory's workspace
+	thawline run
+
+test: $(STAMP) ## Run the tests
+	pytest -n 2 --dist loadgroup
+
+check: $(STAMP) ## Format, lint, types, import rules, docstrings and tests
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	pydoclint --quiet expectations flows modalities models tasks thawline
+	$(MAKE) test
+
+format: $(STAMP) ## Put the code into its form
+	ruff format .
+	ruff check --fix .
+
+bench: $(STAMP) ## Measure, side by side
+	python -m bench
+
+clean: ## Remove what was made here, but the data and its versions
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

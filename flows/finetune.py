@@ -1,0 +1,103 @@
+"""The flow `finetune`: from the accepted files to a verdict in the registry. Read it top to bottom.
+
+A failure leaves persisted results behind; the next run redoes only what is missing. The same data, params and code
+end at the run that was there before.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefect import flow
+
+from flows.stopwatch import Stopwatch
+from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
+from tasks.data import accept_initial_file, reproduce, validate_processed_rows, validate_raw_files
+from tasks.evaluation import evaluate, score_champion
+from tasks.finetuning import FINETUNED, fit_final, train_fold
+from tasks.recording import (
+    find_unchanged_run,
+    open_run,
+    record_cross_validation,
+    record_final_fit,
+    record_outcome,
+    record_refusal,
+)
+from tasks.registry import register
+from tasks.results import CrossValidation, RunResult, best_of
+from tasks.tracking import Tracking, open_tracking
+from tasks.verdict import decide
+from thawline.context import Context, hash_code
+from thawline.errors import DataRefusedError
+from thawline.lock import lock_workspace
+from thawline.params_file import load_params, overridden
+from thawline.workspace import Workspace
+
+
+@flow(name="finetune", validate_parameters=False)
+def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) -> RunResult:
+    """Run the whole line once.
+
+    Args:
+        root: The workspace's directory.
+        overrides: Values such as 'train.policy=full' on top of params.yaml, for this run.
+        fresh: Compute everything anew although nothing changed.
+
+    Raises:
+        DataRefusedError: A critical expectation failed; nothing was trained.
+        WorkspaceBusyError: Another run works in this workspace.
+        ThawlineError: Anything else that stops the line.
+    """
+    workspace = Workspace(root)
+    params = load_params(workspace, overrides)
+    watch = Stopwatch()
+    with lock_workspace(workspace), overridden(workspace, overrides):
+        tracking = open_tracking(workspace, params)
+        accept_initial_file(workspace, params)
+        try:
+            with watch("validate raw"):
+                validate_raw_files(workspace, params)
+            with watch("preprocess"):
+                data = reproduce(workspace)
+            with watch("validate processed"):
+                validate_processed_rows(workspace, params)
+        except DataRefusedError as error:
+            record_refusal(tracking, workspace, params, str(error))
+            raise
+        context = Context(root=root, params=params, data_version=data.data_version, code_version=hash_code())
+        unchanged = None if fresh else find_unchanged_run(context, tracking)
+        return unchanged or train_and_judge(context, tracking, watch)
+
+
+def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> RunResult:
+    """Baseline, cross-validation, final fit, evaluation, gates and registration, recorded under one MLflow run."""
+    with open_run(context, tracking) as run_id:
+        with watch("baseline"):
+            baselines = [cross_validate_baseline(context, name) for name in list_baselines(context)]
+        with watch("cross-validate"):
+            folds = [train_fold(context, fold) for fold in range(context.params.split.num_folds)]
+            finetuned = CrossValidation(name=FINETUNED, folds=folds)
+        with watch("record folds"):
+            approaches = [*baselines, finetuned]
+            for approach in approaches:
+                record_cross_validation(context, tracking, run_id, approach)
+        with watch("final fit"):
+            final = fit_final(context, finetuned)
+            final_run_id = record_final_fit(tracking, run_id, final)
+            fits = [fit_baseline(context, best_of(baselines).name), final]
+        with watch("evaluate"):
+            evaluations = [evaluate(context, fit) for fit in fits]
+            champion = score_champion(context, tracking)
+        with watch("gate and register"):
+            judgement = decide(
+                context, finetuned=finetuned, baselines=baselines, evaluations=evaluations, champion=champion
+            )
+            decision = register(context, tracking, fits=fits, run_id=final_run_id, judgement=judgement)
+        return record_outcome(
+            context,
+            tracking,
+            run_id,
+            decision=decision,
+            approaches=approaches,
+            evaluations=evaluations,
+            seconds=watch.seconds,
+        )

@@ -1,0 +1,85 @@
+"""What the command line shows: tables on standard error, made from results alone."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.table import Table
+
+from tasks.doctor import Finding
+from tasks.results import RunResult
+from thawline.console import console
+
+
+def print_result(result: RunResult) -> None:
+    """Print a run's verdict, gates, scores and where the time went."""
+    scores = Table("approach", "macro-F1 on the folds", title_justify="left", title="Cross-validation", box=None)
+    for name, values in result.baseline.items():
+        scores.add_row(name, f"{values['cv_f1_macro']:.4f} ± {values['cv_f1_macro_sd']:.4f}")
+    scores.add_row("finetuned", f"{result.cv['mean']:.4f} ± {result.cv['sd']:.4f}")
+    gates = Table("gate", "value", "limit", "", "in words", title="Gates", title_justify="left", box=None)
+    for gate in result.gates:
+        verdict = "[green]passed[/green]" if gate.passed else "[red]failed[/red]"
+        gates.add_row(gate.name, f"{gate.value:.4f}", f"{gate.limit:.4f}", verdict, gate.message)
+    console.print()
+    console.print(scores)
+    console.print()
+    test = ", ".join(f"{name} {value:.4f}" for name, value in result.metrics.items())
+    console.print(f"[bold]Test set[/bold] ({result.rows['test']:,} rows, {result.candidate}): {test}")
+    console.print()
+    console.print(gates)
+    console.print()
+    console.print(result.verdict, style="green bold" if result.promoted else "yellow bold", markup=False)
+    held = f", {' and '.join(result.aliases)}" if result.aliases else ""
+    state = "registered" if result.registered else "not registered again: same data, params and code as"
+    console.print(f"{result.model}: {state} version {result.version}{held}; run {result.run_id}")
+    if result.unchanged:
+        console.print("Nothing changed since that run; `thawline run --fresh` computes it anew.")
+    times = ", ".join(f"{step} {value:.0f} s" for step, value in result.seconds.items())
+    console.print(f"[dim]{times}[/dim]")
+    console.print(f"[dim]MLFLOW_TRACKING_URI={result.mlflow_uri}[/dim]", soft_wrap=True)
+
+
+def print_runs(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print one line a run."""
+    if not rows:
+        console.print("no run yet; `thawline run` makes one")
+        return
+    table = Table(
+        "run", "started (UTC)", "status", "data", "cv macro-F1", "test macro-F1", "version", "verdict", box=None
+    )
+    for row in rows:
+        started = datetime.fromtimestamp(row["started_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+        verdict = (row["verdict"] or "").split(":")[0].strip().splitlines()
+        table.add_row(
+            row["run_id"][:8],
+            started,
+            row["status"],
+            row["data_version"] or "",
+            _number(row["cv_f1_macro"]),
+            _number(row["test_f1_macro"]),
+            row["version"] or "",
+            verdict[0][:40] if verdict else "",
+        )
+    console.print(table)
+
+
+def print_params(fields: Sequence[tuple[str, str, str, str]]) -> None:
+    """Print every param with its type, default and meaning."""
+    table = Table("param", "type and bounds", "default", "meaning", box=None, pad_edge=False)
+    for key, kind, default, description in fields:
+        table.add_row(key, kind, default, description)
+    console.print(table, markup=False)
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print what the doctor found."""
+    table = Table("what", "", "found", "remedy", box=None)
+    for finding in findings:
+        mark = "[green]ok[/green]" if finding.ok else "[red]missing[/red]"
+        table.add_row(finding.what, mark, finding.found, "" if finding.ok else finding.remedy)
+    console.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,125 @@
+"""A fitted model on disk and back: raw rows in, label and probabilities out. No pickle is written or read.
+
+A model directory holds `predictor.json` (modality, kind, classes, params) and, by kind, `finetuned/` (safetensors,
+configuration, tokenizer) or `baseline.skops`. Rows are prepared by the same function as in cleaning, so that serving
+sees what training saw.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import skops.io
+from numpy.typing import NDArray
+
+from modalities import get_modality
+from models.classifier import Classifier
+from models.encoders import Encoder
+from models.saving import load_classifier, save_classifier
+from models.training import predict_probabilities
+from thawline.params import Params
+
+PROBABILITY = "probability_"
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A fitted model: class names, the params it was made with, and its function from prepared rows.
+
+    Rows of train and test are prepared already: `prepared_probabilities` (rows, classes) is for them, as preparing
+    twice may change a text.
+    """
+
+    classes: list[str]
+    params: Params
+    prepared_probabilities: Callable[[pd.DataFrame], NDArray[np.float64]]
+
+    def predict(self, given: Any) -> pd.DataFrame:
+        """Predict raw rows, as `Modality.to_rows` takes them, in their order.
+
+        Returns:
+            `label` and one `probability_CLASS` column a class.
+        """
+        modality = get_modality(self.params.modality)
+        rows, _ = modality.prepare(modality.to_rows(given, self.params), self.params)
+        probabilities = self.prepared_probabilities(rows)
+        answer = pd.DataFrame(
+            probabilities, columns=[f"{PROBABILITY}{name}" for name in self.classes], index=rows.index
+        )
+        answer.insert(0, "label", [self.classes[number] for number in probabilities.argmax(axis=1)])
+        return answer
+
+    def aligned_probabilities(self, rows: pd.DataFrame, classes: list[str]) -> NDArray[np.float64]:
+        """Return probabilities (rows, classes) of prepared rows for `classes`; 0 for one the model does not know."""
+        known = pd.DataFrame(self.prepared_probabilities(rows), columns=self.classes)
+        return known.reindex(columns=classes, fill_value=0.0).to_numpy(np.float64)
+
+
+def save_finetuned(
+    directory: Path, classifier: Classifier, encoder: Encoder, *, params: Params, classes: list[str]
+) -> None:
+    """Save a fine-tuned classifier; `directory` holds all of it or nothing."""
+    with _replacing(directory) as target:
+        save_classifier(classifier, encoder.tokenizer, target / "finetuned", settings={})
+        _describe(target, "finetuned", params, classes)
+
+
+def save_baseline(directory: Path, estimator: Any, *, params: Params, classes: list[str]) -> None:
+    """Save a fitted scikit-learn estimator; `directory` holds all of it or nothing."""
+    with _replacing(directory) as target:
+        skops.io.dump(estimator, target / "baseline.skops")
+        _describe(target, "baseline", params, classes)
+
+
+def load_predictor(directory: Path) -> Predictor:
+    """Load what `save_finetuned` or `save_baseline` wrote; the original encoder is not needed."""
+    description = json.loads((directory / "predictor.json").read_text(encoding="utf-8"))
+    params = Params.model_validate(description["params"])
+    load = {"finetuned": _load_finetuned, "baseline": _load_baseline}[description["kind"]]
+    return Predictor(description["classes"], params, load(directory, params))
+
+
+def _load_finetuned(directory: Path, params: Params) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
+    modality = get_modality(params.modality)
+    classifier, processor, _ = load_classifier(directory / "finetuned")
+
+    def probabilities(frame: pd.DataFrame) -> NDArray[np.float64]:
+        return np.asarray(predict_probabilities(classifier, modality.encode(processor, frame, params)), np.float64)
+
+    return probabilities
+
+
+def _load_baseline(directory: Path, params: Params) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
+    modality = get_modality(params.modality)
+    estimator = skops.io.load(directory / "baseline.skops")
+
+    def probabilities(frame: pd.DataFrame) -> NDArray[np.float64]:
+        return np.asarray(estimator.predict_proba(modality.baseline_input(frame)), np.float64)
+
+    return probabilities
+
+
+@contextmanager
+def _replacing(directory: Path) -> Iterator[Path]:
+    temporary = directory.with_name(f".{directory.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    yield temporary
+    shutil.rmtree(directory, ignore_errors=True)
+    temporary.rename(directory)
+
+
+def _describe(directory: Path, kind: str, params: Params, classes: list[str]) -> None:
+    description = {
+        "modality": params.modality,
+        "kind": kind,
+        "classes": classes,
+        "params": params.model_dump(mode="json"),
+    }
+    (directory / "predictor.json").write_text(json.dumps(description, indent=2), encoding="utf-8")

@@ -1,0 +1,68 @@
+"""The baselines: what the fine-tuned model has to beat, on the same folds and by the same scores."""
+
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from prefect import task
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from modalities import get_modality
+from modalities.predictor import save_baseline
+from tasks.caching import step_cache
+from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
+from tasks.training_set import TrainingSet, load_training_set
+from thawline.context import BASELINE_SECTIONS, Context
+from thawline.metrics import score
+
+
+def list_baselines(context: Context) -> list[str]:
+    """Return the names of the modality's baselines, the simplest first."""
+    return list(get_modality(context.params.modality).baselines)
+
+
+@task(name="baseline", task_run_name="baseline {name}", **step_cache(*BASELINE_SECTIONS))
+def cross_validate_baseline(context: Context, name: str) -> CrossValidation:
+    """Fit the baseline `name` on the training part of every fold and score it on the rest."""
+    data = load_training_set(context)
+    directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name
+    folds = [_fit_fold(context, name, data, fold, directory) for fold in range(data.num_folds)]
+    return CrossValidation(name=name, folds=folds)
+
+
+@task(name="final baseline", task_run_name="final {name}", **step_cache(*BASELINE_SECTIONS))
+def fit_baseline(context: Context, name: str) -> FinalFit:
+    """Fit the baseline `name` on all of train and save it."""
+    started = time.monotonic()
+    data = load_training_set(context)
+    estimator = _fit(context, name, data.frame, data.labels)
+    directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name / "model"
+    save_baseline(directory, estimator, params=context.params, classes=data.classes)
+    return FinalFit(name=name, model=directory, seconds=time.monotonic() - started)
+
+
+def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, directory: Path) -> FoldResult:
+    started = time.monotonic()
+    train, validation = data.fold_rows(fold)
+    estimator = _fit(context, name, data.frame.iloc[train], data.labels[train])
+    content = get_modality(context.params.modality).baseline_input
+    probabilities = estimator.predict_proba(content(data.frame.iloc[validation]))
+    on_train = estimator.predict_proba(content(data.frame.iloc[train]))
+    return FoldResult(
+        fold=fold,
+        scores=score(data.labels[validation], probabilities).as_dict(),
+        train_f1_macro=score(data.labels[train], on_train).f1_macro,
+        seconds=time.monotonic() - started,
+        predictions=save_arrays(directory / f"fold-{fold}.npz", rows=validation, probabilities=probabilities),
+    )
+
+
+def _fit(context: Context, name: str, frame: pd.DataFrame, labels: "np.ndarray[tuple[int], np.dtype[np.int64]]"):  # type: ignore[no-untyped-def]
+    modality = get_modality(context.params.modality)
+    estimator = clone(modality.baselines[name](context.params))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        return estimator.fit(modality.baseline_input(frame), labels)

@@ -1,0 +1,37 @@
+"""How task results are kept: as JSON, under the key of what they depend on.
+
+A task whose key is known is not run again: its result comes from .thawline/results. `fresh` in the flow's parameters
+asks for everything anew.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect.cache_policies import NO_CACHE
+
+from thawline.context import Context
+
+__all__ = ["NO_CACHE", "step_cache"]
+
+
+def step_cache(*sections: str) -> dict[str, Any]:
+    """Return the options of a Prefect task whose first argument is a Context.
+
+    Its result is kept under the task's name, data, code, the named sections of the params, and those of its other
+    arguments that are text or numbers (results of earlier tasks follow from the context).
+    """
+    return {
+        "persist_result": True,
+        "result_serializer": "json",
+        "cache_key_fn": _key_function(sections),
+    }
+
+
+def _key_function(sections: tuple[str, ...]) -> Callable[[Any, dict[str, Any]], str]:
+    def key(run: Any, arguments: dict[str, Any]) -> str:
+        context = arguments["context"]
+        assert isinstance(context, Context)  # noqa: S101 - a programming error, not a user's
+        rest = [str(value) for value in arguments.values() if isinstance(value, str | int)]
+        return "-".join([run.task.name.replace(" ", "_"), context.key(*sections), *rest])
+
+    return key

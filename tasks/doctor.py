@@ -1,0 +1,125 @@
+"""What is installed, reachable and missing, each with a remedy."""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict
+
+from thawline.errors import ThawlineError
+from thawline.params import Params
+from thawline.params_file import load_params
+from thawline.workspace import Workspace
+
+LIBRARIES = ("torch", "transformers", "mlflow", "prefect", "great_expectations", "dvc", "scikit-learn", "pandas")
+MIN_FREE_BYTES = 2 * 1024**3
+
+
+class Finding(BaseModel):
+    """One thing looked at; `remedy` says what to do where it is not `ok`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    what: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def examine(workspace: Workspace | None) -> list[Finding]:
+    """Look at the installation and, if there is one, at the workspace and the services it names."""
+    findings = [*_programs(), *_libraries(), _device()]
+    if workspace is None:
+        return [*findings, Finding(what="workspace", ok=False, found="none here", remedy="make one: `thawline init`")]
+    findings += _directory(workspace)
+    try:
+        params = load_params(workspace)
+    except ThawlineError as error:
+        return [*findings, Finding(what="params.yaml", ok=False, found=str(error), remedy="correct the file")]
+    return [
+        *findings,
+        Finding(what="params.yaml", ok=True, found=f"valid, name {params.name!r}, modality {params.modality!r}"),
+        _encoder(workspace, params),
+        _tracking(workspace, params),
+        _prefect(),
+    ]
+
+
+def _programs() -> Iterator[Finding]:
+    for name in ("git",):
+        path = shutil.which(name)
+        yield Finding(what=name, ok=path is not None, found=path or "not found", remedy=f"install {name}")
+
+
+def _libraries() -> Iterator[Finding]:
+    for name in LIBRARIES:
+        try:
+            yield Finding(what=name, ok=True, found=importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(what=name, ok=False, found="not installed", remedy="run `make setup`")
+
+
+def _device() -> Finding:
+    from models.devices import choose_device
+
+    return Finding(what="device", ok=True, found=str(choose_device("auto")))
+
+
+def _directory(workspace: Workspace) -> Iterator[Finding]:
+    root = workspace.root
+    free = shutil.disk_usage(root).free
+    yield Finding(
+        what="disk",
+        ok=free >= MIN_FREE_BYTES,
+        found=f"{free / 1024**3:.1f} GiB free",
+        remedy="free some space: activations, models and data versions need it",
+    )
+    writable = os.access(root, os.W_OK)
+    yield Finding(what="workspace", ok=writable, found=str(root), remedy="give this user the right to write there")
+    process = subprocess.run(["git", "check-ignore", "-q", str(workspace.dvc_lock)], cwd=root, check=False)
+    ignored = process.returncode == 0
+    yield Finding(
+        what="dvc.lock",
+        ok=not ignored,
+        found="ignored by git" if ignored else "seen by git, or no git here",
+        remedy="take dvc.lock out of .gitignore: DVC refuses to work with it ignored",
+    )
+    raw = sorted(path.name for path in workspace.raw.glob("*.dvc")) if workspace.raw.is_dir() else []
+    yield Finding(what="data/raw", ok=True, found=f"{len(raw)} files tracked by DVC")
+
+
+def _encoder(workspace: Workspace, params: Params) -> Finding:
+    from models.encoders import resolve_encoder
+
+    try:
+        source = resolve_encoder(params.model.encoder, root=workspace.root)
+    except ThawlineError as error:
+        return Finding(what="encoder", ok=False, found=params.model.encoder, remedy=str(error))
+    return Finding(what="encoder", ok=True, found=f"{params.model.encoder} ({source.kind})")
+
+
+def _tracking(workspace: Workspace, params: Params) -> Finding:
+    from tasks.tracking import open_tracking, tracking_uri
+
+    uri = tracking_uri(workspace, params)
+    try:
+        open_tracking(workspace, params)
+    except ThawlineError as error:
+        return Finding(what="MLflow", ok=False, found=uri, remedy=str(error))
+    return Finding(what="MLflow", ok=True, found=uri)
+
+
+def _prefect() -> Finding:
+    import httpx
+
+    url = os.environ.get("PREFECT_API_URL")
+    if url is None:
+        return Finding(what="Prefect", ok=True, found="a temporary server for each run (PREFECT_API_URL is not set)")
+    try:
+        httpx.get(f"{url}/health", timeout=5).raise_for_status()
+    except httpx.HTTPError as error:
+        remedy = "start it with `prefect server start`, or unset PREFECT_API_URL"
+        return Finding(what="Prefect", ok=False, found=f"{url}: {error}", remedy=remedy)
+    return Finding(what="Prefect", ok=True, found=url)

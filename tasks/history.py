@@ -1,0 +1,56 @@
+"""Past runs, as the command line shows them."""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.entities import Run
+
+from tasks.recording import RESULT_FILE
+from tasks.registry import aliases_of
+from tasks.results import RunResult
+from tasks.tracking import ROLE, Tracking, search_runs
+from thawline.errors import UsageError
+
+
+def list_runs(tracking: Tracking, *, limit: int) -> list[dict[str, Any]]:
+    """Return the newest runs of the line, one mapping each; refused and failed ones too."""
+    runs = search_runs(tracking, f"tags.`{ROLE}` IN ('finetune', 'refused')", max_results=limit)
+    return [_summarise(run) for run in runs]
+
+
+def find_run(tracking: Tracking, reference: str) -> Run:
+    """Return the run whose id begins with `reference`; 'latest' is the newest.
+
+    Raises:
+        UsageError: None or several match.
+    """
+    runs = search_runs(tracking, f"tags.`{ROLE}` IN ('finetune', 'refused')")
+    matches = runs[:1] if reference == "latest" else [run for run in runs if run.info.run_id.startswith(reference)]
+    if len(matches) != 1:
+        found = "no run matches" if not matches else f"{len(matches)} runs match"
+        raise UsageError(f"{found} {reference!r}; give the beginning of one run id from `thawline runs`, or 'latest'")
+    return matches[0]
+
+
+def load_result(tracking: Tracking, run: Run) -> RunResult | None:
+    """Return the result that a run left, with its version's aliases as they are now; None where it left none."""
+    if not any(item.path == RESULT_FILE for item in tracking.client.list_artifacts(run.info.run_id)):
+        return None
+    path = mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{RESULT_FILE}", tracking_uri=tracking.uri)
+    result = RunResult.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    return result.model_copy(update={"aliases": aliases_of(tracking, result.model, result.version)})
+
+
+def _summarise(run: Run) -> dict[str, Any]:
+    metrics, tags = run.data.metrics, run.data.tags
+    return {
+        "run_id": run.info.run_id,
+        "started_ms": run.info.start_time,
+        "status": run.info.status,
+        "data_version": tags.get("thawline.data_version"),
+        "cv_f1_macro": metrics.get("cv_f1_macro"),
+        "test_f1_macro": metrics.get("test_f1_macro"),
+        "version": tags.get("thawline.version"),
+        "verdict": tags.get("thawline.verdict") or tags.get("thawline.error"),
+    }

@@ -1,0 +1,60 @@
+"""Making a workspace: directories, a params.yaml that teaches, dvc.yaml, a DVC repository, and the first data."""
+
+import re
+import shutil
+from pathlib import Path
+
+from modalities import get_modality
+from tasks.versioning import add_raw_file, init_dvc
+from thawline.errors import UsageError
+from thawline.files import storage_errors, write_atomically
+from thawline.lock import lock_workspace
+from thawline.params import Params
+from thawline.params_file import parse_params, render_params
+from thawline.workspace import Workspace
+
+IGNORED = "/.thawline/\n/reports/\n/data/incoming/\n/data/interim/\n/data/processed/\n/data/quarantine/\n"
+
+
+def initialise(directory: Path, data: Path, params: Params) -> tuple[Workspace, int]:
+    """Make a workspace in `directory` with `data` as its first arrival.
+
+    The data is read first: nothing is made where it can't be.
+
+    Returns:
+        The workspace and the number of rows read.
+
+    Raises:
+        UsageError: `directory` is a workspace already.
+        UnreadableFileError: `data` can't be read with the columns that `params` names.
+    """
+    workspace = Workspace(directory.expanduser().resolve())
+    if workspace.params_file.exists():
+        raise UsageError(
+            f"{workspace.root} is a workspace already (it has params.yaml); change that file, or name another"
+        )
+    num_rows = len(get_modality(params.modality).read(data, params))
+    with storage_errors():
+        for path in (workspace.incoming, workspace.raw, workspace.quarantine, workspace.reports, workspace.state):
+            path.mkdir(parents=True, exist_ok=True)
+        with lock_workspace(workspace):
+            shutil.copyfile(Path(__file__).resolve().parent.parent / "dvc.yaml", workspace.root / "dvc.yaml")
+            if not (workspace.root / ".gitignore").exists():
+                write_atomically(workspace.root / ".gitignore", IGNORED.encode())
+            init_dvc(workspace)
+            add_raw_file(workspace, data)
+            write_atomically(workspace.params_file, render_params(params).encode())
+    return workspace, num_rows
+
+
+def params_for(directory: Path, *, modality: str, columns: dict[str, str]) -> Params:
+    """Return default params for a new workspace, named after its directory.
+
+    Args:
+        directory: The workspace to be.
+        modality: Name of a modality.
+        columns: Values of the params section `ingest`, such as `label_column`.
+    """
+    get_modality(modality)
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", directory.expanduser().resolve().name).strip("-_") or "classifier"
+    return parse_params({"name": name, "modality": modality, "ingest": columns}, source="the command line")

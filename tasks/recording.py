@@ -1,0 +1,219 @@
+"""What a run of the line leaves in MLflow: the parent run, its children, and the result that the commands print."""
+
+import json
+import logging
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow.entities import DatasetInput, InputTag
+from prefect import task
+
+from tasks import tracking as store
+from tasks.caching import NO_CACHE
+from tasks.clean import count_classes
+from tasks.description import describe_run
+from tasks.evaluation import read_test_rows
+from tasks.figures import draw_approaches, draw_class_balance, draw_confusion, draw_learning_curves
+from tasks.results import CrossValidation, Decision, Evaluation, FinalFit, RunResult, load_arrays
+from tasks.tracking import FINGERPRINT, Tracking
+from tasks.training_set import load_training_set
+from tasks.versioning import read_git_commit
+from thawline.context import Context
+from thawline.errors import ThawlineError
+from thawline.frames import read_frame
+from thawline.metrics import confusion
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+RESULT_FILE = "result.json"
+
+
+@contextmanager
+def open_run(context: Context, tracking: Tracking) -> Iterator[str]:
+    """Open the parent run for the time of the block: it ends FINISHED, or FAILED with the reason as a tag."""
+    store.close_stale_runs(tracking)
+    tags = {
+        FINGERPRINT: context.key(),
+        "thawline.data_version": context.data_version,
+        "thawline.code_version": context.code_version,
+        "thawline.git_commit": read_git_commit(Path(__file__).resolve().parent) or "none",
+    }
+    run_id = store.start_run(tracking, f"finetune {context.data_version}", role="finetune", tags=tags)
+    try:
+        _record_inputs(context, tracking, run_id)
+        yield run_id
+    except BaseException as error:
+        reason = str(error) if isinstance(error, ThawlineError) else traceback.format_exc()
+        store.set_tags(tracking, run_id, {"thawline.error": reason[-4000:]})
+        store.end_run(tracking, run_id, status="FAILED")
+        raise
+    store.end_run(tracking, run_id)
+
+
+def record_refusal(tracking: Tracking, workspace: Workspace, params: Params, reason: str) -> None:
+    """Leave a failed run that says why data was refused, with the validation reports."""
+    run_id = store.start_run(tracking, "data refused", role="refused", tags={"thawline.verdict": "data refused"})
+    store.log_params(tracking, run_id, params)
+    store.log_files(tracking, run_id, _reports(workspace), "reports")
+    store.set_description(tracking, run_id, f"**Data refused; nothing was trained.**\n\n```\n{reason}\n```")
+    store.end_run(tracking, run_id, status="FAILED")
+
+
+def find_unchanged_run(context: Context, tracking: Tracking) -> RunResult | None:
+    """Return the result of a finished run of the same data, params and code, with its aliases as they are now."""
+    from tasks.registry import aliases_of
+
+    run = store.find_finished_run(tracking, context.key())
+    if run is None:
+        return None
+    path = mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{RESULT_FILE}", tracking_uri=tracking.uri)
+    result = RunResult.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    aliases = aliases_of(tracking, result.model, result.version)
+    return result.model_copy(update={"unchanged": True, "registered": False, "aliases": aliases})
+
+
+@task(name="record cross-validation", cache_policy=NO_CACHE)
+def record_cross_validation(context: Context, tracking: Tracking, parent: str, approach: CrossValidation) -> None:
+    """Record an approach: its mean over the folds, and a child run a fold where it trained in epochs."""
+    summary = {f"cv_{metric}": approach.mean(metric) for metric in approach.folds[0].scores}
+    summary |= {f"cv_{metric}_sd": approach.sd(metric) for metric in approach.folds[0].scores}
+    summary["training_seconds"] = approach.seconds
+    if not approach.folds[0].epochs:
+        run_id = store.start_run(tracking, f"baseline/{approach.name}", role="baseline", parent=parent)
+        for fold in approach.folds:
+            store.log_scores(
+                tracking, run_id, {f"fold_{key}": value for key, value in fold.scores.items()}, step=fold.fold
+            )
+        store.log_scores(tracking, run_id, summary)
+        store.end_run(tracking, run_id)
+        return
+    for fold in approach.folds:
+        run_id = store.start_run(tracking, f"fold {fold.fold + 1}", role="fold", parent=parent)
+        store.log_epochs(tracking, run_id, fold.epochs)
+        scores = {f"fold_{key}": value for key, value in fold.scores.items()}
+        store.log_scores(tracking, run_id, {**scores, "training_seconds": fold.seconds})
+        store.end_run(tracking, run_id)
+    data = load_training_set(context)
+    probabilities = approach.out_of_fold(len(data.labels), len(data.classes))
+    histories = [fold.epochs for fold in approach.folds]
+    store.log_scores(tracking, parent, summary)
+    tracking.client.log_table(parent, store.mean_epoch_table(histories), "epochs.json")
+    tracking.client.log_table(parent, _out_of_fold_table(data.frame, data.classes, probabilities), "out_of_fold.json")
+    tracking.client.log_figure(parent, draw_learning_curves(histories), "figures/learning_curves.png")
+    title = "Confusion matrix, out of fold"
+    figure = draw_confusion(confusion(data.labels, probabilities), data.classes, title)
+    tracking.client.log_figure(parent, figure, "figures/confusion_out_of_fold.png")
+
+
+def record_final_fit(tracking: Tracking, parent: str, fit: FinalFit) -> str:
+    """Record the fit on all of train as child run `final` and return its id; the model is logged into it."""
+    run_id = store.start_run(tracking, "final", role="final", parent=parent)
+    store.log_epochs(tracking, run_id, fit.epochs)
+    store.log_scores(tracking, run_id, {"training_seconds": fit.seconds})
+    store.end_run(tracking, run_id)
+    return run_id
+
+
+def record_outcome(
+    context: Context,
+    tracking: Tracking,
+    run_id: str,
+    *,
+    decision: Decision,
+    approaches: Sequence[CrossValidation],
+    evaluations: Sequence[Evaluation],
+    seconds: Mapping[str, float],
+) -> RunResult:
+    """Record test scores, pictures, description and verdict on the parent run and return the run's result."""
+    data, test = load_training_set(context), read_test_rows(context)
+    judgement, tuned = decision.judgement, approaches[-1]
+    evaluation = next(each for each in evaluations if each.name == judgement.candidate)
+    result = RunResult(
+        run_id=run_id,
+        experiment=context.params.name,
+        model=context.params.name,
+        version=decision.version,
+        aliases=decision.aliases,
+        promoted=decision.promoted,
+        registered=decision.registered,
+        verdict=judgement.verdict,
+        candidate=judgement.candidate,
+        gates=judgement.gates,
+        metrics=evaluation.scores,
+        baseline={each.name: {"cv_f1_macro": each.mean(), "cv_f1_macro_sd": each.sd()} for each in approaches[:-1]},
+        cv={"mean": tuned.mean(), "sd": tuned.sd(), "folds": tuned.scores()},
+        seconds=dict(seconds),
+        data_version=context.data_version,
+        rows={"train": len(data.frame), "test": len(test)},
+        mlflow_uri=tracking.uri,
+    )
+    _record_test_scores(tracking, run_id, evaluations, candidate=judgement.candidate)
+    _record_figures(context, tracking, run_id, approaches=approaches, evaluation=evaluation)
+    store.set_description(tracking, run_id, describe_run(result, approaches, evaluations))
+    tags = {"thawline.verdict": judgement.verdict[:5000], "thawline.version": decision.version}
+    store.set_tags(tracking, run_id, tags | {"thawline.candidate": judgement.candidate})
+    store.log_scores(tracking, run_id, {f"seconds/{step}": value for step, value in seconds.items()})
+    tracking.client.log_text(run_id, json.dumps(result.model_dump(mode="json"), indent=2), RESULT_FILE)
+    return result
+
+
+def _record_test_scores(tracking: Tracking, run_id: str, evaluations: Sequence[Evaluation], *, candidate: str) -> None:
+    for each in evaluations:
+        prefix = "test_" if each.name == candidate else f"test_{each.name}_"
+        store.log_scores(tracking, run_id, {f"{prefix}{key}": value for key, value in each.scores.items()})
+        for key, (low, high) in each.intervals.items():
+            store.log_scores(tracking, run_id, {f"{prefix}{key}_low": low, f"{prefix}{key}_high": high})
+
+
+def _record_figures(
+    context: Context, tracking: Tracking, run_id: str, *, approaches: Sequence[CrossValidation], evaluation: Evaluation
+) -> None:
+    data, test = load_training_set(context), read_test_rows(context)
+    with load_arrays(evaluation.predictions) as stored:
+        matrix = confusion(stored["labels"], stored["probabilities"])
+    counts = [count_classes(frame) for frame in (data.frame, test)]
+    figures = {
+        "confusion_test": draw_confusion(matrix, data.classes, f"Confusion matrix of {evaluation.name}, test set"),
+        "approaches": draw_approaches({each.name: each.scores() for each in approaches}),
+        "class_balance": draw_class_balance(*counts),
+    }
+    for name, figure in figures.items():
+        tracking.client.log_figure(run_id, figure, f"figures/{name}.png")
+
+
+def _record_inputs(context: Context, tracking: Tracking, run_id: str) -> None:
+    workspace = context.workspace
+    store.log_params(tracking, run_id, context.params)
+    store.log_files(tracking, run_id, [workspace.dvc_lock, workspace.params_file, workspace.root / "dvc.yaml"], "data")
+    store.log_files(tracking, run_id, _reports(workspace), "reports")
+    inputs = [
+        _dataset_input(f"{context.params.name} {role}", path, role, context.data_version)
+        for role, path in (("train", workspace.train_rows), ("test", workspace.test_rows))
+    ]
+    tracking.client.log_inputs(run_id, inputs)
+
+
+def _dataset_input(name: str, path: Path, role: str, data_version: str) -> DatasetInput:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # hints on integer columns and on how a path is read
+        dataset = mlflow.data.from_pandas(read_frame(path), str(path), name=name, digest=data_version, targets="label")
+    return DatasetInput(dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", role)])  # noqa: SLF001
+
+
+def _reports(workspace: Workspace) -> list[Path]:
+    return sorted(workspace.reports.iterdir()) if workspace.reports.is_dir() else []
+
+
+def _out_of_fold_table(frame: pd.DataFrame, classes: list[str], probabilities) -> pd.DataFrame:  # type: ignore[no-untyped-def]
+    table = frame[["row_id", "label", "fold"]].reset_index(drop=True)
+    table["predicted"] = [classes[number] for number in probabilities.argmax(axis=1)]
+    for number, name in enumerate(classes):
+        table[f"probability_{name}"] = probabilities[:, number].round(6)
+    return table

@@ -1,0 +1,135 @@
+"""The model registry: the challenger becomes a version once, and the champion's alias moves only through the gates.
+
+A version carries its fingerprint (data, params, code), verdict and gates from the moment it exists, so that a process
+killed between registering and promoting is completed by the next run instead of registering a second time.
+"""
+
+import importlib.metadata
+import logging
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import mlflow
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+from prefect import task
+
+from modalities import get_modality
+from modalities.predictor import load_predictor
+from tasks.caching import NO_CACHE
+from tasks.results import Decision, FinalFit, Judgement
+from tasks.tracking import FINGERPRINT, Tracking
+from thawline.context import Context
+from thawline.frames import read_frame
+
+log = logging.getLogger(__name__)
+
+PROMOTED = "thawline.promoted"
+JUDGEMENT = "thawline.judgement"
+REQUIREMENTS = (
+    "ftfy",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pydantic",
+    "ruamel.yaml",
+    "safetensors",
+    "scikit-learn",
+    "skops",
+    "torch",
+    "transformers",
+)
+CODE = ("modalities", "models", "thawline")
+
+
+@task(name="register", cache_policy=NO_CACHE)
+def register(
+    context: Context, tracking: Tracking, *, fits: Sequence[FinalFit], run_id: str, judgement: Judgement
+) -> Decision:
+    """Register the candidate as challenger, unless its very data, params and code are registered already.
+
+    Args:
+        context: The run's context.
+        tracking: The open tracking store.
+        fits: The fitted models, the candidate among them.
+        run_id: The MLflow run that holds the model.
+        judgement: The champion's alias moves if every gate passed. A version registered before keeps its own.
+    """
+    name, fingerprint = context.params.name, context.key()
+    version = find_version(tracking, name, fingerprint)
+    registered = version is None
+    if version is None:
+        fit = next(fit for fit in fits if fit.name == judgement.candidate)
+        tags = {
+            FINGERPRINT: fingerprint,
+            PROMOTED: str(judgement.passed).lower(),
+            JUDGEMENT: judgement.model_dump_json(),
+            "thawline.candidate": judgement.candidate,
+            "thawline.data_version": context.data_version,
+        }
+        source = _log_model(context, tracking, fit, run_id)
+        _ensure_registered_model(tracking, name)
+        version = tracking.client.create_model_version(name, source, run_id, tags=tags, description=judgement.verdict)
+    else:
+        log.info("%s version %s has the same data, params and code: not registered again", name, version.version)
+    _converge_aliases(tracking, name, version)
+    return Decision(
+        version=str(version.version),
+        registered=registered,
+        promoted=version.tags[PROMOTED] == "true",
+        aliases=aliases_of(tracking, name, str(version.version)),
+        judgement=Judgement.model_validate_json(version.tags[JUDGEMENT]),
+    )
+
+
+def find_version(tracking: Tracking, name: str, fingerprint: str) -> ModelVersion | None:
+    """Return the registered version made from the same data, params and code, if there is one."""
+    found = tracking.client.search_model_versions(f"name = '{name}' and tags.`{FINGERPRINT}` = '{fingerprint}'")
+    return found[0] if found else None
+
+
+def aliases_of(tracking: Tracking, name: str, version: str) -> list[str]:
+    """Return the aliases that a version holds now."""
+    aliases = tracking.client.get_registered_model(name).aliases
+    return sorted(alias for alias, holder in aliases.items() if str(holder) == version)
+
+
+def _converge_aliases(tracking: Tracking, name: str, version: ModelVersion) -> None:
+    """Point `challenger`, and after passed gates `champion`, at the newest version; an older one moves nothing."""
+    aliases = tracking.client.get_registered_model(name).aliases
+    number = int(version.version)
+    if int(aliases.get("challenger", 0)) < number:
+        tracking.client.set_registered_model_alias(name, "challenger", str(number))
+    if version.tags[PROMOTED] == "true" and int(aliases.get("champion", 0)) < number:
+        tracking.client.set_registered_model_alias(name, "champion", str(number))
+
+
+def _ensure_registered_model(tracking: Tracking, name: str) -> None:
+    try:
+        tracking.client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str) -> str:
+    """Package the model for MLflow, log it into the run and return its address."""
+    root = Path(__file__).resolve().parent.parent
+    predictor = load_predictor(fit.model)
+    rows = read_frame(context.workspace.train_rows).head(3).reset_index(drop=True)
+    example = get_modality(context.params.modality).to_input(rows, context.params)
+    with tempfile.TemporaryDirectory(dir=context.workspace.state) as folder:
+        target = Path(folder) / "model"
+        mlflow.pyfunc.save_model(
+            str(target),
+            python_model=str(root / "tasks" / "served_model.py"),
+            artifacts={"model": str(fit.model)},
+            code_paths=[str(root / package) for package in CODE],
+            pip_requirements=[f"{library}=={importlib.metadata.version(library)}" for library in REQUIREMENTS],
+            signature=infer_signature(example, predictor.predict(example)),
+            input_example=example,
+        )
+        tracking.client.log_artifacts(run_id, str(target), "model")
+    return f"{tracking.client.get_run(run_id).info.artifact_uri}/model"

@@ -1,0 +1,165 @@
+"""What tasks hand to each other: small, JSON-able and persisted, so that a rerun redoes only what is missing.
+
+Arrays lie in files beside, under .thawline/steps/<key>/; a result holds their paths.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from thawline.errors import ThawlineError
+from thawline.gates import CrossValidated, Gate
+
+
+class Result(BaseModel):
+    """A frozen result of a task."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class FoldResult(Result):
+    """One fold of one approach.
+
+    `scores` are those of `thawline.metrics.Scores` on the fold's validation rows; `epochs` has one `EpochRecord` as a
+    dict for each epoch (none for baselines); `best_epochs` has the best epoch of each phase, 0 where a phase was rolled
+    back; `predictions` names a .npz with `rows` (n,) and `probabilities` (n, classes).
+    """
+
+    fold: int
+    scores: dict[str, float]
+    train_f1_macro: float
+    seconds: float
+    predictions: Path
+    epochs: list[dict[str, Any]] = []
+    best_epochs: dict[str, int] = {}
+
+
+class CrossValidation(Result):
+    """All folds of one approach, named `name`."""
+
+    name: str
+    folds: list[FoldResult]
+
+    def scores(self, metric: str = "f1_macro") -> list[float]:
+        """Return a score of each fold."""
+        return [fold.scores[metric] for fold in self.folds]
+
+    def mean(self, metric: str = "f1_macro") -> float:
+        """Return the mean of a score over the folds."""
+        return float(np.mean(self.scores(metric)))
+
+    def sd(self, metric: str = "f1_macro") -> float:
+        """Return the sample standard deviation of a score over the folds."""
+        return float(np.std(self.scores(metric), ddof=1))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that all folds took together."""
+        return sum(fold.seconds for fold in self.folds)
+
+    def summary(self) -> CrossValidated:
+        """Return what the gates look at."""
+        train = float(np.mean([fold.train_f1_macro for fold in self.folds]))
+        return CrossValidated(name=self.name, train_f1_macro=train, f1_macro=self.mean())
+
+    def out_of_fold(self, num_rows: int, num_classes: int) -> NDArray[np.float64]:
+        """Return each training row's probabilities (rows, classes) by the model that did not see it."""
+        probabilities = np.full((num_rows, num_classes), np.nan)
+        for fold in self.folds:
+            with load_arrays(fold.predictions) as stored:
+                probabilities[stored["rows"]] = stored["probabilities"]
+        return probabilities
+
+
+def best_of(approaches: Sequence[CrossValidation]) -> CrossValidation:
+    """Return the approach with the highest mean macro-F1, the first where several tie."""
+    return max(approaches, key=CrossValidation.mean)
+
+
+class FinalFit(Result):
+    """A model fitted on all of train: its directory, its history and what it took."""
+
+    name: str
+    model: Path
+    epochs: list[dict[str, Any]] = []
+    seconds: float
+
+
+class Evaluation(Result):
+    """One model on the test rows; `intervals` are 95 % bootstrap intervals (low, high)."""
+
+    name: str
+    scores: dict[str, float]
+    per_class: dict[str, dict[str, float]]
+    intervals: dict[str, tuple[float, float]]
+    predictions: Path
+
+
+class Judgement(Result):
+    """What the gates said: the candidate's name, each gate, and the verdict as a sentence."""
+
+    candidate: str
+    gates: list[Gate]
+    verdict: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate passed."""
+        return all(gate.passed for gate in self.gates)
+
+
+class Decision(Result):
+    """What became of the candidate: its version, whether it was registered just now, its aliases and its judgement."""
+
+    version: str
+    registered: bool
+    promoted: bool
+    aliases: list[str]
+    judgement: Judgement
+
+
+class RunResult(Result):
+    """The outcome of one run of the line: the JSON object of `thawline run --json`."""
+
+    run_id: str
+    experiment: str
+    model: str
+    version: str
+    aliases: list[str]
+    promoted: bool
+    registered: bool
+    unchanged: bool = False
+    verdict: str
+    candidate: str
+    gates: list[Gate]
+    metrics: dict[str, float]
+    baseline: dict[str, dict[str, float]]
+    cv: dict[str, Any]
+    seconds: dict[str, float]
+    data_version: str
+    rows: dict[str, int]
+    mlflow_uri: str
+
+
+def save_arrays(path: Path, **arrays: NDArray[Any]) -> Path:
+    """Save arrays as .npz so that the file is whole or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.tmp.npz")
+    np.savez(temporary, allow_pickle=False, **arrays)
+    temporary.replace(path)
+    return path
+
+
+def load_arrays(path: Path) -> Any:
+    """Open a .npz that a persisted result names; nothing in it is unpickled.
+
+    Raises:
+        ThawlineError: The file is gone although the result that names it was kept.
+    """
+    if not path.is_file():
+        raise ThawlineError(f"{path} is gone although results name it; run again with --fresh to compute it anew")
+    return np.load(path, allow_pickle=False)

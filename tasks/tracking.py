@@ -1,0 +1,232 @@
+"""MLflow: runs by explicit ids, so that workers nest them right; nothing here uses the fluent API's active run.
+
+The tree: parent (one flow run) > baseline/..., fold N, final. A parent that a killed process left open is closed by
+the next run in the same workspace, which holds the workspace's lock and so knows that nobody else writes it.
+"""
+
+import logging
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
+from requests.exceptions import RequestException
+from sqlalchemy.exc import SQLAlchemyError
+
+from thawline.errors import ServiceError
+from thawline.files import storage_errors
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+FINGERPRINT = "thawline.fingerprint"
+ROLE = "thawline.role"
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """An open tracking store: its client, its address and the workspace's experiment."""
+
+    client: MlflowClient
+    uri: str
+    experiment_id: str
+
+
+def tracking_uri(workspace: Workspace, params: Params) -> str:
+    """Return where runs are kept: the environment's server, else the params', else SQLite in the workspace."""
+    embedded = f"sqlite:///{workspace.state / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or params.tracking.mlflow_uri or embedded
+
+
+def open_tracking(workspace: Workspace, params: Params) -> Tracking:
+    """Open the tracking store and make the workspace's experiment where there is none.
+
+    Raises:
+        ServiceError: The server does not answer.
+        StorageError: The workspace can't be written.
+    """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    uri = tracking_uri(workspace, params)
+    with storage_errors():
+        workspace.state.mkdir(parents=True, exist_ok=True)
+    with service_errors(uri):
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        experiment = client.get_experiment_by_name(params.name)
+        if experiment is not None:
+            return Tracking(client, uri, experiment.experiment_id)
+        location = (workspace.state / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+        return Tracking(client, uri, client.create_experiment(params.name, artifact_location=location))
+
+
+@contextmanager
+def service_errors(uri: str) -> Iterator[None]:
+    """Turn a connection error inside the block into a ServiceError that names the server and the remedy."""
+    try:
+        yield
+    except (RequestException, SQLAlchemyError) as error:
+        raise _unreachable(uri, error) from error
+    except MlflowException as error:
+        if error.error_code == "INTERNAL_ERROR" or "API request to" in str(error):
+            raise _unreachable(uri, error) from error
+        raise
+
+
+def start_run(
+    tracking: Tracking, name: str, *, role: str, parent: str | None = None, tags: Mapping[str, str] | None = None
+) -> str:
+    """Create a run and return its id; `role` is 'finetune', 'baseline', 'fold' or 'final'."""
+    all_tags = {MLFLOW_RUN_NAME: name, ROLE: role, **(tags or {})}
+    if parent is not None:
+        all_tags[MLFLOW_PARENT_RUN_ID] = parent
+    run = tracking.client.create_run(tracking.experiment_id, tags=all_tags, run_name=name)
+    return str(run.info.run_id)
+
+
+def close_stale_runs(tracking: Tracking) -> int:
+    """Mark runs that a killed process left open as KILLED and return their number; call under the workspace's lock."""
+    stale = search_runs(tracking, "attributes.status = 'RUNNING'")
+    for run in stale:
+        tracking.client.set_terminated(run.info.run_id, status="KILLED")
+    if stale:
+        log.warning("closed %d runs that an interrupted process had left open", len(stale))
+    return len(stale)
+
+
+def search_runs(tracking: Tracking, filter_string: str, max_results: int = 1000) -> list[Run]:
+    """Return the experiment's runs that match an MLflow filter, newest first."""
+    found = tracking.client.search_runs(
+        [tracking.experiment_id], filter_string, order_by=["attributes.start_time DESC"], max_results=max_results
+    )
+    return list(found)
+
+
+def find_finished_run(tracking: Tracking, fingerprint: str) -> Run | None:
+    """Return the newest finished run of the same data, params and code, if there is one."""
+    condition = (
+        f"tags.`{FINGERPRINT}` = '{fingerprint}' and attributes.status = 'FINISHED' and tags.`{ROLE}` = 'finetune'"
+    )
+    runs = search_runs(tracking, condition, max_results=1)
+    return runs[0] if runs else None
+
+
+def log_params(tracking: Tracking, run_id: str, params: Params) -> None:
+    """Log every param under its dotted name."""
+    flat = flatten(params.model_dump(mode="json"))
+    entries = [Param(key, str(value)[:6000]) for key, value in flat.items()]
+    tracking.client.log_batch(run_id, params=entries)
+
+
+def log_scores(tracking: Tracking, run_id: str, values: Mapping[str, float], *, step: int = 0) -> None:
+    """Log numbers at one step; NaN and None are left out."""
+    tracking.client.log_batch(run_id, metrics=list(_metrics(values, step)))
+
+
+def log_epochs(tracking: Tracking, run_id: str, epochs: Sequence[Mapping[str, Any]]) -> None:
+    """Log the history of a training: one step an epoch, and the table that the UI shows of it.
+
+    Args:
+        tracking: The open store.
+        run_id: The run to log into.
+        epochs: One mapping an epoch, an `EpochRecord` as a dict.
+    """
+    metrics: list[Metric] = []
+    for row in epochs:
+        values = {key: value for key, value in row.items() if isinstance(value, int | float) and key not in _NO_METRIC}
+        rates = {f"learning_rate/{group}": rate for group, rate in row["learning_rates"].items()}
+        metrics += _metrics({**values, **rates, "phase": row["phase_index"]}, row["epoch"])
+    for start in range(0, len(metrics), 1000):
+        tracking.client.log_batch(run_id, metrics=metrics[start : start + 1000])
+    if epochs:
+        tracking.client.log_table(run_id, epoch_table(epochs), "epochs.json")
+
+
+_NO_METRIC = ("epoch", "phase_index", "is_best")
+
+
+def epoch_table(epochs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the table Epoch | Training Loss | Validation Loss | Accuracy | F1-Score, with the phase in front."""
+    return pd.DataFrame(
+        {
+            "Phase": [row["phase"] for row in epochs],
+            "Epoch": [row["epoch"] for row in epochs],
+            "Training Loss": [_rounded(row["train_loss"]) for row in epochs],
+            "Validation Loss": [_rounded(row["validation_loss"]) for row in epochs],
+            "Accuracy": [_rounded(row["accuracy"]) for row in epochs],
+            "F1-Score": [_rounded(row["f1_macro"]) for row in epochs],
+        }
+    )
+
+
+def mean_epoch_table(folds: Sequence[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
+    """Return `epoch_table` with means over the folds that reached the phase and epoch, and how many those were."""
+    table = pd.concat([epoch_table(epochs) for epochs in folds], ignore_index=True)
+    grouped = table.groupby(["Phase", "Epoch"], sort=False)
+    means = grouped.mean().round(4)
+    means.insert(0, "Folds", grouped.size())
+    return means.reset_index().sort_values("Epoch", kind="stable", ignore_index=True)
+
+
+def set_tags(tracking: Tracking, run_id: str, tags: Mapping[str, str]) -> None:
+    """Set several tags of a run at once."""
+    tracking.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+
+def set_description(tracking: Tracking, run_id: str, markdown: str) -> None:
+    """Set the text that the run's page shows on top."""
+    tracking.client.set_tag(run_id, MLFLOW_RUN_NOTE, markdown)
+
+
+def log_files(tracking: Tracking, run_id: str, paths: Sequence[Path], folder: str) -> None:
+    """Log those of `paths` that exist, files or directories, below `folder`."""
+    for path in paths:
+        if path.is_dir():
+            tracking.client.log_artifacts(run_id, str(path), f"{folder}/{path.name}")
+        elif path.is_file():
+            tracking.client.log_artifact(run_id, str(path), folder)
+
+
+def end_run(tracking: Tracking, run_id: str, *, status: str = "FINISHED") -> None:
+    """Close a run with an MLflow status: FINISHED, FAILED or KILLED."""
+    tracking.client.set_terminated(run_id, status=status)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _metrics(values: Mapping[str, float], step: int) -> Iterator[Metric]:
+    now = int(pd.Timestamp.now("UTC").timestamp() * 1000)
+    for key, value in values.items():
+        if value is not None and not math.isnan(value):
+            yield Metric(key, float(value), now, step)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else round(value, 4)
+
+
+def _unreachable(uri: str, error: Exception) -> ServiceError:
+    reason = str(error).splitlines()[0][:300]
+    return ServiceError(
+        f"the MLflow tracking store {uri} does not answer ({reason}); start it, or unset MLFLOW_TRACKING_URI and "
+        "tracking.mlflow_uri to use the workspace's own SQLite; nothing was trained"
+    )

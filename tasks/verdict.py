@@ -1,0 +1,36 @@
+"""From results to a verdict: which candidate stands at the gates, and what they say."""
+
+from collections.abc import Sequence
+
+from tasks.evaluation import predictions_of
+from tasks.results import CrossValidation, Evaluation, Judgement
+from tasks.training_set import load_training_set
+from thawline.context import Context
+from thawline.gates import TestPredictions, choose_candidate, judge, summarise
+
+
+def decide(
+    context: Context,
+    *,
+    finetuned: CrossValidation,
+    baselines: Sequence[CrossValidation],
+    evaluations: Sequence[Evaluation],
+    champion: TestPredictions | None,
+) -> Judgement:
+    """Choose the candidate and let the gates judge it.
+
+    The candidate is chosen on cross-validation alone; the test set only speaks at the gates.
+    """
+    approaches = [finetuned.summary(), *(baseline.summary() for baseline in baselines)]
+    candidate = choose_candidate(approaches[0], approaches[1:])
+    rivals = [approach for approach in approaches if approach.name != candidate.name]
+    evaluation = next(each for each in evaluations if each.name == candidate.name)
+    challenger = predictions_of(evaluation, load_training_set(context).classes)
+    gates = judge(challenger, champion, candidate=candidate, rivals=rivals, limits=context.params.gates)
+    verdict = summarise(gates, candidate.name, has_champion=champion is not None)
+    if candidate.name != finetuned.name:
+        verdict = (
+            f"The baseline {candidate.name} is the candidate: its cross-validated macro-F1 {candidate.f1_macro:.4f} is "
+            f"above {finetuned.mean():.4f} of the fine-tuned model. {verdict}"
+        )
+    return Judgement(candidate=candidate.name, gates=gates, verdict=verdict)

@@ -1,0 +1,181 @@
+"""DVC: which data and params made which file. Its command line is called under the workspace's lock.
+
+`dvc repro` runs without the run cache: the split ledger is an output that only grows, and the cache would bring back
+an older one.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+from ruamel.yaml import YAML
+
+from thawline.errors import DataRefusedError, DvcError, StorageError
+from thawline.files import hash_file, storage_errors
+from thawline.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+STAGES = ("ingest", "clean", "split")
+
+
+class Reproduction(BaseModel):
+    """What `dvc repro` did: stages run and stages skipped as unchanged, and the version of the data they made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ran: list[str]
+    skipped: list[str]
+    data_version: str
+
+
+def init_dvc(workspace: Workspace) -> None:
+    """Make the workspace a DVC repository with a local default remote, if it is none yet.
+
+    Raises:
+        DvcError: DVC refused.
+    """
+    if (workspace.root / ".dvc").is_dir():
+        return
+    arguments = ["init", "-q"]
+    git_root = _git_root(workspace.root)
+    if git_root is None:
+        arguments.append("--no-scm")
+    elif git_root != workspace.root:
+        arguments.append("--subdir")
+    run_dvc(workspace, *arguments)
+    run_dvc(workspace, "config", "core.analytics", "false")
+    run_dvc(workspace, "config", "core.autostage", "false")
+    run_dvc(workspace, "remote", "add", "-q", "-d", "local", "../.thawline/dvc-remote")
+
+
+def add_raw_file(workspace: Workspace, source: Path) -> Path:
+    """Copy `source` into data/raw under its name and content hash, and track it with DVC; doing it twice is harmless.
+
+    Returns:
+        The file in data/raw.
+
+    Raises:
+        StorageError: No permission or no space.
+        DvcError: DVC refused.
+    """
+    stem, dot, extensions = source.name.partition(".")
+    target = workspace.raw / f"{stem}-{hash_file(source)[:8]}{dot}{extensions}"
+    with storage_errors():
+        workspace.raw.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+            try:
+                temporary.write_bytes(source.read_bytes())
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
+    run_dvc(workspace, "add", "-q", str(target.relative_to(workspace.root)))
+    return target
+
+
+def reproduce_data(workspace: Workspace) -> Reproduction:
+    """Bring train and test rows up to date: run the DVC stages whose data or params changed.
+
+    Raises:
+        DataRefusedError: A stage refused the data.
+        DvcError: A stage or DVC itself failed; the message holds the end of its output.
+    """
+    _restore_ledger(workspace)
+    output = run_dvc(workspace, "repro", "--no-run-cache")
+    ran = re.findall(r"^Running stage '(\w+)'", output, flags=re.MULTILINE)
+    skipped = re.findall(r"^Stage '(\w+)' didn't change", output, flags=re.MULTILINE)
+    log.info("DVC ran %s, skipped %s", ran or "nothing", skipped or "nothing")
+    return Reproduction(ran=ran, skipped=skipped, data_version=read_data_version(workspace))
+
+
+def _restore_ledger(workspace: Workspace) -> None:
+    """Bring the ledger back if it is gone though dvc.lock knows it: without it old test rows could reach training.
+
+    Where DVC has it neither in its cache nor in a remote, the ledger is made anew: the assignment of rows depends on
+    their ids and the seed, so that it comes out the same for the same rows.
+    """
+    if workspace.ledger.exists() or not workspace.dvc_lock.exists():
+        return
+    try:
+        run_dvc(workspace, "checkout", "-q", str(workspace.ledger.relative_to(workspace.root)))
+    except DvcError:
+        is_new_clone = not (workspace.root / ".dvc" / "cache").exists()
+        level = logging.INFO if is_new_clone else logging.WARNING
+        log.log(level, "the split ledger is gone and DVC holds no copy: rows are assigned anew")
+
+
+def read_data_version(workspace: Workspace) -> str:
+    """Return the version of train and test rows: a hash of their hashes in dvc.lock."""
+    lock = YAML(typ="safe").load(workspace.dvc_lock.read_bytes())
+    names = {str(path.relative_to(workspace.root)) for path in (workspace.train_rows, workspace.test_rows)}
+    hashes = sorted(f"{out['path']} {out['md5']}" for out in lock["stages"]["split"]["outs"] if out["path"] in names)
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:12]
+
+
+def read_git_commit(directory: Path) -> str | None:
+    """Return the git commit that `directory` is at, with '+changes' where files differ from it; None outside git."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=directory, capture_output=True, text=True, check=False)
+    if commit.returncode != 0:
+        return None
+    status = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=no"],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return commit.stdout.strip() + ("+changes" if status.stdout.strip() else "")
+
+
+def run_dvc(workspace: Workspace, *arguments: str) -> str:
+    """Run `dvc ARGUMENTS` in the workspace and return what it printed.
+
+    Raises:
+        DataRefusedError: The data was refused (exit code 3 of a stage).
+        StorageError: The disk is full or not writable.
+        DvcError: Anything else.
+    """
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "DVC_NO_ANALYTICS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    process = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=workspace.root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    for line in process.stdout.splitlines():
+        log.debug("dvc: %s", line)
+    if process.returncode != 0:
+        raise _explain(arguments, process.stdout)
+    return process.stdout
+
+
+def _explain(arguments: tuple[str, ...], output: str) -> Exception:
+    tail = "\n".join(output.strip().splitlines()[-15:])
+    if "exited with 3" in output:
+        return DataRefusedError(tail)
+    if "No space left" in output or "Permission denied" in output:
+        return StorageError(f"`dvc {' '.join(arguments)}` can't write:\n{tail}\nfree space or mend permissions")
+    return DvcError(
+        f"`dvc {' '.join(arguments)}` failed:\n{tail}\nrun it by hand in the workspace for the whole output"
+    )
+
+
+def _git_root(directory: Path) -> Path | None:
+    process = subprocess.run(
+        ["git", "rev-parse", "--show-toplevel"], cwd=directory, capture_output=True, text=True, check=False
+    )
+    return Path(process.stdout.strip()).resolve() if process.returncode == 0 else None

@@ -1,0 +1,28 @@
+"""What a person sees while it runs: one console on standard error; standard output is kept for results."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+console = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
+    """Show a bar for the time of the block; the function it yields advances the bar by one and sets its remark."""
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[remark]}"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task_id = bar.add_task(description, total=total, remark="")
+
+        def advance(remark: str = "") -> None:
+            bar.update(task_id, advance=1, remark=remark)
+
+        yield advance
