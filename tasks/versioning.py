@@ -51,7 +51,7 @@ def init_dvc(workspace: Workspace) -> None:
     run_dvc(workspace, *arguments)
     run_dvc(workspace, "config", "core.analytics", "false")
     run_dvc(workspace, "config", "core.autostage", "false")
-    run_dvc(workspace, "remote", "add", "-q", "-d", "local", "../.thawline/dvc-remote")
+    run_dvc(workspace, "remote", "add", "-q", "-d", "local", ".thawline/dvc-remote")
 
 
 def add_raw_file(workspace: Workspace, source: Path) -> Path:
