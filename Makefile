@@ -6,7 +6,7 @@ PYTHON ?= python3.11
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench clean
+.PHONY: help setup demo test check docs format bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ check: $(STAMP) ## Format, lint, types, import rules, docstrings and tests
 	lint-imports
 	pydoclint --quiet expectations flows modalities models tasks thawline
 	$(MAKE) test
+
+docs: $(STAMP) ## Write docs/reference.md from the code
+	python -m flows.reference > docs/reference.md
 
 format: $(STAMP) ## Put the code into its form
 	ruff format .

@@ -223,7 +223,7 @@ def params(
 ) -> None:
     """Describe every param: its type, bounds, default and meaning."""
     from flows.tables import print_params
-    from thawline.params_file import list_fields
+    from thawline.params_reference import list_fields
 
     fields = [field for field in list_fields() if section is None or field[0].split(".")[0] == section]
     if not fields:

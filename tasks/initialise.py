@@ -10,7 +10,8 @@ from thawline.errors import UsageError
 from thawline.files import storage_errors, write_atomically
 from thawline.lock import lock_workspace
 from thawline.params import Params
-from thawline.params_file import parse_params, render_params
+from thawline.params_file import parse_params
+from thawline.params_reference import render_params
 from thawline.workspace import Workspace
 
 IGNORED = "/.thawline/\n/reports/\n/data/incoming/\n/data/interim/\n/data/processed/\n/data/quarantine/\n"

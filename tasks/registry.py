@@ -7,6 +7,7 @@ killed between registering and promoting is completed by the next run instead of
 import importlib.metadata
 import logging
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -120,7 +121,8 @@ def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str)
     predictor = load_predictor(fit.model)
     rows = read_frame(context.workspace.train_rows).head(3).reset_index(drop=True)
     example = get_modality(context.params.modality).to_input(rows, context.params)
-    with tempfile.TemporaryDirectory(dir=context.workspace.state) as folder:
+    with tempfile.TemporaryDirectory(dir=context.workspace.state) as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # hints on type hints: the signature below says it all
         target = Path(folder) / "model"
         mlflow.pyfunc.save_model(
             str(target),

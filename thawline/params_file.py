@@ -6,8 +6,6 @@ params.yaml themselves: it writes the overridden values and puts the file back b
 
 import difflib
 import io
-import json
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,48 +104,6 @@ def nearest(name: str, known: Sequence[str]) -> str | None:
     """Return the one of `known` that looks most like `name`, if any looks like it at all."""
     matches = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return matches[0] if matches else None
-
-
-def list_fields(section: type[BaseModel] = Params, prefix: str = "") -> list[tuple[str, str, str, str]]:
-    """Return (key, type and bounds, default, description) for every param, sections before what is in them."""
-    rows = []
-    for name, field in section.model_fields.items():
-        key = f"{prefix}{name}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            rows += list_fields(field.annotation, f"{key}.")
-            continue
-        kind = getattr(field.annotation, "__name__", None) or str(field.annotation)
-        if not isinstance(field.annotation, type):
-            kind = str(field.annotation).replace("typing.", "")
-        bounds = [str(item) for item in field.metadata]
-        default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
-        rows.append((key, " ".join([kind, *bounds]), default, field.description or ""))
-    return rows
-
-
-def render_params(params: Params, keep: Sequence[str] = ()) -> str:
-    """Return params as a params.yaml that teaches: every value with its description above it.
-
-    Args:
-        params: What to write.
-        keep: Names of sections to write; all if empty. Sections that DVC reads are always written.
-    """
-    lines = ["# What this workspace does. `thawline params` describes every value and its bounds.", ""]
-    for name, field in Params.model_fields.items():
-        value = getattr(params, name)
-        if not isinstance(value, BaseModel):
-            lines += [f"# {field.description}", f"{name}: {_yaml(value)}", ""]
-        elif not keep or name in keep or name in DVC_SECTIONS:
-            lines += [f"# {field.description}", f"{name}:"]
-            for key, inner in type(value).model_fields.items():
-                lines += [f"  # {line}" for line in textwrap.wrap(inner.description or "", 100)]
-                lines += [f"  {key}: {_yaml(getattr(value, key))}"]
-            lines.append("")
-    return "\n".join(lines)
-
-
-def _yaml(value: Any) -> str:
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,0 +1,43 @@
+"""Scores are scikit-learn's; the bootstrap's own quick F1 equals it too."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from thawline.metrics import bootstrap_f1_macro, confusion, score, score_classes
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), num_classes=st.integers(2, 6), num_rows=st.integers(5, 80))
+def test_macro_f1_of_a_bootstrap_sample_is_that_of_scikit_learn(seed: int, num_classes: int, num_rows: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels, predicted = rng.integers(0, num_classes, (2, num_rows))
+    samples = bootstrap_f1_macro(labels, [predicted], num_classes, num_samples=3, seed=seed)
+    again = np.random.default_rng(seed)
+    for sample in samples[:, 0]:
+        rows = again.integers(0, num_rows, num_rows)
+        expected = f1_score(
+            labels[rows], predicted[rows], labels=range(num_classes), average="macro", zero_division=0
+        )
+        assert sample == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_same_sample_serves_all_predictions_so_that_differences_are_paired() -> None:
+    labels = np.arange(200) % 3
+    samples = bootstrap_f1_macro(labels, [labels, labels], 3, num_samples=50, seed=1)
+    assert np.array_equal(samples[:, 0], samples[:, 1])
+
+
+def test_loss_stays_finite_for_a_confident_mistake() -> None:
+    scores = score(np.array([0, 1]), np.array([[1.0, 0.0], [1.0, 0.0]]))
+    assert np.isfinite(scores.loss)
+    assert scores.accuracy == 0.5
+
+
+def test_a_class_without_rows_counts_zero_and_does_not_warn() -> None:
+    labels, probabilities = np.array([0, 0, 1]), np.eye(3)[[0, 0, 1]]
+    assert score(labels, probabilities).f1_macro == pytest.approx(2 / 3)
+    assert score_classes(labels, probabilities, ["a", "b", "c"])["c"].num_rows == 0
+    assert confusion(labels, probabilities).tolist() == [[2, 0, 0], [0, 1, 0], [0, 0, 0]]

@@ -1,0 +1,76 @@
+"""Params in words: their reference, and a params.yaml that teaches."""
+
+import dataclasses
+import json
+import textwrap
+from collections.abc import Sequence
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+import annotated_types
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from thawline.params import Params
+from thawline.params_file import DVC_SECTIONS
+
+
+def list_fields(section: type[BaseModel] = Params, prefix: str = "") -> list[tuple[str, str, str, str]]:
+    """Return (key, type and bounds, default, description) for every param, sections before what is in them."""
+    rows = []
+    for name, field in section.model_fields.items():
+        key = f"{prefix}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            rows += list_fields(field.annotation, f"{key}.")
+            continue
+        default = "required" if field.is_required() else _yaml(field.get_default(call_default_factory=True))
+        rows.append((key, _describe_type(field), default, field.description or ""))
+    return rows
+
+
+def render_params(params: Params, keep: Sequence[str] = ()) -> str:
+    """Return params as a params.yaml that teaches: every value with its description above it.
+
+    Args:
+        params: What to write.
+        keep: Names of sections to write; all if empty. Sections that DVC reads are always written.
+    """
+    lines = ["# What this workspace does. `thawline params` describes every value and its bounds.", ""]
+    for name, field in Params.model_fields.items():
+        value = getattr(params, name)
+        if not isinstance(value, BaseModel):
+            lines += [f"# {field.description}", f"{name}: {_yaml(value)}", ""]
+        elif not keep or name in keep or name in DVC_SECTIONS:
+            lines += [f"# {field.description}", f"{name}:"]
+            for key, inner in type(value).model_fields.items():
+                lines += [f"  # {line}" for line in textwrap.wrap(inner.description or "", 100)]
+                lines += [f"  {key}: {_yaml(getattr(value, key))}"]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _describe_type(field: FieldInfo) -> str:
+    """Return a field's type and bounds in words, such as 'integer, at least 1' or "'mean' or 'cls'"."""
+    options = get_args(field.annotation)
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(repr(option) for option in options)
+    kinds = [_TYPES.get(option, "list of text") for option in options or [field.annotation] if option is not NoneType]
+    bounds = [
+        _BOUNDS[type(item)].format(*dataclasses.astuple(item)) for item in field.metadata if type(item) in _BOUNDS
+    ]
+    return ", ".join([" or ".join(kinds) + (" or null" if NoneType in options else ""), *bounds])
+
+
+_TYPES: dict[Any, str] = {int: "integer", float: "number", str: "text", bool: "true or false"}
+_BOUNDS: dict[type, str] = {
+    annotated_types.Ge: "at least {}",
+    annotated_types.Gt: "above {}",
+    annotated_types.Le: "at most {}",
+    annotated_types.Lt: "below {}",
+    annotated_types.MinLen: "at least {} long",
+    annotated_types.MaxLen: "at most {} long",
+}
+
+
+def _yaml(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
