@@ -1,0 +1,1 @@
+"""Networks and training: layer groups, phases, the activation store, the loop, heads."""

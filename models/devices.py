@@ -1,0 +1,35 @@
+"""Where to compute, and how precisely: bfloat16 on GPUs that have it, float32 elsewhere."""
+
+from contextlib import AbstractContextManager
+
+import torch
+
+from thawline.errors import ParamsError
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`; `auto` takes a GPU where there is one.
+
+    Raises:
+        ParamsError: This machine has no such device.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
+    if not available.get(name, False):
+        there = ", ".join(kind for kind, present in available.items() if present)
+        raise ParamsError(
+            f"train.device '{name}' is not on this machine, which has {there}; use one of these or 'auto'"
+        )
+    return torch.device(name)
+
+
+def compute_dtype(device: torch.device) -> torch.dtype:
+    """Return the precision of the forward pass on `device`; emulated bfloat16 would be ten times slower."""
+    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+
+
+def autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which forward passes on `device` run in its precision."""
+    dtype = compute_dtype(device)
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)

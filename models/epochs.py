@@ -1,0 +1,164 @@
+"""One phase of training: the optimizer, its schedule, and what is needed to go back.
+
+Everything random in an epoch is seeded by (seed, phase, epoch) alone. Dropout draws from torch's global generator, so
+that generator is put back after every epoch, and trainings in several threads take their epochs in turn.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.batches import training_batches
+from models.classifier import Classifier
+from models.devices import autocast
+from models.phases import apply_phase, optimizer_groups
+from models.policies import Phase
+from models.prediction import batch_logits, probabilities_from
+from models.prefix import Activations, LiveActivations
+from models.records import TrainingData, TrainSettings
+from models.rows import Indices
+from models.schedules import learning_rate_factor
+from models.store import ActivationStore
+from thawline.metrics import Scores, score
+
+_RANDOM_STATE = threading.Lock()
+
+
+@dataclass(frozen=True)
+class TrainedEpoch:
+    """What one pass over the training rows gave."""
+
+    scores: Scores
+    learning_rates: dict[str, float]
+    seconds: float
+
+
+class PhaseRun:
+    """A phase under way: runs epochs, evaluates, remembers weights and goes back to them."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        phase: Phase,
+        number: int,
+        data: TrainingData,
+        *,
+        settings: TrainSettings,
+        store: ActivationStore | None,
+    ) -> None:
+        self._classifier = classifier
+        self._phase = phase
+        self._number = number
+        self._data = data
+        self._settings = settings
+        self.boundary = choose_boundary(classifier, phase, classifier.first_trained)
+        self._activations = _open(classifier, data, self.boundary, store)
+        groups = optimizer_groups(apply_phase(classifier, phase), weight_decay=settings.weight_decay)
+        self._optimizer = torch.optim.AdamW(groups, fused=True)
+        self._parameters = [parameter for group in groups for parameter in group["params"]]
+        self._lengths = data.rows.padded_lengths
+        if self.boundary == classifier.pooled_boundary:
+            self._lengths = np.ones(len(data.rows), dtype=np.int64)
+        self._labels = torch.from_numpy(data.labels).to(classifier.device)
+        weight = class_weights(data, classifier.num_classes) if settings.class_weights == "balanced" else None
+        self._loss = nn.CrossEntropyLoss(
+            weight=None if weight is None else weight.to(classifier.device), label_smoothing=settings.label_smoothing
+        )
+
+    def train_epoch(self, epoch: int) -> TrainedEpoch:
+        """Train one epoch, 0-based within the phase, and score the outputs it gave on the way."""
+        started = time.perf_counter()
+        seed = (self._settings.seed, self._number, epoch)
+        batches = training_batches(self._lengths, self._data.train, batch_size=self._settings.batch_size, seed=seed)
+        device = self._classifier.device
+        with _RANDOM_STATE, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+            self._classifier.train()
+            logits = [self._step(epoch * len(batches) + i, len(batches), indices) for i, indices in enumerate(batches)]
+            self._classifier.eval()
+        probabilities = torch.cat(logits).double().softmax(dim=1).cpu().numpy()
+        return TrainedEpoch(
+            scores=score(self._data.labels[np.concatenate(batches)], probabilities),
+            learning_rates={group["name"]: group["lr"] for group in self._optimizer.param_groups},
+            seconds=time.perf_counter() - started,
+        )
+
+    def evaluate(self, indices: Indices | None) -> Scores | None:
+        """Score the classifier on some rows; None for no rows."""
+        if indices is None or len(indices) == 0:
+            return None
+        probabilities = probabilities_from(
+            self._classifier,
+            self.boundary,
+            self._activations,
+            (self._data.rows, indices),
+            batch_size=self._settings.batch_size,
+        )
+        return score(self._data.labels[indices], probabilities)
+
+    def remember(self) -> list[tuple[Tensor, Tensor]]:
+        """Return copies of all that training may change, for `restore`."""
+        tensors = [*self._parameters, *self._classifier.buffers()]
+        return [(tensor, tensor.detach().clone()) for tensor in tensors]
+
+    def restore(self, memory: list[tuple[Tensor, Tensor]]) -> None:
+        """Go back to what `remember` returned."""
+        with torch.no_grad():
+            for tensor, value in memory:
+                tensor.copy_(value)
+
+    def _step(self, step: int, steps_per_epoch: int, indices: Indices) -> Tensor:
+        settings = self._settings
+        factor = learning_rate_factor(
+            settings.schedule,
+            step,
+            num_steps=self._phase.num_epochs * steps_per_epoch,
+            warmup_share=settings.warmup_share,
+        )
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        with autocast(self._classifier.device):
+            logits = batch_logits(self._classifier, self.boundary, self._activations, self._data.rows, indices)
+        loss: Any = self._loss(logits.float(), self._labels[indices])
+        self._optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._parameters, settings.max_grad_norm)
+        self._optimizer.step()
+        return logits.detach().float()
+
+
+def choose_boundary(classifier: Classifier, phase: Phase, first_trained: int) -> int:
+    """Return the highest boundary below which nothing trains, now or before, and where the model splits.
+
+    Where only the embeddings are frozen it is 0: looking them up is cheaper than reading their output.
+
+    Args:
+        classifier: The model.
+        phase: Says what trains now.
+        first_trained: The lowest group that has been trained before.
+    """
+    highest = min(first_trained, *(classifier.groups.index(name) for name in phase.trainable))
+    return next((boundary for boundary in range(highest, 1, -1) if classifier.can_split(boundary)), 0)
+
+
+def class_weights(data: TrainingData, num_classes: int) -> Tensor:
+    """Return weights (C,) inverse to the classes' frequency among the training rows, 1 on average over rows."""
+    counts = np.bincount(data.labels[data.train], minlength=num_classes)
+    return torch.from_numpy(len(data.train) / (num_classes * np.maximum(counts, 1))).float()
+
+
+def _open(
+    classifier: Classifier, data: TrainingData, boundary: int, store: ActivationStore | None
+) -> Activations | None:
+    if boundary == 0:
+        return None
+    return (
+        LiveActivations(classifier, data.rows, boundary)
+        if store is None
+        else store.open(classifier, data.rows, boundary)
+    )

@@ -1,0 +1,59 @@
+"""Classification heads and the pooling below them.
+
+Shapes: B rows, T padded tokens, D hidden size, C classes.
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """Shape of a head: `layers` hidden layers of `units` each (0: a linear head), dropout before each linear layer."""
+
+    layers: int = 0
+    units: int = 128
+    activation: Literal["relu", "gelu", "tanh"] = "gelu"
+    dropout: float = 0.1
+
+
+def build_head(spec: HeadSpec, *, num_inputs: int, num_classes: int, seed: int) -> nn.Sequential:
+    """Build a head with weights that depend on `seed` alone.
+
+    Linear layers start as torch starts them (Kaiming uniform, a = sqrt 5), drawn from a generator of their own.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    sizes = [num_inputs, *[spec.units] * spec.layers, num_classes]
+    modules: list[nn.Module] = []
+    for i, (size_in, size_out) in enumerate(itertools.pairwise(sizes)):
+        linear = nn.Linear(size_in, size_out, device="meta").to_empty(device="cpu")
+        bound = size_in**-0.5
+        with torch.no_grad():
+            linear.weight.uniform_(-bound, bound, generator=generator)
+            linear.bias.uniform_(-bound, bound, generator=generator)
+        modules += [nn.Dropout(spec.dropout), linear]
+        if i < spec.layers:
+            modules.append(ACTIVATIONS[spec.activation]())
+    return nn.Sequential(*modules)
+
+
+def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
+    """Turn token states into one vector a row (B, D).
+
+    Args:
+        hidden: Token states.
+        mask: 1 for tokens, 0 for padding.
+        pooling: `mean` over the tokens, or `cls`, the first token's state.
+    """
+    if pooling == "cls":
+        return hidden[:, 0]
+    if pooling == "mean":
+        weights = mask[..., None].to(hidden.dtype)
+        return (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+    raise ValueError(f"pooling '{pooling}' is neither 'mean' nor 'cls'")

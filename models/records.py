@@ -1,0 +1,68 @@
+"""What goes into a training and what comes out of it, epoch by epoch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.rows import Indices, Rows
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Rows, their classes, and which of them serve for what; the three sets should not overlap.
+
+    `labels` (N,) int64 are class numbers from 0. `inner` decides on stopping and restoring, None for no such
+    decisions. `validation` is only looked at, never used for a decision.
+    """
+
+    rows: Rows
+    labels: NDArray[np.int64]
+    train: Indices
+    inner: Indices | None = None
+    validation: Indices | None = None
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train; the fields mean what they mean in the params section `train`."""
+
+    batch_size: int = 32
+    schedule: str = "linear"
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    class_weights: Literal["none", "balanced"] = "none"
+    label_smoothing: float = 0.0
+    seed: int = 0
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch.
+
+    Losses are mean negative log likelihoods (nats), without class weights or smoothing, so that they compare. The
+    training ones are running means over the epoch, in training mode. Scores without a set's name are of validation;
+    what has no rows is None. `learning_rates` are those of the epoch's last step, by layer group. `is_best` says that
+    no earlier epoch of the phase, nor the weights it began with, did better on the inner rows: a phase without such an
+    epoch ends with the weights it began with.
+    """
+
+    phase: str
+    epoch: int
+    phase_epoch: int
+    train_loss: float
+    train_f1_macro: float
+    inner_loss: float | None
+    inner_f1_macro: float | None
+    validation_loss: float | None
+    accuracy: float | None
+    precision_macro: float | None
+    recall_macro: float | None
+    f1_macro: float | None
+    learning_rates: Mapping[str, float]
+    seconds: float
+    is_best: bool

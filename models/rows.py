@@ -1,0 +1,156 @@
+"""Rows as a network takes them: unpadded, with a content key, padded only when a batch is made.
+
+`Rows` is what the rest of models/ knows of data; `TokenRows` is it for texts. A row's padded length is a function of
+its own length alone, and its key covers exactly what the network sees of it: so what a frozen network makes of a row
+can be stored once, whichever rows surround it.
+"""
+
+import functools
+import hashlib
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.encoders import Encoder
+from thawline.errors import ParamsError
+
+Indices = NDArray[np.int64]
+
+
+class Rows(Protocol):
+    """N rows of one modality, ready for a network."""
+
+    @property
+    def row_ids(self) -> Sequence[str]:
+        """The caller's name of each row."""
+
+    @property
+    def lengths(self) -> Indices:
+        """(N,) positions that a row takes: tokens, patches; 1 where there is no such thing."""
+
+    @property
+    def padded_lengths(self) -> Indices:
+        """(N,) `lengths`, each rounded up to its bucket."""
+
+    @property
+    def keys(self) -> Sequence[bytes]:
+        """16 bytes a row, equal exactly where the network sees the same."""
+
+    def __len__(self) -> int:
+        """Return N."""
+
+    def batch(self, indices: Indices) -> dict[str, Tensor]:
+        """Return the network's keyword arguments for some rows, padded to the longest bucket among them."""
+
+
+@dataclass(frozen=True)
+class TokenRows:
+    """Token ids of N texts: row i is `token_ids[offsets[i]:offsets[i + 1]]`.
+
+    `token_ids` is (total tokens,) int32, `offsets` (N + 1,) int64.
+    """
+
+    token_ids: NDArray[np.int32]
+    offsets: Indices
+    row_ids: Sequence[str]
+    max_tokens: int
+    pad_token_id: int
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.row_ids)
+
+    @functools.cached_property
+    def lengths(self) -> Indices:
+        """(N,) tokens of each row."""
+        return np.diff(self.offsets)
+
+    @functools.cached_property
+    def padded_lengths(self) -> Indices:
+        """(N,) `lengths` rounded up to their bucket, at most `max_tokens`."""
+        return np.minimum(bucket_lengths(self.lengths), self.max_tokens)
+
+    @functools.cached_property
+    def keys(self) -> list[bytes]:
+        """16 bytes a row: hash of its token ids and padded length."""
+        padded = self.padded_lengths.astype(np.int32)
+        return [
+            hashlib.blake2b(
+                padded[i].tobytes() + self.token_ids[self.offsets[i] : self.offsets[i + 1]].tobytes(), digest_size=16
+            ).digest()
+            for i in range(len(self))
+        ]
+
+    def batch(self, indices: Indices) -> dict[str, Tensor]:
+        """Return `input_ids` and `attention_mask`, both (B, T) int64, T the longest bucket among the rows."""
+        shape = (len(indices), int(self.padded_lengths[indices].max()))
+        ids = np.full(shape, self.pad_token_id, dtype=np.int64)
+        mask = np.zeros(shape, dtype=np.int64)
+        for place, i in enumerate(indices):
+            tokens = self.token_ids[self.offsets[i] : self.offsets[i + 1]]
+            ids[place, : len(tokens)] = tokens
+            mask[place, : len(tokens)] = 1
+        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+
+
+def bucket_lengths(lengths: Indices) -> Indices:
+    """Round lengths up so that at most an eighth of a row, or seven positions, is padding."""
+    power = np.exp2(np.ceil(np.log2(np.maximum(lengths, 1)))).astype(np.int64)
+    step = np.maximum(power // 16, 8)
+    return -(-lengths // step) * step
+
+
+def tokenize(
+    encoder: Encoder, texts: Sequence[str], *, max_tokens: int, row_ids: Sequence[str] | None = None
+) -> TokenRows:
+    """Tokenize texts for `encoder`, cut to `max_tokens`, unpadded.
+
+    Args:
+        encoder: Gives the tokenizer and the number of positions.
+        texts: N texts; a text may be empty.
+        max_tokens: Longer texts are cut here, special tokens included.
+        row_ids: Names of the rows; their numbers if absent.
+
+    Raises:
+        ParamsError: The encoder has fewer positions than `max_tokens`.
+    """
+    limit = count_positions(encoder.network)
+    if limit is not None and max_tokens > limit:
+        raise ParamsError(
+            f"model.max_tokens ({max_tokens}) is more than the {limit} positions of encoder '{encoder.name}'; "
+            f"set it to {limit} or less"
+        )
+    return tokenize_with(encoder.tokenizer, texts, max_tokens=max_tokens, row_ids=row_ids)
+
+
+def tokenize_with(
+    tokenizer: Any, texts: Sequence[str], *, max_tokens: int, row_ids: Sequence[str] | None = None
+) -> TokenRows:
+    """Tokenize texts with a tokenizer alone, as a saved classifier comes with one; otherwise like `tokenize`."""
+    pad_token_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+    filler = [tokenizer.unk_token_id if tokenizer.unk_token_id is not None else pad_token_id]
+    encoded = tokenizer(list(texts), truncation=True, max_length=max_tokens)["input_ids"] if len(texts) else []
+    token_lists = [tokens or filler for tokens in encoded]  # a row without any token has no mean
+    lengths = np.fromiter((len(tokens) for tokens in token_lists), dtype=np.int64, count=len(token_lists))
+    return TokenRows(
+        token_ids=np.fromiter(itertools.chain.from_iterable(token_lists), dtype=np.int32, count=int(lengths.sum())),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        row_ids=tuple(row_ids) if row_ids is not None else tuple(str(i) for i in range(len(token_lists))),
+        max_tokens=max_tokens,
+        pad_token_id=pad_token_id,
+    )
+
+
+def count_positions(network: nn.Module) -> int | None:
+    """Return how many tokens a network with a table of positions can take; None where there is no such table."""
+    for path, module in network.named_modules():
+        if path.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            reserved = 0 if module.padding_idx is None else module.padding_idx + 1
+            return module.num_embeddings - reserved
+    return None

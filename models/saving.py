@@ -1,0 +1,99 @@
+"""A classifier in a directory, readable without the encoder it came from, and without pickle.
+
+config.json        head, pooling, dropped parts, and the caller's settings
+model.safetensors  all weights
+encoder/           the network's config.json
+tokenizer/         the tokenizer's files
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+import transformers
+
+from models.anatomy import find_anatomy, token_probe
+from models.classifier import Classifier
+from models.encoders import hash_weights
+from models.heads import HeadSpec
+from models.splitting import find_splits
+from thawline.errors import UsageError
+from thawline.files import storage_errors
+
+FORMAT = 1
+
+
+def save_classifier(classifier: Classifier, tokenizer: Any, directory: Path, *, settings: Mapping[str, Any]) -> None:
+    """Write a classifier so that `load_classifier` gives it back; files of the same names are replaced.
+
+    Args:
+        classifier: Any device; weights are written as they are.
+        tokenizer: A transformers tokenizer.
+        directory: Made if it is not there.
+        settings: JSON-able; whatever else is needed to predict: classes, max_tokens.
+
+    Raises:
+        StorageError: No space, or no permission to write.
+    """
+    config = {
+        "format": FORMAT,
+        "num_classes": classifier.num_classes,
+        "head": dataclasses.asdict(classifier.head_spec),
+        "pooling": classifier.pooling,
+        "dropped": [name for name, child in classifier.network.__dict__["_modules"].items() if child is None],
+        "settings": dict(settings),
+    }
+    with storage_errors():
+        directory.mkdir(parents=True, exist_ok=True)
+        classifier.network.config.save_pretrained(directory / "encoder")
+        tokenizer.save_pretrained(directory / "tokenizer")
+        safetensors.torch.save_model(classifier, str(directory / "model.safetensors"))
+        (directory / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
+    """Read what `save_classifier` wrote.
+
+    The classifier is on the CPU, in eval mode, and counts as pretrained: its own weights name what a store keeps of it.
+
+    Returns:
+        Classifier, tokenizer, settings.
+
+    Raises:
+        UsageError: The directory holds no classifier that this version can read.
+    """
+    try:
+        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        if config["format"] != FORMAT:
+            raise UsageError(f"{directory} has format {config['format']}, this version reads {FORMAT}; save it anew")
+        encoder_config = transformers.AutoConfig.from_pretrained(directory / "encoder", trust_remote_code=False)
+        with torch.random.fork_rng(devices=[]):  # from_config draws random weights, which are replaced below
+            network = transformers.AutoModel.from_config(encoder_config, trust_remote_code=False)
+        for name in config["dropped"]:
+            setattr(network, name, None)
+        network.eval().requires_grad_(requires_grad=False)
+        probe = token_probe(encoder_config.vocab_size, encoder_config.pad_token_id)
+        anatomy = find_anatomy(network, probe)
+        classifier = Classifier(
+            network,
+            anatomy,
+            num_classes=config["num_classes"],
+            head=HeadSpec(**config["head"]),
+            pooling=config["pooling"],
+            seed=0,
+            weights_hash="",
+        )
+        safetensors.torch.load_model(classifier, str(directory / "model.safetensors"))
+        tokenizer = transformers.AutoTokenizer.from_pretrained(directory / "tokenizer", trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise UsageError(
+            f"{directory} holds no classifier that can be read: {reason}; give one that was saved"
+        ) from error
+    classifier.anatomy = dataclasses.replace(anatomy, splits=find_splits(network, anatomy, probe))
+    classifier.weights_hash = hash_weights(network.state_dict())
+    return classifier, tokenizer, config["settings"]

@@ -1,0 +1,233 @@
+"""The frozen-prefix activation store: what a pretrained encoder makes of a row is computed once and shared by all.
+
+- Keyed by what the network sees of a row and by everything else that decides its states (`shelves.describe_space`):
+  never by fold, phase, trial or the set of rows. New rows only add a segment; old ones are never computed again.
+- Several boundaries fill in one pass, which starts at the nearest stored boundary below.
+- A segment is checked byte by byte when a store first opens it, and a canary recomputes some of its rows; one that
+  differs is dropped, and its rows are computed again.
+- Filling holds a lock, so that of several processes one computes and the others wait and read; without the lock
+  (a file system that has none) they would only compute twice: segments appear whole or not at all.
+
+Stored training equals live training bit for bit in float32 on a CPU, see `prefix.py`; float16 halves the disk space.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from filelock import FileLock
+from torch import Tensor
+
+from models.classifier import Classifier
+from models.prefix import Activations, canonical_blocks, compute_states
+from models.rows import Indices, Rows
+from models.segments import TEMPORARY, SegmentWriter
+from models.shelves import Shelf, StoredActivations, describe_space
+from thawline.errors import LayerGroupError
+from thawline.files import storage_errors
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[Sequence[Indices]], Iterable[Indices]]
+"""Wraps the blocks of rows to be computed, as `rich.progress.track` does."""
+
+CANARY_ROWS = 3
+TOLERANCES = {"float32": 1e-4, "float16": 1e-2}
+"""Largest difference, absolute and relative, between a stored state and what the canary computes."""
+
+_STALE_S = 24 * 3600
+
+
+class ActivationStore:
+    """States of frozen encoders below a directory, for any number of models, boundaries and rows."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        dtype: Literal["float32", "float16"] = "float32",
+        progress: Progress | None = None,
+    ) -> None:
+        self.directory = directory
+        self.dtype = dtype
+        self._progress = progress
+        self._shelves: dict[Path, Shelf] = {}
+
+    def fill(self, classifier: Classifier, rows: Rows, boundaries: Collection[int]) -> None:
+        """Compute what is not stored yet of the rows' states at some boundaries, in one pass.
+
+        Args:
+            classifier: Holds the pretrained weights below the highest boundary.
+            rows: Rows of any split; repeated content is computed once.
+            boundaries: Each above 0 and one that the classifier can split at.
+
+        Raises:
+            LayerGroupError: A group below a boundary has been trained, so its states must not be shared.
+            StorageError: No space, or no permission to write.
+        """
+        for boundary in boundaries:
+            _check(classifier, boundary)
+        if not self._missing(classifier, rows, boundaries):
+            return
+        with storage_errors():
+            self.directory.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.directory / f".{classifier.weights_hash[:16]}.lock")
+            lock.acquire()
+        try:
+            missing = self._missing(classifier, rows, boundaries)  # another process may have filled them meanwhile
+            if missing:
+                self._compute(classifier, rows, missing)
+        finally:
+            lock.release()
+        for boundary in missing:
+            shelf = self._shelf(classifier, boundary)
+            for name in shelf.unproved(rows.keys):  # this process has just computed them
+                shelf.mark_proved(name)
+
+    def open(self, classifier: Classifier, rows: Rows, boundary: int) -> StoredActivations:
+        """Return the states of `rows` at one boundary, computing what is missing.
+
+        Args:
+            classifier: Holds the pretrained weights below the boundary.
+            rows: Rows of any split.
+            boundary: Above 0 and one that the classifier can split at.
+
+        Raises:
+            LayerGroupError: A group below the boundary has been trained.
+            StorageError: No space, or no permission to write.
+        """
+        self.fill(classifier, rows, (boundary,))
+        return self._shelf(classifier, boundary).read(rows.keys)
+
+    def holds(self, classifier: Classifier, rows: Rows, boundary: int) -> bool:
+        """Return whether sound states of all `rows` at this boundary are stored and may be used by `classifier`."""
+        if not 0 < boundary <= classifier.first_trained or not classifier.can_split(boundary):
+            return False
+        return not self._missing(classifier, rows, (boundary,))
+
+    def _shelf(self, classifier: Classifier, boundary: int) -> Shelf:
+        """Return a boundary's shelf, with all segments that are there by now."""
+        shelf = Shelf(self.directory, describe_space(classifier, boundary, self.dtype))
+        shelf = self._shelves.setdefault(shelf.directory, shelf)
+        shelf.refresh()
+        return shelf
+
+    def _missing(self, classifier: Classifier, rows: Rows, boundaries: Collection[int]) -> dict[int, list[int]]:
+        """Return, by boundary, one row number for each content that is not stored there soundly."""
+        missing = {}
+        for boundary in sorted(set(boundaries)):
+            shelf = self._shelf(classifier, boundary)
+            for name, positions in shelf.unproved(rows.keys).items():
+                if self._agrees(classifier, rows, boundary, np.array(positions)):
+                    shelf.mark_proved(name)
+                else:
+                    logger.warning(
+                        "Stored activations in %s are not what the encoder gives; dropped and computed again",
+                        shelf.directory / name,
+                    )
+                    shelf.drop(name)
+            if positions := shelf.missing(rows.keys):
+                missing[boundary] = positions
+        return missing
+
+    def _agrees(self, classifier: Classifier, rows: Rows, boundary: int, positions: Indices) -> bool:
+        """Return whether stored and recomputed states of a few rows agree, but for rounding."""
+        seed = int.from_bytes(rows.keys[positions[0]][:4], "big")
+        drawn = np.random.default_rng(seed).permutation(positions)
+        alike = drawn[rows.padded_lengths[drawn] == rows.padded_lengths[drawn[0]]][:CANARY_ROWS]
+        shelf = self._shelf(classifier, boundary)
+        length = int(rows.padded_lengths[alike[0]])
+        stored = shelf.read([rows.keys[i] for i in alike]).batch(np.arange(len(alike)), length).numpy()
+        if not shelf.pooled:
+            stored = np.concatenate([stored[i, :n] for i, n in enumerate(rows.lengths[alike])])
+        computed = compute_states(classifier, rows, alike, (boundary,))[boundary]
+        tolerance = TOLERANCES[self.dtype]
+        return stored.shape == computed.shape and np.allclose(stored, computed, rtol=tolerance, atol=tolerance)
+
+    def _compute(self, classifier: Classifier, rows: Rows, missing: Mapping[int, list[int]]) -> None:
+        """Compute and store, for each boundary, the rows that are missing there."""
+        started = time.perf_counter()
+        positions = np.array(sorted(set().union(*missing.values())))
+        blocks = [positions[block] for block in canonical_blocks(rows.padded_lengths[positions])]
+        start = self._nearest(classifier, rows, positions, min(missing))
+        order = np.concatenate(blocks)
+        wanted = {boundary: np.isin(np.arange(len(rows)), there) for boundary, there in missing.items()}
+        with ExitStack() as stack:
+            writers = {
+                boundary: stack.enter_context(self._writer(classifier, rows, boundary, order[there[order]]))
+                for boundary, there in wanted.items()
+            }
+            for block in self._progress(blocks) if self._progress else blocks:
+                states = compute_states(classifier, rows, block, tuple(missing), start=start)
+                for boundary, writer in writers.items():
+                    kept = wanted[boundary][block]
+                    pooled = boundary == classifier.pooled_boundary
+                    writer.append(states[boundary][kept if pooled else np.repeat(kept, rows.lengths[block])])
+            for writer in writers.values():
+                writer.commit()
+        logger.info(
+            "Stored the encoder's output for %d rows below %s in %.1f s",
+            len(positions),
+            ", ".join(classifier.groups[boundary] for boundary in missing),
+            time.perf_counter() - started,
+        )
+
+    def _writer(self, classifier: Classifier, rows: Rows, boundary: int, order: Indices) -> SegmentWriter:
+        shelf = self._shelf(classifier, boundary)
+        _remove_stale(shelf.directory)
+        lengths = np.ones(len(order), dtype=np.int64) if shelf.pooled else rows.lengths[order]
+        return SegmentWriter(shelf.directory, shelf.space, keys=[rows.keys[i] for i in order], lengths=lengths)
+
+    def _nearest(
+        self, classifier: Classifier, rows: Rows, positions: Indices, lowest: int
+    ) -> tuple[int, Activations] | None:
+        """Return the highest boundary below `lowest` at which all these rows are stored, and their states.
+
+        Only in float32: from rounded states, a row's values would depend on what had been stored before it.
+        """
+        keys = [rows.keys[i] for i in positions]
+        for boundary in range(lowest - 1, 0, -1) if self.dtype == "float32" else ():
+            if classifier.can_split(boundary):
+                self._missing(classifier, rows, (boundary,))  # drops what is not sound
+                shelf = self._shelf(classifier, boundary)
+                if not shelf.missing(keys):
+                    return boundary, _Renumbered(shelf.read(keys), positions)
+        return None
+
+
+class _Renumbered:
+    """States of some rows, under their numbers among all rows."""
+
+    def __init__(self, activations: Activations, positions: Indices) -> None:
+        self._activations = activations
+        self._positions = positions
+
+    def batch(self, indices: Indices, length: int) -> Tensor:
+        """Return the states of rows `indices`, each of which is among the positions."""
+        return self._activations.batch(np.searchsorted(self._positions, indices), length)
+
+
+def _check(classifier: Classifier, boundary: int) -> None:
+    if not 0 < boundary < len(classifier.groups) or not classifier.can_split(boundary):
+        raise LayerGroupError(f"the model can't run from boundary {boundary}; train without the store there")
+    if boundary > classifier.first_trained:
+        raise LayerGroupError(
+            f"group '{classifier.groups[classifier.first_trained]}' has been trained, so states at boundary {boundary} "
+            "above it are no longer those of the pretrained encoder; use a lower boundary"
+        )
+
+
+def _remove_stale(directory: Path) -> None:
+    """Remove what processes that were killed while filling left behind, once it is a day old."""
+    for path in directory.glob(f"{TEMPORARY}*"):
+        try:
+            stale = time.time() - path.stat().st_mtime > _STALE_S
+        except FileNotFoundError:
+            continue
+        if stale:
+            shutil.rmtree(path, ignore_errors=True)
