@@ -286,7 +286,7 @@ def _print_json(content: dict[str, Any]) -> None:
 
 
 def _fail(message: str, exit_code: int) -> None:
-    console.print(message, style="red", markup=False)
+    console.print(message, style="red", markup=False, soft_wrap=True)
     if "--json" in sys.argv[1:]:
         _print_json({"error": message, "exit_code": exit_code})
     sys.exit(exit_code)

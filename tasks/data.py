@@ -73,4 +73,4 @@ def print_report(report: ValidationReport) -> None:
     console.print(f", {critical} critical, {warnings} warnings", style="red" if critical else None)
     for check in failed:
         colour = "red" if check.severity == "critical" else "yellow"
-        console.print(f"  [{colour}]{check.severity}[/{colour}]", escape(check.explain()))
+        console.print(f"  [{colour}]{check.severity}[/{colour}]", escape(check.explain()), soft_wrap=True)

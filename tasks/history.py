@@ -15,7 +15,7 @@ from thawline.errors import UsageError
 
 def list_runs(tracking: Tracking, *, limit: int) -> list[dict[str, Any]]:
     """Return the newest runs of the line, one mapping each; refused and failed ones too."""
-    runs = search_runs(tracking, f"tags.`{ROLE}` IN ('finetune', 'refused')", max_results=limit)
+    runs = search_runs(tracking, f"tags.`{ROLE}` LIKE 'finetune%'", max_results=limit)
     return [_summarise(run) for run in runs]
 
 
@@ -25,7 +25,7 @@ def find_run(tracking: Tracking, reference: str) -> Run:
     Raises:
         UsageError: None or several match.
     """
-    runs = search_runs(tracking, f"tags.`{ROLE}` IN ('finetune', 'refused')")
+    runs = search_runs(tracking, f"tags.`{ROLE}` LIKE 'finetune%'")
     matches = runs[:1] if reference == "latest" else [run for run in runs if run.info.run_id.startswith(reference)]
     if len(matches) != 1:
         found = "no run matches" if not matches else f"{len(matches)} runs match"

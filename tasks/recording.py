@@ -59,7 +59,7 @@ def open_run(context: Context, tracking: Tracking) -> Iterator[str]:
 
 def record_refusal(tracking: Tracking, workspace: Workspace, params: Params, reason: str) -> None:
     """Leave a failed run that says why data was refused, with the validation reports."""
-    run_id = store.start_run(tracking, "data refused", role="refused", tags={"thawline.verdict": "data refused"})
+    run_id = store.start_run(tracking, "data refused", role="finetune refused", tags={"thawline.verdict": "data refused"})
     store.log_params(tracking, run_id, params)
     store.log_files(tracking, run_id, _reports(workspace), "reports")
     store.set_description(tracking, run_id, f"**Data refused; nothing was trained.**\n\n```\n{reason}\n```")

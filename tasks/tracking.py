@@ -86,7 +86,7 @@ def service_errors(uri: str) -> Iterator[None]:
 def start_run(
     tracking: Tracking, name: str, *, role: str, parent: str | None = None, tags: Mapping[str, str] | None = None
 ) -> str:
-    """Create a run and return its id; `role` is 'finetune', 'baseline', 'fold' or 'final'."""
+    """Create a run and return its id; `role` is 'finetune', 'finetune refused', 'baseline', 'fold' or 'final'."""
     all_tags = {MLFLOW_RUN_NAME: name, ROLE: role, **(tags or {})}
     if parent is not None:
         all_tags[MLFLOW_PARENT_RUN_ID] = parent

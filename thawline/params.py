@@ -139,6 +139,10 @@ class Train(Section):
         3, ge=1, le=1000, description="Most epochs of all phases that train encoder layers, shared between them."
     )
     patience: int = Field(2, ge=1, description="Epochs without a better inner score before a phase stops.")
+    monitor: Literal["loss", "f1_macro"] = Field(
+        "loss",
+        description="What early stopping watches on the inner rows. Of a few rows the loss is the steadier guide.",
+    )
     inner_share: float = Field(
         0.1, gt=0, lt=0.5, description="Share of a fold's training rows that early stopping watches (0 to 0.5)."
     )

@@ -1,0 +1,25 @@
+"""A real workspace on real mails with real weights, run once for all tests that look at it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from line import ROOT, Finished, make_workspace, run_thawline
+
+
+@pytest.fixture(scope="session")
+def mails(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a CSV of 300 real mails, half of them spam."""
+    frame = pd.read_csv(ROOT / "examples" / "spam" / "mails.csv.xz", keep_default_na=False)
+    frame = frame.drop_duplicates("text")
+    sample = pd.concat([frame[frame["label"] == label].head(150) for label in ("ham", "spam")])
+    path = tmp_path_factory.mktemp("data") / "mails.csv"
+    sample.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, mails: Path) -> Finished:
+    """Return a workspace after its first run."""
+    directory = make_workspace(tmp_path_factory.mktemp("spaces") / "mails", mails)
+    return Finished(directory, run_thawline("run", cwd=directory))

@@ -1,0 +1,183 @@
+"""The whole line on real mails: what a run promises, seen from outside."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from line import ROOT, Finished, Outcome, change_params, make_workspace, run_thawline
+from mlflow import MlflowClient
+
+from tasks.versioning import reproduce_data
+from thawline.workspace import Workspace
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
+
+
+def test_the_first_run_ends_with_a_champion_and_says_all_that_was_promised(finished: Finished) -> None:
+    assert finished.first.code == 0, finished.first.told
+    result = finished.first.json
+    promised = {
+        "run_id", "experiment", "model", "version", "aliases", "promoted", "verdict", "gates", "metrics", "baseline", "cv",
+        "seconds", "data_version", "rows",
+    }  # fmt: skip
+    assert promised <= set(result)
+    assert result["promoted"] is True
+    assert result["aliases"] == ["challenger", "champion"]
+    assert len(result["cv"]["folds"]) == 5
+    assert result["metrics"]["f1_macro"] > 0.8
+    assert all(gate["passed"] for gate in result["gates"])
+
+
+def test_mlflow_holds_the_run_tree_its_curves_files_and_one_version(finished: Finished) -> None:
+    client = MlflowClient(finished.mlflow_uri)
+    parent = client.get_run(finished.first.json["run_id"])
+    children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    names = sorted(run.info.run_name for run in children)
+    assert names == ["baseline/majority", "baseline/tfidf_logistic", "final", *(f"fold {n}" for n in range(1, 6))]
+    fold = next(run for run in children if run.info.run_name == "fold 1")
+    for metric in ("train_loss", "validation_loss", "accuracy", "precision_macro", "recall_macro", "f1_macro"):
+        history = client.get_metric_history(fold.info.run_id, metric)
+        assert [point.step for point in history] == list(range(1, len(history) + 1)), metric
+        assert len(history) >= 2, metric
+    files = {
+        item.path
+        for folder in ("", "figures", "data", "reports")
+        for item in client.list_artifacts(parent.info.run_id, folder)
+    }
+    assert {"epochs.json", "out_of_fold.json", "result.json", "data/dvc.lock", "data/params.yaml"} <= files
+    assert {f"figures/{name}.png" for name in ("learning_curves", "confusion_test", "approaches")} <= files
+    assert {"reports/validation_raw.html", "reports/validation_processed.json"} <= files
+    table = json.loads(Path(client.download_artifacts(parent.info.run_id, "epochs.json")).read_text(encoding="utf-8"))
+    assert {"Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1-Score"} <= set(table["columns"])
+    assert parent.data.params["model.max_tokens"] == "32"
+    assert {entry.dataset.name for entry in parent.inputs.dataset_inputs} == {"mails train", "mails test"}
+    assert len(client.search_model_versions("name = 'mails'")) == 1
+
+
+def test_no_pickle_is_in_the_model(finished: Finished) -> None:
+    artifacts = finished.directory / ".thawline" / "mlartifacts"
+    files = [path for path in artifacts.rglob("*") if path.is_file()]
+    assert any(path.suffix in {".safetensors", ".skops"} for path in files)
+    assert not [path for path in files if path.suffix in {".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib"}]
+
+
+def test_the_champion_answers_raw_texts_with_label_and_probabilities(finished: Finished) -> None:
+    mlflow.set_tracking_uri(finished.mlflow_uri)
+    model = mlflow.pyfunc.load_model("models:/mails@champion")
+    texts = [
+        "Dear friend, claim your FREE prize money now!!! Click here",
+        "The patch fixes the build on Debian, thanks.",
+        "",
+    ]
+    answer = model.predict(pd.DataFrame({"text": texts}))
+    assert list(answer.columns) == ["label", "probability_ham", "probability_spam"]
+    assert answer["label"].isin(["ham", "spam"]).all()
+    assert answer[["probability_ham", "probability_spam"]].sum(axis=1).round(6).tolist() == [1, 1, 1]
+    assert answer["probability_spam"][0] > answer["probability_spam"][1]
+
+
+def test_predict_keeps_the_order_and_agrees_with_the_loaded_model(
+    finished: Finished, mails: Path, tmp_path: Path
+) -> None:
+    rows = pd.read_csv(mails).sample(20, random_state=1)[["text"]].assign(mine=range(20))
+    rows.to_csv(tmp_path / "new.csv", index=False)
+    outcome = run_thawline(
+        "predict", str(tmp_path / "new.csv"), "-o", str(tmp_path / "out.csv"), cwd=finished.directory
+    )
+    assert outcome.code == 0, outcome.told
+    written = pd.read_csv(tmp_path / "out.csv")
+    assert written["mine"].tolist() == list(range(20))
+    mlflow.set_tracking_uri(finished.mlflow_uri)
+    direct = mlflow.pyfunc.load_model("models:/mails@champion").predict(rows[["text"]])
+    assert written["predicted_label"].tolist() == direct["label"].tolist()
+    assert (written["model_version"].astype(str) == outcome.json["version"]).all()
+
+
+def test_the_same_again_changes_nothing_and_fresh_gives_the_same_digits(finished: Finished) -> None:
+    again = run_thawline("run", cwd=finished.directory)
+    assert again.json["unchanged"] is True
+    assert again.json["run_id"] == finished.first.json["run_id"]
+    assert "stage ingest: unchanged, skipped" in again.told
+    fresh = run_thawline("run", "--fresh", cwd=finished.directory)
+    assert fresh.code == 0, fresh.told
+    assert fresh.json["run_id"] != finished.first.json["run_id"]
+    for key in ("metrics", "cv", "baseline", "gates", "version"):
+        assert fresh.json[key] == finished.first.json[key], key
+    assert fresh.json["registered"] is False
+    assert "not registered again" in fresh.told
+    assert len(MlflowClient(finished.mlflow_uri).search_model_versions("name = 'mails'")) == 1
+
+
+def test_runs_and_show_tell_the_same_verdict(finished: Finished) -> None:
+    listed = run_thawline("runs", cwd=finished.directory)
+    assert finished.first.json["run_id"] in [row["run_id"] for row in listed.json["runs"]]
+    shown = run_thawline("show", finished.first.json["run_id"][:8], cwd=finished.directory)
+    assert shown.json["verdict"] == finished.first.json["verdict"]
+    assert run_thawline("show", "nonsense", cwd=finished.directory).code == 2
+
+
+def test_a_cleaning_param_runs_clean_and_split_again_but_not_ingest(tmp_path: Path, mails: Path) -> None:
+    workspace = Workspace(make_workspace(tmp_path / "space", mails))
+    assert reproduce_data(workspace).ran == ["ingest", "clean", "split"]
+    assert reproduce_data(workspace).skipped == ["ingest", "clean", "split"]
+    change_params(workspace.root, {"clean": {"max_chars": 500}})
+    changed = reproduce_data(workspace)
+    assert changed.ran == ["clean", "split"]
+    assert changed.skipped == ["ingest"]
+
+
+def with_flipped_copies(mails: Path, target: Path) -> Path:
+    frame = pd.read_csv(mails)
+    flipped = frame.head(30).assign(label=frame["label"].head(30).map({"ham": "spam", "spam": "ham"}))
+    pd.concat([frame, flipped]).to_csv(target, index=False)
+    return target
+
+
+def test_thirty_mails_with_the_opposite_label_stop_the_line_until_a_policy_says_drop(
+    tmp_path: Path, mails: Path
+) -> None:
+    directory = make_workspace(tmp_path / "space", with_flipped_copies(mails, tmp_path / "mails.csv"))
+    refused = run_thawline("run", cwd=directory)
+    assert refused.code == 3
+    assert "clean.conflicting_labels" in refused.json["error"]
+    assert (
+        "row 300" in (directory / "reports" / "validation_raw.json").read_text()
+        or '"row": 300' in (directory / "reports" / "validation_raw.json").read_text()
+    )
+    assert not (directory / "data" / "processed").exists()
+    client = MlflowClient(f"sqlite:///{directory}/.thawline/mlflow.db")
+    assert client.search_registered_models() == []
+    going_on = run_thawline(
+        "run", "--set", "clean.conflicting_labels=drop", "--set", "train.policy=head_only", cwd=directory
+    )
+    assert going_on.code == 0, going_on.told
+    cleaning = json.loads((directory / "reports" / "cleaning.json").read_text())
+    assert cleaning["rows_dropped"]["conflicting_labels"] == 60
+    assert 'conflicting_labels: "refuse"' in (directory / "params.yaml").read_text(), "--set is for one run"
+
+
+def test_a_killed_run_is_taken_up_where_it_was_and_registers_once(tmp_path: Path, mails: Path) -> None:
+    directory = make_workspace(tmp_path / "space", mails)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "run"], cwd=directory, env=environment, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 300
+    while not list((directory / ".thawline" / "steps").rglob("fold-1.npz")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    busy_or_done: Outcome = run_thawline("run", cwd=directory)
+    assert busy_or_done.code == 0, busy_or_done.told
+    client = MlflowClient(f"sqlite:///{directory}/.thawline/mlflow.db")
+    assert len(client.search_model_versions("name = 'space'")) == 1
+    experiment = client.get_experiment_by_name("space")
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.info.run_id for run in runs if run.info.status == "RUNNING"] == []
