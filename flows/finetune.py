@@ -82,7 +82,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
             final = fit_final(context, finetuned)
-            final_run_id = record_final_fit(tracking, run_id, final)
+            record_final_fit(tracking, run_id, final)
             fits = [fit_baseline(context, best_of(baselines).name), final]
         with watch("evaluate"):
             evaluations = [evaluate(context, fit) for fit in fits]
@@ -91,7 +91,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             judgement = decide(
                 context, finetuned=finetuned, baselines=baselines, evaluations=evaluations, champion=champion
             )
-            decision = register(context, tracking, fits=fits, run_id=final_run_id, judgement=judgement)
+            decision = register(context, tracking, fits=fits, run_id=run_id, judgement=judgement)
         return record_outcome(
             context,
             tracking,

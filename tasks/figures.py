@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from tasks.epochs import align_epochs, phase_starts
+
 # Okabe, Ito (2008): colours that people with any colour vision tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 
@@ -19,15 +21,15 @@ def draw_learning_curves(folds: Sequence[Sequence[Mapping[str, Any]]]) -> Figure
     Args:
         folds: For each fold its epochs, `EpochRecord`s as dicts with `phase_index`.
     """
-    figure, (loss, f1) = _canvas(2, width=11, title="Learning curves of the folds")
-    phases = _phase_starts(folds)
+    figure, (loss, f1) = _canvas(2, width=11, title="Learning curves of the folds: mean, and each fold")
+    aligned = align_epochs(folds)
     for axes, curves, title in (
         (loss, (("train_loss", "training", BLUE), ("validation_loss", "validation", ORANGE)), "Loss"),
         (f1, (("train_f1_macro", "training", BLUE), ("f1_macro", "validation", ORANGE)), "Macro-F1"),
     ):
         for key, name, colour in curves:
-            _draw_folds(axes, folds, key, name, colour)
-        for start, phase in phases:
+            _draw_folds(axes, aligned, key, name, colour)
+        for start, phase in phase_starts(aligned):
             axes.axvline(start - 0.5, color=GREY, linewidth=0.8, linestyle=":")
             axes.annotate(
                 phase,
@@ -121,15 +123,3 @@ def _draw_folds(axes: Axes, folds: Sequence[Sequence[Mapping[str, Any]]], key: s
             by_epoch.setdefault(epoch, []).append(value)
     means = [float(np.mean(by_epoch[epoch])) for epoch in sorted(by_epoch)]
     axes.plot(sorted(by_epoch), means, color=colour, linewidth=2.2, label=name)
-
-
-def _phase_starts(folds: Sequence[Sequence[Mapping[str, Any]]]) -> list[tuple[float, str]]:
-    """Return (mean first epoch over the folds, name) of each phase."""
-    starts: dict[str, list[int]] = {}
-    for epochs in folds:
-        seen: set[str] = set()
-        for row in epochs:
-            if row["phase"] not in seen:
-                seen.add(row["phase"])
-                starts.setdefault(row["phase"], []).append(row["epoch"])
-    return [(float(np.mean(values)), name) for name, values in starts.items()]

@@ -17,6 +17,7 @@ from tasks import tracking as store
 from tasks.caching import NO_CACHE
 from tasks.clean import count_classes
 from tasks.description import describe_run
+from tasks.epochs import mean_epoch_table
 from tasks.evaluation import read_test_rows
 from tasks.figures import draw_approaches, draw_class_balance, draw_confusion, draw_learning_curves
 from tasks.results import CrossValidation, Decision, Evaluation, FinalFit, RunResult, load_arrays
@@ -59,7 +60,9 @@ def open_run(context: Context, tracking: Tracking) -> Iterator[str]:
 
 def record_refusal(tracking: Tracking, workspace: Workspace, params: Params, reason: str) -> None:
     """Leave a failed run that says why data was refused, with the validation reports."""
-    run_id = store.start_run(tracking, "data refused", role="finetune refused", tags={"thawline.verdict": "data refused"})
+    run_id = store.start_run(
+        tracking, "data refused", role="finetune refused", tags={"thawline.verdict": "data refused"}
+    )
     store.log_params(tracking, run_id, params)
     store.log_files(tracking, run_id, _reports(workspace), "reports")
     store.set_description(tracking, run_id, f"**Data refused; nothing was trained.**\n\n```\n{reason}\n```")
@@ -104,7 +107,7 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     probabilities = approach.out_of_fold(len(data.labels), len(data.classes))
     histories = [fold.epochs for fold in approach.folds]
     store.log_scores(tracking, parent, summary)
-    tracking.client.log_table(parent, store.mean_epoch_table(histories), "epochs.json")
+    tracking.client.log_table(parent, mean_epoch_table(histories), "epochs.json")
     tracking.client.log_table(parent, _out_of_fold_table(data.frame, data.classes, probabilities), "out_of_fold.json")
     tracking.client.log_figure(parent, draw_learning_curves(histories), "figures/learning_curves.png")
     title = "Confusion matrix, out of fold"
@@ -112,13 +115,12 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     tracking.client.log_figure(parent, figure, "figures/confusion_out_of_fold.png")
 
 
-def record_final_fit(tracking: Tracking, parent: str, fit: FinalFit) -> str:
-    """Record the fit on all of train as child run `final` and return its id; the model is logged into it."""
+def record_final_fit(tracking: Tracking, parent: str, fit: FinalFit) -> None:
+    """Record the fit on all of train as child run `final`."""
     run_id = store.start_run(tracking, "final", role="final", parent=parent)
     store.log_epochs(tracking, run_id, fit.epochs)
     store.log_scores(tracking, run_id, {"training_seconds": fit.seconds})
     store.end_run(tracking, run_id)
-    return run_id
 
 
 def record_outcome(

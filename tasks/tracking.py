@@ -17,10 +17,16 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_EXPERIMENT_KIND,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+    MLFLOW_RUN_NOTE,
+)
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
+from tasks.epochs import epoch_table
 from thawline.errors import ServiceError
 from thawline.files import storage_errors
 from thawline.params import Params
@@ -67,7 +73,8 @@ def open_tracking(workspace: Workspace, params: Params) -> Tracking:
         if experiment is not None:
             return Tracking(client, uri, experiment.experiment_id)
         location = (workspace.state / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
-        return Tracking(client, uri, client.create_experiment(params.name, artifact_location=location))
+        kind = {MLFLOW_EXPERIMENT_KIND: "custom_model_development"}  # otherwise the UI shows it as generative AI
+        return Tracking(client, uri, client.create_experiment(params.name, location, tags=kind))
 
 
 @contextmanager
@@ -155,29 +162,6 @@ def log_epochs(tracking: Tracking, run_id: str, epochs: Sequence[Mapping[str, An
 _NO_METRIC = ("epoch", "phase_index", "is_best")
 
 
-def epoch_table(epochs: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the table Epoch | Training Loss | Validation Loss | Accuracy | F1-Score, with the phase in front."""
-    return pd.DataFrame(
-        {
-            "Phase": [row["phase"] for row in epochs],
-            "Epoch": [row["epoch"] for row in epochs],
-            "Training Loss": [_rounded(row["train_loss"]) for row in epochs],
-            "Validation Loss": [_rounded(row["validation_loss"]) for row in epochs],
-            "Accuracy": [_rounded(row["accuracy"]) for row in epochs],
-            "F1-Score": [_rounded(row["f1_macro"]) for row in epochs],
-        }
-    )
-
-
-def mean_epoch_table(folds: Sequence[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
-    """Return `epoch_table` with means over the folds that reached the phase and epoch, and how many those were."""
-    table = pd.concat([epoch_table(epochs) for epochs in folds], ignore_index=True)
-    grouped = table.groupby(["Phase", "Epoch"], sort=False)
-    means = grouped.mean().round(4)
-    means.insert(0, "Folds", grouped.size())
-    return means.reset_index().sort_values("Epoch", kind="stable", ignore_index=True)
-
-
 def set_tags(tracking: Tracking, run_id: str, tags: Mapping[str, str]) -> None:
     """Set several tags of a run at once."""
     tracking.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
@@ -218,10 +202,6 @@ def _metrics(values: Mapping[str, float], step: int) -> Iterator[Metric]:
     for key, value in values.items():
         if value is not None and not math.isnan(value):
             yield Metric(key, float(value), now, step)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else round(value, 4)
 
 
 def _unreachable(uri: str, error: Exception) -> ServiceError:

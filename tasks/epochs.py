@@ -1,0 +1,59 @@
+"""Histories of trainings as tables: what happened in which epoch, over one training or the mean of several.
+
+A history is a list of epochs, each an `EpochRecord` as a dict with the number of its phase, `phase_index`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+Epoch = Mapping[str, Any]
+
+
+def epoch_table(epochs: Sequence[Epoch]) -> pd.DataFrame:
+    """Return the table Epoch | Training Loss | Validation Loss | Accuracy | F1-Score, with the phase in front."""
+    columns = {
+        "Training Loss": "train_loss",
+        "Validation Loss": "validation_loss",
+        "Accuracy": "accuracy",
+        "F1-Score": "f1_macro",
+    }
+    table = {"Phase": [row["phase"] for row in epochs], "Epoch": [row["epoch"] for row in epochs]}
+    return pd.DataFrame(table | {name: [_rounded(row[key]) for row in epochs] for name, key in columns.items()})
+
+
+def mean_epoch_table(histories: Sequence[Sequence[Epoch]]) -> pd.DataFrame:
+    """Return `epoch_table` of the means over the trainings that reached an epoch, and how many those were."""
+    table = pd.concat([epoch_table(epochs) for epochs in align_epochs(histories)], ignore_index=True)
+    grouped = table.groupby(["Phase", "Epoch"], sort=False)
+    means = grouped.mean().round(4)
+    means.insert(0, "Folds", grouped.size())
+    return means.reset_index().sort_values("Epoch", kind="stable", ignore_index=True)
+
+
+def align_epochs(histories: Sequence[Sequence[Epoch]]) -> list[list[dict[str, Any]]]:
+    """Return the histories with `epoch` renumbered so that each phase begins at the same epoch in all of them.
+
+    A phase is as long as its longest run; a training that stopped earlier has a gap after it.
+    """
+    lengths: dict[int, int] = {}
+    for row in (row for epochs in histories for row in epochs):
+        lengths[row["phase_index"]] = max(lengths.get(row["phase_index"], 0), row["phase_epoch"])
+    starts = {phase: sum(length for other, length in lengths.items() if other < phase) for phase in lengths}
+    return [
+        [{**row, "epoch": starts[row["phase_index"]] + row["phase_epoch"]} for row in epochs] for epochs in histories
+    ]
+
+
+def phase_starts(histories: Sequence[Sequence[Epoch]]) -> list[tuple[int, str]]:
+    """Return (first epoch, name) of each phase of aligned histories."""
+    starts: dict[str, int] = {}
+    for row in (row for epochs in histories for row in epochs):
+        starts[row["phase"]] = min(starts.get(row["phase"], row["epoch"]), row["epoch"])
+    return sorted((epoch, phase) for phase, epoch in starts.items())
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else round(value, 4)
