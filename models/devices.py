@@ -1,6 +1,7 @@
-"""Where to compute, and how precisely: bfloat16 on GPUs that have it, float32 elsewhere."""
+"""Where to compute, how precisely (bfloat16 on GPUs that have it, float32 elsewhere), and with how many threads."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -33,3 +34,18 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
     """Return a context in which forward passes on `device` run in its precision."""
     dtype = compute_dtype(device)
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Compute with `number` threads on the CPU.
+
+    Small products gain nothing from a second thread, and lose a factor of ten or more where another process holds the
+    core that it would run on: the first thread then waits for it in every operation.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

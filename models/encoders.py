@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from models.anatomy import Anatomy, drop_unused, find_anatomy, token_probe
@@ -94,6 +95,8 @@ def resolve_encoder(name: str, *, root: Path) -> EncoderSource:
     Raises:
         EncoderNotFoundError: There is no such package or directory, and `name` can't be a hub id.
     """
+    if not name.strip():
+        raise EncoderNotFoundError(f"model.encoder '{name}': an empty name; {_FORMS}. Name one")
     if name.startswith("package:"):
         return EncoderSource("package", str(_package_directory(name)))
     directory = root / name
@@ -147,7 +150,7 @@ def _load_network(name: str, source: EncoderSource) -> tuple[Any, Iterable[str]]
             weights_only=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise _not_loadable(name, error) from error
     return network, info["missing_keys"]
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from models.batches import training_batches
 from models.classifier import Classifier
-from models.devices import autocast
+from models.devices import autocast, threads
 from models.phases import apply_phase, optimizer_groups
 from models.policies import Phase
 from models.prediction import batch_logits, probabilities_from
@@ -61,9 +61,9 @@ class PhaseRun:
         groups = optimizer_groups(apply_phase(classifier, phase), weight_decay=settings.weight_decay)
         self._optimizer = torch.optim.AdamW(groups, fused=True)
         self._parameters = [parameter for group in groups for parameter in group["params"]]
-        self._lengths = data.rows.padded_lengths
-        if self.boundary == classifier.pooled_boundary:
-            self._lengths = np.ones(len(data.rows), dtype=np.int64)
+        pooled = self.boundary == classifier.pooled_boundary
+        self._lengths = np.ones(len(data.rows), dtype=np.int64) if pooled else data.rows.padded_lengths
+        self._num_threads = 1 if pooled else torch.get_num_threads()
         self._labels = torch.from_numpy(data.labels).to(classifier.device)
         weight = class_weights(data, classifier.num_classes) if settings.class_weights == "balanced" else None
         self._loss = nn.CrossEntropyLoss(
@@ -76,7 +76,11 @@ class PhaseRun:
         seed = (self._settings.seed, self._number, epoch)
         batches = training_batches(self._lengths, self._data.train, batch_size=self._settings.batch_size, seed=seed)
         device = self._classifier.device
-        with _RANDOM_STATE, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with (
+            _RANDOM_STATE,
+            threads(self._num_threads),
+            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        ):
             torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
             self._classifier.train()
             logits = [self._step(epoch * len(batches) + i, len(batches), indices) for i, indices in enumerate(batches)]
@@ -92,14 +96,21 @@ class PhaseRun:
         """Score the classifier on some rows; None for no rows."""
         if indices is None or len(indices) == 0:
             return None
-        probabilities = probabilities_from(
-            self._classifier,
-            self.boundary,
-            self._activations,
-            (self._data.rows, indices),
-            batch_size=self._settings.batch_size,
-        )
+        with threads(self._num_threads):
+            probabilities = probabilities_from(
+                self._classifier,
+                self.boundary,
+                self._activations,
+                (self._data.rows, indices),
+                batch_size=self._settings.batch_size,
+            )
         return score(self._data.labels[indices], probabilities)
+
+    def is_better(self, scores: Scores, than: Scores) -> bool:
+        """Return whether scores are better by what is monitored, or equal in that and better by the other."""
+        if self._settings.monitor == "loss":
+            return (-scores.loss, scores.f1_macro) > (-than.loss, than.f1_macro)
+        return (scores.f1_macro, -scores.loss) > (than.f1_macro, -than.loss)
 
     def remember(self) -> list[tuple[Tensor, Tensor]]:
         """Return copies of all that training may change, for `restore`."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.classifier import Classifier
-from models.devices import autocast
+from models.devices import autocast, threads
 from models.rows import Indices, Rows
 
 BLOCK_ROWS = 16
@@ -35,12 +35,17 @@ class Activations(Protocol):
 
 
 class LiveActivations:
-    """States computed anew whenever they are asked for: what training without a store uses."""
+    """States computed anew whenever they are asked for: what training without a store uses.
+
+    They are computed with the number of threads of the moment of making this, as those in a store are: for the
+    shortest rows, results differ in their last bits with that number.
+    """
 
     def __init__(self, classifier: Classifier, rows: Rows, boundary: int) -> None:
         self._classifier = classifier
         self._rows = rows
         self._boundary = boundary
+        self._num_threads = torch.get_num_threads()
 
     def batch(self, indices: Indices, length: int) -> Tensor:
         """Return float32 states: token states (B, `length`, D), zero where padded, or pooled vectors (B, D)."""
@@ -49,7 +54,8 @@ class LiveActivations:
         states = np.zeros(shape if pooled else (shape[0], length, shape[1]), dtype=np.float32)
         for places in canonical_blocks(self._rows.padded_lengths[indices]):
             block = indices[places]
-            computed = compute_states(self._classifier, self._rows, block, (self._boundary,))[self._boundary]
+            with threads(self._num_threads):
+                computed = compute_states(self._classifier, self._rows, block, (self._boundary,))[self._boundary]
             if pooled:
                 states[places] = computed
                 continue

@@ -36,6 +36,7 @@ class TrainSettings:
     max_grad_norm: float = 1.0
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: float = 0.0
+    monitor: Literal["loss", "f1_macro"] = "loss"
     seed: int = 0
     device: str = "auto"
 

@@ -132,10 +132,19 @@ def tokenize(
 def tokenize_with(
     tokenizer: Any, texts: Sequence[str], *, max_tokens: int, row_ids: Sequence[str] | None = None
 ) -> TokenRows:
-    """Tokenize texts with a tokenizer alone, as a saved classifier comes with one; otherwise like `tokenize`."""
+    """Tokenize texts with a tokenizer alone, as a saved classifier comes with one; otherwise like `tokenize`.
+
+    Args:
+        tokenizer: A transformers tokenizer.
+        texts: N texts; a text may be empty.
+        max_tokens: Longer texts are cut here, special tokens included.
+        row_ids: Names of the rows; their numbers if absent.
+    """
+    if row_ids is not None and len(row_ids) != len(texts):
+        raise ValueError(f"{len(row_ids)} row ids for {len(texts)} texts")
     pad_token_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     filler = [tokenizer.unk_token_id if tokenizer.unk_token_id is not None else pad_token_id]
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_tokens)["input_ids"] if len(texts) else []
+    encoded = _token_ids(tokenizer, texts, max_tokens) if len(texts) else []
     token_lists = [tokens or filler for tokens in encoded]  # a row without any token has no mean
     lengths = np.fromiter((len(tokens) for tokens in token_lists), dtype=np.int64, count=len(token_lists))
     return TokenRows(
@@ -154,3 +163,10 @@ def count_positions(network: nn.Module) -> int | None:
             reserved = 0 if module.padding_idx is None else module.padding_idx + 1
             return module.num_embeddings - reserved
     return None
+
+
+def _token_ids(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
+    """Return the token ids of texts without padding, which a tokenizer's own files may ask for."""
+    encoded = tokenizer(list(texts), truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
+    ids: list[list[int]] = encoded["input_ids"]
+    return ids

@@ -48,16 +48,12 @@ def describe_space(classifier: Classifier, boundary: int, dtype: str) -> Space:
 
 
 class StoredActivations:
-    """States of rows at one boundary, read from memory-mapped segments."""
+    """States of rows at one boundary, read from memory-mapped segments.
+
+    `places` gives the segment number, and the row number inside it, of each row.
+    """
 
     def __init__(self, segments: Sequence[Segment], places: Sequence[tuple[int, int]], *, pooled: bool) -> None:
-        """Find rows in segments.
-
-        Args:
-            segments: Where states are.
-            places: Segment number, and row number inside it, of each row.
-            pooled: Whether the states are pooled vectors.
-        """
         self._segments = tuple(segments)
         self._pooled = pooled
         self._num_features = segments[0].states.shape[1] if segments else 0

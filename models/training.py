@@ -35,8 +35,9 @@ def train(
 ) -> Iterator[EpochRecord]:
     """Train `classifier` in place, phase after phase.
 
-    With inner rows, a phase ends after `patience` epochs without a better macro-F1 on them (ties: lower loss), and its
-    best weights are restored. Without, it runs `stop_after` or else `num_epochs` epochs and keeps the last weights.
+    With inner rows, a phase ends after `patience` epochs that do not better what `settings.monitor` names on them
+    (ties: the other of loss and macro-F1), and its best weights are restored. Without, it runs `stop_after` or else
+    `num_epochs` epochs and keeps the last weights.
 
     Args:
         classifier: Fresh, or trained before: what is trained already is never read from the store.
@@ -45,8 +46,8 @@ def train(
         settings: How to train.
         store: Keeps what the frozen part makes of the rows; filled at the start for all phases in one pass.
 
-    Yields:
-        One record per epoch. The classifier holds its final weights once the generator has ended.
+    Returns:
+        One record per epoch, as it ends. The classifier holds its final weights once the iterator has ended.
 
     Raises:
         PolicyError: A phase can't be carried out on this classifier.
@@ -93,7 +94,7 @@ def _run_phase(
     for epoch in range(num_epochs):
         trained = run.train_epoch(epoch)
         inner, validation = run.evaluate(data.inner), run.evaluate(data.validation)
-        is_best = inner is not None and best is not None and _rank(inner) > _rank(best)
+        is_best = inner is not None and best is not None and run.is_better(inner, best)
         if is_best:
             best, memory, waited, gained = inner, run.remember(), 0, True
         else:
@@ -107,10 +108,6 @@ def _run_phase(
     if not gained:
         logger.info("Phase '%s' gained nothing on the inner rows; back to the weights it began with", phase.name)
     return best, gained, done
-
-
-def _rank(scores: Scores) -> tuple[float, float]:
-    return scores.f1_macro, -scores.loss
 
 
 def _record(

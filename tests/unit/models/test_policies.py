@@ -1,0 +1,92 @@
+"""Policies plan phases; a bad schedule says what is wrong with it and what to do."""
+
+import dataclasses
+
+import pytest
+
+from models.policies import POLICIES, Phase, ScheduleSettings, plan_phases
+from thawline.errors import PolicyError
+
+GROUPS = ("embeddings", "block_0", "block_1", "block_2", "head")
+SETTINGS = ScheduleSettings(
+    head_epochs=10, num_epochs=8, head_learning_rate=1e-2, learning_rate=1e-4, layer_lr_decay=0.5, patience=3
+)
+
+
+def plan(policy: str, **changes: object) -> list[Phase]:
+    return plan_phases(policy, GROUPS, dataclasses.replace(SETTINGS, **changes))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_policy_gives_phases_that_train_known_groups_and_the_head(policy: str):
+    for phase in plan(policy):
+        assert set(phase.trainable) <= set(GROUPS)
+        assert "head" in phase.trainable
+        assert len(phase.learning_rates) == len(phase.trainable)
+        assert phase.patience == 3
+        assert phase.stop_after is None
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_no_policy_spends_more_epochs_on_the_encoder_than_allowed(policy: str):
+    assert sum(phase.num_epochs for phase in plan(policy) if phase.trainable != ("head",)) in (0, 8)
+
+
+def test_head_only_trains_the_head():
+    assert plan("head_only") == [Phase("head", ("head",), (1e-2,), 10, 3)]
+
+
+def test_full_trains_everything_with_rates_that_decay_downwards():
+    assert plan("full") == [Phase("all", GROUPS, (1.25e-5, 2.5e-5, 5e-5, 1e-4, 1e-4), 8, 3)]
+
+
+def test_lp_ft_trains_the_head_then_everything():
+    assert plan("lp_ft") == plan("head_only") + plan("full")
+
+
+def test_gradual_unfreezes_one_group_a_phase_from_the_top():
+    assert [phase.trainable for phase in plan("gradual")] == [GROUPS[i:] for i in (4, 3, 2, 1, 0)]
+    assert [phase.num_epochs for phase in plan("gradual")] == [10, 2, 2, 2, 2]
+
+
+def test_gradual_unfreezes_several_groups_a_phase_and_no_more_than_allowed():
+    phases = plan("gradual", groups_per_phase=2, max_unfrozen_groups=3)
+    assert [phase.trainable for phase in phases] == [GROUPS[4:], GROUPS[2:], GROUPS[1:]]
+    assert [phase.name for phase in phases] == ["head", "top_2", "top_3"]
+
+
+def test_epochs_left_over_go_to_the_last_phases():
+    assert [phase.num_epochs for phase in plan("gradual", num_epochs=6)] == [10, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("policy", "changes", "message"),
+    [
+        ("thaw_all", {}, "policy 'thaw_all' is unknown; train.policy is one of full, gradual, head_only, lp_ft"),
+        (
+            "gradual",
+            {"num_epochs": 2, "max_unfrozen_groups": 3},
+            "num_epochs (2) is less than the 3 phases of policy 'gradual'; raise train.num_epochs or use 'head_only'",
+        ),
+        ("full", {"num_epochs": 0}, "num_epochs (0) is less than 1; set train.num_epochs to 1 or more"),
+        ("lp_ft", {"head_epochs": 0}, "head_epochs (0) is less than 1; set train.head_epochs to 1 or more"),
+        ("full", {"patience": 0}, "patience (0) is less than 1; set train.patience to 1 or more"),
+        ("gradual", {"groups_per_phase": 0}, "groups_per_phase (0) is less than 1; set train.groups_per_phase to 1"),
+        ("gradual", {"max_unfrozen_groups": 0}, "max_unfrozen_groups (0) is less than 1; set train.max_unfrozen"),
+        ("full", {"learning_rate": 0.0}, "learning_rate (0.0) is not above 0 and at most 1; correct train.learning"),
+        ("full", {"learning_rate": 1.5}, "learning_rate (1.5) is not above 0 and at most 1; correct train.learning"),
+        ("head_only", {"head_learning_rate": -1.0}, "head_learning_rate (-1.0) is not above 0 and at most 1; correct"),
+        ("full", {"layer_lr_decay": 0.0}, "layer_lr_decay (0.0) is not above 0 and at most 1; correct train.layer"),
+        ("full", {"layer_lr_decay": float("nan")}, "layer_lr_decay (nan) is not above 0 and at most 1"),
+    ],
+)
+def test_bad_schedules(policy: str, changes: dict[str, object], message: str):
+    with pytest.raises(PolicyError) as caught:
+        plan(policy, **changes)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("groups", [(), ("head",), ("block", "block", "head")], ids=["none", "head alone", "twice"])
+def test_layer_groups_must_be_two_with_names_of_their_own(groups: tuple[str, ...]):
+    with pytest.raises(PolicyError, match="must be at least two with names of their own"):
+        plan_phases("full", groups, SETTINGS)
