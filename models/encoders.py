@@ -68,8 +68,14 @@ def load_encoder(name: str, *, root: Path) -> Encoder:
         network, missing = _load_network(name, source)
         tokenizer = _load_tokenizer(name, source)
     network.eval().requires_grad_(requires_grad=False)
-    probe = token_probe(network.config.vocab_size, network.config.pad_token_id)
-    dropped = drop_unused(network, probe)
+    try:
+        probe = token_probe(network.config.vocab_size, network.config.pad_token_id)
+        dropped = drop_unused(network, probe)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise EncoderNotFoundError(
+            f"model.encoder '{name}': {type(network).__name__} does not run on token ids alone ({error}); "
+            "choose an encoder-only model such as BERT"
+        ) from error
     absent = sorted(key for key in missing if key.split(".")[0] not in dropped)
     if absent:
         raise EncoderNotFoundError(

@@ -113,6 +113,13 @@ def test_what_is_not_found_names_the_three_forms(tmp_path: Path, name: str, mess
     assert "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub id" in text
 
 
+def test_an_architecture_that_is_no_text_encoder_is_refused(tmp_path: Path):
+    config = transformers.T5Config(vocab_size=60, d_model=16, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
+    save_encoder(config, tmp_path / "t5")
+    with pytest.raises(EncoderNotFoundError, match="T5Model does not run on token ids alone"):
+        load_encoder("t5", root=tmp_path)
+
+
 def test_a_hub_id_that_is_not_on_this_machine_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert resolve_encoder("someone/some-model", root=tmp_path).kind == "hub"
