@@ -7,6 +7,7 @@ sees what training saw.
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,7 +74,8 @@ def save_finetuned(
 def save_baseline(directory: Path, estimator: Any, *, params: Params, classes: list[str]) -> None:
     """Save a fitted scikit-learn estimator; `directory` holds all of it or nothing."""
     with _replacing(directory) as target:
-        skops.io.dump(estimator, target / "baseline.skops")
+        _use_plain_vocabularies(estimator)
+        skops.io.dump(estimator, target / "baseline.skops", compression=zipfile.ZIP_DEFLATED, compresslevel=1)
         _describe(target, "baseline", params, classes)
 
 
@@ -103,6 +105,13 @@ def _load_baseline(directory: Path, params: Params) -> Callable[[pd.DataFrame], 
         return np.asarray(estimator.predict_proba(modality.baseline_input(frame)), np.float64)
 
     return probabilities
+
+
+def _use_plain_vocabularies(estimator: Any) -> None:
+    """Make term numbers Python integers: skops writes each NumPy one as a file of its own (44 s against 1.5 s)."""
+    for _, step in getattr(estimator, "steps", []):
+        if hasattr(step, "vocabulary_"):
+            step.vocabulary_ = {term: int(number) for term, number in step.vocabulary_.items()}
 
 
 @contextmanager

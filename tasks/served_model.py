@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import pandas as pd
 from mlflow.pyfunc import PythonModel
 
 from modalities.predictor import load_predictor
@@ -16,8 +17,8 @@ class ServedClassifier(PythonModel):  # type: ignore[misc]
         """Load the model's directory."""
         self.predictor = load_predictor(Path(context.artifacts["model"]))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
-        """Predict a frame or a list of values; without type hints, as MLflow would take them for the schema."""
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
+        """Predict the rows of a frame, in their order."""
         return self.predictor.predict(model_input)
 
 

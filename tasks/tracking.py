@@ -18,7 +18,6 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import (
-    MLFLOW_EXPERIMENT_KIND,
     MLFLOW_PARENT_RUN_ID,
     MLFLOW_RUN_NAME,
     MLFLOW_RUN_NOTE,
@@ -73,7 +72,7 @@ def open_tracking(workspace: Workspace, params: Params) -> Tracking:
         if experiment is not None:
             return Tracking(client, uri, experiment.experiment_id)
         location = (workspace.state / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
-        kind = {MLFLOW_EXPERIMENT_KIND: "custom_model_development"}  # otherwise the UI shows it as generative AI
+        kind = {"mlflow.experimentKind": "custom_model_development"}  # otherwise the UI shows it as generative AI
         return Tracking(client, uri, client.create_experiment(params.name, location, tags=kind))
 
 

@@ -112,7 +112,7 @@ class Model(Section):
         description="Pretrained encoder: 'package:NAME/PATH' inside an installed Python package, a directory, or a "
         "Hugging Face hub id.",
     )
-    max_tokens: int = Field(128, ge=4, le=8192, description="Texts are cut to this length (tokens).")
+    max_tokens: int = Field(96, ge=4, le=8192, description="Texts are cut to this length (tokens).")
     pooling: Literal["mean", "cls"] = Field(
         "mean", description="How token states become one vector: their mean, or the first token's state."
     )
@@ -130,13 +130,13 @@ class Train(Section):
         description="Unfreezing policy: the head alone; everything at once; the head, then everything; or the head, "
         "then groups of layers from the top down.",
     )
-    groups_per_phase: int = Field(1, ge=1, description="Layer groups that 'gradual' unfreezes in each phase.")
+    groups_per_phase: int = Field(3, ge=1, description="Layer groups that 'gradual' unfreezes in each phase.")
     max_unfrozen_groups: int | None = Field(
-        None, ge=1, description="Encoder layer groups that 'gradual' may unfreeze at most, from the top. Unset: all."
+        3, ge=1, description="Encoder layer groups that 'gradual' may unfreeze at most, from the top. Unset: all."
     )
     head_epochs: int = Field(30, ge=1, le=1000, description="Most epochs of the phase that trains the head alone.")
     num_epochs: int = Field(
-        3, ge=1, le=1000, description="Most epochs of all phases that train encoder layers, shared between them."
+        2, ge=1, le=1000, description="Most epochs of all phases that train encoder layers, shared between them."
     )
     patience: int = Field(2, ge=1, description="Epochs without a better inner score before a phase stops.")
     monitor: Literal["loss", "f1_macro"] = Field(
@@ -148,10 +148,10 @@ class Train(Section):
     )
     batch_size: int = Field(32, ge=1, le=4096, description="Rows in a batch.")
     head_learning_rate: float = Field(
-        2e-3, gt=0, le=1, description="Learning rate of the head while the encoder is frozen."
+        5e-3, gt=0, le=1, description="Learning rate of the head while the encoder is frozen."
     )
     learning_rate: float = Field(
-        5e-5, gt=0, le=1, description="Learning rate of the topmost encoder group and the head once layers unfreeze."
+        1e-4, gt=0, le=1, description="Learning rate of the topmost encoder group and the head once layers unfreeze."
     )
     layer_lr_decay: float = Field(
         0.9, gt=0, le=1, description="Factor on the learning rate for each group further down (discriminative rates)."

@@ -144,13 +144,14 @@ def test_thirty_mails_with_the_opposite_label_stop_the_line_until_a_policy_says_
     tmp_path: Path, mails: Path
 ) -> None:
     directory = make_workspace(tmp_path / "space", with_flipped_copies(mails, tmp_path / "mails.csv"))
+    written = (directory / "params.yaml").read_bytes()
     refused = run_thawline("run", cwd=directory)
     assert refused.code == 3
     assert "clean.conflicting_labels" in refused.json["error"]
-    assert (
-        "row 300" in (directory / "reports" / "validation_raw.json").read_text()
-        or '"row": 300' in (directory / "reports" / "validation_raw.json").read_text()
-    )
+    report = json.loads((directory / "reports" / "validation_raw.json").read_text(encoding="utf-8"))
+    check = next(check for check in report["checks"] if not check["passed"] and check["severity"] == "critical")
+    assert check["num_unexpected"] == 60
+    assert all(f"row {example['row']} " in refused.json["error"] for example in check["examples"][:3])
     assert not (directory / "data" / "processed").exists()
     client = MlflowClient(f"sqlite:///{directory}/.thawline/mlflow.db")
     assert client.search_registered_models() == []
@@ -158,9 +159,9 @@ def test_thirty_mails_with_the_opposite_label_stop_the_line_until_a_policy_says_
         "run", "--set", "clean.conflicting_labels=drop", "--set", "train.policy=head_only", cwd=directory
     )
     assert going_on.code == 0, going_on.told
-    cleaning = json.loads((directory / "reports" / "cleaning.json").read_text())
+    cleaning = json.loads((directory / "reports" / "cleaning.json").read_text(encoding="utf-8"))
     assert cleaning["rows_dropped"]["conflicting_labels"] == 60
-    assert 'conflicting_labels: "refuse"' in (directory / "params.yaml").read_text(), "--set is for one run"
+    assert (directory / "params.yaml").read_bytes() == written, "--set is for one run"
 
 
 def test_a_killed_run_is_taken_up_where_it_was_and_registers_once(tmp_path: Path, mails: Path) -> None:
@@ -181,3 +182,34 @@ def test_a_killed_run_is_taken_up_where_it_was_and_registers_once(tmp_path: Path
     experiment = client.get_experiment_by_name("space")
     runs = client.search_runs([experiment.experiment_id])
     assert [run.info.run_id for run in runs if run.info.status == "RUNNING"] == []
+
+
+SUBJECTS = {
+    "Sport": ["das Spiel endete unentschieden", "the team won the cup", "球队赢得了比赛", "टीम ने मैच जीता"],
+    "Wetter": ['morgen regnet es, sagt der "Bericht"', "sunny, with clouds\nlater", "明天有雨", "كان الطقس حارا اليوم"],
+    "Küche": ["man nehme drei Eier", "boil the pasta; add salt", "加入少许盐", "أضف الملح والفلفل"],
+    "Technik": ["der Rechner startet nicht", "install the driver\r\nand reboot", "重启电脑", "كمبيوتر جديد سريع"],
+}
+
+
+def test_a_strangers_file_with_other_columns_four_classes_and_many_scripts_runs_to_a_champion(tmp_path: Path) -> None:
+    rows = [
+        {"Thema": subject, "Nr": f"{number}", "Beitrag": f"{text} ({number}, {subject[::-1]})"}
+        for subject, texts in SUBJECTS.items()
+        for number in range(15)
+        for text in texts
+    ]
+    data = tmp_path / "beiträge.csv"
+    pd.DataFrame(rows).sample(frac=1, random_state=0).to_csv(data, index=False)
+    directory = make_workspace(tmp_path / "meine Beiträge", data, columns=("Thema", "Beitrag"))
+    change_params(directory, {"train": {"policy": "head_only"}})
+    outcome = run_thawline("run", cwd=directory)
+    assert outcome.code == 0, outcome.told
+    assert outcome.json["promoted"] is True
+    assert outcome.json["rows"]["train"] + outcome.json["rows"]["test"] <= 240
+    pd.DataFrame({"Beitrag": ["加入少许盐", 'der Rechner, er "startet" nicht']}).to_csv(
+        tmp_path / "new.csv", index=False
+    )
+    predicted = run_thawline("predict", str(tmp_path / "new.csv"), cwd=directory)
+    assert [row["predicted_label"] in SUBJECTS for row in predicted.json["predictions"]] == [True, True]
+    assert {f"probability_{subject}" for subject in SUBJECTS} <= set(predicted.json["predictions"][0])
