@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.environment import prepare_environment
+from flows.environment import orchestration_errors, prepare_environment
 from thawline.console import console
 from thawline.errors import ThawlineError, UsageError
 from thawline.files import explain_storage_error
@@ -124,7 +124,8 @@ def run(
     from flows.finetune import finetune
     from flows.tables import print_result
 
-    result = finetune(place.root, tuple(overrides or ()), fresh=fresh)
+    with orchestration_errors():
+        result = finetune(place.root, tuple(overrides or ()), fresh=fresh)
     print_result(result)
     if as_json:
         _print_json(result.model_dump(mode="json"))

@@ -4,7 +4,11 @@ A variable that the user has set is left alone: that is how real servers are poi
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from thawline.errors import ServiceError
+from thawline.files import storage_errors
 from thawline.workspace import Workspace
 
 
@@ -14,6 +18,9 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
     Args:
         workspace: Its .thawline/ holds Prefect's home and the persisted task results.
         fresh: Compute every task anew instead of taking persisted results.
+
+    Raises:
+        StorageError: The workspace can't be written.
     """
     defaults = {
         "PREFECT_HOME": str(workspace.state / "prefect"),
@@ -28,7 +35,27 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
         "TRANSFORMERS_VERBOSITY": "error",
         "GX_ANALYTICS_ENABLED": "false",
     }
+    with storage_errors():
+        workspace.state.mkdir(parents=True, exist_ok=True)  # Prefect makes its home, but not what is above it
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
     if fresh:
         os.environ["PREFECT_TASKS_REFRESH_CACHE"] = "true"
+
+
+@contextmanager
+def orchestration_errors() -> Iterator[None]:
+    """Turn what Prefect raises when its server does not answer into a ServiceError with the remedy."""
+    import httpx
+
+    try:
+        yield
+    except (httpx.HTTPError, RuntimeError) as error:
+        url = os.environ.get("PREFECT_API_URL")
+        if isinstance(error, RuntimeError) and "Prefect" not in str(error) and "API" not in str(error):
+            raise
+        where = f"the Prefect server {url}" if url else "Prefect's temporary server"
+        raise ServiceError(
+            f"{where} does not answer ({error}); start it, or unset PREFECT_API_URL to use a temporary one; nothing was "
+            "lost: the next run goes on from what is done"
+        ) from error

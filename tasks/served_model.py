@@ -17,8 +17,8 @@ class ServedClassifier(PythonModel):  # type: ignore[misc]
         """Load the model's directory."""
         self.predictor = load_predictor(Path(context.artifacts["model"]))
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
-        """Predict the rows of a frame, in their order."""
+    def predict(self, context, model_input: pd.DataFrame, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        """Predict the rows of a frame, in their order; MLflow takes other type hints for a schema, and warns."""
         return self.predictor.predict(model_input)
 
 
