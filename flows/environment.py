@@ -56,6 +56,6 @@ def orchestration_errors() -> Iterator[None]:
             raise
         where = f"the Prefect server {url}" if url else "Prefect's temporary server"
         raise ServiceError(
-            f"{where} does not answer ({error}); start it, or unset PREFECT_API_URL to use a temporary one; nothing was "
-            "lost: the next run goes on from what is done"
+            f"{where} does not answer ({error}); start it, or unset PREFECT_API_URL to use a temporary one; nothing "
+            "was lost: the next run goes on from what is done"
         ) from error

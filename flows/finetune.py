@@ -57,7 +57,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
             with watch("validate raw"):
                 validate_raw_files(workspace, params)
             with watch("preprocess"):
-                data = reproduce(workspace)
+                data = reproduce(workspace, force=fresh)
             with watch("validate processed"):
                 validate_processed_rows(workspace, params)
         except DataRefusedError as error:

@@ -42,9 +42,9 @@ def validate_raw_files(workspace: Workspace, params: Params) -> None:
 
 
 @task(name="preprocess", cache_policy=NO_CACHE)
-def reproduce(workspace: Workspace) -> Reproduction:
-    """Run the DVC stages whose data or params changed."""
-    reproduction = reproduce_data(workspace)
+def reproduce(workspace: Workspace, *, force: bool) -> Reproduction:
+    """Run the DVC stages whose data or params changed, or all by `force`."""
+    reproduction = reproduce_data(workspace, force=force)
     for name in reproduction.ran:
         console.print(f"  stage {name}: ran")
     for name in reproduction.skipped:

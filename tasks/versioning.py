@@ -79,15 +79,15 @@ def add_raw_file(workspace: Workspace, source: Path) -> Path:
     return target
 
 
-def reproduce_data(workspace: Workspace) -> Reproduction:
-    """Bring train and test rows up to date: run the DVC stages whose data or params changed.
+def reproduce_data(workspace: Workspace, *, force: bool = False) -> Reproduction:
+    """Bring train and test rows up to date: run the DVC stages whose data or params changed, or all by `force`.
 
     Raises:
         DataRefusedError: A stage refused the data.
         DvcError: A stage or DVC itself failed; the message holds the end of its output.
     """
     _restore_ledger(workspace)
-    output = run_dvc(workspace, "repro", "--no-run-cache")
+    output = run_dvc(workspace, "repro", "--no-run-cache", *(["--force"] if force else []))
     ran = re.findall(r"^Running stage '(\w+)'", output, flags=re.MULTILINE)
     skipped = re.findall(r"^Stage '(\w+)' didn't change", output, flags=re.MULTILINE)
     log.info("DVC ran %s, skipped %s", ran or "nothing", skipped or "nothing")

@@ -112,7 +112,7 @@ class Model(Section):
         description="Pretrained encoder: 'package:NAME/PATH' inside an installed Python package, a directory, or a "
         "Hugging Face hub id.",
     )
-    max_tokens: int = Field(96, ge=4, le=8192, description="Texts are cut to this length (tokens).")
+    max_tokens: int = Field(64, ge=4, le=8192, description="Texts are cut to this length (tokens).")
     pooling: Literal["mean", "cls"] = Field(
         "mean", description="How token states become one vector: their mean, or the first token's state."
     )
@@ -130,9 +130,9 @@ class Train(Section):
         description="Unfreezing policy: the head alone; everything at once; the head, then everything; or the head, "
         "then groups of layers from the top down.",
     )
-    groups_per_phase: int = Field(3, ge=1, description="Layer groups that 'gradual' unfreezes in each phase.")
+    groups_per_phase: int = Field(2, ge=1, description="Layer groups that 'gradual' unfreezes in each phase.")
     max_unfrozen_groups: int | None = Field(
-        3, ge=1, description="Encoder layer groups that 'gradual' may unfreeze at most, from the top. Unset: all."
+        2, ge=1, description="Encoder layer groups that 'gradual' may unfreeze at most, from the top. Unset: all."
     )
     head_epochs: int = Field(30, ge=1, le=1000, description="Most epochs of the phase that trains the head alone.")
     num_epochs: int = Field(

@@ -66,7 +66,11 @@ def test_gates_refuse_exactly_what_they_should(
 
 def test_the_verdict_names_the_class_whose_recall_fell() -> None:
     gates = judge(
-        predictions(5, 90), predictions(100, 60), candidate=candidate(), rivals=[RIVAL], limits=Gates(max_recall_loss=0.02)
+        predictions(5, 90),
+        predictions(100, 60),
+        candidate=candidate(),
+        rivals=[RIVAL],
+        limits=Gates(max_recall_loss=0.02),
     )
     assert "class 'b'" in summarise(gates, "finetuned", has_champion=True)
 

@@ -18,9 +18,7 @@ def test_macro_f1_of_a_bootstrap_sample_is_that_of_scikit_learn(seed: int, num_c
     again = np.random.default_rng(seed)
     for sample in samples[:, 0]:
         rows = again.integers(0, num_rows, num_rows)
-        expected = f1_score(
-            labels[rows], predicted[rows], labels=range(num_classes), average="macro", zero_division=0
-        )
+        expected = f1_score(labels[rows], predicted[rows], labels=range(num_classes), average="macro", zero_division=0)
         assert sample == pytest.approx(expected, abs=1e-12)
 
 

@@ -45,7 +45,9 @@ def test_a_file_that_is_not_sections_is_refused(tmp_path: Path, content: str) ->
 
 def test_overrides_are_read_as_yaml_and_leave_the_original_alone() -> None:
     values = {"name": "x", "train": {"num_epochs": 1}}
-    result = with_overrides(values, ["train.num_epochs=4", "validation.labels=[a, b]", "train.max_unfrozen_groups=null"])
+    result = with_overrides(
+        values, ["train.num_epochs=4", "validation.labels=[a, b]", "train.max_unfrozen_groups=null"]
+    )
     assert result["train"] == {"num_epochs": 4, "max_unfrozen_groups": None}
     assert result["validation"]["labels"] == ["a", "b"]
     assert values == {"name": "x", "train": {"num_epochs": 1}}
