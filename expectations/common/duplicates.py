@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations.frame import Finding, FrameExpectation, positions, share_finding
+from expectations.suites import Content
 from thawline.params import Params
 
 
@@ -27,6 +28,6 @@ class ExpectFewDuplicates(FrameExpectation):
         )
 
 
-def raw(params: Params, _content: str) -> list[Any]:
+def raw(params: Params, _content: Content) -> list[Any]:
     """Few repetitions arrived."""
     return [ExpectFewDuplicates(max_share=params.validation.max_duplicate_share, severity="warning")]

@@ -6,6 +6,7 @@ from typing import Any
 import great_expectations.expectations as gxe
 
 from expectations.frame import Finding
+from expectations.suites import Content
 from thawline.params import Params
 
 
@@ -38,7 +39,7 @@ class ExpectSeveralClasses(gxe.ExpectColumnUniqueValueCountToBeBetween):
         return Finding(passed=passed, value=count, limit=limit, message=message + remedy)
 
 
-def raw(params: Params, _content: str) -> list[Any]:
+def raw(params: Params, _content: Content) -> list[Any]:
     """Two classes at least, and the label set where one is given."""
     expectations: list[Any] = [ExpectSeveralClasses(column="label", min_value=2, severity="critical")]
     if params.validation.labels is not None:
@@ -48,6 +49,6 @@ def raw(params: Params, _content: str) -> list[Any]:
     return expectations
 
 
-def processed(params: Params, content: str) -> list[Any]:
+def processed(params: Params, content: Content) -> list[Any]:
     """As raw: cleaning must not have lost a class."""
     return raw(params, content)
