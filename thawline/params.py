@@ -78,7 +78,7 @@ class Split(Section):
         description="Jaccard similarity of word shingles from which two texts share a group (0 to 1).",
     )
     max_pixel_difference: float = Field(
-        0.02,
+        0.03,
         ge=0,
         lt=1,
         description="Root mean square difference of two images' thumbnails up to which they share a group (0 to 1).",
