@@ -1,5 +1,6 @@
 """The same content has the same label everywhere."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -41,5 +42,10 @@ def raw(params: Params, _content: Content) -> list[Any]:
 
 
 def processed(params: Params, content: Content) -> list[Any]:
+    """As raw."""
+    return raw(params, content)
+
+
+def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
     """As raw."""
     return raw(params, content)

@@ -1,5 +1,6 @@
 """Rows are not counted twice."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -31,3 +32,8 @@ class ExpectFewDuplicates(FrameExpectation):
 def raw(params: Params, _content: Content) -> list[Any]:
     """Few repetitions arrived."""
     return [ExpectFewDuplicates(max_share=params.validation.max_duplicate_share, severity="warning")]
+
+
+def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
+    """As raw."""
+    return raw(params, content)

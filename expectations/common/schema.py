@@ -33,3 +33,8 @@ def processed(params: Params, content: Content) -> list[Any]:
     return raw(params, content) + [
         ExpectColumnOfType(column=column, type_=kind, severity="critical") for column, kind in types.items()
     ]
+
+
+def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
+    """As raw."""
+    return raw(params, content)
