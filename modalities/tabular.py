@@ -32,6 +32,7 @@ EXCERPT_COLUMNS = 40
 ROUNDED_DIGITS = 4
 EXACT_DIGITS = 12
 NUM_NAMED = 5
+UNTIDY = r"^\s|\s$|\s\s|[\t\r\n]"
 
 
 def read(path: Path, params: Params) -> pd.DataFrame:
@@ -248,12 +249,11 @@ def _texts(table: pd.DataFrame) -> dict[str, pd.Series]:
 
 def _collapse(texts: pd.Series) -> tuple[pd.Series, int]:
     """Return texts with runs of white space as one space, and how many changed."""
-    distinct = texts.dropna().unique()
-    tidy = {text: " ".join(text.split()) for text in distinct}
-    tidy = {text: tidied for text, tidied in tidy.items() if text != tidied}
-    if not tidy:
+    untidy = texts[texts.str.contains(UNTIDY, regex=True).fillna(False).astype(bool)]
+    if untidy.empty:
         return texts, 0
-    return texts.replace(tidy), int(texts.isin(list(tidy)).sum())
+    tidy = untidy.map(lambda text: " ".join(text.split()))
+    return texts.where(~texts.index.isin(untidy.index), tidy.reindex(texts.index)), len(untidy)
 
 
 def _note(name: str, cells: Cells, problems: dict[int, list[str]], changed: dict[str, int]) -> None:

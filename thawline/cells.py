@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from thawline.tables import as_strings
 
@@ -38,6 +39,8 @@ TRUTH |= {"n": "false", "1": "true", "0": "false"}
 TRUTH_PAIRS = ({"true", "false"}, {"t", "f"}, {"yes", "no"}, {"y", "n"})
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+PLAIN = r"^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,2})?$"
+"""A number that every notation with a decimal point reads alike."""
 CODE = re.compile(r"[+-]?0\d+")
 """A number with leading zeros: a code, such as a postal one."""
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
@@ -97,17 +100,21 @@ def infer_kind(texts: pd.Series, notation: Notation) -> Kind:
     """Return the kind of a column of texts: what at least SHARE_OF_KIND of its cells can be read as."""
     codes, distinct = factorize(texts)
     counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
-    words = [text.strip() for text in distinct]
-    says = np.array([word.casefold() not in MARKERS for word in words], dtype=bool)
-    if not counts[says].sum():
+    is_plain, _ = _plain_numbers(distinct, notation)
+    others = np.flatnonzero(~is_plain).tolist()
+    words = [distinct[position].strip() for position in others]
+    says = np.ones(len(distinct), dtype=bool)
+    says[others] = [word.casefold() not in MARKERS for word in words]
+    num_cells = counts[says].sum()
+    if not num_cells:
         return "categorical"
-    if {word.casefold() for word, counted in zip(words, says, strict=True) if counted} in TRUTH_PAIRS:
+    if not is_plain.any() and _are_truth_values(words):
         return "boolean"
-    needed = SHARE_OF_KIND * counts[says].sum()
     kinds: tuple[Kind, ...] = ("numeric", "date")
     for kind in kinds:
-        fits = np.array([_fits(word, kind, notation) for word in words], dtype=bool)
-        if counts[says & fits].sum() >= needed:
+        fits = is_plain.copy() if kind == "numeric" else np.zeros(len(distinct), dtype=bool)
+        fits[others] = [_fits(word, kind, notation) for word in words]
+        if counts[says & fits].sum() >= SHARE_OF_KIND * num_cells:
             return kind
     return "categorical"
 
@@ -128,9 +135,11 @@ def read_cells(texts: pd.Series, kind: Kind, notation: Notation) -> Cells:
         rare = _rare_formats(distinct, codes)
         notes = [note or ("other date format" if odd else "") for (_, note), odd in zip(dated, rare, strict=True)]
         return Cells(_spread(moments, codes, texts.index), codes, notes)
-    numbers = [read_number(text, decimal=notation.decimal) for text in distinct]
-    found = np.array([number for number, _ in numbers] + [np.nan], dtype=np.float64)
-    return Cells(pd.Series(found[codes], index=texts.index), codes, [note for _, note in numbers])
+    is_plain, numbers = _plain_numbers(distinct, notation)
+    notes = [""] * len(distinct)
+    for position in np.flatnonzero(~is_plain).tolist():
+        numbers[position], notes[position] = read_number(distinct[position], decimal=notation.decimal)
+    return Cells(pd.Series(np.append(numbers, np.nan)[codes], index=texts.index), codes, notes)
 
 
 def read_number(text: str, *, decimal: str) -> tuple[float, str]:
@@ -206,6 +215,24 @@ def _plain_number(word: str, *, decimal: str) -> tuple[str, str]:
     if WITH_COMMA.fullmatch(word):
         return word.replace(".", "").replace(",", "."), "decimal comma" if decimal == "." else ""
     return "", "not a number"
+
+
+def _plain_numbers(distinct: list[str], notation: Notation) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Say which texts are numbers beyond doubt, and read those; all at once, as a column may have millions."""
+    if notation.decimal != ".":
+        return np.zeros(len(distinct), dtype=bool), np.full(len(distinct), np.nan)
+    texts = pa.array(distinct, pa.large_string())
+    is_plain = pc.match_substring_regex(texts, PLAIN)
+    numbers = pc.cast(pc.if_else(is_plain, texts, None), pa.float64())
+    return (
+        is_plain.to_numpy(zero_copy_only=False).astype(bool),
+        np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64),
+    )
+
+
+def _are_truth_values(words: list[str]) -> bool:
+    few = words[: 2 * len(MARKERS)]
+    return {word.casefold() for word in few} - MARKERS in TRUTH_PAIRS and len(few) == len(words)
 
 
 def _fits(word: str, kind: Kind, notation: Notation) -> bool:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 NUM_BINS = 10
 MAX_CATEGORIES = 1000
@@ -108,6 +107,8 @@ def _smooth(counts: Floats) -> Floats:
 def _chance(num_bins: int, num_before: float, num_after: float) -> float:
     if num_bins < 2 or not num_before or not num_after:
         return 0.0
+    from scipy import stats  # takes two seconds to import
+
     return float(stats.chi2.ppf(CHANCE, num_bins - 1) * (1 / num_before + 1 / num_after))
 
 

@@ -99,6 +99,9 @@ def as_strings(values: pd.Series, *, strip: bool = False) -> pd.Series:
     Raises:
         UnreadableFileError: A cell holds a list or an object.
     """
+    if isinstance(values.dtype, pd.StringDtype):
+        texts = values.astype("str").str.strip() if strip else values.astype("str")
+        return texts.mask(texts == "") if strip else texts
     if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")
     cells = [None if missing else _as_string(cell) for cell, missing in zip(values, values.isna(), strict=True)]
