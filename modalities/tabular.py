@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from modalities import Modality, table_features
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
@@ -249,11 +251,11 @@ def _texts(table: pd.DataFrame) -> dict[str, pd.Series]:
 
 def _collapse(texts: pd.Series) -> tuple[pd.Series, int]:
     """Return texts with runs of white space as one space, and how many changed."""
-    untidy = texts[texts.str.contains(UNTIDY, regex=True).fillna(False).astype(bool)]
-    if untidy.empty:
+    is_untidy = pc.match_substring_regex(pa.array(texts, from_pandas=True), UNTIDY).fill_null(False)
+    if not pc.any(is_untidy).as_py():
         return texts, 0
-    tidy = untidy.map(lambda text: " ".join(text.split()))
-    return texts.where(~texts.index.isin(untidy.index), tidy.reindex(texts.index)), len(untidy)
+    mask = is_untidy.to_numpy(zero_copy_only=False).astype(bool)
+    return texts.mask(mask, texts[mask].map(lambda text: " ".join(text.split()))), int(mask.sum())
 
 
 def _note(name: str, cells: Cells, problems: dict[int, list[str]], changed: dict[str, int]) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytest.importorskip("great_expectations")
+
 from expectations.report import ValidationReport
 from tasks.validate import validate_arrival
 from thawline.params import Params
