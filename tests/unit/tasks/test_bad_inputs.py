@@ -228,6 +228,7 @@ def test_ten_thousand_columns_are_checked(tmp_path: Path) -> None:
     assert not report.warnings
 
 
+@pytest.mark.slow
 def test_a_million_labels_are_refused_in_one_short_report(tmp_path: Path) -> None:
     frame = pd.DataFrame({"x": np.arange(1_000_000) % 97, "label": np.arange(1_000_000).astype(str)})
     frame.to_parquet(tmp_path / "rows.parquet")
