@@ -2,32 +2,42 @@
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 import great_expectations as gx
 
 from thawline.params import Params
 
-SuiteName = Literal["raw", "processed"]
+SuiteName = Literal["raw", "processed", "arrival"]
+Content = Mapping[str, str]
+"""Columns that must hold something in every row, with their types as Great Expectations calls them."""
 
 
 def build_suite(
-    name: SuiteName, params: Params, *, content: str, rooms: tuple[str, ...] = ("common",)
+    name: SuiteName,
+    params: Params,
+    *,
+    content: Content,
+    rooms: tuple[str, ...] = ("common",),
+    profile: Mapping[str, Any] | None = None,
 ) -> gx.ExpectationSuite:
     """Collect what each family of each room has for the suite `name`, in order of room and file.
 
     Args:
-        name: 'raw' for data as it arrives, 'processed' for train and test together.
+        name: 'raw' for all data as it came, 'processed' for train and test together, 'arrival' for new rows alone.
         params: Limits.
-        content: Column that must hold something in every row.
+        content: Columns that must hold something in every row, with their types.
         rooms: Directories of this package.
+        profile: For 'arrival', and only there: what the rows so far are like (`thawline.drift.profile`).
     """
+    arguments = (params, content) if profile is None else (params, content, profile)
     expectations = []
     for room in rooms:
         for family in families(room):
             if hasattr(family, name):
-                expectations += getattr(family, name)(params, content)
+                expectations += getattr(family, name)(*arguments)
     return gx.ExpectationSuite(name=name, expectations=expectations)
 
 

@@ -16,6 +16,8 @@ from expectations.frame import NUM_EXAMPLES, Finding
 from expectations.report import Check, Example, Severity, ValidationReport
 from thawline.errors import ThawlineError
 
+MAX_CLASSES = 200
+
 Excerpt = Callable[[pd.DataFrame], pd.Series]
 
 
@@ -53,7 +55,7 @@ def validate(
         title=title,
         suite=suite.name,
         num_rows=len(frame),
-        rows_per_class={str(label): int(count) for label, count in frame["label"].value_counts().items()},
+        rows_per_class=_rows_per_class(frame["label"]),
         sources=tuple(sorted(frame["source"].unique())),
         checks=tuple(checks),
     )
@@ -69,6 +71,14 @@ def _batch(frame: pd.DataFrame) -> Any:
     context = gx.get_context(mode="ephemeral", project_config=config)
     asset = context.data_sources.add_pandas("thawline").add_dataframe_asset("rows")
     return asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+
+
+def _rows_per_class(labels: pd.Series) -> dict[str, int]:
+    """Count the rows of each label; of very many labels the rarest are counted together."""
+    counts = labels.value_counts()
+    shown = {str(label): int(count) for label, count in counts.iloc[:MAX_CLASSES].items()}
+    rest = counts.iloc[MAX_CLASSES:]
+    return shown | ({f"{len(rest)} more labels": int(rest.sum())} if len(rest) else {})
 
 
 def _key(config: Any) -> str:

@@ -9,7 +9,7 @@ in that file) and the content columns of the modality (`text` for texts).
 
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,12 @@ class Modality:
     near_duplicate_groups: Callable[[pd.DataFrame, Params], npt.NDArray[np.int64]]
     """int64 (N,): rows that are nearly the same content share a number; numbers count up by first appearance."""
 
+    measures: Callable[[pd.DataFrame], pd.DataFrame]
+    """Prepared rows to columns of numbers, dates and categories that describe them: what drift is told from."""
+
+    settle: Callable[[pd.DataFrame, Params], Params]
+    """The prepared rows a model learns from to params in which nothing is left to be inferred from other rows."""
+
     to_input: Callable[[pd.DataFrame, Params], pd.DataFrame]
     """Rows to what a caller of a model hands over: content columns under the names that the data's owner uses."""
 
@@ -74,6 +80,9 @@ class Modality:
 
     processed_suite: Callable[[Params], Any]
     """The Great Expectations suite for train and test together, told apart by the column `split`."""
+
+    arrival_suite: Callable[[Params, Mapping[str, Any]], Any]
+    """The Great Expectations suite for new rows against the profile (`thawline/drift.py`) of those so far."""
 
 
 def list_modalities() -> list[str]:

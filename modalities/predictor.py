@@ -7,7 +7,6 @@ sees what training saw.
 
 import json
 import shutil
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
 from numpy.typing import NDArray
 
 from modalities import get_modality
+from modalities.estimator_files import load_estimator, save_estimator
 from models.classifier import Classifier
 from models.encoders import Encoder
 from models.saving import load_classifier, save_classifier
@@ -74,8 +73,7 @@ def save_finetuned(
 def save_baseline(directory: Path, estimator: Any, *, params: Params, classes: list[str]) -> None:
     """Save a fitted scikit-learn estimator; `directory` holds all of it or nothing."""
     with _replacing(directory) as target:
-        _use_plain_vocabularies(estimator)
-        skops.io.dump(estimator, target / "baseline.skops", compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+        save_estimator(estimator, target / "baseline.skops")
         _describe(target, "baseline", params, classes)
 
 
@@ -99,19 +97,12 @@ def _load_finetuned(directory: Path, params: Params) -> Callable[[pd.DataFrame],
 
 def _load_baseline(directory: Path, params: Params) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
     modality = get_modality(params.modality)
-    estimator = skops.io.load(directory / "baseline.skops")
+    estimator = load_estimator(directory / "baseline.skops")
 
     def probabilities(frame: pd.DataFrame) -> NDArray[np.float64]:
         return np.asarray(estimator.predict_proba(modality.baseline_input(frame)), np.float64)
 
     return probabilities
-
-
-def _use_plain_vocabularies(estimator: Any) -> None:
-    """Make term numbers Python integers: skops writes each NumPy one as a file of its own (44 s against 1.5 s)."""
-    for _, step in getattr(estimator, "steps", []):
-        if hasattr(step, "vocabulary_"):
-            step.vocabulary_ = {term: int(number) for term, number in step.vocabulary_.items()}
 
 
 @contextmanager

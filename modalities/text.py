@@ -8,7 +8,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from thawline.params import Params
 from thawline.tables import as_strings, read_table, require_column
 
 CONTENT = "text"
+TYPES = {CONTENT: "str"}
+ROOMS = ("common", "text")
 EXCERPT_LENGTH = 120
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -123,6 +125,18 @@ def groups(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.int64]:
     )
 
 
+def measures(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the number of characters and of words of each prepared text."""
+    texts = frame[CONTENT].astype(object).where(frame[CONTENT].notna(), "").tolist()
+    numbers = {"num_chars": [len(text) for text in texts], "num_words": [len(text.split()) for text in texts]}
+    return pd.DataFrame(numbers, index=frame.index, dtype=np.float64)
+
+
+def settle(_frame: pd.DataFrame, params: Params) -> Params:
+    """Return the params as they are: each text is cleaned by itself."""
+    return params
+
+
 def to_input(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
     """Return the one column of texts, under the name that the data's owner uses."""
     return frame[[CONTENT]].rename(columns={CONTENT: params.ingest.text_column})
@@ -194,14 +208,21 @@ def raw_suite(params: Params) -> Any:
     """Build the suite for texts as they arrive."""
     from expectations.suites import build_suite
 
-    return build_suite("raw", params, content=CONTENT)
+    return build_suite("raw", params, content=TYPES, rooms=ROOMS)
 
 
 def processed_suite(params: Params) -> Any:
     """Build the suite for train and test together."""
     from expectations.suites import build_suite
 
-    return build_suite("processed", params, content=CONTENT)
+    return build_suite("processed", params, content=TYPES, rooms=ROOMS)
+
+
+def arrival_suite(params: Params, profile: Mapping[str, Any]) -> Any:
+    """Build the suite for new texts against those so far."""
+    from expectations.suites import build_suite
+
+    return build_suite("arrival", params, content=TYPES, rooms=ROOMS, profile=profile)
 
 
 MODALITY = Modality(
@@ -213,6 +234,8 @@ MODALITY = Modality(
     excerpt=excerpt,
     prepare=prepare,
     near_duplicate_groups=groups,
+    measures=measures,
+    settle=settle,
     to_input=to_input,
     to_rows=to_rows,
     load_encoder=load_encoder,
@@ -221,6 +244,7 @@ MODALITY = Modality(
     baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),
     raw_suite=raw_suite,
     processed_suite=processed_suite,
+    arrival_suite=arrival_suite,
 )
 
 

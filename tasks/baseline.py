@@ -40,7 +40,8 @@ def fit_baseline(context: Context, name: str) -> FinalFit:
     data = load_training_set(context)
     estimator = _fit(context, name, data.frame, data.labels)
     directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name / "model"
-    save_baseline(directory, estimator, params=context.params, classes=data.classes)
+    params = get_modality(context.params.modality).settle(data.frame, context.params)
+    save_baseline(directory, estimator, params=params, classes=data.classes)
     return FinalFit(name=name, model=directory, seconds=time.monotonic() - started)
 
 

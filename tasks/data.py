@@ -24,8 +24,8 @@ def accept_initial_file(workspace: Workspace, params: Params) -> None:
     if params.arrive.initial is None or raw_files(workspace):
         return
     source = workspace.root / params.arrive.initial
-    if not source.is_file():
-        raise UsageError(f"arrive.initial = {params.arrive.initial!r}: {source} is no file; name one that is there")
+    if not source.exists():
+        raise UsageError(f"arrive.initial = {params.arrive.initial!r}: {source} is not there; name what is")
     add_raw_file(workspace, source)
 
 

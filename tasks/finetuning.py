@@ -74,7 +74,8 @@ def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     settings = train_settings(context.params, seed=context.params.seed)
     epochs = _follow(train(classifier, phases, arrays, settings, open_store(context)), phases, "final fit")
     directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / "model"
-    save_finetuned(directory, classifier, encoder, params=context.params, classes=data.classes)
+    params = get_modality(context.params.modality).settle(data.frame, context.params)
+    save_finetuned(directory, classifier, encoder, params=params, classes=data.classes)
     return FinalFit(
         name=FINETUNED, model=directory, epochs=_as_dicts(epochs, phases), seconds=time.monotonic() - started
     )

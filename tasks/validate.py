@@ -5,12 +5,14 @@ in their HTML count as the same content here too.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from expectations.report import ValidationReport
 from modalities import Modality, get_modality
-from tasks.ingest import read_raw
+from tasks.ingest import raw_files, read_raw
+from thawline.drift import profile
 from thawline.errors import DataRefusedError
 from thawline.frames import read_frame
 from thawline.params import Params
@@ -59,6 +61,36 @@ def validate_file(path: Path, params: Params, *, reports: Path | None = None) ->
     )
 
 
+def validate_arrival(
+    path: Path, workspace: Workspace, params: Params, *, reports: Path | None = None
+) -> ValidationReport:
+    """Check a file against what is in data/raw: its rows by themselves, and how far they are from those so far.
+
+    Kinds of columns are those that the rows so far have, so that a small file is read as they were. Where data/raw
+    holds nothing yet the file is checked as `validate_file` does.
+
+    Args:
+        path: The file; data/raw does not hold it yet.
+        workspace: Whose data it is compared with.
+        params: Limits and columns.
+        reports: Directory for validation_arrival.json and the pages; none are written without it.
+
+    Raises:
+        DataError: A file can't be read.
+    """
+    if not raw_files(workspace):
+        return validate_file(path, params, reports=reports)
+    modality = get_modality(params.modality)
+    reference, _ = modality.prepare(read_raw(workspace, params, modality), params)
+    settled = modality.settle(reference, params)
+    frame = _prepare(modality.read(path, settled), settled, modality)
+    frame["normalised"] = modality.normalised(frame)
+    new = modality.measures(frame)
+    frame = frame.assign(**{str(name): new[name] for name in new if name not in frame})
+    suite = modality.arrival_suite(settled, profile(modality.measures(reference), reference["label"]))
+    return _check(frame, suite, modality, title=f"{params.name}: arrival {path.name}", reports=reports)
+
+
 def refuse_if_critical(report: ValidationReport) -> None:
     """Stop the line where a critical check failed.
 
@@ -89,13 +121,25 @@ def read_processed(workspace: Workspace) -> pd.DataFrame:
 def _validate(
     frame: pd.DataFrame, params: Params, modality: Modality, *, suite: str, title: str, reports: Path | None
 ) -> ValidationReport:
+    if suite == "raw":
+        frame = _prepare(frame, params, modality)
+    frame["normalised"] = modality.normalised(frame)
+    expectations = {"raw": modality.raw_suite, "processed": modality.processed_suite}[suite](params)
+    return _check(frame, expectations, modality, title=title, reports=reports)
+
+
+def _prepare(frame: pd.DataFrame, params: Params, modality: Modality) -> pd.DataFrame:
+    """Return raw rows as stage `clean` will see them, with their groups of near-duplicates."""
+    prepared, _ = modality.prepare(frame, params)
+    return prepared.assign(group=modality.near_duplicate_groups(prepared, params))
+
+
+def _check(
+    frame: pd.DataFrame, expectations: Any, modality: Modality, *, title: str, reports: Path | None
+) -> ValidationReport:
     from expectations.pages import write_data_docs, write_report
     from expectations.validation import validate
 
-    if suite == "raw":
-        frame, _ = modality.prepare(frame, params)
-    frame["normalised"] = modality.normalised(frame)
-    expectations = {"raw": modality.raw_suite, "processed": modality.processed_suite}[suite](params)
     report, outcome = validate(frame, expectations, excerpt=modality.excerpt, title=title)
     if reports is not None:
         write_report(report, reports)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
 from thawline.errors import DataRefusedError, DvcError, StorageError
-from thawline.files import hash_file, storage_errors
+from thawline.files import pack_directory, storage_errors
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,8 @@ def init_dvc(workspace: Workspace) -> None:
 def add_raw_file(workspace: Workspace, source: Path) -> Path:
     """Copy `source` into data/raw under its name and content hash, and track it with DVC; doing it twice is harmless.
 
+    A directory becomes one zip: an arrival is one file that never changes.
+
     Returns:
         The file in data/raw.
 
@@ -64,14 +66,15 @@ def add_raw_file(workspace: Workspace, source: Path) -> Path:
         StorageError: No permission or no space.
         DvcError: DVC refused.
     """
-    stem, dot, extensions = source.name.partition(".")
-    target = workspace.raw / f"{stem}-{hash_file(source)[:8]}{dot}{extensions}"
+    stem, dot, extensions = (source.name, ".", "zip") if source.is_dir() else source.name.partition(".")
+    content = pack_directory(source) if source.is_dir() else source.read_bytes()
+    target = workspace.raw / f"{stem}-{hashlib.sha256(content).hexdigest()[:8]}{dot}{extensions}"
     with storage_errors():
         workspace.raw.mkdir(parents=True, exist_ok=True)
         if not target.exists():
             temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
             try:
-                temporary.write_bytes(source.read_bytes())
+                temporary.write_bytes(content)
                 temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -105,7 +108,7 @@ def _restore_ledger(workspace: Workspace) -> None:
     try:
         run_dvc(workspace, "checkout", "-q", str(workspace.ledger.relative_to(workspace.root)))
     except DvcError:
-        is_new_clone = not (workspace.root / ".dvc" / "cache").exists()
+        is_new_clone = not workspace.rows.exists()
         level = logging.INFO if is_new_clone else logging.WARNING
         log.log(level, "the split ledger is gone and DVC holds no copy: rows are assigned anew")
 

@@ -65,8 +65,13 @@ def conflicting_rows(contents: pd.Series, labels: pd.Series) -> Mask:
         contents: (N,) normalised content.
         labels: (N,) labels; the index is that of `contents`.
     """
-    num_labels = labels.groupby(contents).nunique()
-    return (contents.map(num_labels) > 1).to_numpy(dtype=bool) & labels.notna().to_numpy()
+    content, distinct = pd.factorize(contents)
+    label, _ = pd.factorize(labels)
+    known = (content >= 0) & (label >= 0)
+    lowest, highest = np.full(len(distinct), len(labels)), np.full(len(distinct), -1)
+    np.minimum.at(lowest, content[known], label[known])
+    np.maximum.at(highest, content[known], label[known])
+    return known & (lowest < highest)[content] if len(distinct) else known
 
 
 def _losers(contents: pd.Series, labels: pd.Series, conflicting: Mask, params: Clean) -> Mask:

@@ -17,8 +17,8 @@ from thawline.workspace import Workspace
 
 PACKAGES = ("expectations", "flows", "modalities", "models", "tasks", "thawline")
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "torch", "transformers", "tokenizers")
-TRAINING_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "model", "train")
-BASELINE_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "baseline")
+TRAINING_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "features", "model", "train")
+BASELINE_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "features", "baseline")
 
 
 class Context(BaseModel):

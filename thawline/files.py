@@ -2,7 +2,9 @@
 
 import errno
 import hashlib
+import io
 import os
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +50,16 @@ def explain_storage_error(error: OSError) -> StorageError | None:
     if error.errno not in _REMEDIES:
         return None
     return StorageError(f"can't write {error.filename or 'a file'}: {_REMEDIES[error.errno]}; nothing was lost")
+
+
+def pack_directory(directory: Path) -> bytes:
+    """Return a zip of all files below `directory`, not compressed; the same files give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()):
+            member = zipfile.ZipInfo(path.relative_to(directory).as_posix())  # dated 1980, whatever the file's date
+            archive.writestr(member, path.read_bytes())
+    return buffer.getvalue()
 
 
 def hash_file(path: Path) -> str:

@@ -7,13 +7,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Section(BaseModel):
-    """A frozen part of the params in which an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from thawline.limits import Validation
+from thawline.section import Section
 
 
 class Arrive(Section):
@@ -31,36 +28,23 @@ class Ingest(Section):
     label_column: str = Field("label", min_length=1, description="Column that holds the label.")
     text_column: str = Field("text", min_length=1, description="Column that holds the text (modality text).")
     encoding: str = Field("utf-8", description="Encoding of text files, a name that Python knows.")
-
-
-class Validation(Section):
-    """Limits of the expectations that run before and after preprocessing."""
-
-    min_rows: int = Field(50, ge=2, description="Fewest rows to learn from (rows); fewer is critical.")
-    max_missing_share: float = Field(
-        0.05, ge=0, lt=1, description="Largest share of missing values in the label or the content (0 to 1); critical."
+    image_column: str = Field(
+        "path", min_length=1, description="Column of a manifest that holds the images' paths (modality image)."
     )
-    max_empty_share: float = Field(
-        0.05, ge=0, lt=1, description="Largest share of texts that are blank after normalisation (0 to 1); critical."
+    columns: dict[str, Literal["numeric", "categorical", "boolean", "date"]] = Field(
+        default_factory=dict,
+        description="Kinds of columns (modality tabular), by name: numeric, categorical, boolean or date. A column "
+        "named here must be in every file; the kinds of others are inferred from all rows.",
     )
-    min_class_share: float = Field(
-        0.02, ge=0, le=0.5, description="Smallest share of the rarest class (0 to 0.5); warning."
+    drop_columns: tuple[str, ...] = Field(
+        (), description="Columns that are not learned from (modality tabular), such as ids or what tells the label."
     )
-    max_imbalance_ratio: float = Field(
-        20.0, ge=1, description="Largest ratio of the most frequent to the rarest class (times); warning."
-    )
-    labels: tuple[str, ...] | None = Field(
-        None, description="Complete label set; a label outside it is critical. Unset: any label is taken."
-    )
-    max_conflicting_share: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Largest share of rows whose content also occurs under another label (0 to 1). Critical while "
-        "clean.conflicting_labels is 'refuse', else a warning.",
-    )
-    max_duplicate_share: float = Field(
-        0.25, ge=0, le=1, description="Largest share of rows that repeat an earlier row exactly (0 to 1); warning."
+    decimal: Literal[".", ","] = Field(".", description="Decimal sign in the numbers of text files.")
+    day_first: bool = Field(True, description="In a date such as 03/04/2013 the day comes before the month.")
+    max_pixels: int = Field(
+        50_000_000,
+        ge=1,
+        description="Larger images are not decoded (pixels): a small file may unfold to more than the memory holds.",
     )
 
 
@@ -71,6 +55,9 @@ class Clean(Section):
     strip_html: bool = Field(True, description="Turn HTML into its visible text.")
     collapse_whitespace: bool = Field(True, description="Collapse runs of white space to one space.")
     max_chars: int = Field(20_000, ge=1, description="Longer texts are cut here (characters).")
+    max_image_side: int = Field(
+        512, ge=8, le=8192, description="Images with a longer side are made smaller, to this (pixels)."
+    )
     drop_duplicates: bool = Field(True, description="Keep one of several rows with the same content and label.")
     conflicting_labels: Literal["refuse", "drop", "majority", "keep"] = Field(
         "refuse",
@@ -90,17 +77,41 @@ class Split(Section):
         le=1,
         description="Jaccard similarity of word shingles from which two texts share a group (0 to 1).",
     )
+    max_pixel_difference: float = Field(
+        0.03,
+        ge=0,
+        lt=1,
+        description="Root mean square difference of two images' thumbnails up to which they share a group (0 to 1).",
+    )
     seed: int = Field(0, ge=0, description="Seed of the assignment of new rows.")
 
 
+class Features(Section):
+    """Cells of tables to numbers; everything here is fitted in the fold's training part."""
+
+    impute: Literal["median", "mean", "mode", "nearest"] = Field(
+        "median", description="What stands for a missing number; 'nearest' takes the mean of the nearest rows: slow."
+    )
+    num_neighbours: int = Field(5, ge=1, le=100, description="Rows that 'nearest' takes the mean of (rows).")
+    missing_indicator: bool = Field(True, description="Add a column that says where a number was missing.")
+    scale: Literal["standard", "quantile"] = Field(
+        "standard", description="Numbers to mean 0 and deviation 1, or by rank to a normal distribution."
+    )
+    min_category_rows: int = Field(10, ge=1, description="Rarer categories are taken together (rows).")
+    max_categories: int = Field(
+        100, ge=2, le=255, description="Most categories of a column; the rarer ones are taken together."
+    )
+
+
 class Baseline(Section):
-    """The cheap honest competitor: TF-IDF and logistic regression for text."""
+    """The cheap honest competitor: TF-IDF and logistic regression for text, gradient boosting for tables."""
 
     max_features: int = Field(50_000, ge=10, description="Most TF-IDF features kept (terms).")
     max_ngram: int = Field(2, ge=1, le=5, description="Longest word n-gram (words).")
     inverse_regularization: float = Field(
         10.0, gt=0, description="C of the logistic regression; larger means less regularisation."
     )
+    num_trees: int = Field(200, ge=1, le=10_000, description="Most trees of gradient boosting, for each class.")
 
 
 class Model(Section):
@@ -212,6 +223,7 @@ class Params(Section):
     validation: Validation = Field(default_factory=Validation, description="Limits of the expectations.")
     clean: Clean = Field(default_factory=Clean, description="Rows to clean rows (DVC stage).")
     split: Split = Field(default_factory=Split, description="Clean rows to train, test and folds (DVC stage).")
+    features: Features = Field(default_factory=Features, description="Cells of tables to numbers.")
     baseline: Baseline = Field(default_factory=Baseline, description="The cheap honest competitor.")
     model: Model = Field(default_factory=Model, description="Encoder and head.")
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")

@@ -41,8 +41,19 @@ def read_table(path: Path, *, encoding: str = "utf-8") -> pd.DataFrame:
         ParamsError: Python does not know the encoding.
         UnreadableFileError: The file is missing, empty, of another format, broken, or not a table.
     """
+    _suffixes(path)
+    return parse_table(_content(path), path, encoding=encoding)
+
+
+def parse_table(content: bytes, path: Path, *, encoding: str = "utf-8") -> pd.DataFrame:
+    """Read all rows and columns of a file's content; `path` tells the format and is named in messages.
+
+    Raises:
+        ParamsError: Python does not know the encoding.
+        UnreadableFileError: The content is empty, of another format, broken, or not a table.
+    """
     suffix, packing = _suffixes(path)
-    content = _content(path, packing)
+    content = _unpacked(content, packing, path)
     if suffix == ".parquet":
         frame = _parse_parquet(content, path)
     elif suffix == ".jsonl":
@@ -88,6 +99,9 @@ def as_strings(values: pd.Series, *, strip: bool = False) -> pd.Series:
     Raises:
         UnreadableFileError: A cell holds a list or an object.
     """
+    if isinstance(values.dtype, pd.StringDtype):
+        texts = values.astype("str").str.strip() if strip else values.astype("str")
+        return texts.mask(texts == "") if strip else texts
     if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")
     cells = [None if missing else _as_string(cell) for cell, missing in zip(values, values.isna(), strict=True)]
@@ -118,15 +132,18 @@ def _suffixes(path: Path) -> tuple[str, str]:
     return suffix, packing
 
 
-def _content(path: Path, packing: str) -> bytes:
+def _content(path: Path) -> bytes:
     if path.is_dir():
         raise UnreadableFileError(f"{path} is a directory, not a file of rows; name a file inside it")
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise UnreadableFileError(f"{path} does not exist; check the path") from None
     except OSError as error:
         raise UnreadableFileError(f"{path} can't be read: {error.strerror}; check its permissions") from None
+
+
+def _unpacked(content: bytes, packing: str, path: Path) -> bytes:
     if not content:
         raise UnreadableFileError(f"{path} is empty (0 bytes); was it written completely?")
     if packing:

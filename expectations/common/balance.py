@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations.frame import Finding, FrameExpectation, percent
+from expectations.suites import Content
 from thawline.params import Params
 
 
@@ -85,7 +86,7 @@ def rows_needed(num_folds: int, test_share: float) -> int:
     return num_rows
 
 
-def raw(params: Params, _content: str) -> list[Any]:
+def raw(params: Params, _content: Content) -> list[Any]:
     """Balance as it arrived."""
     limits = params.validation
     return [

@@ -1,10 +1,12 @@
 """The same content has the same label everywhere."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pandas as pd
 
 from expectations.frame import Finding, FrameExpectation, positions, share_finding
+from expectations.suites import Content
 from thawline.cleaning import conflicting_rows
 from thawline.params import Params
 
@@ -32,13 +34,18 @@ class ExpectConsistentLabels(FrameExpectation):
         )
 
 
-def raw(params: Params, _content: str) -> list[Any]:
+def raw(params: Params, _content: Content) -> list[Any]:
     """Any conflict is critical while the policy is to refuse; else the limit warns."""
     if params.clean.conflicting_labels == "refuse":
         return [ExpectConsistentLabels(max_share=0.0, severity="critical")]
     return [ExpectConsistentLabels(max_share=params.validation.max_conflicting_share, severity="warning")]
 
 
-def processed(params: Params, content: str) -> list[Any]:
+def processed(params: Params, content: Content) -> list[Any]:
+    """As raw."""
+    return raw(params, content)
+
+
+def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
     """As raw."""
     return raw(params, content)

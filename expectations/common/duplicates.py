@@ -1,10 +1,12 @@
 """Rows are not counted twice."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pandas as pd
 
 from expectations.frame import Finding, FrameExpectation, positions, share_finding
+from expectations.suites import Content
 from thawline.params import Params
 
 
@@ -27,6 +29,11 @@ class ExpectFewDuplicates(FrameExpectation):
         )
 
 
-def raw(params: Params, _content: str) -> list[Any]:
+def raw(params: Params, _content: Content) -> list[Any]:
     """Few repetitions arrived."""
     return [ExpectFewDuplicates(max_share=params.validation.max_duplicate_share, severity="warning")]
+
+
+def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
+    """As raw."""
+    return raw(params, content)

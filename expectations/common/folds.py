@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions
+from expectations.suites import Content
 from thawline.params import Params
 
 
@@ -59,7 +60,7 @@ class ExpectGroupsWithinFolds(FrameExpectation):
         return Finding(not len(rows), len(rows), 0, message, rows[:NUM_EXAMPLES].tolist(), len(rows))
 
 
-def processed(params: Params, _content: str) -> list[Any]:
+def processed(params: Params, _content: Content) -> list[Any]:
     """Folds are balanced and tight, and the test set is complete."""
     return [
         ExpectClassesInEveryFold(num_folds=params.split.num_folds, severity="critical"),

@@ -1,12 +1,19 @@
 """Labels are those meant, and there is something to tell apart."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import great_expectations.expectations as gxe
+import pandas as pd
 
-from expectations.frame import Finding
+from expectations.frame import Finding, FrameExpectation
+from expectations.suites import Content
 from thawline.params import Params
+
+FRACTION = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
+MAX_FRACTIONS = 20
+"""More labels that are fractions are measured numbers; ratings such as 3.5 are fewer."""
 
 
 class ExpectKnownLabels(gxe.ExpectColumnValuesToBeInSet):
@@ -38,9 +45,35 @@ class ExpectSeveralClasses(gxe.ExpectColumnUniqueValueCountToBeBetween):
         return Finding(passed=passed, value=count, limit=limit, message=message + remedy)
 
 
-def raw(params: Params, _content: str) -> list[Any]:
-    """Two classes at least, and the label set where one is given."""
-    expectations: list[Any] = [ExpectSeveralClasses(column="label", min_value=2, severity="critical")]
+class ExpectClassesNotNumbers(FrameExpectation):
+    """There are at most so many classes, and they do not look like measured numbers."""
+
+    max_classes: int
+    rule: ClassVar[str] = "There may be at most $max_classes classes, and labels may not be measured numbers."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Say how many classes there are, and whether they are fractions."""
+        counts = frame["label"].value_counts()
+        fractions = [label for label in counts.index if FRACTION.fullmatch(str(label))]
+        is_measured = len(fractions) > max(MAX_FRACTIONS, len(counts) / 2)
+        message = f"There are {len(counts)} classes; at most {self.max_classes} are allowed (validation.max_classes)."
+        if is_measured:
+            message += f" {len(fractions)} of them are fractions such as {fractions[0]!r}."
+        passed = len(counts) <= self.max_classes and not is_measured
+        if not passed:
+            message += (
+                " A measured number, an id or a text is no class: name another ingest.label_column, or put the values "
+                "into a few classes."
+            )
+        return Finding(passed, len(counts), self.max_classes, message)
+
+
+def raw(params: Params, _content: Content) -> list[Any]:
+    """Two classes at least and not too many, and the label set where one is given."""
+    expectations: list[Any] = [
+        ExpectSeveralClasses(column="label", min_value=2, severity="critical"),
+        ExpectClassesNotNumbers(max_classes=params.validation.max_classes, severity="critical"),
+    ]
     if params.validation.labels is not None:
         expectations.append(
             ExpectKnownLabels(column="label", value_set=list(params.validation.labels), severity="critical")
@@ -48,6 +81,11 @@ def raw(params: Params, _content: str) -> list[Any]:
     return expectations
 
 
-def processed(params: Params, content: str) -> list[Any]:
+def processed(params: Params, content: Content) -> list[Any]:
     """As raw: cleaning must not have lost a class."""
     return raw(params, content)
+
+
+def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
+    """As raw, but a few new rows may all be of one class."""
+    return [expectation for expectation in raw(params, content) if not isinstance(expectation, ExpectSeveralClasses)]

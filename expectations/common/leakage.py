@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions
+from expectations.suites import Content
 from thawline.params import Params
 
 
@@ -29,6 +30,6 @@ class ExpectNothingShared(FrameExpectation):
         return Finding(not len(rows), len(rows), 0, message, rows[:NUM_EXAMPLES].tolist(), len(rows))
 
 
-def processed(_params: Params, _content: str) -> list[Any]:
+def processed(_params: Params, _content: Content) -> list[Any]:
     """Neither rows, nor near-duplicates, nor contents are shared."""
     return [ExpectNothingShared(column=column, severity="critical") for column in ("row_id", "group", "normalised")]

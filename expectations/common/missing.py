@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from expectations.frame import Finding, FrameExpectation, positions, share_finding
+from expectations.suites import Content
 from thawline.params import Params
 
 REMEDY = "Fill the values in, mend the export, or raise the limit; rows without them are dropped by stage clean"
@@ -51,20 +52,25 @@ class ExpectFewEmpty(FrameExpectation):
         )
 
 
-def raw(params: Params, content: str) -> list[Any]:
+def raw(params: Params, content: Content) -> list[Any]:
     """Few missing labels, few missing and few blank contents."""
     limits = params.validation
-    return [
-        ExpectFewMissing(column="label", mostly=1 - limits.max_missing_share, severity="critical"),
-        ExpectFewMissing(column=content, mostly=1 - limits.max_missing_share, severity="critical"),
-        ExpectFewEmpty(content=content, max_share=limits.max_empty_share, severity="critical"),
-    ]
+    return _few(content, max_missing=limits.max_missing_share, max_empty=limits.max_empty_share)
 
 
-def processed(_params: Params, content: str) -> list[Any]:
+def processed(_params: Params, content: Content) -> list[Any]:
     """None missing and none blank: cleaning has dropped them."""
-    return [
-        ExpectFewMissing(column="label", mostly=1.0, severity="critical"),
-        ExpectFewMissing(column=content, mostly=1.0, severity="critical"),
-        ExpectFewEmpty(content=content, max_share=0.0, severity="critical"),
+    return _few(content, max_missing=0.0, max_empty=0.0)
+
+
+def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
+    """As raw."""
+    return raw(params, content)
+
+
+def _few(content: Content, *, max_missing: float, max_empty: float) -> list[Any]:
+    present = [
+        ExpectFewMissing(column=column, mostly=1 - max_missing, severity="critical") for column in ("label", *content)
     ]
+    blank = [ExpectFewEmpty(content=column, max_share=max_empty, severity="critical") for column in content]
+    return present + blank

@@ -6,6 +6,7 @@ from typing import Any
 import great_expectations.expectations as gxe
 
 from expectations.frame import Finding
+from expectations.suites import Content
 from thawline.params import Params
 
 
@@ -20,15 +21,20 @@ class ExpectColumnOfType(gxe.ExpectColumnValuesToBeOfType):
         return Finding(passed=passed, value=found, limit=allowed, message=message + remedy)
 
 
-def raw(_params: Params, content: str) -> list[Any]:
-    """Label and content are strings, and every row knows where it came from."""
-    types = {"label": "str", content: "str", "source": "str", "source_row": "int64"}
+def raw(_params: Params, content: Content) -> list[Any]:
+    """Label and content are of their types, and every row knows where it came from."""
+    types = {"label": "str", **content, "source": "str", "source_row": "int64"}
     return [ExpectColumnOfType(column=column, type_=kind, severity="critical") for column, kind in types.items()]
 
 
-def processed(params: Params, content: str) -> list[Any]:
+def processed(params: Params, content: Content) -> list[Any]:
     """As raw, and rows have ids, groups and folds."""
     types = {"row_id": "str", "group": "int64", "fold": "int64"}
     return raw(params, content) + [
         ExpectColumnOfType(column=column, type_=kind, severity="critical") for column, kind in types.items()
     ]
+
+
+def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
+    """As raw."""
+    return raw(params, content)

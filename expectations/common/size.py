@@ -6,6 +6,7 @@ from typing import Any
 import great_expectations.expectations as gxe
 
 from expectations.frame import Finding
+from expectations.suites import Content
 from thawline.params import Params
 
 
@@ -20,11 +21,11 @@ class ExpectEnoughRows(gxe.ExpectTableRowCountToBeBetween):
         return Finding(passed=passed, value=count, limit=limit, message=message + remedy)
 
 
-def raw(params: Params, _content: str) -> list[Any]:
+def raw(params: Params, _content: Content) -> list[Any]:
     """Enough rows arrived."""
     return [ExpectEnoughRows(min_value=params.validation.min_rows, severity="critical")]
 
 
-def processed(params: Params, content: str) -> list[Any]:
+def processed(params: Params, content: Content) -> list[Any]:
     """Enough rows are left after cleaning."""
     return raw(params, content)

@@ -1,8 +1,10 @@
 """Every expectation class that exists has rows that make it fail and rows that pass, and says what it found."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,13 +12,14 @@ pytest.importorskip("great_expectations")
 
 import great_expectations as gx
 
+import expectations
 from expectations.frame import FrameExpectation
 from expectations.pages import render_page, write_data_docs
 from expectations.report import Severity
 from expectations.suites import families
 from expectations.validation import validate
 
-ROOMS = ("common",)
+ROOMS = sorted(path.parent.name for path in Path(expectations.__file__).parent.glob("*/__init__.py"))
 CLASSES: dict[str, Any] = {
     name: thing
     for room in ROOMS
@@ -26,13 +29,13 @@ CLASSES: dict[str, Any] = {
 }
 
 
-def good() -> pd.DataFrame:
-    """Return 40 rows that satisfy everything: 20 in each class, 8 in test, 5 folds."""
+def good(room: str = "common") -> pd.DataFrame:
+    """Return 40 rows that satisfy everything in a room: 20 in each class, 8 in test, 5 folds."""
     numbers = list(range(40))
     frame = pd.DataFrame(
         {
             "row_id": [f"{n:016x}" for n in numbers],
-            "text": [f"text {n}" for n in numbers],
+            **CONTENT[room],
             "normalised": [f"text {n}" for n in numbers],
             "label": ["a", "b"] * 20,
             "source": "rows.csv",
@@ -42,18 +45,46 @@ def good() -> pd.DataFrame:
             "fold": [-1] * 8 + [n // 2 % 5 for n in range(32)],
         }
     )
-    return frame.astype({"row_id": "str", "text": "str", "normalised": "str", "label": "str", "source": "str"})
+    texts = [name for name in frame if frame[name].map(type).eq(str).all()]
+    return frame.astype(dict.fromkeys(texts, "str"))
 
 
-def spoilt(column: str, rows: list[int], values: Any) -> Callable[[], pd.DataFrame]:
+TEXTS: dict[str, Any] = {"text": [f"text {n}" for n in range(40)]}
+CONTENT: dict[str, dict[str, Any]] = {
+    "common": TEXTS | {"size": [float(n % 7) for n in range(40)], "city": ["Rome", "Oslo", "Oslo", "Rome"] * 10},
+    "text": TEXTS,
+    "image": {
+        "path": [f"{n}.png" for n in range(40)],
+        "width": 28,
+        "height": 30,
+        "mode": "RGB",
+        "problem": "",
+        "brightness": 0.5,
+        "contrast": 0.2,
+    },
+    "tabular": {
+        "size": [0.5 + n % 7 for n in range(40)],
+        "city": ["Rome", "Oslo", "Oslo", "Rome"] * 10,
+        "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(40), unit="D"),
+        "problems": "",
+    },
+}
+
+
+def spoilt(column: str, rows: list[int], values: Any, room: str = "common") -> Callable[[], pd.DataFrame]:
     """Return `good` with other values in some rows."""
 
     def make() -> pd.DataFrame:
-        frame = good()
+        frame = good(room)
         frame.loc[rows, column] = values
         return frame
 
     return make
+
+
+def table(**columns: Any) -> Callable[[], pd.DataFrame]:
+    """Return a good table with other columns."""
+    return lambda: good("tabular").assign(**columns).astype({name: "str" for name in columns if name != "size"})
 
 
 # Class: (arguments, a frame that fails, a part of its message)
@@ -129,12 +160,183 @@ FAILURES: dict[str, tuple[dict[str, Any], Callable[[], pd.DataFrame], str]] = {
         spoilt("group", [20], 23),
         "2 rows have near-duplicates in another fold",
     ),
+    "ExpectClassesNotNumbers": (
+        {"max_classes": 1000},
+        lambda: good().assign(label=pd.Series([f"{n}.5" for n in range(40)], dtype="str")),
+        "40 of them are fractions such as '0.5'. A measured number, an id or a text is no class",
+    ),
+    "ExpectFewNearDuplicates": (
+        {"max_share": 0.0},
+        spoilt("group", [8], 6),
+        "1 of 40 rows (2.5 %) are nearly like an earlier row",
+    ),
+    "ExpectDiverseRows": (
+        {"min_share": 0.5},
+        spoilt("group", list(range(30)), 0),
+        (
+            "40 rows are worth 3 distinct ones (7.8 %); at least 50.0 % is expected (validation.min_effective_share). "
+            "The largest group of near-duplicates has 30 rows"
+        ),
+    ),
+    "ExpectSlicesOfSize": (
+        {"column": "city", "min_rows": 5},
+        spoilt("city", [3, 4], "Bern"),
+        (
+            "The smallest slice by 'city' has 2 rows; at least 5 are expected (validation.min_slice_rows). Too small: "
+            "'Bern' (2)"
+        ),
+    ),
+    "ExpectEvenSlices": (
+        {"column": "city", "min_rows": 5, "max_gap": 0.3},
+        lambda: good().assign(city=lambda frame: frame["label"].replace({"a": "Rome", "b": "Oslo"})),
+        "'a' has 100.0 % of the rows where city is 'Rome' and 0 % where it is 'Oslo': a gap of 1.00; at most 0.3",
+    ),
+    "ExpectStableNumbers": (
+        {"numbers": {"size": {"edges": [2.0, 5.0], "counts": [12, 17, 11, 0]}}, "max_index": 0.25, "min_rows": 20},
+        lambda: good().assign(size=6.0),
+        "The largest population stability index is 3.267; at most 0.25",
+    ),
+    "ExpectStableCategories": (
+        {"categories": {"city": {"Rome": 20, "Oslo": 20}}, "max_distance": 0.3, "min_rows": 20},
+        lambda: good().assign(city=pd.Series(["Bern"] * 40, dtype="str")),
+        (
+            "The largest Jensen-Shannon distance is 1.000; at most 0.3 is expected (validation.max_category_drift). "
+            "Drifted: 'city' (1.000)"
+        ),
+    ),
+    "ExpectStableLabels": (
+        {"labels": {"a": 50, "b": 50}, "max_distance": 0.3, "min_rows": 20},
+        lambda: good().assign(label=pd.Series(["a"] * 40, dtype="str")),
+        "Drifted: 'label' (0.558)",
+    ),
+    "ExpectClassesSeenBefore": (
+        {"labels": {"a": 50, "b": 50}},
+        spoilt("label", [7], "c"),
+        "1 rows have a label that no row had so far. New: 'c'",
+    ),
+    "ExpectFewShortTexts": (
+        {"content": "text", "min_chars": 3, "max_share": 0.0},
+        spoilt("text", [7], "ab", "text"),
+        "1 of 40 rows (2.5 %) have fewer than 3 characters (validation.min_chars)",
+    ),
+    "ExpectFewCutTexts": (
+        {"content": "text", "max_chars": 100, "max_share": 0.0},
+        spoilt("text", [7], "x" * 100, "text"),
+        "1 of 40 rows (2.5 %) are cut at 100 characters (clean.max_chars)",
+    ),
+    "ExpectFewForeignTexts": (
+        {"content": "text", "max_share": 0.0},
+        spoilt("text", [7, 8], ["привет, мир", "今日は世界 ok"], "text"),
+        "2 of 40 rows (5 %) are in another script than LATIN, which most are in: CYRILLIC (1), CJK (1)",
+    ),
+    "ExpectFewDamagedTexts": (
+        {"content": "text", "max_share": 0.0},
+        spoilt("text", [7], "caf\ufffd", "text"),
+        "1 of 40 rows (2.5 %) hold characters that were lost",
+    ),
+    "ExpectFewUnreadableImages": (
+        {"max_share": 0.0},
+        spoilt("problem", [7, 8], ["not an image", "empty file"], "image"),
+        "2 of 40 rows (5 %) have an image that can't be decoded: not an image (1), empty file (1)",
+    ),
+    "ExpectNoImageBombs": (
+        {"max_pixels": 10_000},
+        spoilt("problem", [7], "too many pixels", "image"),
+        "1 images have more than 10,000 pixels and were not decoded",
+    ),
+    "ExpectFewTinyImages": (
+        {"min_side": 8, "max_share": 0.0},
+        spoilt("width", [7], 1, "image"),
+        "1 of 40 rows (2.5 %) have an image with a side below 8 pixels",
+    ),
+    "ExpectFewStretchedImages": (
+        {"max_ratio": 5.0, "max_share": 0.0},
+        spoilt("width", [7], 280, "image"),
+        "1 of 40 rows (2.5 %) have an image whose sides stand in a ratio above 5",
+    ),
+    "ExpectOneColourMode": (
+        {"max_share": 0.0},
+        spoilt("mode", [7], "CMYK", "image"),
+        "1 of 40 rows (2.5 %) have an image in another colour mode than RGB: CMYK (1)",
+    ),
+    "ExpectFewBlankImages": (
+        {"max_share": 0.0},
+        spoilt("contrast", [7], 0.0, "image"),
+        "1 of 40 rows (2.5 %) have an image of a single colour",
+    ),
+    "ExpectFewMissingCells": (
+        {"max_share": 0.05},
+        spoilt("city", [3, 4, 5], None, "tabular"),
+        (
+            "At most 7.5 % of a column's values are missing; up to 5 % may be (validation.max_missing_cells). "
+            "Above it: 'city' (7.5 %)"
+        ),
+    ),
+    "ExpectReadableCells": (
+        {"max_share": 0.0},
+        spoilt("problems", [3, 4], ["size: not a number; day: infinite", "size: not a number"], "tabular"),
+        "2 of 40 rows (5 %) have a cell such as these: size: not a number (2); at most 0 % may",
+    ),
+    "ExpectUsualCells": (
+        {"max_share": 0.0},
+        spoilt("problems", [3], "a: b: decimal comma", "tabular"),
+        "1 of 40 rows (2.5 %) have a cell such as these: a: b: decimal comma (1)",
+    ),
+    "ExpectWithinRanges": (
+        {"ranges": {"size": [0, 10]}},
+        spoilt("size", [3], 11.0, "tabular"),
+        "1 of 40 rows have a value outside validation.ranges; none may. Outside: 'size' (1)",
+    ),
+    "ExpectKnownCategories": (
+        {"categories": {"city": ["Rome", "Oslo"]}},
+        spoilt("city", [3], "Bern", "tabular"),
+        "1 of 40 rows have a value outside validation.categories; none may. Outside: 'city' (1)",
+    ),
+    "ExpectCategoriesOfTraining": (
+        {"max_share": 0.0},
+        spoilt("city", [3], "Bern", "tabular"),
+        "1 of 8 rows (12.5 %) have a category not seen before: 'city' (1, such as 'Bern')",
+    ),
+    "ExpectCategoriesSeenBefore": (
+        {"known": {"city": ["Rome", "Oslo"]}, "max_share": 0.0},
+        spoilt("city", [3], "Bern", "tabular"),
+        "1 of 40 rows (2.5 %) have a category not seen before: 'city' (1, such as 'Bern')",
+    ),
+    "ExpectNoConstantColumns": ({}, table(city="Rome"), "1 columns have one value or none; none should. These: 'city'"),
+    "ExpectNoIdColumns": (
+        {},
+        table(city=[f"customer {n}" for n in range(40)]),
+        "1 columns look like ids; none should. These: 'city' (100.0 % distinct)",
+    ),
+    "ExpectUnmixedColumns": (
+        {},
+        table(city=["12", "Rome", "3.5", "Oslo"] * 10),
+        "1 columns mix numbers and words; none should. These: 'city' (50.0 % numbers, others such as 'Rome')",
+    ),
+    "ExpectNoLeakingColumns": (
+        {"max_score": 0.97},
+        table(city=["x7", "x9"] * 20),
+        "best by itself, 'city', has a score of 1.000 (0 is guessing, 1 is perfect); at most 0.97",
+    ),
+    "ExpectFewOutliers": (
+        {"distance": 10.0, "max_share": 0.0},
+        spoilt("size", [3], 1e6, "tabular"),
+        "quartile distances beyond the quartiles: 'size' (1, such as 1e+06; quartiles 1.5 and 5.5)",
+    ),
 }
 
 
 def run(name: str, frame: pd.DataFrame, severity: str = "critical") -> tuple[Any, Any]:
     suite = gx.ExpectationSuite(name="one", expectations=[CLASSES[name](**FAILURES[name][0], severity=severity)])
-    return validate(frame, suite, excerpt=lambda rows: rows["text"].fillna(""), title="contract")
+    return validate(frame, suite, excerpt=excerpt_of, title="contract")
+
+
+def excerpt_of(rows: pd.DataFrame) -> pd.Series:
+    return next(rows[name] for name in ("text", "path", "city") if name in rows).fillna("")
+
+
+def room_of(name: str) -> str:
+    return str(CLASSES[name].__module__.split(".")[1])
 
 
 def test_every_class_has_its_case() -> None:
@@ -143,7 +345,7 @@ def test_every_class_has_its_case() -> None:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_good_rows_pass(name: str) -> None:
-    report, _ = run(name, good())
+    report, _ = run(name, good(room_of(name)))
     check = report.checks[0]
     assert check.passed, check.message
     assert report.passed
@@ -166,7 +368,7 @@ def test_bad_rows_fail_with_value_limit_and_remedy(name: str, severity: str) -> 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_an_empty_frame_breaks_nothing(name: str) -> None:
-    report, _ = run(name, good().head(0))
+    report, _ = run(name, good(room_of(name)).head(0))
     assert len(report.checks) == 1
 
 
@@ -182,7 +384,8 @@ def test_a_class_explains_itself(name: str) -> None:
 def test_pages_of_hostile_data_stay_inert(name: str, tmp_path: Any) -> None:
     hostile = '<script>alert("$x")</script><img src=x onerror=alert(1)>'
     frame = FAILURES[name][1]()
-    frame["text"] = frame["text"].where(frame["text"].isna(), hostile)
+    for column in set(frame) & {"text", "path", "city", "mode", "problem", "problems"}:
+        frame[column] = frame[column].where(frame[column].isna() | (frame[column] == ""), hostile)
     if pd.api.types.is_string_dtype(frame["label"]):
         frame["label"] = frame["label"].replace({"c": hostile, "a": f"{hostile} a"})
     frame["source"] = f"{hostile}.csv"

@@ -16,6 +16,8 @@ from expectations.validation import validate
 from thawline.errors import ThawlineError
 from thawline.params import Params
 
+TEXT = {"text": "str"}
+
 
 def params(**sections: dict[str, object]) -> Params:
     return Params.model_validate({"name": "test", **sections})
@@ -26,10 +28,10 @@ def find(suite: gx.ExpectationSuite, kind: str) -> list[object]:
 
 
 def test_limits_come_from_params() -> None:
-    suite = build_suite("raw", params(validation={"min_rows": 7, "labels": ["a", "b"]}), content="text")
+    suite = build_suite("raw", params(validation={"min_rows": 7, "labels": ["a", "b"]}), content=TEXT)
     assert find(suite, "ExpectEnoughRows")[0].min_value == 7  # type: ignore[attr-defined]
     assert find(suite, "ExpectKnownLabels")[0].value_set == ["a", "b"]  # type: ignore[attr-defined]
-    assert not find(build_suite("raw", params(), content="text"), "ExpectKnownLabels")
+    assert not find(build_suite("raw", params(), content=TEXT), "ExpectKnownLabels")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_limits_come_from_params() -> None:
 )
 def test_conflicting_labels_are_critical_only_while_refused(policy: str, severity: str, limit: float) -> None:
     chosen = params(clean={"conflicting_labels": policy}, validation={"max_conflicting_share": 0.1})
-    (expectation,) = find(build_suite("raw", chosen, content="text"), "ExpectConsistentLabels")
+    (expectation,) = find(build_suite("raw", chosen, content=TEXT), "ExpectConsistentLabels")
     assert expectation.severity == severity  # type: ignore[attr-defined]
     assert expectation.max_share == limit  # type: ignore[attr-defined]
 

@@ -66,7 +66,7 @@ def test_params_yaml_comes_back_after_a_kill_inside_the_block(tmp_path: Path) ->
     workspace, original = Workspace(tmp_path), b"name: x\n"
     workspace.params_file.write_bytes(original)
     block = overridden(workspace, ["split.seed=3"])
-    block.__enter__()  # noqa: PLC2801 - a kill: the block is never left
+    block.__enter__()
     assert workspace.params_file.read_bytes() != original
     restore_params(workspace)
     assert workspace.params_file.read_bytes() == original

@@ -1,0 +1,1 @@
+"""Expectations for images, one file a family: see the package above."""

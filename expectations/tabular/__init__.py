@@ -1,0 +1,1 @@
+"""Expectations for tables, one file a family: see the package above."""

@@ -1,0 +1,95 @@
+"""Cells are there, and say what their column's kind can hold; `problems` names those that do not."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from expectations.frame import Finding, FrameExpectation, percent, positions, share_finding
+from expectations.suites import Content
+from thawline.cells import UNREADABLE, UNUSUAL
+from thawline.columns import content_columns, outer_name
+from thawline.params import Params
+
+NUM_NAMED = 5
+
+
+class ExpectFewMissingCells(FrameExpectation):
+    """In no column more than a share of the values is missing."""
+
+    max_share: float
+    rule: ClassVar[str] = "In no column more than a share of $max_share of the values may be missing."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the columns with the most missing values."""
+        shares = frame[content_columns(frame)].isna().mean().fillna(0.0).sort_values(ascending=False, kind="stable")
+        most = float(shares.iloc[0]) if len(shares) else 0.0
+        lacking = shares[shares > self.max_share]
+        message = (
+            f"At most {percent(most)} of a column's values are missing; up to {percent(self.max_share)} may be "
+            "(validation.max_missing_cells)."
+        )
+        if len(lacking):
+            named = named_columns({str(name): percent(float(share)) for name, share in lacking.items()})
+            message += f" Above it: {named}. Mend the export, or drop these columns (ingest.drop_columns)."
+        return Finding(not len(lacking), round(most, 6), self.max_share, message)
+
+
+class ExpectReadableCells(FrameExpectation):
+    """At most a share of the rows has a cell that its column's kind can't hold: it counts as missing."""
+
+    max_share: float
+    rule: ClassVar[str] = "At most a share of $max_share of the rows may have a cell that can't be read."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the rows, the columns and what is wrong."""
+        remedy = "Mend the cells, or name the column's kind in ingest.columns"
+        return _problems(frame, UNREADABLE, self.max_share, "max_unreadable_cells", remedy)
+
+
+class ExpectUsualCells(FrameExpectation):
+    """At most a share of the rows has an infinite number, or a number or date written differently from the rest."""
+
+    max_share: float
+    rule: ClassVar[str] = "At most a share of $max_share of the rows may have a cell that may be misread."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the rows, the columns and what is odd."""
+        remedy = "Check these cells, and set ingest.decimal and ingest.day_first as the data is written"
+        return _problems(frame, UNUSUAL, self.max_share, "max_unusual_cells", remedy)
+
+
+def raw(params: Params, _content: Content) -> list[Any]:
+    """Few missing cells, few unreadable, few that may be misread."""
+    limits = params.validation
+    return [
+        ExpectFewMissingCells(max_share=limits.max_missing_cells, severity="warning"),
+        ExpectReadableCells(max_share=limits.max_unreadable_cells, severity="critical"),
+        ExpectUsualCells(max_share=limits.max_unusual_cells, severity="warning"),
+    ]
+
+
+def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
+    """As raw."""
+    return raw(params, content)
+
+
+def named_columns(columns: Mapping[str, str]) -> str:
+    """Name the first columns with what is said of each, and count the rest."""
+    named = ", ".join(f"{outer_name(name)!r} ({said})" for name, said in list(columns.items())[:NUM_NAMED])
+    return named + (f" and {len(columns) - NUM_NAMED} more" if len(columns) > NUM_NAMED else "")
+
+
+def _problems(frame: pd.DataFrame, notes: tuple[str, ...], limit: float, key: str, remedy: str) -> Finding:
+    noted = frame["problems"][frame["problems"] != ""].str.split("; ").explode()
+    noted = noted[noted.str.rsplit(": ", n=1).str[-1].isin(notes)]
+    counts = noted.value_counts().head(NUM_NAMED)
+    said = ", ".join(f"{problem} ({count})" for problem, count in counts.items())
+    return share_finding(
+        positions(frame.index.isin(noted.index)),
+        len(frame),
+        limit=limit,
+        what=f"have a cell such as these: {said}" if said else f"have a cell marked {' or '.join(map(repr, notes))}",
+        key=f"validation.{key}",
+        remedy=remedy,
+    )

@@ -1,0 +1,95 @@
+"""Columns say something that can be learned: they vary, they are no ids, and they are of one kind."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from expectations.frame import Finding, FrameExpectation, percent
+from expectations.suites import Content
+from expectations.tabular.cells import named_columns
+from thawline.cells import factorize, looks_numeric
+from thawline.columns import content_columns
+from thawline.params import Params
+
+ID_SHARE = 0.95
+MIN_IDS = 20
+MIXED = 0.05
+
+
+class ExpectNoConstantColumns(FrameExpectation):
+    """Every column has at least two different values."""
+
+    rule: ClassVar[str] = "Every column must have at least two different values."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the columns with one value or none."""
+        constant = {}
+        for name in content_columns(frame):
+            values = frame[name]
+            present = values[values.notna()]
+            first = present.iloc[0] if len(present) else None
+            if len(frame) and (first is None or bool((present == first).all())):
+                constant[name] = "no value" if first is None else f"always {str(first)[:40]!r}"
+        message = f"{len(constant)} columns have one value or none; none should."
+        if constant:
+            message += f" These: {named_columns(constant)}. They say nothing: drop them (ingest.drop_columns)."
+        return Finding(not constant, len(constant), 0, message)
+
+
+class ExpectNoIdColumns(FrameExpectation):
+    """No column of categories or whole numbers has a value of its own in nearly every row."""
+
+    rule: ClassVar[str] = "No column may have a value of its own in nearly every row, as ids have."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the columns that look like ids."""
+        found = {}
+        for name in content_columns(frame):
+            values = frame[name].dropna()
+            if len(values) < MIN_IDS or pd.api.types.is_datetime64_any_dtype(values):
+                continue
+            if pd.api.types.is_numeric_dtype(values) and not (values % 1 == 0).all():
+                continue
+            share = values.nunique() / len(values)
+            if share >= ID_SHARE:
+                found[name] = f"{percent(share)} distinct"
+        message = f"{len(found)} columns look like ids; none should."
+        if found:
+            message += (
+                f" These: {named_columns(found)}. A model learns ids by heart: drop them (ingest.drop_columns); a "
+                "column of texts belongs to the modality text."
+            )
+        return Finding(not found, len(found), 0, message)
+
+
+class ExpectUnmixedColumns(FrameExpectation):
+    """No column of categories is partly numbers."""
+
+    rule: ClassVar[str] = "No column of categories may be partly numbers."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the columns that mix numbers and words."""
+        mixed = {}
+        for name in content_columns(frame):
+            if not pd.api.types.is_string_dtype(frame[name]):
+                continue
+            codes, distinct = factorize(frame[name])
+            counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
+            numeric = np.array([looks_numeric(text) for text in distinct], dtype=bool)
+            share = float(counts[numeric].sum() / max(counts.sum(), 1))
+            if MIXED < share < 1 - MIXED:
+                mixed[name] = f"{percent(share)} numbers, others such as {distinct[int(np.argmin(numeric))][:40]!r}"
+        message = f"{len(mixed)} columns mix numbers and words; none should."
+        if mixed:
+            message += f" These: {named_columns(mixed)}. Mend the cells, or name the kind in ingest.columns."
+        return Finding(not mixed, len(mixed), 0, message)
+
+
+def raw(_params: Params, _content: Content) -> list[Any]:
+    """Columns vary, are no ids, and are of one kind."""
+    return [
+        ExpectNoConstantColumns(severity="warning"),
+        ExpectNoIdColumns(severity="warning"),
+        ExpectUnmixedColumns(severity="warning"),
+    ]

@@ -1,0 +1,64 @@
+"""Few numbers lie far from all others."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from expectations.frame import Finding, FrameExpectation, positions, share_finding
+from expectations.suites import Content
+from expectations.tabular.cells import named_columns
+from thawline.columns import content_columns
+from thawline.params import Params
+
+
+class ExpectFewOutliers(FrameExpectation):
+    """At most a share of the rows has a number that lies many quartile distances beyond the quartiles.
+
+    A column whose quartiles are equal has no such measure and is left out.
+    """
+
+    distance: float
+    max_share: float
+    rule: ClassVar[str] = (
+        "At most a share of $max_share of the rows may have a number more than $distance quartile distances beyond."
+    )
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the columns and the rows with outliers."""
+        far = np.zeros(len(frame), dtype=bool)
+        counts = {}
+        for name in content_columns(frame):
+            if not pd.api.types.is_numeric_dtype(frame[name]):
+                continue
+            values = frame[name].to_numpy(np.float64)
+            present = values[~np.isnan(values)]
+            low, high = np.percentile(present, [25, 75]) if len(present) else (0.0, 0.0)
+            if high > low:
+                reach = self.distance * (high - low)
+                outside = (values < low - reach) | (values > high + reach)
+                if outside.any():
+                    far |= outside
+                    extreme = float(values[outside][np.argmax(np.abs(values[outside]))])
+                    counts[name] = f"{int(outside.sum())}, such as {extreme:g}; quartiles {low:g} and {high:g}"
+        return share_finding(
+            positions(far),
+            len(frame),
+            limit=self.max_share,
+            what=f"have a number more than {self.distance:g} quartile distances beyond the quartiles"
+            + (f": {named_columns(counts)}" if counts else ""),
+            key="validation.max_outlier_share",
+            remedy="Check units and typing errors; features.scale 'quantile' tames what is real",
+        )
+
+
+def raw(params: Params, _content: Content) -> list[Any]:
+    """Few outliers."""
+    limits = params.validation
+    return [ExpectFewOutliers(distance=limits.outlier_distance, max_share=limits.max_outlier_share, severity="warning")]
+
+
+def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
+    """As raw."""
+    return raw(params, content)

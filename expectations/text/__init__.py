@@ -1,0 +1,1 @@
+"""Expectations for texts, one file a family: see the package above."""

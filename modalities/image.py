@@ -1,0 +1,288 @@
+"""Images: one column of content, `image`, the bytes of a file in one of a few formats.
+
+- Ingest keeps the bytes of every file in rows.parquet: data/raw stays as it came, the stages need nothing beside
+  their inputs, DVC's hash covers the pixels themselves, and an unreadable file is a row like any other. This is meant
+  for small images and up to some gigabytes; `prepare` makes larger ones smaller (`clean.max_image_side`).
+- `read` looks at each file once and keeps what it found: `width`, `height`, `mode` as they came, `problem` ('' if it
+  can be decoded) and `pixels`, a hash of the decoded colours that is the row's identity whatever the file format.
+- Two images are exact duplicates if their colours are equal, near-duplicates if their thumbnails are nearly so
+  (`split.max_pixel_difference`): a copy saved as JPEG is found.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image
+
+from modalities import Modality
+from modalities.image_pixels import (
+    THUMBNAIL_SIDE,
+    Facts,
+    encode_png,
+    group_thumbnails,
+    hash_pixels,
+    inspect_image,
+    shrink,
+    thumbnail,
+)
+from modalities.image_sources import read_images
+from thawline.columns import constant
+from thawline.errors import UsageError
+from thawline.near_duplicates import number_by_appearance
+from thawline.params import Params
+
+CONTENT = "image"
+ROOMS = ("common", "image")
+BASELINE_SIDE = 32
+
+
+def read(path: Path, params: Params) -> pd.DataFrame:
+    """Read labelled images: `path`, `image`, what was found about each, `label`, `source`, `source_row`.
+
+    Raises:
+        UnreadableFileError: There is no image, a path or link leaves the root, or the source is damaged.
+    """
+    found = read_images(path, params)
+    source_row = np.arange(len(found), dtype=np.int64)
+    return _inspected(found, params).assign(source=constant(path.name, found.index), source_row=source_row)
+
+
+def missing(frame: pd.DataFrame) -> pd.Series:
+    """Say of each row whether it has no image that can be decoded."""
+    return frame[CONTENT].isna() | (frame["problem"] != "")
+
+
+def canonical(frame: pd.DataFrame) -> pd.Series:
+    """Return a hash of each image's colours, of the file where it can't be decoded; '' where there is none."""
+    return frame["pixels"]
+
+
+def normalised(frame: pd.DataFrame) -> pd.Series:
+    """Return a hash of each image's colours; '' where it can't be decoded."""
+    return frame["pixels"].where(~missing(frame), "")
+
+
+def excerpt(frame: pd.DataFrame) -> pd.Series:
+    """Return the path, size, mode and problem of each image."""
+    facts = zip(frame["path"], frame["width"], frame["height"], frame["mode"], frame["problem"], strict=True)
+    lines = [
+        f"{path} ({width} x {height} {mode}{', ' if problem else ''}{problem})"
+        for path, width, height, mode, problem in facts
+    ]
+    return pd.Series(lines, index=frame.index, dtype="str")
+
+
+def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Bring each image to upright grey or colours, no larger than `clean.max_image_side`, and look at its pixels.
+
+    Returns:
+        The frame with new images, `thumbnail`, `brightness` and `contrast` (0 to 1), and how many images each rule
+        changed. What can't be decoded stays as it is.
+    """
+    changed = {"colours": 0, "size": 0}
+    looks = []
+    for content in frame[CONTENT]:
+        facts, image = inspect_image(
+            content if isinstance(content, bytes) else None, max_pixels=params.ingest.max_pixels
+        )
+        if image is None:
+            looks.append((content, _hash_file(content), b"", 0.0, 0.0))
+            continue
+        smaller = shrink(image, max_side=params.clean.max_image_side)
+        changed["size"] += smaller is not image
+        changed["colours"] += not facts.is_plain
+        values = np.asarray(smaller, dtype=np.float64) / 255
+        kept = content if facts.is_plain and smaller is image else encode_png(smaller)
+        looks.append((kept, hash_pixels(smaller), thumbnail(smaller), float(values.mean()), float(values.std())))
+    columns = pd.DataFrame(
+        looks, columns=[CONTENT, "pixels", "thumbnail", "brightness", "contrast"], index=frame.index, dtype=object
+    )
+    typed = columns.astype({"pixels": "str", "brightness": "float64", "contrast": "float64"})
+    return frame.assign(**{str(name): typed[name] for name in typed}), changed
+
+
+def groups(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.int64]:
+    """Group prepared images whose thumbnails are nearly alike; one that can't be decoded is alone."""
+    num_pixels = THUMBNAIL_SIDE**2
+    readable = np.flatnonzero(~missing(frame).to_numpy())
+    joined = b"".join(frame["thumbnail"].iloc[readable])
+    pixels = np.frombuffer(joined, dtype=np.uint8).reshape(len(readable), num_pixels)
+    numbers = np.arange(len(frame), dtype=np.int64)
+    numbers[readable] = len(frame) + group_thumbnails(pixels, max_difference=params.split.max_pixel_difference)
+    return number_by_appearance(numbers)
+
+
+def measures(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return size, brightness and contrast of each prepared image, and its colour mode."""
+    return pd.DataFrame(
+        {
+            "width": frame["width"].astype(np.float64),
+            "height": frame["height"].astype(np.float64),
+            "brightness": frame["brightness"],
+            "contrast": frame["contrast"],
+            "mode": frame["mode"],
+        }
+    )
+
+
+def settle(_frame: pd.DataFrame, params: Params) -> Params:
+    """Return the params as they are: each image is prepared by itself."""
+    return params
+
+
+def to_input(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """Return the one column of image files, under the name that the data's owner uses."""
+    return frame[[CONTENT]].rename(columns={CONTENT: params.ingest.image_column})
+
+
+def to_rows(given: Any, params: Params) -> pd.DataFrame:
+    """Return the columns of `read` for images: bytes of files, base64 texts of them, Pillow images or uint8 arrays.
+
+    A text is never taken for a path: a model that is served must not read files that a caller names.
+
+    Raises:
+        UsageError: The frame has no column of images, or a value is no image.
+    """
+    values: Iterable[Any] = given
+    if isinstance(given, pd.DataFrame):
+        named = [name for name in (params.ingest.image_column, CONTENT) if name in given.columns]
+        if not named and len(given.columns) != 1:
+            raise UsageError(
+                f"no column {params.ingest.image_column!r} among {', '.join(map(repr, given.columns))}; name it so"
+            )
+        values = given[named[0]] if named else given.iloc[:, 0]
+    contents = [_file_of(value) for value in values]
+    index = given.index if isinstance(given, pd.DataFrame) else pd.RangeIndex(len(contents))
+    images = pd.Series(contents, index=index, dtype=object)
+    return _inspected(pd.DataFrame({"path": constant("", index), CONTENT: images}), params)
+
+
+def load_encoder(params: Params, _root: Path) -> Any:
+    """Refuse: images have no pretrained encoder here yet."""
+    raise UsageError(
+        f"model.encoder = {params.model.encoder!r}: there is no encoder for images; their baselines "
+        f"({', '.join(MODALITY.baselines)}) are what can be trained"
+    )
+
+
+def encode(_processor: Any, _frame: pd.DataFrame, params: Params) -> Any:
+    """Refuse, as `load_encoder`."""
+    return load_encoder(params, Path())
+
+
+def majority(_params: Params) -> Any:
+    """Return the classifier that knows only how frequent the classes are."""
+    from sklearn.dummy import DummyClassifier
+
+    return DummyClassifier(strategy="prior")
+
+
+def pixels_logistic(params: Params) -> Any:
+    """Return logistic regression on the principal components of small grey images, those that hold 90 % of all."""
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    components = PCA(n_components=0.9, svd_solver="covariance_eigh", random_state=params.seed)
+    return make_pipeline(components, LogisticRegression(C=params.baseline.inverse_regularization / 100, max_iter=1000))
+
+
+def baseline_input(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return float64 (N, BASELINE_SIDE²): grey pixels from 0 to 1; a file that can't be decoded is black."""
+    pixels = np.zeros((len(frame), BASELINE_SIDE**2))
+    for row, content in enumerate(frame[CONTENT]):
+        _, image = inspect_image(content, max_pixels=2**31)
+        if image is not None:
+            small = image.convert("L").resize((BASELINE_SIDE, BASELINE_SIDE), Image.Resampling.BILINEAR)
+            pixels[row] = np.asarray(small, dtype=np.float64).ravel() / 255
+    return pixels
+
+
+def raw_suite(params: Params) -> Any:
+    """Build the suite for images as they arrive."""
+    from expectations.suites import build_suite
+
+    return build_suite("raw", params, content={}, rooms=ROOMS)
+
+
+def processed_suite(params: Params) -> Any:
+    """Build the suite for train and test together."""
+    from expectations.suites import build_suite
+
+    return build_suite("processed", params, content={}, rooms=ROOMS)
+
+
+def arrival_suite(params: Params, profile: Mapping[str, Any]) -> Any:
+    """Build the suite for new images against those so far."""
+    from expectations.suites import build_suite
+
+    return build_suite("arrival", params, content={}, rooms=ROOMS, profile=profile)
+
+
+MODALITY = Modality(
+    name="image",
+    read=read,
+    missing=missing,
+    canonical=canonical,
+    normalised=normalised,
+    excerpt=excerpt,
+    prepare=prepare,
+    near_duplicate_groups=groups,
+    measures=measures,
+    settle=settle,
+    to_input=to_input,
+    to_rows=to_rows,
+    load_encoder=load_encoder,
+    encode=encode,
+    baselines={"majority": majority, "pixels_logistic": pixels_logistic},
+    baseline_input=baseline_input,
+    raw_suite=raw_suite,
+    processed_suite=processed_suite,
+    arrival_suite=arrival_suite,
+)
+
+
+def _inspected(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """Add width, height, mode, problem and pixels."""
+    facts: list[Facts] = []
+    hashes = []
+    for content in frame[CONTENT]:
+        fact, image = inspect_image(content, max_pixels=params.ingest.max_pixels)
+        facts.append(fact)
+        hashes.append(hash_pixels(image) if image else _hash_file(content))
+    return frame.assign(
+        width=np.array([fact.width for fact in facts], dtype=np.int64),
+        height=np.array([fact.height for fact in facts], dtype=np.int64),
+        mode=pd.Series([fact.mode for fact in facts], index=frame.index, dtype="str"),
+        problem=pd.Series([fact.problem for fact in facts], index=frame.index, dtype="str"),
+        pixels=pd.Series(hashes, index=frame.index, dtype="str"),
+    )
+
+
+def _hash_file(content: bytes | None) -> str:
+    return hashlib.sha256(content).hexdigest()[:32] if content is not None else ""
+
+
+def _file_of(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, Image.Image):
+        return encode_png(value)
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8:
+        return encode_png(Image.fromarray(value))
+    if isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            pass
+    raise UsageError(
+        f"{str(value)[:60]!r} is a {type(value).__name__}, not an image; give the bytes of a file, its base64 text, a "
+        "Pillow image or a uint8 array"
+    )

@@ -1,0 +1,190 @@
+"""Where labelled images come from: a folder a class, a zip of such a folder, or a manifest of paths and labels.
+
+A manifest lies beside its images, as a file of its own or in the root of the folder or zip. Nothing outside the root
+is ever read: absolute paths, `..` and symbolic links are refused. A zip is read in memory, never unpacked to disk,
+and only as far as its limits go.
+"""
+
+import logging
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from thawline.errors import UnreadableFileError
+from thawline.params import Params
+from thawline.tables import as_strings, is_table, parse_table, read_table, require_column
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"))
+MAX_BYTES = 100_000_000
+"""A larger image file is refused."""
+MAX_TOTAL_BYTES = 8_000_000_000
+MAX_RATIO = 200
+"""A zip's member that unpacks to more times its size is refused."""
+
+
+@dataclass(frozen=True)
+class Root:
+    """A tree of files: names of all files (POSIX, relative, sorted), and what gives the content of one."""
+
+    path: Path
+    names: list[str]
+    read: Callable[[str], bytes]
+
+
+def read_images(path: Path, params: Params) -> pd.DataFrame:
+    """Read the columns `path` (relative to the root, with '/'), `image` (the file's bytes) and `label`.
+
+    Rows are in order of path, or in that of the manifest; `image` is None for a path without a file.
+
+    Raises:
+        UnreadableFileError: There is no image, a path or link leaves the root, or the source is damaged.
+    """
+    if path.is_symlink():
+        raise UnreadableFileError(f"{path} is a symbolic link; hand over what it points to")
+    if path.is_file() and is_table(path):
+        return _read_manifest(_open_folder(path.parent, walk=False), read_table(path), path, params)
+    root = _open_zip(path) if path.is_file() else _open_folder(path)
+    manifests = [name for name in root.names if "/" not in name and is_table(Path(name))]
+    if len(manifests) > 1:
+        raise UnreadableFileError(f"{path} holds several tables ({', '.join(manifests)}); leave one as the manifest")
+    if manifests:
+        name = manifests[0]
+        table = parse_table(root.read(name), path / name, encoding=params.ingest.encoding)
+        return _read_manifest(root, table, path / name, params)
+    return _read_classes(root)
+
+
+def _read_classes(root: Root) -> pd.DataFrame:
+    """Take each directory below the root as a class; an image outside of them has no label."""
+    names = [name for name in root.names if PurePosixPath(name).suffix.lower() in SUFFIXES]
+    if not names:
+        raise UnreadableFileError(
+            f"{root.path} holds no images ({', '.join(sorted(SUFFIXES))}); put each class's images into a folder of "
+            "its own, or a manifest beside them"
+        )
+    others = len(root.names) - len(names)
+    if others:
+        log.info("%s: %d files are no images by their names and no rows", root.path, others)
+    parts = [PurePosixPath(name).parts for name in names]
+    depth = 1 if len({part[0] for part in parts}) == 1 and min(map(len, parts)) > 2 else 0
+    labels = [part[depth] if len(part) > depth + 1 else None for part in parts]
+    return _frame(root, names, pd.Series(labels, dtype="str"))
+
+
+def _read_manifest(root: Root, table: pd.DataFrame, path: Path, params: Params) -> pd.DataFrame:
+    columns = params.ingest
+    names = as_strings(require_column(table, columns.image_column, key="ingest.image_column", path=path), strip=True)
+    labels = as_strings(require_column(table, columns.label_column, key="ingest.label_column", path=path), strip=True)
+    for row, name in enumerate(names.astype(object).where(names.notna(), "")):
+        _refuse_escape(name, f"{path}, row {row}")
+    return _frame(root, [name if isinstance(name, str) else "" for name in names], labels)
+
+
+def _frame(root: Root, names: list[str], labels: pd.Series) -> pd.DataFrame:
+    contents: list[bytes | None] = []
+    total = 0
+    for name in names:
+        try:
+            content = root.read(name) if name else None
+        except FileNotFoundError:
+            content = None
+        total += len(content or b"")
+        _refuse_total(total, root.path)
+        contents.append(content)
+    return pd.DataFrame(
+        {
+            "path": pd.Series(names, dtype="str"),
+            "image": pd.Series(contents, dtype=object),
+            "label": labels.reset_index(drop=True),
+        }
+    )
+
+
+def _refuse_total(size_bytes: int, path: Path) -> None:
+    if size_bytes > MAX_TOTAL_BYTES:
+        raise UnreadableFileError(
+            f"{path} holds more than {MAX_TOTAL_BYTES:,} bytes of images; hand them over in parts"
+        )
+
+
+def _refuse_escape(name: str, where: str) -> None:
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in name or ":" in name[:3] or "\x00" in name:
+        raise UnreadableFileError(
+            f"{where}: the path {name!r} leaves the folder of its images; write paths relative to it, with '/'"
+        )
+
+
+def _open_folder(path: Path, *, walk: bool = True) -> Root:
+    def read(name: str) -> bytes:
+        file = path / name
+        for place in (file, *file.parents):
+            if place == path:
+                break
+            if place.is_symlink():
+                raise UnreadableFileError(f"{place} is a symbolic link; put the file itself there")
+        if not file.is_file():
+            raise FileNotFoundError(file)
+        if file.stat().st_size > MAX_BYTES:
+            raise UnreadableFileError(f"{file} has more than {MAX_BYTES:,} bytes; make the image smaller")
+        return file.read_bytes()
+
+    if not path.is_dir():
+        raise UnreadableFileError(f"{path} does not exist; check the path")
+    return Root(path, _walk(path) if walk else [], read)
+
+
+def _walk(path: Path) -> list[str]:
+    names = []
+    for directory, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            if (Path(directory) / name).is_symlink():
+                raise UnreadableFileError(f"{Path(directory) / name} is a symbolic link; put the file itself there")
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        names += [(Path(directory) / name).relative_to(path).as_posix() for name in files if not _is_hidden(name)]
+    return sorted(names)
+
+
+def _open_zip(path: Path) -> Root:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
+            for name, member in members.items():
+                _refuse_member(name, member, path)
+            _refuse_total(sum(member.file_size for member in members.values()), path)
+            names = sorted(name for name in members if not any(map(_is_hidden, PurePosixPath(name).parts)))
+            contents = {name: archive.read(name) for name in names}
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
+        raise UnreadableFileError(
+            f"{path} is no zip of images that can be read: {error}; a folder a class, zipped without a password, is"
+        ) from None
+
+    def read(name: str) -> bytes:
+        if name not in contents:
+            raise FileNotFoundError(name)
+        return contents[name]
+
+    return Root(path, names, read)
+
+
+def _refuse_member(name: str, member: zipfile.ZipInfo, path: Path) -> None:
+    _refuse_escape(name, str(path))
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise UnreadableFileError(f"{path}: {name!r} is a symbolic link; put the file itself there")
+    if member.file_size > MAX_BYTES or member.file_size > MAX_RATIO * max(member.compress_size, 1000):
+        raise UnreadableFileError(
+            f"{path}: {name!r} unpacks from {member.compress_size:,} to {member.file_size:,} bytes; at most "
+            f"{MAX_BYTES:,} and {MAX_RATIO} times are read: hand it over unzipped, or leave it out"
+        )
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in {"__MACOSX", "Thumbs.db", "desktop.ini"}

@@ -1,0 +1,106 @@
+"""Prepared rows of tables to the numbers that classifiers take, and the classifiers that are the baselines.
+
+What needs no fitting happens in `to_features`: dates become numbers, missing texts are named. All that is fitted
+(imputation, scale, rare categories) lies inside a pipeline of scikit-learn's own classes, so that it is fitted in the
+fold's training part and saved without pickle.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from thawline.columns import content_columns
+from thawline.params import Params
+
+MISSING = "(missing)"
+NUM_QUANTILES = 1000
+
+
+def to_features(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return float64 columns for numbers and object columns for categories.
+
+    A date becomes the day since 1970 (with its fraction), the month (1 to 12), the day of the week (0 is Monday) and
+    the hour.
+    """
+    columns: dict[str, pd.Series] = {}
+    for name in content_columns(frame):
+        values = frame[name]
+        if pd.api.types.is_datetime64_any_dtype(values):
+            moment = values.dt
+            days = (values - pd.Timestamp(0)) / pd.Timedelta(days=1)
+            parts = {"day": days, "month": moment.month, "weekday": moment.day_of_week, "hour": moment.hour}
+            columns |= {f"{name}.{part}": numbers.astype(np.float64) for part, numbers in parts.items()}
+        elif pd.api.types.is_numeric_dtype(values):
+            columns[name] = values.astype(np.float64)
+        else:
+            columns[name] = values.fillna(MISSING).astype(object)
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def majority(_params: Params) -> Any:
+    """Return the classifier that knows only how frequent the classes are."""
+    from sklearn.dummy import DummyClassifier
+
+    return DummyClassifier(strategy="prior")
+
+
+def logistic_regression(params: Params) -> Any:
+    """Return logistic regression on imputed, scaled numbers and one column a category."""
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    categories = OneHotEncoder(
+        min_frequency=params.features.min_category_rows,
+        max_categories=params.features.max_categories,
+        handle_unknown="infrequent_if_exist",
+    )
+    columns = make_column_transformer(
+        (categories, make_column_selector(dtype_exclude="number")),
+        (make_pipeline(*_impute_and_scale(params)), make_column_selector(dtype_include="number")),
+    )
+    return make_pipeline(columns, LogisticRegression(C=params.baseline.inverse_regularization, max_iter=1000))
+
+
+def gradient_boosting(params: Params) -> Any:
+    """Return gradient boosting on histograms; it takes missing numbers and scales as they are."""
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    categories = OrdinalEncoder(
+        min_frequency=params.features.min_category_rows,
+        max_categories=params.features.max_categories,
+        handle_unknown="use_encoded_value",
+        unknown_value=np.nan,
+    )
+    columns = make_column_transformer(
+        (categories, make_column_selector(dtype_exclude="number")),
+        ("passthrough", make_column_selector(dtype_include="number")),
+    )
+    boosting = HistGradientBoostingClassifier(
+        max_iter=params.baseline.num_trees, early_stopping=True, random_state=params.seed
+    )
+    return make_pipeline(columns, boosting)
+
+
+def _impute_and_scale(params: Params) -> tuple[Any, Any]:
+    from sklearn.impute import KNNImputer, SimpleImputer
+    from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+    choice = params.features
+    if choice.impute == "nearest":
+        imputer = KNNImputer(
+            n_neighbors=choice.num_neighbours, add_indicator=choice.missing_indicator, keep_empty_features=True
+        )
+    else:
+        strategy = {"median": "median", "mean": "mean", "mode": "most_frequent"}[choice.impute]
+        imputer = SimpleImputer(strategy=strategy, add_indicator=choice.missing_indicator, keep_empty_features=True)
+    if choice.scale == "standard":
+        return imputer, StandardScaler()
+    return imputer, QuantileTransformer(
+        n_quantiles=NUM_QUANTILES, output_distribution="normal", random_state=params.seed
+    )

@@ -1,0 +1,313 @@
+"""Tables: rows of numbers, categories, truth values and dates, under the names of the data's owner.
+
+- `read` keeps every cell as text; `prepare` gives each column its kind (`thawline/cells.py`), float64 for numbers,
+  datetime64 for dates, str for the rest, and notes in the column `problems` what it could not read or doubts.
+- Kinds are inferred from all rows of the data, unless `ingest.columns` names them. `settle` writes the inferred ones
+  into the params that a model keeps, so that a single row is read in serving as it was among many.
+- Two rows are exact duplicates if all cells are equal but for case and white space; near-duplicates if they are so
+  once numbers are rounded to ROUNDED_DIGITS significant digits. Rows of tables are points, not copies of a document:
+  a looser measure would join different customers.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from modalities import Modality, table_features
+from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
+from thawline.columns import constant, content_columns, inner_name, outer_name
+from thawline.errors import ParamsError, UnreadableFileError, UsageError
+from thawline.near_duplicates import number_by_appearance
+from thawline.params import Params
+from thawline.row_hashes import hash_rows
+from thawline.tables import as_strings, read_table, require_column
+
+ROOMS = ("common", "tabular")
+EXCERPT_LENGTH = 120
+EXCERPT_COLUMNS = 40
+ROUNDED_DIGITS = 4
+EXACT_DIGITS = 12
+NUM_NAMED = 5
+UNTIDY = r"^\s|\s$|\s\s|[\t\r\n]"
+
+
+def read(path: Path, params: Params) -> pd.DataFrame:
+    """Read labelled rows: every column but the label and the dropped ones as text, `label`, `source`, `source_row`.
+
+    Labels are stripped of white space around them, and a blank label is a missing one.
+
+    Raises:
+        ParamsError: `ingest.columns` or `ingest.drop_columns` names the label, or a column stands in both.
+        UnreadableFileError: The file can't be read whole, or lacks a column that the params name.
+    """
+    columns = params.ingest
+    _refuse_contradictions(params)
+    table = read_table(path, encoding=columns.encoding)
+    label = require_column(table, columns.label_column, key="ingest.label_column", path=path)
+    for name in columns.columns:
+        require_column(table, name, key="ingest.columns", path=path)
+    contents = table.drop(columns=[columns.label_column, *columns.drop_columns], errors="ignore")
+    if contents.columns.empty:
+        raise UnreadableFileError(f"{path} has no column beside the label {columns.label_column!r} to learn from")
+    return pd.DataFrame(
+        {
+            **_texts(contents),
+            "label": as_strings(label, strip=True),
+            "source": constant(path.name, table.index),
+            "source_row": np.arange(len(table), dtype=np.int64),
+        }
+    )
+
+
+def missing(frame: pd.DataFrame) -> pd.Series:
+    """Say of each row whether all of its cells are missing."""
+    return frame[content_columns(frame)].isna().all(axis=1)
+
+
+def canonical(frame: pd.DataFrame) -> pd.Series:
+    """Return a hash of each row's cells as text, numbers written one way; '' where all are missing."""
+    return hash_rows({name: frame[name] for name in content_columns(frame)}, canonical_text)
+
+
+def normalised(frame: pd.DataFrame) -> pd.Series:
+    """Return a hash of each prepared row without case and white space of texts; '' where all cells are missing."""
+    return hash_rows(_comparable(frame, EXACT_DIGITS), _normalise)
+
+
+def excerpt(frame: pd.DataFrame) -> pd.Series:
+    """Return the first cells of each row as 'name=value' on one line."""
+    names = content_columns(frame)[:EXCERPT_COLUMNS]
+    shown = [_excerpt(names, cells) for cells in zip(*(frame[name] for name in names), strict=True)]
+    return pd.Series(shown if names else [""] * len(frame), index=frame.index, dtype="str")
+
+
+def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Give each column its kind and tidy its texts; note in `problems` which cells were not read plainly.
+
+    Args:
+        frame: Columns of texts; the line's own columns stay as they are.
+        params: `ingest` says kinds and notation, `clean.collapse_whitespace` whether texts of categories are tidied.
+
+    Returns:
+        The frame, and for each rule how many rows it concerns.
+    """
+    notation = Notation(decimal=params.ingest.decimal, day_first=params.ingest.day_first)
+    columns: dict[str, pd.Series] = {}
+    problems: dict[int, list[str]] = {}
+    changed = dict.fromkeys(("whitespace", *(note.replace(" ", "_") for note in (*UNREADABLE, *UNUSUAL))), 0)
+    for name in content_columns(frame):
+        texts = frame[name]
+        if params.clean.collapse_whitespace:
+            texts, num_changed = _collapse(texts)
+            changed["whitespace"] += num_changed
+        kind = params.ingest.columns.get(outer_name(name)) or infer_kind(texts, notation)
+        cells = read_cells(texts, kind, notation)
+        columns[name] = cells.column
+        _note(name, cells, problems, changed)
+    said = pd.Series("", index=frame.index, dtype="str").to_numpy(dtype=object, copy=True)
+    for row, notes in problems.items():
+        said[row] = "; ".join(notes)
+    own = {str(name): frame[name] for name in frame.columns if name not in columns}
+    return pd.DataFrame({**columns, **own, "problems": pd.Series(said, index=frame.index, dtype="str")}), changed
+
+
+def groups(frame: pd.DataFrame, _params: Params) -> npt.NDArray[np.int64]:
+    """Group prepared rows that are equal once numbers are rounded; a row without any value is alone."""
+    hashes = hash_rows(_comparable(frame, ROUNDED_DIGITS), _normalise).to_numpy(dtype=object)
+    codes, distinct = pd.factorize(hashes)
+    alone = np.flatnonzero(hashes == "")
+    codes[alone] = len(distinct) + np.arange(len(alone))
+    return number_by_appearance(codes)
+
+
+def measures(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns themselves: what drift and slices look at."""
+    return frame[content_columns(frame)]
+
+
+def settle(frame: pd.DataFrame, params: Params) -> Params:
+    """Return params that name the kind of every column of the prepared rows a model learned from."""
+    kinds = {outer_name(name): _kind(frame[name]) for name in content_columns(frame)}
+    ingest = params.ingest.model_copy(update={"columns": kinds | params.ingest.columns})
+    return params.model_copy(update={"ingest": ingest})
+
+
+def to_input(frame: pd.DataFrame, _params: Params) -> pd.DataFrame:
+    """Return the columns of prepared rows under the names that the data's owner uses."""
+    return frame[content_columns(frame)].rename(columns=outer_name)
+
+
+def to_rows(given: Any, params: Params) -> pd.DataFrame:
+    """Return the columns of a frame, or of a list of dictionaries, as text, in the order of `ingest.columns`.
+
+    Columns that a model does not know are left out.
+
+    Raises:
+        UsageError: This is no table, or it lacks a column that `ingest.columns` names.
+    """
+    if isinstance(given, list) and all(isinstance(record, dict) for record in given):
+        table = pd.DataFrame.from_records(given)
+    elif isinstance(given, pd.DataFrame):
+        table = given
+    else:
+        raise UsageError(f"{type(given).__name__} is no table; give a frame, or a list of dictionaries")
+    known = params.ingest.columns
+    lacking = [name for name in known if name not in table.columns]
+    if lacking:
+        named = ", ".join(map(repr, lacking[:NUM_NAMED])) + (", ..." if len(lacking) > NUM_NAMED else "")
+        has = ", ".join(repr(str(name)) for name in table.columns[:20])
+        raise UsageError(f"{len(lacking)} columns are not there: {named}; there are {has}; give all the model knows")
+    if not known:
+        return pd.DataFrame(_texts(table.drop(columns=_not_content(params), errors="ignore")))
+    return pd.DataFrame(_texts(table[list(known)]))
+
+
+def load_encoder(params: Params, _root: Path) -> Any:
+    """Refuse: tables have no pretrained encoder here yet."""
+    raise UsageError(
+        f"model.encoder = {params.model.encoder!r}: there is no encoder for tables; their baselines "
+        f"({', '.join(MODALITY.baselines)}) are what can be trained"
+    )
+
+
+def encode(_processor: Any, _frame: pd.DataFrame, params: Params) -> Any:
+    """Refuse, as `load_encoder`."""
+    return load_encoder(params, Path())
+
+
+def raw_suite(params: Params) -> Any:
+    """Build the suite for tables as they arrive."""
+    from expectations.suites import build_suite
+
+    return build_suite("raw", params, content={}, rooms=ROOMS)
+
+
+def processed_suite(params: Params) -> Any:
+    """Build the suite for train and test together."""
+    from expectations.suites import build_suite
+
+    return build_suite("processed", params, content={}, rooms=ROOMS)
+
+
+def arrival_suite(params: Params, profile: Mapping[str, Any]) -> Any:
+    """Build the suite for new rows against those so far."""
+    from expectations.suites import build_suite
+
+    return build_suite("arrival", params, content={}, rooms=ROOMS, profile=profile)
+
+
+MODALITY = Modality(
+    name="tabular",
+    read=read,
+    missing=missing,
+    canonical=canonical,
+    normalised=normalised,
+    excerpt=excerpt,
+    prepare=prepare,
+    near_duplicate_groups=groups,
+    measures=measures,
+    settle=settle,
+    to_input=to_input,
+    to_rows=to_rows,
+    load_encoder=load_encoder,
+    encode=encode,
+    baselines={
+        "majority": table_features.majority,
+        "logistic_regression": table_features.logistic_regression,
+        "gradient_boosting": table_features.gradient_boosting,
+    },
+    baseline_input=table_features.to_features,
+    raw_suite=raw_suite,
+    processed_suite=processed_suite,
+    arrival_suite=arrival_suite,
+)
+
+
+def _refuse_contradictions(params: Params) -> None:
+    columns = params.ingest
+    for key, names in (("columns", list(columns.columns)), ("drop_columns", list(columns.drop_columns))):
+        if columns.label_column in names:
+            raise ParamsError(
+                f"ingest.{key} names {columns.label_column!r}, which is ingest.label_column; take it out of one of them"
+            )
+    both = [name for name in columns.columns if name in columns.drop_columns]
+    if both:
+        raise ParamsError(f"{both[0]!r} stands in ingest.columns and in ingest.drop_columns; take it out of one")
+
+
+def _not_content(params: Params) -> list[str]:
+    return [params.ingest.label_column, *params.ingest.drop_columns]
+
+
+def _texts(table: pd.DataFrame) -> dict[str, pd.Series]:
+    return {inner_name(str(name)): as_texts(table[name]) for name in table.columns}
+
+
+def _collapse(texts: pd.Series) -> tuple[pd.Series, int]:
+    """Return texts with runs of white space as one space, and how many changed."""
+    is_untidy = pc.match_substring_regex(pa.array(texts, from_pandas=True), UNTIDY).fill_null(False)
+    if not pc.any(is_untidy).as_py():
+        return texts, 0
+    mask = is_untidy.to_numpy(zero_copy_only=False).astype(bool)
+    return texts.mask(mask, texts[mask].map(lambda text: " ".join(text.split()))), int(mask.sum())
+
+
+def _note(name: str, cells: Cells, problems: dict[int, list[str]], changed: dict[str, int]) -> None:
+    """Add the notes of a column to those of its rows and to the counts."""
+    for row in cells.noted.tolist():
+        note = cells.notes[cells.codes[row]]
+        problems.setdefault(row, []).append(f"{outer_name(name)}: {note}")
+        changed[note.replace(" ", "_")] += 1
+
+
+def _comparable(frame: pd.DataFrame, digits: int) -> dict[str, pd.Series]:
+    """Return prepared columns as text or as numbers of so many significant digits; dates count in seconds."""
+    columns = {}
+    for name in content_columns(frame):
+        values = frame[name]
+        if pd.api.types.is_datetime64_any_dtype(values):
+            seconds = values.astype("datetime64[s]").astype("int64").astype(np.float64)
+            columns[name] = seconds.where(values.notna())
+        elif pd.api.types.is_numeric_dtype(values):
+            columns[name] = pd.Series(_rounded(values.to_numpy(np.float64), digits), index=values.index)
+        else:
+            columns[name] = values
+    return columns
+
+
+def _rounded(values: npt.NDArray[np.float64], digits: int) -> npt.NDArray[np.float64]:
+    size = np.abs(values)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        power = digits - 1 - np.floor(np.log10(np.where(size > 0, size, 1.0)))
+        scale = 10.0 ** np.clip(power, -300, 300)
+        return np.where(np.isfinite(values * scale), np.round(values * scale) / scale, values)
+
+
+def _kind(values: pd.Series) -> str:
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "date"
+    if pd.api.types.is_numeric_dtype(values):
+        return "numeric"
+    return "boolean" if set(values.dropna().unique()) == {"true", "false"} else "categorical"
+
+
+def _normalise(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _excerpt(names: list[str], cells: tuple[Any, ...]) -> str:
+    line = ""
+    for name, cell in zip(names, cells, strict=True):
+        if pd.isna(cell):
+            continue
+        shown = f"{cell:g}" if isinstance(cell, float) else " ".join(str(cell)[: 2 * EXCERPT_LENGTH].split())
+        line += f"{', ' if line else ''}{outer_name(name)}={shown}"
+        if len(line) > EXCERPT_LENGTH:
+            return line[: EXCERPT_LENGTH - 1] + "…"
+    return line
