@@ -34,6 +34,10 @@ class Context(BaseModel):
     data_version: str
     code_version: str
 
+    def __hash__(self) -> int:
+        """Hash what makes results equal; params may hold mappings, which have no hash of their own."""
+        return hash((self.root, self.key()))
+
     @property
     def workspace(self) -> Workspace:
         """The workspace's paths."""
