@@ -29,7 +29,7 @@ check: $(STAMP) ## Format, lint, types, import rules, docstrings and tests
 	ruff check .
 	mypy
 	lint-imports
-	pydoclint --quiet expectations flows modalities models tasks thawline
+	flake8 expectations flows modalities models tasks thawline
 	$(MAKE) test
 
 docs: $(STAMP) ## Write docs/reference.md from the code
