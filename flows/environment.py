@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from thawline.errors import ServiceError
-from thawline.files import storage_errors
+from thawline.files import require_space
 from thawline.workspace import Workspace
 
 
@@ -35,8 +35,7 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
         "TRANSFORMERS_VERBOSITY": "error",
         "GX_ANALYTICS_ENABLED": "false",
     }
-    with storage_errors():
-        workspace.state.mkdir(parents=True, exist_ok=True)  # Prefect makes its home, but not what is above it
+    require_space(workspace.state)  # also makes it: Prefect makes its home, but not what is above it
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
     if fresh:

@@ -4,12 +4,15 @@ import errno
 import hashlib
 import io
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from thawline.errors import StorageError
+
+MIN_FREE_BYTES = 64 * 1024**2
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space (`thawline doctor` shows how much is left) and run again",
@@ -60,6 +63,21 @@ def pack_directory(directory: Path) -> bytes:
             member = zipfile.ZipInfo(path.relative_to(directory).as_posix())  # dated 1980, whatever the file's date
             archive.writestr(member, path.read_bytes())
     return buffer.getvalue()
+
+
+def require_space(directory: Path) -> None:
+    """Make `directory` and prove that something can be written there, before libraries fail in their own words.
+
+    Raises:
+        StorageError: No permission, a read-only file system, or less than MIN_FREE_BYTES left.
+    """
+    with storage_errors():
+        directory.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(directory).free
+        if free < MIN_FREE_BYTES:
+            raise OSError(errno.ENOSPC, f"{free} bytes left", str(directory))
+    write_atomically(directory / "probe", b"")
+    (directory / "probe").unlink(missing_ok=True)
 
 
 def hash_file(path: Path) -> str:

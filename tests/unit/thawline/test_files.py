@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from thawline import files
 from thawline.errors import StorageError
-from thawline.files import write_atomically
+from thawline.files import require_space, write_atomically
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,11 @@ def test_a_failed_write_keeps_the_old_file_and_says_what_to_do(
         write_atomically(target, b"new")
     assert target.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_disk_without_room_is_said_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_space(tmp_path / "state")
+    assert list((tmp_path / "state").iterdir()) == []
+    monkeypatch.setattr(files, "MIN_FREE_BYTES", 2**62)
+    with pytest.raises(StorageError, match="disk is full"):
+        require_space(tmp_path / "state")
