@@ -29,7 +29,6 @@ check: $(STAMP) ## Format, lint, types, import rules, docstrings and tests
 	ruff check .
 	mypy
 	lint-imports
-	flake8 expectations flows modalities models tasks thawline
 	$(MAKE) test
 
 docs: $(STAMP) ## Write docs/reference.md from the code
