@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 
 from thawline.context import Context
 
-__all__ = ["NO_CACHE", "step_cache"]
+__all__ = ["NO_CACHE", "retry_transient", "step_cache"]
 
 
 def step_cache(*sections: str) -> dict[str, Any]:
@@ -25,6 +26,15 @@ def step_cache(*sections: str) -> dict[str, Any]:
         "result_serializer": "json",
         "cache_key_fn": _key_function(sections),
     }
+
+
+def retry_transient(*errors: type[Exception]) -> dict[str, Any]:
+    """Return the options of a Prefect task that does I/O and may be done twice: three tries on `errors`, no others."""
+
+    def is_transient(_task: Any, _run: Any, state: State[Any]) -> bool:
+        return isinstance(state.result(raise_on_failure=False), errors)
+
+    return {"retries": 2, "retry_delay_seconds": [1, 5], "retry_condition_fn": is_transient}
 
 
 def _key_function(sections: tuple[str, ...]) -> Callable[[Any, dict[str, Any]], str]:

@@ -4,12 +4,12 @@ from prefect import task
 from rich.markup import escape
 
 from expectations.report import ValidationReport
-from tasks.caching import NO_CACHE
+from tasks.caching import NO_CACHE, retry_transient
 from tasks.ingest import raw_files
 from tasks.validate import refuse_if_critical, validate_processed, validate_raw
 from tasks.versioning import Reproduction, add_raw_file, init_dvc, reproduce_data
 from thawline.console import console
-from thawline.errors import UsageError
+from thawline.errors import DvcError, UsageError
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -41,7 +41,7 @@ def validate_raw_files(workspace: Workspace, params: Params) -> None:
     refuse_if_critical(report)
 
 
-@task(name="preprocess", cache_policy=NO_CACHE)
+@task(name="preprocess", cache_policy=NO_CACHE, **retry_transient(DvcError))
 def reproduce(workspace: Workspace, *, force: bool) -> Reproduction:
     """Run the DVC stages whose data or params changed, or all by `force`."""
     reproduction = reproduce_data(workspace, force=force)

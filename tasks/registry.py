@@ -19,7 +19,7 @@ from prefect import task
 
 from modalities import get_modality
 from modalities.predictor import load_predictor
-from tasks.caching import NO_CACHE
+from tasks.caching import NO_CACHE, retry_transient
 from tasks.results import Decision, FinalFit, Judgement
 from tasks.tracking import FINGERPRINT, Tracking
 from thawline.context import Context
@@ -45,7 +45,7 @@ REQUIREMENTS = (
 CODE = ("modalities", "models", "thawline")
 
 
-@task(name="register", cache_policy=NO_CACHE)
+@task(name="register", cache_policy=NO_CACHE, **retry_transient(MlflowException, OSError))
 def register(
     context: Context, tracking: Tracking, *, fits: Sequence[FinalFit], run_id: str, judgement: Judgement
 ) -> Decision:
