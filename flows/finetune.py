@@ -14,8 +14,8 @@ from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
 from tasks.data import accept_initial_file, reproduce, validate_processed_rows, validate_raw_files
 from tasks.evaluation import evaluate, score_champion
 from tasks.finetuning import FINETUNED, fit_final, train_fold
+from tasks.history import find_unchanged_run
 from tasks.recording import (
-    find_unchanged_run,
     open_run,
     record_cross_validation,
     record_final_fit,

@@ -9,7 +9,8 @@ from mlflow.entities import Run
 from tasks.recording import RESULT_FILE
 from tasks.registry import aliases_of
 from tasks.results import RunResult
-from tasks.tracking import ROLE, Tracking, search_runs
+from tasks.tracking import ROLE, Tracking, find_finished_run, search_runs
+from thawline.context import Context
 from thawline.errors import UsageError
 
 
@@ -40,6 +41,13 @@ def load_result(tracking: Tracking, run: Run) -> RunResult | None:
     path = mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{RESULT_FILE}", tracking_uri=tracking.uri)
     result = RunResult.model_validate_json(Path(path).read_text(encoding="utf-8"))
     return result.model_copy(update={"aliases": aliases_of(tracking, result.model, result.version)})
+
+
+def find_unchanged_run(context: Context, tracking: Tracking) -> RunResult | None:
+    """Return the result of a finished run of the same data, params and code, with its aliases as they are now."""
+    run = find_finished_run(tracking, context.key())
+    result = None if run is None else load_result(tracking, run)
+    return None if result is None else result.model_copy(update={"unchanged": True, "registered": False})
 
 
 def _summarise(run: Run) -> dict[str, Any]:

@@ -69,19 +69,6 @@ def record_refusal(tracking: Tracking, workspace: Workspace, params: Params, rea
     store.end_run(tracking, run_id, status="FAILED")
 
 
-def find_unchanged_run(context: Context, tracking: Tracking) -> RunResult | None:
-    """Return the result of a finished run of the same data, params and code, with its aliases as they are now."""
-    from tasks.registry import aliases_of
-
-    run = store.find_finished_run(tracking, context.key())
-    if run is None:
-        return None
-    path = mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{RESULT_FILE}", tracking_uri=tracking.uri)
-    result = RunResult.model_validate_json(Path(path).read_text(encoding="utf-8"))
-    aliases = aliases_of(tracking, result.model, result.version)
-    return result.model_copy(update={"unchanged": True, "registered": False, "aliases": aliases})
-
-
 @task(name="record cross-validation", cache_policy=NO_CACHE)
 def record_cross_validation(context: Context, tracking: Tracking, parent: str, approach: CrossValidation) -> None:
     """Record an approach: its mean over the folds, and a child run a fold where it trained in epochs."""
