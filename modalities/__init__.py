@@ -75,14 +75,11 @@ class Modality:
     baseline_input: Callable[[pd.DataFrame], Any]
     """Prepared rows as the baselines take them."""
 
-    raw_suite: Callable[[Params], Any]
-    """The Great Expectations suite for data as it arrives."""
+    content: Mapping[str, str]
+    """Columns that must hold something in every row, with their types as Great Expectations calls them."""
 
-    processed_suite: Callable[[Params], Any]
-    """The Great Expectations suite for train and test together, told apart by the column `split`."""
-
-    arrival_suite: Callable[[Params, Mapping[str, Any]], Any]
-    """The Great Expectations suite for new rows against the profile (`thawline/drift.py`) of those so far."""
+    rooms: tuple[str, ...]
+    """Directories of `expectations/` whose checks this kind of data has to pass."""
 
 
 def list_modalities() -> list[str]:

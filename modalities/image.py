@@ -12,7 +12,7 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -205,27 +205,6 @@ def baseline_input(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
     return pixels
 
 
-def raw_suite(params: Params) -> Any:
-    """Build the suite for images as they arrive."""
-    from expectations.suites import build_suite
-
-    return build_suite("raw", params, content={}, rooms=ROOMS)
-
-
-def processed_suite(params: Params) -> Any:
-    """Build the suite for train and test together."""
-    from expectations.suites import build_suite
-
-    return build_suite("processed", params, content={}, rooms=ROOMS)
-
-
-def arrival_suite(params: Params, profile: Mapping[str, Any]) -> Any:
-    """Build the suite for new images against those so far."""
-    from expectations.suites import build_suite
-
-    return build_suite("arrival", params, content={}, rooms=ROOMS, profile=profile)
-
-
 MODALITY = Modality(
     name="image",
     read=read,
@@ -243,9 +222,8 @@ MODALITY = Modality(
     encode=encode,
     baselines={"majority": majority, "pixels_logistic": pixels_logistic},
     baseline_input=baseline_input,
-    raw_suite=raw_suite,
-    processed_suite=processed_suite,
-    arrival_suite=arrival_suite,
+    content={},
+    rooms=ROOMS,
 )
 
 

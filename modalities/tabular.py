@@ -9,7 +9,6 @@
   a looser measure would join different customers.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -181,27 +180,6 @@ def encode(_processor: Any, _frame: pd.DataFrame, params: Params) -> Any:
     return load_encoder(params, Path())
 
 
-def raw_suite(params: Params) -> Any:
-    """Build the suite for tables as they arrive."""
-    from expectations.suites import build_suite
-
-    return build_suite("raw", params, content={}, rooms=ROOMS)
-
-
-def processed_suite(params: Params) -> Any:
-    """Build the suite for train and test together."""
-    from expectations.suites import build_suite
-
-    return build_suite("processed", params, content={}, rooms=ROOMS)
-
-
-def arrival_suite(params: Params, profile: Mapping[str, Any]) -> Any:
-    """Build the suite for new rows against those so far."""
-    from expectations.suites import build_suite
-
-    return build_suite("arrival", params, content={}, rooms=ROOMS, profile=profile)
-
-
 MODALITY = Modality(
     name="tabular",
     read=read,
@@ -223,9 +201,8 @@ MODALITY = Modality(
         "gradient_boosting": table_features.gradient_boosting,
     },
     baseline_input=table_features.to_features,
-    raw_suite=raw_suite,
-    processed_suite=processed_suite,
-    arrival_suite=arrival_suite,
+    content={},
+    rooms=ROOMS,
 )
 
 

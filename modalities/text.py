@@ -8,7 +8,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -204,27 +204,6 @@ def tfidf_logistic(params: Params) -> Any:
     return make_pipeline(vectorizer, LogisticRegression(C=choice.inverse_regularization, max_iter=1000))
 
 
-def raw_suite(params: Params) -> Any:
-    """Build the suite for texts as they arrive."""
-    from expectations.suites import build_suite
-
-    return build_suite("raw", params, content=TYPES, rooms=ROOMS)
-
-
-def processed_suite(params: Params) -> Any:
-    """Build the suite for train and test together."""
-    from expectations.suites import build_suite
-
-    return build_suite("processed", params, content=TYPES, rooms=ROOMS)
-
-
-def arrival_suite(params: Params, profile: Mapping[str, Any]) -> Any:
-    """Build the suite for new texts against those so far."""
-    from expectations.suites import build_suite
-
-    return build_suite("arrival", params, content=TYPES, rooms=ROOMS, profile=profile)
-
-
 MODALITY = Modality(
     name="text",
     read=read,
@@ -242,9 +221,8 @@ MODALITY = Modality(
     encode=encode,
     baselines={"majority": majority, "tfidf_logistic": tfidf_logistic},
     baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),
-    raw_suite=raw_suite,
-    processed_suite=processed_suite,
-    arrival_suite=arrival_suite,
+    content=TYPES,
+    rooms=ROOMS,
 )
 
 

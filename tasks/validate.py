@@ -4,8 +4,9 @@ Raw rows are checked as stage `clean` will see them: content is prepared first, 
 in their HTML count as the same content here too.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -19,6 +20,8 @@ from thawline.params import Params
 from thawline.workspace import Workspace
 
 DATA_DOCS = "data_docs"
+
+SuiteName = Literal["raw", "processed", "arrival"]
 
 
 def validate_raw(workspace: Workspace, params: Params) -> ValidationReport:
@@ -87,7 +90,8 @@ def validate_arrival(
     frame["normalised"] = modality.normalised(frame)
     new = modality.measures(frame)
     frame = frame.assign(**{str(name): new[name] for name in new if name not in frame})
-    suite = modality.arrival_suite(settled, profile(modality.measures(reference), reference["label"]))
+    so_far = profile(modality.measures(reference), reference["label"])
+    suite = _suite("arrival", settled, modality, so_far)
     return _check(frame, suite, modality, title=f"{params.name}: arrival {path.name}", reports=reports)
 
 
@@ -119,13 +123,18 @@ def read_processed(workspace: Workspace) -> pd.DataFrame:
 
 
 def _validate(
-    frame: pd.DataFrame, params: Params, modality: Modality, *, suite: str, title: str, reports: Path | None
+    frame: pd.DataFrame, params: Params, modality: Modality, *, suite: SuiteName, title: str, reports: Path | None
 ) -> ValidationReport:
     if suite == "raw":
         frame = _prepare(frame, params, modality)
     frame["normalised"] = modality.normalised(frame)
-    expectations = {"raw": modality.raw_suite, "processed": modality.processed_suite}[suite](params)
-    return _check(frame, expectations, modality, title=title, reports=reports)
+    return _check(frame, _suite(suite, params, modality), modality, title=title, reports=reports)
+
+
+def _suite(name: SuiteName, params: Params, modality: Modality, profile: Mapping[str, Any] | None = None) -> Any:
+    from expectations.suites import build_suite
+
+    return build_suite(name, params, content=modality.content, rooms=modality.rooms, profile=profile)
 
 
 def _prepare(frame: pd.DataFrame, params: Params, modality: Modality) -> pd.DataFrame:
