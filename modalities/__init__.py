@@ -33,6 +33,9 @@ class Modality:
     read: Callable[[Path, Params], pd.DataFrame]
     """A file to rows in the file's order; a missing value stays missing. Raises UnreadableFileError."""
 
+    beside: Callable[[Path, Params], list[Path]]
+    """Files beside a file that belong to it and must come along, such as the images that a manifest names."""
+
     missing: Callable[[pd.DataFrame], pd.Series]
     """bool (N,): the row has no content at all."""
 
@@ -80,6 +83,11 @@ class Modality:
 
     rooms: tuple[str, ...]
     """Directories of `expectations/` whose checks this kind of data has to pass."""
+
+
+def nothing_beside(_path: Path, _params: Params) -> list[Path]:
+    """Return no file: what `Modality.beside` is where each file is whole by itself."""
+    return []
 
 
 def list_modalities() -> list[str]:

@@ -32,7 +32,7 @@ from modalities.image_pixels import (
     shrink,
     thumbnail,
 )
-from modalities.image_sources import read_images
+from modalities.image_sources import list_images_beside, read_images
 from thawline.columns import constant
 from thawline.errors import UsageError
 from thawline.near_duplicates import number_by_appearance
@@ -208,6 +208,7 @@ def baseline_input(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
 MODALITY = Modality(
     name="image",
     read=read,
+    beside=list_images_beside,
     missing=missing,
     canonical=canonical,
     normalised=normalised,

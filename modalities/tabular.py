@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modalities import Modality, table_features
+from modalities import Modality, nothing_beside, table_features
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
 from thawline.columns import constant, content_columns, inner_name, outer_name
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
@@ -183,6 +183,7 @@ def encode(_processor: Any, _frame: pd.DataFrame, params: Params) -> Any:
 MODALITY = Modality(
     name="tabular",
     read=read,
+    beside=nothing_beside,
     missing=missing,
     canonical=canonical,
     normalised=normalised,

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality
+from modalities import Modality, nothing_beside
 from thawline.errors import ParamsError, UsageError
 from thawline.html_text import html_to_text
 from thawline.near_duplicates import mix, near_duplicate_groups
@@ -207,6 +207,7 @@ def tfidf_logistic(params: Params) -> Any:
 MODALITY = Modality(
     name="text",
     read=read,
+    beside=nothing_beside,
     missing=missing,
     canonical=canonical,
     normalised=normalised,
