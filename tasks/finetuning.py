@@ -26,8 +26,9 @@ from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.console import progress
 from thawline.context import TRAINING_SECTIONS, Context
-from thawline.metrics import score
+from thawline.memory import peak_memory_bytes
 from thawline.params import Params
+from thawline.scorecard import score_fully
 from thawline.splits import assign_folds
 
 log = logging.getLogger(__name__)
@@ -52,10 +53,12 @@ def train_fold(context: Context, fold: int) -> FoldResult:
     directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS)
     return FoldResult(
         fold=fold,
-        scores=score(data.labels[validation], probabilities).as_dict(),
+        scores=score_fully(data.labels[validation], probabilities),
         train_f1_macro=_train_f1_at_best(epochs),
         seconds=time.monotonic() - started,
         predictions=save_arrays(directory / f"fold-{fold}.npz", rows=validation, probabilities=probabilities),
+        num_fitted=len(fitting),
+        peak_memory_bytes=peak_memory_bytes(),
         epochs=_as_dicts(epochs, phases),
         best_epochs={phase.name: _best_epoch(epochs, phase.name) for phase in phases},
     )
@@ -77,7 +80,12 @@ def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(directory, classifier, encoder, params=params, classes=data.classes)
     return FinalFit(
-        name=FINETUNED, model=directory, epochs=_as_dicts(epochs, phases), seconds=time.monotonic() - started
+        name=FINETUNED,
+        model=directory,
+        epochs=_as_dicts(epochs, phases),
+        seconds=time.monotonic() - started,
+        num_fitted=len(everything),
+        peak_memory_bytes=peak_memory_bytes(),
     )
 
 

@@ -193,6 +193,12 @@ class Gates(Section):
     max_overfitting_gap: float = Field(
         0.15, ge=0, le=1, description="Largest gap between macro-F1 on training and on validation folds (0 to 1)."
     )
+    max_slice_gap: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Largest gap in test accuracy between two slices of `validation.slice_columns` (0 to 1).",
+    )
     significance: float = Field(
         0.05, gt=0, lt=1, description="Chance at which a gain over the champion counts as real (paired bootstrap)."
     )
