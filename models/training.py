@@ -13,8 +13,7 @@ from collections.abc import Generator, Iterator, Sequence
 from models.classifier import Classifier
 from models.devices import choose_device
 from models.epochs import PhaseRun, TrainedEpoch, choose_boundary
-from models.phases import check_phase
-from models.policies import Phase
+from models.policies import Phase, check_phase
 from models.prediction import predict_probabilities
 from models.records import EpochRecord, TrainingData, TrainSettings
 from models.store import ActivationStore
