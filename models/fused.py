@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.batches import training_batches
 from models.heads import HeadSpec, build_head
 from models.policies import Phase
 from models.records import EpochRecord, TrainSettings
 from models.rows import Indices
 from models.schedules import learning_rate_factor
-from models.stacked import StackedAdamW, StackedSettings, dropout_masks, forward
+from models.stacked import StackedAdamW, StackedSettings, forward
+from models.streams import Source, Streams
 from thawline.metrics import Scores, score
 
 _EVALUATION_FLOATS = 1 << 24
@@ -173,57 +173,47 @@ class _Pass:
     def _train_epoch(self, epoch: int) -> tuple[dict[int, Scores], list[float]]:
         """Train all heads one epoch; return scores of the outputs given on the way, and the last learning rates."""
         jobs = [self._jobs[number] for number in self._alive]
-        ones = np.ones(len(self._features), dtype=np.int64)
-        seeds = [(job.settings.seed, 0, epoch) for job in jobs]
-        batches = [
-            training_batches(ones, job.train, batch_size=job.settings.batch_size, seed=seed)
-            for job, seed in zip(jobs, seeds, strict=True)
-        ]
-        generators = [
-            torch.Generator().manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0])) for seed in seeds
-        ]
-        num_steps = [len(batches_of_one) for batches_of_one in batches]
-        options = StackedSettings(
+        sources = [Source(job.settings.seed, job.train, job.settings.batch_size, job.spec.dropout) for job in jobs]
+        streams = Streams(sources, num_rows=len(self._features), epoch=epoch)
+        batches = [streams.batches[number] for number in streams.stream_of]
+        settings = StackedSettings(
             [job.settings for job in jobs], self._labels, [job.train for job in jobs], self._num_classes
         )
         outputs: list[list[Tensor]] = [[] for _ in jobs]
-        rates = [0.0] * len(jobs)
-        for step in range(max(num_steps)):
-            rows, real = _stack([one[step] if step < len(one) else one[-1][:0] for one in batches])
-            for place, job in enumerate(jobs):
-                rates[place] = _rate(job, epoch * num_steps[place] + step, num_steps[place])
-            logits = self._step(rows, real, [job.spec.dropout for job in jobs], generators, (options, rates))
-            for place in range(len(jobs)):
-                outputs[place].append(logits[place, : int(real[place].sum())])
+        rates: list[float] = []
+        for step in range(streams.num_steps):
+            rates = [
+                _rate(job, epoch * len(own) + min(step, len(own) - 1), len(own))
+                for job, own in zip(jobs, batches, strict=True)
+            ]
+            logits = self._step(streams, step, settings, torch.tensor(rates))
+            for place, own in enumerate(batches):
+                if step < len(own):
+                    outputs[place].append(logits[place, : len(own[step])])
         training = {}
         for place, number in enumerate(self._alive):
             probabilities = torch.cat(outputs[place]).double().softmax(dim=1).numpy()
             training[number] = score(self._labels.numpy()[np.concatenate(batches[place])], probabilities)
         return training, rates
 
-    def _step(
-        self,
-        rows: Tensor,
-        real: Tensor,
-        dropouts: Sequence[float],
-        generators: Sequence[torch.Generator],
-        how: tuple[StackedSettings, Sequence[float]],
-    ) -> Tensor:
+    def _step(self, streams: Streams, step: int, settings: StackedSettings, rates: Tensor) -> Tensor:
         """Take one optimizer step of all heads; return the logits (M, B, C) it began with."""
-        options, rates = how
-        sizes = real.sum(dim=1).tolist()
+        rows, real = streams.rows_at(step)
+        inputs = self._features[rows]
+        inputs *= streams.draw_masks(inputs.shape[1:])
+        taking_part = streams.of_heads(real)
 
         def drop(hidden: Tensor) -> Tensor:
-            return hidden * dropout_masks(hidden.shape, sizes, dropouts, generators)
+            return hidden * streams.of_heads(streams.draw_masks(hidden.shape[1:]))
 
         for weight in self._weights:
             weight.requires_grad_(True)
-        logits = forward(self._weights, self._features[rows], self._jobs[0].spec.activation, drop)
-        loss = options.loss(logits, self._labels[rows], real)
+        logits = forward(self._weights, streams.of_heads(inputs), self._jobs[0].spec.activation, drop)
+        loss = settings.loss(logits, streams.of_heads(self._labels[rows]), taking_part)
         gradients = torch.autograd.grad(loss, self._weights)
         for weight in self._weights:
             weight.requires_grad_(False)
-        self._optimizer.step(self._weights, gradients, torch.tensor(list(rates)) * real.any(dim=1), options)
+        self._optimizer.step(self._weights, gradients, rates * taking_part.any(dim=1), settings)
         return logits.detach()
 
     def _evaluate(self, part: str) -> dict[int, Scores | None]:
@@ -253,15 +243,6 @@ class _Pass:
                 parts.append(logits.double().softmax(dim=2))
         result: NDArray[np.float64] = torch.cat(parts, dim=1).numpy()
         return result
-
-
-def _stack(rows: Sequence[Indices]) -> tuple[Tensor, Tensor]:
-    """Return the row numbers (M, B) of one batch of each head, filled up with row 0, and which of them are real."""
-    size = max(len(one) for one in rows)
-    stacked, real = np.zeros((len(rows), size), dtype=np.int64), np.zeros((len(rows), size), dtype=bool)
-    for place, one in enumerate(rows):
-        stacked[place, : len(one)], real[place, : len(one)] = one, True
-    return torch.from_numpy(stacked), torch.from_numpy(real)
 
 
 def _rate(job: HeadJob, step: int, steps_per_epoch: int) -> float:

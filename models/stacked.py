@@ -90,22 +90,17 @@ class StackedAdamW:
 
 
 def forward(weights: Sequence[Tensor], inputs: Tensor, activation: str, drop: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return the logits (M, B, C) of all heads; `weights` are those of linear layers (M, I, O), biases (M, O)."""
+    """Return the logits (M, B, C) of all heads.
+
+    Args:
+        weights: Of linear layers (M, I, O), each followed by its biases (M, O).
+        inputs: (M, B, I).
+        activation: Name of what stands between the layers.
+        drop: Dropout on the inputs of each layer but the first.
+    """
     hidden = inputs
     for layer in range(0, len(weights), 2):
-        hidden = torch.baddbmm(weights[layer + 1][:, None], drop(hidden), weights[layer])
-        if layer + 2 < len(weights):
-            hidden = ACTIVATIONS[activation](hidden)
+        if layer:
+            hidden = drop(ACTIVATIONS[activation](hidden))
+        hidden = torch.baddbmm(weights[layer + 1][:, None], hidden, weights[layer])
     return hidden
-
-
-def dropout_masks(
-    shape: torch.Size, sizes: Sequence[int], dropouts: Sequence[float], generators: Sequence[torch.Generator]
-) -> Tensor:
-    """Return dropout's factors (M, B, I), drawn for each head as it would draw them alone."""
-    masks = torch.ones(shape)
-    for place, (size, dropout) in enumerate(zip(sizes, dropouts, strict=True)):
-        if dropout and size:
-            drawn = torch.empty(size, shape[2]).bernoulli_(1 - dropout, generator=generators[place])
-            masks[place, :size] = drawn.div_(1 - dropout)
-    return masks
