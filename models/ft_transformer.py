@@ -9,7 +9,6 @@
 Shapes: B rows, F number columns, K category columns, T = 1 + F + K tokens ([CLS] first), D width.
 """
 
-import dataclasses
 import itertools
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -22,19 +21,19 @@ from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings
 from rtdl_revisiting_models import FTTransformerBackbone
 from torch import Tensor, nn
 
-from models.anatomy import EMBEDDINGS, Anatomy
-from models.splitting import find_splits
-
 NumberEmbedding = Literal["piecewise_linear", "periodic"]
 FFN_MULTIPLIER = 4 / 3
 """Hidden units of a block's feed-forward part for each of its inputs: the paper's value for ReGLU."""
+
+FREQUENCY_SCALE = 0.1
+"""Spread of the first frequencies of periodic embeddings, for numbers of deviation 1."""
 
 
 @dataclass(frozen=True)
 class TableShape:
     """Everything that decides which tensors the network has.
 
-    `edges` are the ends of each number column's pieces (increasing, at least two), `num_codes` the codes of each
+    `edges` are the ends of each number column's pieces (increasing, at least three), `num_codes` the codes of each
     category column. `hidden_size` is D, under the name that all networks here call it.
     """
 
@@ -55,6 +54,12 @@ class TableShape:
 class FeatureTokenizer(nn.Module):
     """Cells to tokens, (B, F) and (B, K) to (B, T, D)."""
 
+    starts: Tensor
+    """(K,) where each column's codes begin in the table of categories."""
+    low: Tensor
+    """(F,) the first end of each column's pieces; numbers below, and above `high`, count as it."""
+    high: Tensor
+
     def __init__(self, shape: TableShape) -> None:
         super().__init__()
         width = shape.hidden_size
@@ -67,7 +72,9 @@ class FeatureTokenizer(nn.Module):
         if self.categories is not None:
             nn.init.uniform_(self.categories.weight, -(width**-0.5), width**-0.5)
         starts = list(itertools.accumulate(shape.num_codes, initial=0))[:-1]
-        self.register_buffer("starts", torch.tensor(starts, dtype=torch.long))
+        for name, end in (("low", 0), ("high", -1)):
+            self.register_buffer(name, torch.tensor([ends[end] for ends in shape.edges]), persistent=False)
+        self.register_buffer("starts", torch.tensor(starts, dtype=torch.long), persistent=False)
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Return tokens (B, T, D).
@@ -79,7 +86,7 @@ class FeatureTokenizer(nn.Module):
         tokens = []
         if self.numbers is not None and self.missing is not None:
             is_missing = torch.isnan(numbers)
-            known = self.numbers(torch.where(is_missing, torch.zeros_like(numbers), numbers))
+            known = self.numbers(torch.where(is_missing, self.low, numbers.clamp(self.low, self.high)))
             tokens.append(torch.where(is_missing[..., None], self.missing, known))
         if self.categories is not None:
             tokens.append(self.categories(codes + self.starts))
@@ -124,7 +131,7 @@ class TableNetwork(nn.Module):
         self.norm = nn.LayerNorm(shape.hidden_size)
 
     def forward(self, numbers: Tensor, codes: Tensor, attention_mask: Tensor | None = None) -> Any:  # noqa: ARG002
-        """Return an object whose `last_hidden_state` is (B, T, D); every row has all tokens, so the mask is all ones."""
+        """Return an object whose `last_hidden_state` is (B, T, D); no token is padding, so the mask says nothing."""
         hidden = self.embeddings(numbers, codes)
         for block in self.blocks:
             hidden = block(hidden)
@@ -137,14 +144,6 @@ def build_network(shape: TableShape, *, seed: int) -> TableNetwork:
         torch.manual_seed(seed)
         network = TableNetwork(shape)
     return network.eval().requires_grad_(requires_grad=False)
-
-
-def find_table_anatomy(network: TableNetwork) -> Anatomy:
-    """Return the parts of a network and where it splits."""
-    anatomy = Anatomy(
-        embeddings=EMBEDDINGS, blocks="blocks", num_blocks=network.config.num_blocks, late=frozenset({"norm"})
-    )
-    return dataclasses.replace(anatomy, splits=find_splits(network, anatomy, table_probe(network.config)))
 
 
 def table_probe(shape: TableShape) -> dict[str, Tensor]:
@@ -161,21 +160,26 @@ def table_probe(shape: TableShape) -> dict[str, Tensor]:
 def piece_edges(values: NDArray[np.float32], num_pieces: int) -> tuple[float, ...]:
     """Return the ends of at most `num_pieces` pieces that hold equally many of the values (N,), without NaN.
 
-    A column of one value, or of none, has a single piece.
+    There are two at least, also for a column of a single value, or of none.
     """
     if not len(values):
-        return (0.0, 1.0)
-    ends = np.unique(np.quantile(values, np.linspace(0, 1, num_pieces + 1)).astype(np.float32))
-    if len(ends) < 2:
-        return (float(ends[0]), float(ends[0]) + 1.0)
-    return tuple(float(end) for end in ends)
+        return (-1.0, 0.0, 1.0)
+    ends = np.unique(np.quantile(values, np.linspace(0, 1, num_pieces + 1)).astype(np.float32)).tolist()
+    if len(ends) < 3:
+        ends = [ends[0] - 1, *ends, *([ends[0] + 1] if len(ends) == 1 else [])]
+    return tuple(ends)
 
 
 def _number_embeddings(shape: TableShape) -> nn.Module:
+    embeddings: nn.Module
     if shape.number_embedding == "periodic":
-        return PeriodicEmbeddings(len(shape.edges), shape.hidden_size, frequency_init_scale=0.1, lite=False)
-    bins = [torch.tensor(ends, dtype=torch.float32) for ends in shape.edges]
-    return PiecewiseLinearEmbeddings(bins, shape.hidden_size, activation=False, version="B")
+        embeddings = PeriodicEmbeddings(
+            len(shape.edges), shape.hidden_size, frequency_init_scale=FREQUENCY_SCALE, lite=False
+        )
+    else:
+        bins = [torch.tensor(ends, dtype=torch.float32) for ends in shape.edges]
+        embeddings = PiecewiseLinearEmbeddings(bins, shape.hidden_size, activation=False, version="B")
+    return embeddings
 
 
 def _uniform(rows: int, width: int) -> Tensor:

@@ -148,7 +148,7 @@ def _run_epoch(
         clean, view = network(**both).last_hidden_state.chunk(2)
         losses = torch.stack([answers.reconstruction(view, true, seen), answers.contrast(clean, view)])
         optimizer.zero_grad()
-        losses.sum().backward()
+        losses.sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([*network.parameters(), *answers.parameters()], 1.0)
         optimizer.step()
         sums += losses.detach().numpy()

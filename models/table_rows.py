@@ -66,7 +66,7 @@ class CategoryColumn:
         """Return codes (N,)."""
         codes = {name: number for number, name in enumerate(self.known, start=NUM_SPECIAL_CODES)}
         texts = values.astype(object)
-        found = texts.map(codes).fillna(OTHER_CODE).to_numpy(np.int64, copy=True)
+        found: Indices = np.asarray(texts.map(codes).fillna(OTHER_CODE), dtype=np.int64).copy()
         found[values.isna().to_numpy()] = MISSING_CODE
         return found
 
@@ -86,7 +86,7 @@ class TableRows:
     @property
     def num_tokens(self) -> int:
         """Cells of a row, and one token for the row itself."""
-        return 1 + self.numbers.shape[1] + self.codes.shape[1]
+        return 1 + int(self.numbers.shape[1]) + int(self.codes.shape[1])
 
     @functools.cached_property
     def lengths(self) -> Indices:
@@ -125,7 +125,7 @@ class TableRows:
         for cells, column in ((numbers, self.numbers), (codes, self.codes)):
             replaced = rng.random(cells.shape) < share
             whose = donors[rng.integers(len(donors), size=cells.shape)]
-            cells[replaced] = column[whose, np.arange(cells.shape[1])][replaced]  # type: ignore[index]
+            cells[replaced] = column[whose, np.arange(cells.shape[1])][replaced]
         return self._tensors(numbers, codes)
 
     def _tensors(self, numbers: NDArray[np.float32], codes: Indices) -> dict[str, Tensor]:
@@ -172,9 +172,7 @@ class TableColumns:
         )
 
 
-def fit_columns(
-    features: pd.DataFrame, *, scale: Scale, min_category_rows: int, max_categories: int
-) -> TableColumns:
+def fit_columns(features: pd.DataFrame, *, scale: Scale, min_category_rows: int, max_categories: int) -> TableColumns:
     """Learn scales and categories.
 
     Args:
@@ -199,10 +197,11 @@ def _fit_number(name: str, values: NDArray[np.float64], scale: Scale) -> NumberC
     finite = values[np.isfinite(values)]
     if scale == "quantile" and len(distinct := np.unique(finite)) > 2:
         return _fit_quantiles(name, finite, len(distinct))
-    mean, deviation = (float(finite.mean()), float(finite.std())) if len(finite) else (0.0, 0.0)
-    if not (np.isfinite(deviation) and deviation > 0):
-        deviation = 1.0
-    return NumberColumn(name, (mean, mean + deviation), (0.0, 1.0))
+    size = float(np.abs(finite).max(initial=0.0)) or 1.0  # squares of the largest numbers are infinite
+    mean, deviation = (float((finite / size).mean()), float((finite / size).std())) if len(finite) else (0.0, 0.0)
+    start = mean * size
+    end = start + (deviation * size or 1.0)
+    return NumberColumn(name, (start, max(end, float(np.nextafter(start, np.inf)))), (0.0, 1.0))
 
 
 def _fit_quantiles(name: str, finite: NDArray[np.float64], num_distinct: int) -> NumberColumn:
