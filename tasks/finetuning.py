@@ -40,7 +40,7 @@ FINETUNED = "finetuned"
 def train_fold(context: Context, fold: int) -> FoldResult:
     """Fine-tune on the training part of one fold and score the rest, which nothing else looks at."""
     started = time.monotonic()
-    data, (encoder, rows) = load_training_set(context), load_encoded(context)
+    data, (encoder, rows) = load_training_set(context), load_encoded(context, fold)
     training, validation = data.fold_rows(fold)
     fitting, inner = _inner_split(data, training, context.params)
     arrays = TrainingData(rows=rows, labels=data.labels, train=fitting, inner=inner, validation=validation)
@@ -68,7 +68,7 @@ def train_fold(context: Context, fold: int) -> FoldResult:
 def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     """Fine-tune on all of train; each phase stops after the mean best epoch of the folds."""
     started = time.monotonic()
-    data, (encoder, rows) = load_training_set(context), load_encoded(context)
+    data, (encoder, rows) = load_training_set(context), load_encoded(context, None)
     everything = np.arange(len(data.labels))
     arrays = TrainingData(rows=rows, labels=data.labels, train=everything, inner=None, validation=None)
     classifier = build(encoder, context.params, num_classes=len(data.classes))
@@ -126,16 +126,22 @@ def open_store(context: Context) -> ActivationStore:
     return ActivationStore(context.workspace.state / "store")
 
 
-def load_encoded(context: Context) -> tuple[Encoder, Rows]:
-    """Return the pretrained encoder and the training rows in its form, made once in a process."""
-    return _encode(context)
+def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
+    """Return the pretrained encoder and all training rows in its form, made once in a process.
+
+    An encoder that is made from rows sees those of the fold's training part alone (of all of train, for no fold), so
+    that nothing of the scored rows is in it. All others are the same for all folds.
+    """
+    own = get_modality(context.params.modality).fits_encoder(context.params)
+    return _encode(context, fold if own else None)
 
 
 @lru_cache(maxsize=1)
-def _encode(context: Context) -> tuple[Encoder, Rows]:
-    modality = get_modality(context.params.modality)
-    encoder = modality.load_encoder(context.params, context.root)
-    return encoder, modality.encode(encoder.processor, load_training_set(context).frame, context.params)
+def _encode(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
+    modality, data = get_modality(context.params.modality), load_training_set(context)
+    seen = data.frame if fold is None else data.frame.iloc[data.fold_rows(fold)[0]]
+    encoder = modality.load_encoder(context.params, context.root, seen)
+    return encoder, modality.encode(encoder.processor, data.frame, context.params)
 
 
 def _inner_split(
