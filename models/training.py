@@ -15,8 +15,7 @@ from models.classifier import Classifier
 from models.devices import choose_device
 from models.epochs import EpochUnderWay, PhaseRun, TrainedEpoch, choose_boundary
 from models.journal import Journal, PhaseState
-from models.phases import check_phase
-from models.policies import Phase
+from models.policies import Phase, check_phase
 from models.prediction import predict_probabilities
 from models.records import EpochRecord, TrainingData, TrainSettings
 from models.store import ActivationStore
@@ -73,7 +72,7 @@ def train(
         lowest = min(classifier.groups.index(name) for name in phase.trainable)
         classifier.first_trained = min(first_trained, lowest)
         state = journal.start_phase(run, number, first_trained) or _begin(run, data, journal.best)
-        yield from _run_phase(run, phase, number, data, state=state, journal=journal)
+        yield from _run_phase(run, phase, number, (data, settings), state=state, journal=journal)
         if not state.gained:
             classifier.first_trained = first_trained
         journal.note_end(number, state.best)
@@ -99,9 +98,16 @@ def _begin(run: PhaseRun, data: TrainingData, best: Scores | None) -> PhaseState
 
 
 def _run_phase(
-    run: PhaseRun, phase: Phase, number: int, data: TrainingData, *, state: PhaseState, journal: Journal
+    run: PhaseRun,
+    phase: Phase,
+    number: int,
+    given: tuple[TrainingData, TrainSettings],
+    *,
+    state: PhaseState,
+    journal: Journal,
 ) -> Iterator[EpochRecord]:
     """Run a phase from where `state` is; at the end the classifier holds its best weights."""
+    data, settings = given
     num_epochs = phase.num_epochs if phase.stop_after is None else phase.stop_after
     while state.epoch.number < num_epochs and (state.best is None or state.waited < phase.patience):
         trained = run.advance(state.epoch, journal.every_steps)
@@ -109,7 +115,7 @@ def _run_phase(
             journal.note(run, number, state)
             continue
         inner, validation = run.evaluate(data.inner), run.evaluate(data.validation)
-        is_best = inner is not None and state.best is not None and run.is_better(inner, state.best)
+        is_best = inner is not None and state.best is not None and settings.is_better(inner, state.best)
         state.waited += 1
         if is_best:
             state.best, state.memory, state.waited, state.gained = inner, run.remember(), 0, True
