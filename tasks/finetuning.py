@@ -127,7 +127,7 @@ def load_encoded(context: Context) -> tuple[Encoder, Rows]:
 def _encode(context: Context) -> tuple[Encoder, Rows]:
     modality = get_modality(context.params.modality)
     encoder = modality.load_encoder(context.params, context.root)
-    return encoder, modality.encode(encoder.tokenizer, load_training_set(context).frame, context.params)
+    return encoder, modality.encode(encoder.processor, load_training_set(context).frame, context.params)
 
 
 def _inner_split(
