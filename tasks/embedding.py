@@ -31,7 +31,7 @@ def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDAr
     from models.store import ActivationStore
     from tasks.finetuning import build
 
-    rows = modality.encode(encoder.tokenizer, frame, params)
+    rows = modality.encode(encoder.processor, frame, params)
     classifier = build(encoder, params, num_classes=2)  # its head plays no part below the head's boundary
     states = ActivationStore(workspace.state / "store").open(classifier, rows, classifier.pooled_boundary)
     vectors = states.batch(np.arange(len(frame)), 1).numpy()
