@@ -1,6 +1,5 @@
 """What the checks on vectors need beside the rows: a sample of them embedded, or the reason why it is not."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +14,6 @@ from thawline.embeddings import as_column, novelty, sample_positions, told_apart
 from thawline.errors import UsageError
 from thawline.params import Params
 from thawline.workspace import Workspace
-
-log = logging.getLogger(__name__)
 
 NAME = "checks on vectors"
 
@@ -81,5 +78,4 @@ def _reason_against(params: Params, workspace: Workspace | None) -> str:
 
 
 def _without_encoder(error: UsageError) -> Vectors:
-    log.warning("The checks on vectors are left out: %s", error)
     return Vectors(left_out=(LeftOut(name=NAME, reason=str(error)),))
