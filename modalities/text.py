@@ -165,7 +165,7 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
     return pd.DataFrame({CONTENT: texts.astype(object).where(texts.notna(), "")})
 
 
-def load_encoder(params: Params, root: Path) -> Any:
+def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
     """Load the encoder; see `models.encoders.load_encoder`."""
     from models.encoders import load_encoder as load
     from models.rows import tokenize
@@ -220,7 +220,9 @@ MODALITY = Modality(
     to_input=to_input,
     to_rows=to_rows,
     load_encoder=load_encoder,
+    fits_encoder=lambda _params: False,
     encode=encode,
+    defaults={},
     baselines={"majority": majority, "tfidf_logistic": tfidf_logistic},
     baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),
     content=TYPES,

@@ -106,12 +106,6 @@ class PhaseRun:
             )
         return score(self._data.labels[indices], probabilities)
 
-    def is_better(self, scores: Scores, than: Scores) -> bool:
-        """Return whether scores are better by what is monitored, or equal in that and better by the other."""
-        if self._settings.monitor == "loss":
-            return (-scores.loss, scores.f1_macro) > (-than.loss, than.f1_macro)
-        return (scores.f1_macro, -scores.loss) > (than.f1_macro, -than.loss)
-
     def remember(self) -> list[tuple[Tensor, Tensor]]:
         """Return copies of all that training may change, for `restore`."""
         tensors = [*self._parameters, *self._classifier.buffers()]

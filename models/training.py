@@ -13,8 +13,7 @@ from collections.abc import Generator, Iterator, Sequence
 from models.classifier import Classifier
 from models.devices import choose_device
 from models.epochs import PhaseRun, TrainedEpoch, choose_boundary
-from models.phases import check_phase
-from models.policies import Phase
+from models.policies import Phase, check_phase
 from models.prediction import predict_probabilities
 from models.records import EpochRecord, TrainingData, TrainSettings
 from models.store import ActivationStore
@@ -66,7 +65,7 @@ def train(
         lowest = min(classifier.groups.index(name) for name in phase.trainable)
         classifier.first_trained = min(first_trained, lowest)
         start = best if best is not None else run.evaluate(data.inner)
-        best, gained, num_epochs = yield from _run_phase(run, phase, data, start, num_epochs)
+        best, gained, num_epochs = yield from _run_phase(run, phase, (data, settings), start, num_epochs)
         if not gained:
             classifier.first_trained = first_trained
 
@@ -85,16 +84,17 @@ def stored_boundaries(classifier: Classifier, phases: Sequence[Phase]) -> list[i
 
 
 def _run_phase(
-    run: PhaseRun, phase: Phase, data: TrainingData, start: Scores | None, num_before: int
+    run: PhaseRun, phase: Phase, given: tuple[TrainingData, TrainSettings], start: Scores | None, num_before: int
 ) -> Generator[EpochRecord, None, tuple[Scores | None, bool, int]]:
     """Run one phase; return its best inner scores, whether its weights changed, and the epochs so far."""
+    data, settings = given
     best, memory = start, run.remember() if start is not None else None
     waited, gained, done = 0, start is None, num_before
     num_epochs = phase.num_epochs if phase.stop_after is None else phase.stop_after
     for epoch in range(num_epochs):
         trained = run.train_epoch(epoch)
         inner, validation = run.evaluate(data.inner), run.evaluate(data.validation)
-        is_best = inner is not None and best is not None and run.is_better(inner, best)
+        is_best = inner is not None and best is not None and settings.is_better(inner, best)
         if is_best:
             best, memory, waited, gained = inner, run.remember(), 0, True
         else:

@@ -26,8 +26,9 @@ from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.console import progress
 from thawline.context import TRAINING_SECTIONS, Context
-from thawline.metrics import score
+from thawline.memory import peak_memory_bytes
 from thawline.params import Params
+from thawline.scorecard import score_fully
 from thawline.splits import assign_folds
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ FINETUNED = "finetuned"
 def train_fold(context: Context, fold: int) -> FoldResult:
     """Fine-tune on the training part of one fold and score the rest, which nothing else looks at."""
     started = time.monotonic()
-    data, (encoder, rows) = load_training_set(context), load_encoded(context)
+    data, (encoder, rows) = load_training_set(context), load_encoded(context, fold)
     training, validation = data.fold_rows(fold)
     fitting, inner = _inner_split(data, training, context.params)
     arrays = TrainingData(rows=rows, labels=data.labels, train=fitting, inner=inner, validation=validation)
@@ -52,10 +53,12 @@ def train_fold(context: Context, fold: int) -> FoldResult:
     directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS)
     return FoldResult(
         fold=fold,
-        scores=score(data.labels[validation], probabilities).as_dict(),
+        scores=score_fully(data.labels[validation], probabilities),
         train_f1_macro=_train_f1_at_best(epochs),
         seconds=time.monotonic() - started,
         predictions=save_arrays(directory / f"fold-{fold}.npz", rows=validation, probabilities=probabilities),
+        num_fitted=len(fitting),
+        peak_memory_bytes=peak_memory_bytes(),
         epochs=_as_dicts(epochs, phases),
         best_epochs={phase.name: _best_epoch(epochs, phase.name) for phase in phases},
     )
@@ -65,7 +68,7 @@ def train_fold(context: Context, fold: int) -> FoldResult:
 def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     """Fine-tune on all of train; each phase stops after the mean best epoch of the folds."""
     started = time.monotonic()
-    data, (encoder, rows) = load_training_set(context), load_encoded(context)
+    data, (encoder, rows) = load_training_set(context), load_encoded(context, None)
     everything = np.arange(len(data.labels))
     arrays = TrainingData(rows=rows, labels=data.labels, train=everything, inner=None, validation=None)
     classifier = build(encoder, context.params, num_classes=len(data.classes))
@@ -77,7 +80,12 @@ def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(directory, classifier, encoder, params=params, classes=data.classes)
     return FinalFit(
-        name=FINETUNED, model=directory, epochs=_as_dicts(epochs, phases), seconds=time.monotonic() - started
+        name=FINETUNED,
+        model=directory,
+        epochs=_as_dicts(epochs, phases),
+        seconds=time.monotonic() - started,
+        num_fitted=len(everything),
+        peak_memory_bytes=peak_memory_bytes(),
     )
 
 
@@ -118,16 +126,22 @@ def open_store(context: Context) -> ActivationStore:
     return ActivationStore(context.workspace.state / "store")
 
 
-def load_encoded(context: Context) -> tuple[Encoder, Rows]:
-    """Return the pretrained encoder and the training rows in its form, made once in a process."""
-    return _encode(context)
+def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
+    """Return the pretrained encoder and all training rows in its form, made once in a process.
+
+    An encoder that is made from rows sees those of the fold's training part alone (of all of train, for no fold), so
+    that nothing of the scored rows is in it. All others are the same for all folds.
+    """
+    own = get_modality(context.params.modality).fits_encoder(context.params)
+    return _encode(context, fold if own else None)
 
 
 @lru_cache(maxsize=1)
-def _encode(context: Context) -> tuple[Encoder, Rows]:
-    modality = get_modality(context.params.modality)
-    encoder = modality.load_encoder(context.params, context.root)
-    return encoder, modality.encode(encoder.processor, load_training_set(context).frame, context.params)
+def _encode(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
+    modality, data = get_modality(context.params.modality), load_training_set(context)
+    seen = data.frame if fold is None else data.frame.iloc[data.fold_rows(fold)[0]]
+    encoder = modality.load_encoder(context.params, context.root, seen)
+    return encoder, modality.encode(encoder.processor, data.frame, context.params)
 
 
 def _inner_split(
