@@ -27,7 +27,7 @@ def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDAr
     modality = get_modality(params.modality)
     if modality.standardised is not None:
         return modality.standardised(frame, params)
-    encoder = modality.load_encoder(params, workspace.root)
+    encoder = modality.load_encoder(params, workspace.root, frame)
     from models.store import ActivationStore
     from tasks.finetuning import build
 
