@@ -66,7 +66,7 @@ def save_finetuned(
 ) -> None:
     """Save a fine-tuned classifier; `directory` holds all of it or nothing."""
     with _replacing(directory) as target:
-        save_classifier(classifier, encoder.tokenizer, target / "finetuned", settings={})
+        save_classifier(classifier, encoder.processor, target / "finetuned", settings={})
         _describe(target, "finetuned", params, classes)
 
 

@@ -9,7 +9,7 @@ A probe is a tiny input, two rows of which one is padded, in the network's own b
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -24,8 +24,8 @@ HEAD = "head"
 
 
 @dataclass(frozen=True)
-class Anatomy:
-    """Paths of the parts of a network and the layer group of each of its modules.
+class StackAnatomy:
+    """Paths of the parts of a network that stacks blocks on embeddings, and the layer group of each of its modules.
 
     `late` are the paths of modules that run after the last block.
     `splits` are the boundaries at which the network can be cut: see `splitting.find_splits`.
@@ -65,7 +65,7 @@ def token_probe(vocab_size: int, pad_token_id: int | None) -> dict[str, Tensor]:
     return {"input_ids": ids, "attention_mask": mask}
 
 
-def find_anatomy(network: nn.Module, probe: Mapping[str, Tensor]) -> Anatomy:
+def find_anatomy(network: nn.Module, probe: Mapping[str, Tensor]) -> StackAnatomy:
     """Find embeddings, blocks and what runs after them.
 
     Args:
@@ -77,7 +77,7 @@ def find_anatomy(network: nn.Module, probe: Mapping[str, Tensor]) -> Anatomy:
     """
     blocks = _find_blocks(network)
     num_blocks = len(_module_list(network, blocks))
-    return Anatomy(
+    return StackAnatomy(
         embeddings=_find_embeddings(network),
         blocks=blocks,
         num_blocks=num_blocks,
@@ -85,10 +85,14 @@ def find_anatomy(network: nn.Module, probe: Mapping[str, Tensor]) -> Anatomy:
     )
 
 
-def drop_unused(network: nn.Module, probe: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """Set those children of `network` to None whose parameters never reach the last hidden states.
+def drop_unused(network: nn.Module, features: Callable[[], Tensor]) -> tuple[str, ...]:
+    """Set those children of `network` to None whose parameters never reach its output.
 
     Single unused parameters elsewhere stay where they are: they get no gradient and so never move.
+
+    Args:
+        network: In eval mode.
+        features: Runs the network and returns its output.
 
     Returns:
         Names of the dropped children.
@@ -97,7 +101,7 @@ def drop_unused(network: nn.Module, probe: Mapping[str, Tensor]) -> tuple[str, .
     with torch.enable_grad():
         for parameter in flags:
             parameter.requires_grad_(True)
-        loss = network(**probe).last_hidden_state.float().pow(2).sum()
+        loss = features().float().pow(2).sum()
         gradients = torch.autograd.grad(loss, list(flags), allow_unused=True)
     used = {parameter for parameter, gradient in zip(flags, gradients, strict=True) if gradient is not None}
     dropped = []

@@ -6,24 +6,22 @@
   Folds and trials therefore don't touch each other, and a frozen encoder is in memory once.
 - Frozen groups are in eval mode whatever `train()` says: no dropout, and statistics of norms stand still.
 
-Shapes: B rows, T padded tokens, D hidden size, C classes.
+Shapes: B rows, T padded positions, W width of their states, D features, C classes.
 """
 
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from models.anatomy import HEAD, Anatomy
+from models.anatomy import HEAD
 from models.encoders import Encoder
-from models.heads import HeadSpec, build_head, pool
-from models.splitting import capture, run_from
+from models.families import Anatomy, Batch, Family, get_family
+from models.heads import HeadSpec, build_head
 from thawline.errors import LayerGroupError, PolicyError
-
-Batch = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,7 @@ class Classifier(nn.Module):
         network: Any,
         anatomy: Anatomy,
         *,
+        family: Family,
         num_classes: int,
         head: HeadSpec,
         pooling: str,
@@ -53,7 +52,8 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         self.network = network
-        self.head = build_head(head, num_inputs=network.config.hidden_size, num_classes=num_classes, seed=seed)
+        self.head = build_head(head, num_inputs=family.num_features(network), num_classes=num_classes, seed=seed)
+        self.family = family
         self.anatomy = anatomy
         self.num_classes = num_classes
         self.head_spec = head
@@ -73,8 +73,8 @@ class Classifier(nn.Module):
 
     @property
     def num_features(self) -> int:
-        """D, the hidden size."""
-        return int(self.network.config.hidden_size)
+        """D, the size of the pooled vectors."""
+        return self.family.num_features(self.network)
 
     @property
     def device(self) -> torch.device:
@@ -84,6 +84,12 @@ class Classifier(nn.Module):
     def can_split(self, boundary: int) -> bool:
         """Return whether the model can run from `boundary`."""
         return boundary in (0, self.pooled_boundary) or boundary in self.anatomy.splits
+
+    def width_at(self, boundary: int) -> int:
+        """Return W, the last dimension of the states at a boundary above 0."""
+        if boundary == self.pooled_boundary:
+            return self.num_features
+        return self.family.width_at(self.network, self.anatomy, boundary)
 
     def layer_groups(self) -> list[LayerGroup]:
         """Return the groups, input to head; a tied parameter counts once, in its lowest group.
@@ -150,14 +156,14 @@ class Classifier(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return logits (B, C) of whole rows."""
-        return self._classify(self.network(**batch).last_hidden_state, batch)
+        return self._classify(self.family.hidden(self.network, batch), batch)
 
     def forward_from(self, boundary: int, states: Tensor, batch: Batch) -> Tensor:
         """Return logits (B, C), computed on from `boundary`.
 
         Args:
             boundary: One that `can_split` allows.
-            states: Token states (B, T, D), or pooled vectors (B, D) at the head's boundary; not used at boundary 0.
+            states: States (B, T, W), or pooled vectors (B, D) at the head's boundary; not used at boundary 0.
             batch: The rows' batch.
         """
         if boundary == 0:
@@ -165,10 +171,10 @@ class Classifier(nn.Module):
         if boundary == self.pooled_boundary:
             logits: Tensor = self.head(states)
             return logits
-        return self._classify(run_from(self.network, self.anatomy, boundary, states, batch), batch)
+        return self._classify(self.family.run_from(self.network, self.anatomy, boundary, states, batch), batch)
 
     def states_at(self, boundary: int, batch: Batch) -> Tensor:
-        """Return the states at one boundary: (B, T, D), or pooled (B, D) at the head's."""
+        """Return the states at one boundary: (B, T, W), or pooled (B, D) at the head's."""
         return self.capture((boundary,), batch)[boundary]
 
     def capture(
@@ -177,14 +183,17 @@ class Classifier(nn.Module):
         """Return the states at several boundaries above 0 in one pass, from the input or from `start`'s states."""
         pooled = self.pooled_boundary in boundaries
         inner = [boundary for boundary in boundaries if boundary != self.pooled_boundary]
-        states, hidden = capture(self.network, self.anatomy, inner, batch, start=start, to_the_end=pooled)
+        states, hidden = self.family.capture(self.network, self.anatomy, inner, batch, start=start, to_the_end=pooled)
         if hidden is not None and pooled:
-            states[self.pooled_boundary] = pool(hidden, batch["attention_mask"], self.pooling)
+            states[self.pooled_boundary] = self._pool(hidden, batch)
         return states
 
     def _classify(self, hidden: Tensor, batch: Batch) -> Tensor:
-        logits: Tensor = self.head(pool(hidden, batch["attention_mask"], self.pooling))
+        logits: Tensor = self.head(self._pool(hidden, batch))
         return logits
+
+    def _pool(self, hidden: Tensor, batch: Batch) -> Tensor:
+        return self.family.pool(self.network, hidden, batch, self.pooling)
 
     def _own_weights(self, name: str) -> None:
         """Replace the parameters of a group, which are the encoder's, by copies; tied ones by the same copy."""
@@ -211,6 +220,7 @@ def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pool
     return Classifier(
         copy.deepcopy(encoder.network, shared),  # deepcopy takes what the memo holds as copied already
         encoder.anatomy,
+        family=get_family(encoder.family),
         num_classes=num_classes,
         head=head,
         pooling=pooling,

@@ -1,26 +1,22 @@
 """Pretrained encoders, by name, without a network when the weights are on the machine.
 
 A name is resolved in this order: `package:NAME/PATH` inside an installed Python package, a directory, a Hugging Face
-hub id. Weights are read from safetensors only and no code of the model's author runs.
+hub id. What is there is loaded by the encoder's family, see `models/families/`.
 """
 
-import dataclasses
 import hashlib
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-import transformers
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from models.anatomy import Anatomy, drop_unused, find_anatomy, token_probe
-from models.splitting import find_splits
+from models.anatomy import drop_unused
+from models.families import Anatomy, EncoderSource, Family, Loaded, get_family
 from thawline.errors import EncoderNotFoundError
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -28,69 +24,80 @@ _FORMS = "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub 
 
 
 @dataclass(frozen=True)
-class EncoderSource:
-    """Where weights came from: `location` is a path or hub id, `commit` the hub's revision if known."""
-
-    kind: Literal["package", "directory", "hub"]
-    location: str
-    commit: str | None = None
-
-
-@dataclass(frozen=True)
 class Encoder:
     """A pretrained network that nothing may change; classifiers share its weights until they unfreeze them.
 
-    `network` is in eval mode, float32, without gradients; parts that never reach its output are gone (`dropped`).
+    `family` is the name of one of `models/families/`, `processor` what it makes the network's input with (a tokenizer,
+    say). `network` is in eval mode, float32, without gradients; parts that never reach its output are gone (`dropped`).
     `weights_hash` is the SHA-256 of names, dtypes, shapes and bytes of what is left.
     """
 
     name: str
+    family: str
     network: nn.Module
-    tokenizer: Any
+    processor: Any
     weights_hash: str
     source: EncoderSource
     anatomy: Anatomy
     dropped: tuple[str, ...]
 
 
-def load_encoder(name: str, *, root: Path) -> Encoder:
-    """Load a pretrained encoder and its tokenizer.
+def load_encoder(
+    name: str, *, root: Path, family: str = "tokens", settings: Mapping[str, Any] | None = None
+) -> Encoder:
+    """Load a pretrained encoder and its processor.
 
     Args:
         name: `package:NAME/PATH`, a directory (absolute, or relative to `root`), or a hub id.
         root: Where relative directories start: the workspace.
+        family: The kind of encoder that is wanted.
+        settings: What else the family is to know, such as the size of images.
 
     Raises:
         EncoderNotFoundError: Nothing loadable is where `name` says.
     """
     source = resolve_encoder(name, root=root)
-    with _quiet_loading():
-        network, missing = _load_network(name, source)
-        tokenizer = _load_tokenizer(name, source)
+    kind = get_family(family)
+    return assemble_encoder(name, kind, source, kind.load(name, source, settings or {}))
+
+
+def assemble_encoder(name: str, family: Family, source: EncoderSource, loaded: Loaded) -> Encoder:
+    """Freeze a network that is in memory, and find its parts.
+
+    Args:
+        name: What errors call it.
+        family: Its kind.
+        source: Where its weights came from.
+        loaded: The network, which from now on nobody else may change.
+
+    Raises:
+        EncoderNotFoundError: The network does not run as its family does, or its weights lack tensors.
+        LayerGroupError: Its layers can't be told apart.
+    """
+    network = loaded.network
     network.eval().requires_grad_(requires_grad=False)
     try:
-        probe = token_probe(network.config.vocab_size, network.config.pad_token_id)
-        dropped = drop_unused(network, probe)
+        probe = family.probe(network)
+        dropped = drop_unused(network, lambda: family.pool(network, family.hidden(network, probe), probe, "mean"))
     except (AttributeError, TypeError, ValueError) as error:
         raise EncoderNotFoundError(
-            f"model.encoder '{name}': {type(network).__name__} does not run on token ids alone ({error}); "
-            "choose an encoder-only model such as BERT"
+            f"model.encoder '{name}': {type(network).__name__} does not run on {family.takes} alone ({error}); "
+            f"{family.advice}"
         ) from error
-    absent = sorted(key for key in missing if key.split(".")[0] not in dropped)
+    absent = sorted(key for key in loaded.missing if key.split(".")[0] not in dropped)
     if absent:
         raise EncoderNotFoundError(
             f"model.encoder '{name}': its weights lack {len(absent)} tensors, among them {', '.join(absent[:3])}; "
             "give weights of the architecture that its config.json names"
         )
-    anatomy = find_anatomy(network, probe)
-    anatomy = dataclasses.replace(anatomy, splits=find_splits(network, anatomy, probe))
     return Encoder(
         name=name,
+        family=family.name,
         network=network,
-        tokenizer=tokenizer,
+        processor=loaded.processor,
         weights_hash=hash_weights(network.state_dict()),
-        source=EncoderSource(source.kind, source.location, getattr(network.config, "_commit_hash", None)),
-        anatomy=anatomy,
+        source=EncoderSource(source.kind, source.location, loaded.commit),
+        anatomy=family.prove_splits(network, family.find_anatomy(network, probe), probe),
         dropped=dropped,
     )
 
@@ -144,48 +151,3 @@ def _package_directory(name: str) -> Path:
             "Correct the path inside the package"
         )
     return directory
-
-
-def _load_network(name: str, source: EncoderSource) -> tuple[Any, Iterable[str]]:
-    try:
-        network, info = transformers.AutoModel.from_pretrained(
-            source.location,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            weights_only=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise _not_loadable(name, error) from error
-    return network, info["missing_keys"]
-
-
-def _load_tokenizer(name: str, source: EncoderSource) -> Any:
-    try:
-        return transformers.AutoTokenizer.from_pretrained(source.location, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise _not_loadable(name, error) from error
-
-
-def _not_loadable(name: str, error: Exception) -> EncoderNotFoundError:
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return EncoderNotFoundError(
-        f"model.encoder '{name}' can't be loaded: {reason}; {_FORMS}, with config.json, *.safetensors and a tokenizer. "
-        "Give one that is on this machine, or go online for a hub id"
-    )
-
-
-@contextmanager
-def _quiet_loading() -> Iterator[None]:
-    """Keep transformers from drawing progress bars and warnings about heads that we don't use."""
-    logging = transformers.utils.logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

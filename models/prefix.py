@@ -5,7 +5,7 @@ around it. The prefix therefore always runs on blocks of one shape: `BLOCK_ROWS`
 block of a length filled up with repetitions. Within one shape the results do not depend on neighbours or position, so
 that stored states equal live ones bit for bit, whenever and with whatever else they were computed.
 
-Shapes: B rows, T padded positions, D hidden size.
+Shapes: B rows, T padded positions, W width of their states, D features.
 """
 
 from collections.abc import Collection, Iterator
@@ -31,7 +31,7 @@ class Activations(Protocol):
     """States of rows at one boundary."""
 
     def batch(self, indices: Indices, length: int) -> Tensor:
-        """Return float32 states: token states (B, `length`, D), zero where padded, or pooled vectors (B, D)."""
+        """Return float32 states: states (B, `length`, W), zero where padded, or pooled vectors (B, D)."""
 
 
 class LiveActivations:
@@ -48,9 +48,9 @@ class LiveActivations:
         self._num_threads = torch.get_num_threads()
 
     def batch(self, indices: Indices, length: int) -> Tensor:
-        """Return float32 states: token states (B, `length`, D), zero where padded, or pooled vectors (B, D)."""
+        """Return float32 states: states (B, `length`, W), zero where padded, or pooled vectors (B, D)."""
         pooled = self._boundary == self._classifier.pooled_boundary
-        shape = (len(indices), self._classifier.num_features)
+        shape = (len(indices), self._classifier.width_at(self._boundary))
         states = np.zeros(shape if pooled else (shape[0], length, shape[1]), dtype=np.float32)
         for places in canonical_blocks(self._rows.padded_lengths[indices]):
             block = indices[places]
@@ -92,7 +92,7 @@ def compute_states(
         start: A boundary below these and the states there, to go on from.
 
     Returns:
-        By boundary, the rows' states unpadded and one after another (total positions, D); at the head's, pooled (B, D).
+        By boundary, the rows' states unpadded and one after another (total positions, W); at the head's, pooled (B, D).
     """
     filled = np.concatenate([block, np.repeat(block[-1:], BLOCK_ROWS - len(block))])
     device = classifier.device

@@ -126,7 +126,7 @@ def tokenize(
             f"model.max_tokens ({max_tokens}) is more than the {limit} positions of encoder '{encoder.name}'; "
             f"set it to {limit} or less"
         )
-    return tokenize_with(encoder.tokenizer, texts, max_tokens=max_tokens, row_ids=row_ids)
+    return tokenize_with(encoder.processor, texts, max_tokens=max_tokens, row_ids=row_ids)
 
 
 def tokenize_with(

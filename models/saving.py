@@ -1,9 +1,9 @@
 """A classifier in a directory, readable without the encoder it came from, and without pickle.
 
-config.json        head, pooling, dropped parts, and the caller's settings
+config.json        family, head, pooling, dropped parts, and the caller's settings
 model.safetensors  all weights
-encoder/           the network's config.json
-tokenizer/         the tokenizer's files
+encoder/           the network's configuration
+tokenizer/         the tokenizer's files; other families have a processor of their own here
 """
 
 import dataclasses
@@ -14,25 +14,23 @@ from typing import Any
 
 import safetensors.torch
 import torch
-import transformers
 
-from models.anatomy import find_anatomy, token_probe
 from models.classifier import Classifier
 from models.encoders import hash_weights
+from models.families import get_family
 from models.heads import HeadSpec
-from models.splitting import find_splits
 from thawline.errors import UsageError
 from thawline.files import storage_errors
 
 FORMAT = 1
 
 
-def save_classifier(classifier: Classifier, tokenizer: Any, directory: Path, *, settings: Mapping[str, Any]) -> None:
+def save_classifier(classifier: Classifier, processor: Any, directory: Path, *, settings: Mapping[str, Any]) -> None:
     """Write a classifier so that `load_classifier` gives it back; files of the same names are replaced.
 
     Args:
         classifier: Any device; weights are written as they are.
-        tokenizer: A transformers tokenizer.
+        processor: What makes the network's input: the encoder's.
         directory: Made if it is not there.
         settings: JSON-able; whatever else is needed to predict: classes, max_tokens.
 
@@ -41,6 +39,7 @@ def save_classifier(classifier: Classifier, tokenizer: Any, directory: Path, *, 
     """
     config = {
         "format": FORMAT,
+        "family": classifier.family.name,
         "num_classes": classifier.num_classes,
         "head": dataclasses.asdict(classifier.head_spec),
         "pooling": classifier.pooling,
@@ -49,8 +48,7 @@ def save_classifier(classifier: Classifier, tokenizer: Any, directory: Path, *, 
     }
     with storage_errors():
         directory.mkdir(parents=True, exist_ok=True)
-        classifier.network.config.save_pretrained(directory / "encoder")
-        tokenizer.save_pretrained(directory / "tokenizer")
+        classifier.family.save(classifier.network, processor, directory)
         safetensors.torch.save_model(classifier, str(directory / "model.safetensors"))
         (directory / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
 
@@ -61,7 +59,7 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
     The classifier is on the CPU, in eval mode, and counts as pretrained: its own weights name what a store keeps of it.
 
     Returns:
-        Classifier, tokenizer, settings.
+        Classifier, processor, settings.
 
     Raises:
         UsageError: The directory holds no classifier that this version can read.
@@ -70,17 +68,18 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
         config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
         if config["format"] != FORMAT:
             raise UsageError(f"{directory} has format {config['format']}, this version reads {FORMAT}; save it anew")
-        encoder_config = transformers.AutoConfig.from_pretrained(directory / "encoder", trust_remote_code=False)
-        with torch.random.fork_rng(devices=[]):  # from_config draws random weights, which are replaced below
-            network = transformers.AutoModel.from_config(encoder_config, trust_remote_code=False)
+        family = get_family(config.get("family", "tokens"))  # the first ones did not say so
+        with torch.random.fork_rng(devices=[]):  # random weights are drawn, which are replaced below
+            network, processor = family.rebuild(directory)
         for name in config["dropped"]:
             setattr(network, name, None)
         network.eval().requires_grad_(requires_grad=False)
-        probe = token_probe(encoder_config.vocab_size, encoder_config.pad_token_id)
-        anatomy = find_anatomy(network, probe)
+        probe = family.probe(network)
+        anatomy = family.find_anatomy(network, probe)
         classifier = Classifier(
             network,
             anatomy,
+            family=family,
             num_classes=config["num_classes"],
             head=HeadSpec(**config["head"]),
             pooling=config["pooling"],
@@ -88,12 +87,11 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
             weights_hash="",
         )
         safetensors.torch.load_model(classifier, str(directory / "model.safetensors"))
-        tokenizer = transformers.AutoTokenizer.from_pretrained(directory / "tokenizer", trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UsageError(
             f"{directory} holds no classifier that can be read: {reason}; give one that was saved"
         ) from error
-    classifier.anatomy = dataclasses.replace(anatomy, splits=find_splits(network, anatomy, probe))
+    classifier.anatomy = family.prove_splits(network, anatomy, probe)
     classifier.weights_hash = hash_weights(network.state_dict())
-    return classifier, tokenizer, config["settings"]
+    return classifier, processor, config["settings"]

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import transformers
 from torch import Tensor
 
 from models.classifier import Classifier
@@ -23,27 +22,23 @@ from models.segments import TEMPORARY, DamagedSegmentError, Segment, Space, read
 logger = logging.getLogger(__name__)
 
 FORMAT = 1
-_CONFIG_NOISE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
 
 
 def describe_space(classifier: Classifier, boundary: int, dtype: str) -> Space:
     """Return everything besides the row itself that decides its states at `boundary`."""
     device = classifier.device
-    config = {name: value for name, value in classifier.network.config.to_dict().items() if name not in _CONFIG_NOISE}
     return {
         "format": FORMAT,
         "weights": classifier.weights_hash,
-        "config": hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest(),
+        **classifier.family.fingerprint(classifier.network),
         "boundary": classifier.groups[boundary],
         "pooling": classifier.pooling if boundary == classifier.pooled_boundary else None,
         "dtype": dtype,
         "block_rows": BLOCK_ROWS,
-        "attention": getattr(classifier.network.config, "_attn_implementation", None),
         "device": device.type,
         "precision": str(compute_dtype(device)),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
-        "transformers": transformers.__version__,
     }
 
 
@@ -67,7 +62,7 @@ class StoredActivations:
             self._ends[mine] = segment.starts[table[mine, 1] + 1]
 
     def batch(self, indices: Indices, length: int) -> Tensor:
-        """Return float32 states: token states (B, `length`, D), zero where padded, or pooled vectors (B, D)."""
+        """Return float32 states: states (B, `length`, W), zero where padded, or pooled vectors (B, D)."""
         if self._pooled:
             pooled = np.empty((len(indices), self._num_features), dtype=np.float32)
             for number in np.unique(self._segment_of[indices]):

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.anatomy import Anatomy
+from models.anatomy import StackAnatomy
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class _Given(nn.Module):
         return self.states
 
 
-def run_from(network: nn.Module, anatomy: Anatomy, boundary: int, states: Tensor, batch: Batch) -> Tensor:
+def run_from(network: nn.Module, anatomy: StackAnatomy, boundary: int, states: Tensor, batch: Batch) -> Tensor:
     """Return the last hidden states (B, T, D), computed on from `boundary`.
 
     Args:
@@ -55,7 +55,7 @@ def run_from(network: nn.Module, anatomy: Anatomy, boundary: int, states: Tensor
 
 def capture(
     network: nn.Module,
-    anatomy: Anatomy,
+    anatomy: StackAnatomy,
     boundaries: Collection[int],
     batch: Batch,
     *,
@@ -99,7 +99,7 @@ def capture(
     return captured, hidden
 
 
-def find_splits(network: nn.Module, anatomy: Anatomy, probe: Batch) -> frozenset[int]:
+def find_splits(network: nn.Module, anatomy: StackAnatomy, probe: Batch) -> frozenset[int]:
     """Return the boundaries at which the split forward gives what the whole one gives.
 
     Args:
@@ -142,7 +142,7 @@ def _capturing(captured: dict[int, Tensor], boundary: int, *, stops: bool) -> Ca
     return hook
 
 
-def _view(network: nn.Module, anatomy: Anatomy, boundary: int, states: Tensor) -> nn.Module:
+def _view(network: nn.Module, anatomy: StackAnatomy, boundary: int, states: Tensor) -> nn.Module:
     """Return a shallow copy whose embeddings give `states` and whose blocks start at block `boundary - 1`."""
     root = _shallow_copy(network)
     blocks = network.get_submodule(anatomy.blocks)

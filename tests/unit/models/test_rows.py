@@ -20,7 +20,7 @@ def test_rows_are_cut_and_padded_only_to_their_bucket(encoder: Encoder):
 
 def test_tokens_equal_the_tokenizers_own_batch(encoder: Encoder):
     texts = ["w1 w2 w3", "w9", "unseen word"]
-    expected = encoder.tokenizer(texts, padding=True, return_tensors="pt")
+    expected = encoder.processor(texts, padding=True, return_tensors="pt")
     batch = tokenize(encoder, texts, max_tokens=20).batch(np.arange(3))
     assert torch.equal(batch["input_ids"][:, :5], expected["input_ids"])
     assert torch.equal(batch["attention_mask"][:, :5], expected["attention_mask"])

@@ -23,7 +23,7 @@ SETTINGS = {"classes": ["ham", "späm"], "max_tokens": 24}
 def test_a_saved_classifier_predicts_the_same(encoders: dict[str, Encoder], tmp_path: Path, name: str):
     head = HeadSpec(layers=2, units=7, activation="tanh", dropout=0.3)
     classifier = build_classifier(encoders[name], num_classes=3, head=head, pooling="cls", seed=5)
-    save_classifier(classifier, encoders[name].tokenizer, tmp_path, settings=SETTINGS)
+    save_classifier(classifier, encoders[name].processor, tmp_path, settings=SETTINGS)
     loaded, tokenizer, settings = load_classifier(tmp_path)
     rows = tokenize_with(tokenizer, make_texts(20)[0], max_tokens=settings["max_tokens"])
     assert settings == SETTINGS
@@ -35,13 +35,13 @@ def test_a_saved_classifier_predicts_the_same(encoders: dict[str, Encoder], tmp_
 def test_loading_needs_no_encoder(tmp_path: Path):
     directory = save_encoder(CONFIGS["bert"](), tmp_path / "encoder")
     encoder = load_encoder(str(directory), root=tmp_path)
-    save_classifier(make_classifier(encoder), encoder.tokenizer, tmp_path / "saved", settings={})
+    save_classifier(make_classifier(encoder), encoder.processor, tmp_path / "saved", settings={})
     shutil.rmtree(directory)
     load_classifier(tmp_path / "saved")
 
 
 def test_nothing_saved_can_run_code(encoder: Encoder, tmp_path: Path):
-    save_classifier(make_classifier(encoder), encoder.tokenizer, tmp_path, settings={})
+    save_classifier(make_classifier(encoder), encoder.processor, tmp_path, settings={})
     suffixes = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
     assert suffixes <= {".json", ".safetensors", ".txt", ".jinja"}
 
@@ -51,7 +51,7 @@ def test_trained_weights_are_what_is_saved(encoder: Encoder, tmp_path: Path, row
     apply_phase(classifier, phase("block_2", "head"))
     with torch.no_grad():
         classifier.network.encoder.layer[2].output.dense.weight *= 1.5
-    save_classifier(classifier, encoder.tokenizer, tmp_path, settings={})
+    save_classifier(classifier, encoder.processor, tmp_path, settings={})
     loaded, _, _ = load_classifier(tmp_path)
     assert (predict_probabilities(loaded, rows) == predict_probabilities(classifier, rows)).all()
     assert loaded.weights_hash != encoder.weights_hash
@@ -60,7 +60,7 @@ def test_trained_weights_are_what_is_saved(encoder: Encoder, tmp_path: Path, row
 def test_a_loaded_classifier_keeps_states_of_its_own(encoder: Encoder, tmp_path: Path, rows: TokenRows):
     store = ActivationStore(tmp_path / "store")
     classifier = make_classifier(encoder)
-    save_classifier(classifier, encoder.tokenizer, tmp_path / "saved", settings={})
+    save_classifier(classifier, encoder.processor, tmp_path / "saved", settings={})
     loaded, _, _ = load_classifier(tmp_path / "saved")
     assert loaded.weights_hash == encoder.weights_hash
     store.fill(classifier, rows, (classifier.pooled_boundary,))
@@ -70,7 +70,7 @@ def test_a_loaded_classifier_keeps_states_of_its_own(encoder: Encoder, tmp_path:
 
 
 def test_loading_leaves_the_random_state_alone(encoder: Encoder, tmp_path: Path):
-    save_classifier(make_classifier(encoder), encoder.tokenizer, tmp_path, settings={})
+    save_classifier(make_classifier(encoder), encoder.processor, tmp_path, settings={})
     torch.manual_seed(0)
     expected = torch.rand(2)
     torch.manual_seed(0)
@@ -111,7 +111,7 @@ def lose_everything(directory: Path) -> None:
     ids=lambda damage: damage.__name__,
 )
 def test_a_damaged_directory_is_refused_by_name(encoder: Encoder, tmp_path: Path, damage):
-    save_classifier(make_classifier(encoder), encoder.tokenizer, tmp_path / "saved", settings={})
+    save_classifier(make_classifier(encoder), encoder.processor, tmp_path / "saved", settings={})
     damage(tmp_path / "saved")
     with pytest.raises(UsageError, match=str(tmp_path / "saved")):
         load_classifier(tmp_path / "saved")

@@ -1,0 +1,148 @@
+"""One file a family of networks: a module here that holds `FAMILY` says what differs between kinds of encoders.
+
+The folder is the registry: a new family is a new such module, and no edit anywhere else. Everything outside this
+folder (classifier, store, loop, saving) knows an encoder by its family's functions only.
+
+Shapes: B rows, T padded positions, D features. `hidden` is what a network makes of a batch, in whatever shape; states
+at a boundary are always (B, T, W) as the store keeps them, T = 1 where a row has no length of its own: a feature map
+(B, C, H, W) is (B, 1, C * H * W) there.
+"""
+
+import importlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from torch import Tensor, nn
+
+Batch = Mapping[str, Tensor]
+"""A network's keyword arguments."""
+
+
+@dataclass(frozen=True)
+class EncoderSource:
+    """Where weights came from: `location` is a path or hub id, `commit` the hub's revision if known."""
+
+    kind: Literal["package", "directory", "hub"]
+    location: str
+    commit: str | None = None
+
+
+class Anatomy(Protocol):
+    """Layer groups of a network, without the head."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups, input to output."""
+
+    @property
+    def splits(self) -> frozenset[int]:
+        """The boundaries, 1 to the number of groups minus one, at which the network can be cut."""
+
+    def group_of(self, path: str) -> str:
+        """Return the group of the module or parameter at `path` in the network."""
+
+    def is_container(self, path: str) -> bool:
+        """Return whether the module at `path` holds parts of several groups and has none of its own."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A pretrained network as its library gives it.
+
+    `processor` turns raw rows into its input. `missing` are names of tensors that the weights lack.
+    """
+
+    network: nn.Module
+    processor: Any
+    missing: tuple[str, ...] = ()
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Family:
+    """What differs between kinds of encoders. Networks are given in eval mode."""
+
+    name: str
+    """The module's name; a saved classifier carries it."""
+
+    takes: str
+    """What a network of the family is given, for messages."""
+
+    advice: str
+    """What to choose instead of a network that does not fit, for messages."""
+
+    load: Callable[[str, EncoderSource, Mapping[str, Any]], Loaded]
+    """Name, source and settings (`image_size`, say) to a network. Raises EncoderNotFoundError."""
+
+    probe: Callable[[Any], Batch]
+    """Network to a tiny batch of two rows for it."""
+
+    hidden: Callable[[Any, Batch], Tensor]
+    """The whole forward pass of the network."""
+
+    pool: Callable[[Any, Tensor, Batch, str], Tensor]
+    """Network, hidden, batch and the param `model.pooling` to (B, D). Raises ValueError for a pooling it can't do."""
+
+    num_features: Callable[[Any], int]
+    """D."""
+
+    find_anatomy: Callable[[Any, Batch], Anatomy]
+    """Network and probe to its layer groups, without splits. Raises LayerGroupError."""
+
+    prove_splits: Callable[[Any, Any, Batch], Anatomy]
+    """Network, its anatomy and probe to the anatomy with the boundaries at which split equals whole."""
+
+    capture: "CaptureFunction"
+    """States at several boundaries in one pass."""
+
+    run_from: Callable[[Any, Any, int, Tensor, Batch], Tensor]
+    """Network, anatomy, boundary, states there and batch to hidden."""
+
+    width_at: Callable[[Any, Any, int], int]
+    """Network, anatomy and boundary below the pooled one to W."""
+
+    fingerprint: Callable[[Any], Mapping[str, str | int | None]]
+    """What besides the weights decides a network's output: configuration, library versions."""
+
+    save: Callable[[Any, Any, Path], None]
+    """Write the network's configuration and its processor, without weights, into a directory of several files."""
+
+    rebuild: Callable[[Path], tuple[Any, Any]]
+    """Read what `save` wrote: a network with any weights, and the processor."""
+
+
+class CaptureFunction(Protocol):
+    """See `splitting.capture`."""
+
+    def __call__(
+        self,
+        network: Any,
+        anatomy: Any,
+        boundaries: Any,
+        batch: Batch,
+        *,
+        start: tuple[int, Tensor] | None = None,
+        to_the_end: bool = False,
+    ) -> tuple[dict[int, Tensor], Tensor | None]:
+        """Return states by boundary, and hidden if the pass went to the end."""
+
+
+def list_families() -> list[str]:
+    """Return the names of all families, sorted: the modules here that hold `FAMILY`. None is imported."""
+    modules = Path(__file__).parent.glob("*.py")
+    return sorted(path.stem for path in modules if re.search(r"^FAMILY\b", path.read_text(), flags=re.MULTILINE))
+
+
+def get_family(name: str) -> Family:
+    """Return the family that the module `models.families.<name>` describes.
+
+    Raises:
+        KeyError: There is no such module.
+    """
+    if name not in list_families():
+        raise KeyError(f"family '{name}' is not one of {', '.join(list_families())}")
+    family: Family = importlib.import_module(f"{__name__}.{name}").FAMILY
+    return family

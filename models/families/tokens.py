@@ -1,0 +1,114 @@
+"""Text encoders of Hugging Face transformers: token ids in, one state a token out.
+
+Weights are read from safetensors only and no code of the model's author runs.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError
+from torch import Tensor
+
+from models.anatomy import StackAnatomy, find_anatomy, token_probe
+from models.families import Batch, EncoderSource, Family, Loaded
+from models.families.configurations import hash_configuration
+from models.heads import pool
+from models.splitting import capture, find_splits, run_from
+from thawline.errors import EncoderNotFoundError
+
+FORMS = "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub id"
+
+
+def load(name: str, source: EncoderSource, _settings: Mapping[str, Any]) -> Loaded:
+    """Load a text encoder and its tokenizer.
+
+    Raises:
+        EncoderNotFoundError: Nothing loadable is there.
+    """
+    try:
+        with quiet_loading():
+            network, info = transformers.AutoModel.from_pretrained(
+                source.location,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                weights_only=True,
+                output_loading_info=True,
+            )
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise EncoderNotFoundError(
+            f"model.encoder '{name}' can't be loaded: {reason}; {FORMS}, with config.json, *.safetensors and a "
+            "tokenizer. Give one that is on this machine, or go online for a hub id"
+        ) from error
+    commit = getattr(network.config, "_commit_hash", None)
+    return Loaded(network, tokenizer, missing=tuple(info["missing_keys"]), commit=commit)
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Keep transformers from drawing progress bars and warnings about heads that we don't use."""
+    logging = transformers.utils.logging
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _hidden(network: Any, batch: Batch) -> Tensor:
+    hidden: Tensor = network(**batch).last_hidden_state
+    return hidden
+
+
+def _prove_splits(network: Any, anatomy: StackAnatomy, probe: Batch) -> StackAnatomy:
+    return dataclasses.replace(anatomy, splits=find_splits(network, anatomy, probe))
+
+
+def _fingerprint(network: Any) -> dict[str, str | int | None]:
+    return {
+        "config": hash_configuration(network.config),
+        "attention": getattr(network.config, "_attn_implementation", None),
+        "transformers": transformers.__version__,
+    }
+
+
+def _save(network: Any, tokenizer: Any, directory: Path) -> None:
+    network.config.save_pretrained(directory / "encoder")
+    tokenizer.save_pretrained(directory / "tokenizer")
+
+
+def _rebuild(directory: Path) -> tuple[Any, Any]:
+    config = transformers.AutoConfig.from_pretrained(directory / "encoder", trust_remote_code=False)
+    network = transformers.AutoModel.from_config(config, trust_remote_code=False)
+    return network, transformers.AutoTokenizer.from_pretrained(directory / "tokenizer", trust_remote_code=False)
+
+
+FAMILY = Family(
+    name="tokens",
+    takes="token ids",
+    advice="choose an encoder-only model such as BERT",
+    load=load,
+    probe=lambda network: token_probe(network.config.vocab_size, network.config.pad_token_id),
+    hidden=_hidden,
+    pool=lambda _network, hidden, batch, pooling: pool(hidden, batch["attention_mask"], pooling),
+    num_features=lambda network: int(network.config.hidden_size),
+    find_anatomy=find_anatomy,
+    prove_splits=_prove_splits,
+    capture=capture,
+    run_from=run_from,
+    width_at=lambda network, _anatomy, _boundary: int(network.config.hidden_size),
+    fingerprint=_fingerprint,
+    save=_save,
+    rebuild=_rebuild,
+)
