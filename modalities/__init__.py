@@ -24,6 +24,14 @@ from thawline.params_file import nearest
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A row as a person looks at it: its text, and the file of a picture where it has one."""
+
+    text: str
+    image: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Modality:
     """What the line needs to know about a kind of data; each function is pure but for `read`."""
 
@@ -44,6 +52,9 @@ class Modality:
 
     excerpt: Callable[[pd.DataFrame], pd.Series]
     """str (N,): the content in one short line, for messages and reports."""
+
+    show: Callable[[pd.DataFrame], list[Shown]]
+    """Prepared rows as a person looks at them, whole."""
 
     prepare: Callable[[pd.DataFrame, Params], tuple[pd.DataFrame, dict[str, int]]]
     """Row-wise cleaning, the same for training and for prediction, and how many rows each rule changed."""

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from modalities import Modality
+from modalities import Modality, Shown
 from modalities.image_pixels import (
     THUMBNAIL_SIDE,
     Facts,
@@ -77,6 +77,15 @@ def excerpt(frame: pd.DataFrame) -> pd.Series:
         for path, width, height, mode, problem in facts
     ]
     return pd.Series(lines, index=frame.index, dtype="str")
+
+
+def show(frame: pd.DataFrame) -> list[Shown]:
+    """Return each image with its line of facts; a file that can't be decoded has none."""
+    is_missing = missing(frame)
+    return [
+        Shown(line, None if gone else content)
+        for line, content, gone in zip(excerpt(frame), frame[CONTENT], is_missing, strict=True)
+    ]
 
 
 def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -212,6 +221,7 @@ MODALITY = Modality(
     canonical=canonical,
     normalised=normalised,
     excerpt=excerpt,
+    show=show,
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modalities import Modality, table_encoding, table_features
+from modalities import Modality, Shown, table_encoding, table_features
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
 from thawline.columns import constant, content_columns, inner_name, outer_name
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
@@ -84,6 +84,20 @@ def excerpt(frame: pd.DataFrame) -> pd.Series:
     names = content_columns(frame)[:EXCERPT_COLUMNS]
     shown = [_excerpt(names, cells) for cells in zip(*(frame[name] for name in names), strict=True)]
     return pd.Series(shown if names else [""] * len(frame), index=frame.index, dtype="str")
+
+
+def show(frame: pd.DataFrame) -> list[Shown]:
+    """Return all cells of each row as 'name=value', those that are missing left out."""
+    names = content_columns(frame)
+    rows = zip(*(frame[name].tolist() for name in names), strict=True)
+    return [
+        Shown(", ".join(_cell(name, cell) for name, cell in zip(names, row, strict=True) if pd.notna(cell)))
+        for row in rows
+    ]
+
+
+def _cell(name: str, cell: Any) -> str:
+    return f"{outer_name(name)}={cell:g}" if isinstance(cell, float) else f"{outer_name(name)}={cell}"
 
 
 def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -174,6 +188,7 @@ MODALITY = Modality(
     canonical=canonical,
     normalised=normalised,
     excerpt=excerpt,
+    show=show,
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality
+from modalities import Modality, Shown
 from thawline.errors import ParamsError, UsageError
 from thawline.html_text import html_to_text
 from thawline.near_duplicates import mix, near_duplicate_groups
@@ -80,6 +80,11 @@ def normalised(frame: pd.DataFrame) -> pd.Series:
 def excerpt(frame: pd.DataFrame) -> pd.Series:
     """Return the beginning of each text on one line; a missing one as ''."""
     return _map_texts(frame, lambda text: _shorten(" ".join(text[: 4 * EXCERPT_LENGTH].split()), EXCERPT_LENGTH))
+
+
+def show(frame: pd.DataFrame) -> list[Shown]:
+    """Return the texts themselves."""
+    return [Shown(text) for text in frame[CONTENT].astype(object).where(frame[CONTENT].notna(), "").tolist()]
 
 
 def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -211,6 +216,7 @@ MODALITY = Modality(
     canonical=canonical,
     normalised=normalised,
     excerpt=excerpt,
+    show=show,
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
