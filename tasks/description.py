@@ -21,9 +21,7 @@ def describe_run(result: RunResult, review: Review) -> str:
     parts = [
         f"**{escape(result.verdict)}**",
         *[f"> {escape(alarm)}" for alarm in result.alarms],
-        f"Version **{result.version}** of `{result.model}`, candidate **{result.candidate}**, learned from "
-        f"{result.rows['train']:,} rows and tested on {result.rows['test']:,} (data version `{result.data_version}`; "
-        f"{_class_counts(review)}). The whole evaluation: artifact `evaluation.html`.",
+        _subject(result, review),
         "### Gates",
         table(("gate", "value", "limit", "verdict", "in words"), [_gate_row(gate) for gate in result.gates]),
         "### Test set",
@@ -58,7 +56,7 @@ def epoch_markdown(epochs: pd.DataFrame) -> str:
         kept = {*ends["first"], *ends["last"]}
         lowest = epochs["Validation Loss"]
         if lowest.notna().any():
-            kept.add(epochs.loc[lowest.idxmin(), "Epoch"])
+            kept.add(epochs["Epoch"].iloc[int(lowest.argmin())])
         shown = epochs[epochs["Epoch"].isin(kept)]
     rows = [
         [f"{row['Epoch']} ({row['Phase']})", *(_cell(row[name]) for name in EPOCH_COLUMNS[1:])]
@@ -94,8 +92,8 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
         steps.append("It overfits: fewer epochs, more dropout, or a smaller `train.learning_rate`.")
     if result.metrics["expected_calibration_error"] > UNCALIBRATED:
         steps.append(
-            f"Probabilities are off by {result.metrics['expected_calibration_error']:.2f} on average (figure reliability): "
-            "do not use them as frequencies."
+            f"Probabilities are off by {result.metrics['expected_calibration_error']:.2f} on average (see the figure "
+            "`reliability`): do not use them as frequencies."
         )
     steps.append("Look at the most confident mistakes in `evaluation.html`: some of them may be wrong labels.")
     return steps
@@ -112,6 +110,14 @@ def _describe_comparison(comparison: Comparison, version: str) -> str:
         f"accuracy {comparison.accuracy_change:+.4f}; {comparison.num_mended} rows mended, {comparison.num_broken} "
         f"broken (McNemar's test: p = {comparison.mcnemar_p:.3f}). Rows: `tables/flipped_rows.json`.\n\n"
         + table(("class", "precision", "recall", "F1"), rows)
+    )
+
+
+def _subject(result: RunResult, review: Review) -> str:
+    return (
+        f"Version **{result.version}** of `{result.model}`, candidate **{result.candidate}**, learned from "
+        f"{result.rows['train']:,} rows and tested on {result.rows['test']:,} (data version `{result.data_version}`; "
+        f"{_class_counts(review)}). The whole evaluation: artifact `evaluation.html`."
     )
 
 

@@ -23,12 +23,9 @@ def render_card(review: Review, *, git_commit: str) -> str:
         f"# {params.name}: {evaluation.name}",
         f"**{escape(review.judgement.verdict)}**",
         "## Intended use",
-        f"Tells one of {len(review.classes)} classes ({', '.join(map(escape, review.classes[:20]))}"
-        f"{', ...' if len(review.classes) > 20 else ''}) from {params.modality} data like that it was trained on. Input: "
-        f"the columns of the signature. Output: `label` and one `probability_CLASS` a class.",
+        _use(review),
         "## Data",
-        f"Version `{context.data_version}`: {len(review.train_labels):,} training rows; {len(review.test):,} test rows, "
-        "drawn by row id, near-duplicates on one side, read once. `data/dvc.lock` of the run names every file.",
+        _data(review),
         "## Scores on the test set",
         table(("score", "value", "95 % interval"), list(zip(SCORES, test, ranges, strict=True))),
         "## Classes",
@@ -45,6 +42,22 @@ def render_card(review: Review, *, git_commit: str) -> str:
     return "\n\n".join(parts)
 
 
+def _use(review: Review) -> str:
+    more = ", ..." if len(review.classes) > 20 else ""
+    return (
+        f"Tells one of {len(review.classes)} classes ({', '.join(map(escape, review.classes[:20]))}{more}) from "
+        f"{review.context.params.modality} data like that it was trained on. Input: the columns of the signature. "
+        "Output: `label` and one `probability_CLASS` a class."
+    )
+
+
+def _data(review: Review) -> str:
+    return (
+        f"Version `{review.context.data_version}`: {len(review.train_labels):,} training rows and {len(review.test):,} "
+        "test rows, drawn by row id, near-duplicates on one side, read once. The run's `data/dvc.lock` names them."
+    )
+
+
 def _slices(review: Review) -> str:
     if not review.evaluation.slices:
         return "None were named (`validation.slice_columns`), so nothing is known about whom it serves worse."
@@ -57,10 +70,10 @@ def _slices(review: Review) -> str:
 
 def _limits(review: Review) -> str:
     few = [name for name, scores in review.evaluation.per_class.items() if scores["num_rows"] < 30]
+    error = review.evaluation.scores["expected_calibration_error"]
     limits = [
         "It answers with one of its classes whatever it is given; it does not know that something is none of them.",
-        f"Probabilities: the expected calibration error on the test set is "
-        f"{review.evaluation.scores['expected_calibration_error']:.4f}.",
+        f"Its probabilities have an expected calibration error of {error:.4f} on the test set.",
     ]
     if review.context.params.train.class_weights != "none":
         limits.append("It was trained with class weights: its probabilities are not the frequencies of the data.")

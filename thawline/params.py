@@ -211,6 +211,12 @@ class Train(Section):
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing in the loss (0 to 1).")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to train; auto takes a GPU.")
+    checkpoint_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Also write a checkpoint after so many optimizer steps within an epoch, not only at the ends of "
+        "epochs. Unset: only there; worth it where an epoch takes many minutes.",
+    )
 
 
 class Gates(Section):
