@@ -9,7 +9,7 @@ in that file) and the content columns of the modality (`text` for texts).
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from thawline.chunks import Chunk
 from thawline.errors import ParamsError
 from thawline.params import Params
 from thawline.params_file import nearest
@@ -40,6 +41,9 @@ class Modality:
 
     read: Callable[[Path, Params], pd.DataFrame]
     """A file to rows in the file's order; a missing value stays missing. Raises UnreadableFileError."""
+
+    stream: Callable[[Path, Params], Iterator[Chunk]]
+    """A source without labels to rows as `to_rows` takes them, some at a time. Raises UnreadableFileError."""
 
     missing: Callable[[pd.DataFrame], pd.Series]
     """bool (N,): the row has no content at all."""

@@ -12,7 +12,7 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ from modalities.image_pixels import (
     shrink,
     thumbnail,
 )
-from modalities.image_sources import read_images
+from modalities.image_sources import read_images, stream_images
+from thawline.chunks import Chunk
 from thawline.columns import constant
 from thawline.errors import UsageError
 from thawline.near_duplicates import number_by_appearance
@@ -41,6 +42,7 @@ from thawline.params import Params
 CONTENT = "image"
 ROOMS = ("common", "image")
 BASELINE_SIDE = 32
+CHUNK_IMAGES = 256
 
 
 def read(path: Path, params: Params) -> pd.DataFrame:
@@ -52,6 +54,13 @@ def read(path: Path, params: Params) -> pd.DataFrame:
     found = read_images(path, params)
     source_row = np.arange(len(found), dtype=np.int64)
     return _inspected(found, params).assign(source=constant(path.name, found.index), source_row=source_row)
+
+
+def stream(path: Path, params: Params) -> Iterator[Chunk]:
+    """Read the images of a folder or a zip, CHUNK_IMAGES at a time; the answer stands beside their paths."""
+    for contents, share in stream_images(path, num_images=CHUNK_IMAGES):
+        given = contents[[CONTENT]].rename(columns={CONTENT: params.ingest.image_column})
+        yield Chunk(given, contents[["path"]], share)
 
 
 def missing(frame: pd.DataFrame) -> pd.Series:
@@ -217,6 +226,7 @@ def baseline_input(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
 MODALITY = Modality(
     name="image",
     read=read,
+    stream=stream,
     missing=missing,
     canonical=canonical,
     normalised=normalised,

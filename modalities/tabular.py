@@ -9,6 +9,7 @@
   a looser measure would join different customers.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 
 from modalities import Modality, Shown, table_encoding, table_features
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
+from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried, constant, content_columns, inner_name, outer_name
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
 from thawline.near_duplicates import number_by_appearance
@@ -29,6 +31,7 @@ from thawline.tables import as_strings, read_table, require_column
 
 ROOMS = ("common", "tabular")
 EXCERPT_LENGTH = 120
+CHUNK_ROWS = 20_000
 EXCERPT_COLUMNS = 40
 ROUNDED_DIGITS = 4
 EXACT_DIGITS = 12
@@ -63,6 +66,11 @@ def read(path: Path, params: Params) -> pd.DataFrame:
             **carried(table, [name for name in params.validation.slice_columns if name in columns.drop_columns]),
         }
     )
+
+
+def stream(path: Path, params: Params) -> Iterator[Chunk]:
+    """Read a file of rows in chunks of CHUNK_ROWS."""
+    return read_chunks(path, num_rows=CHUNK_ROWS, encoding=params.ingest.encoding)
 
 
 def missing(frame: pd.DataFrame) -> pd.Series:
@@ -185,6 +193,7 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
 MODALITY = Modality(
     name="tabular",
     read=read,
+    stream=stream,
     missing=missing,
     canonical=canonical,
     normalised=normalised,

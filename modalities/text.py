@@ -8,7 +8,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from modalities import Modality, Shown
+from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried
 from thawline.errors import ParamsError, UsageError
 from thawline.html_text import html_to_text
@@ -28,6 +29,7 @@ CONTENT = "text"
 TYPES = {CONTENT: "str"}
 ROOMS = ("common", "text")
 EXCERPT_LENGTH = 120
+CHUNK_ROWS = 2000
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -62,6 +64,11 @@ def read(path: Path, params: Params) -> pd.DataFrame:
             **carried(table, params.validation.slice_columns),
         }
     )
+
+
+def stream(path: Path, params: Params) -> Iterator[Chunk]:
+    """Read a file of rows in chunks of CHUNK_ROWS."""
+    return read_chunks(path, num_rows=CHUNK_ROWS, encoding=params.ingest.encoding)
 
 
 def missing(frame: pd.DataFrame) -> pd.Series:
@@ -214,6 +221,7 @@ def tfidf_logistic(params: Params) -> Any:
 MODALITY = Modality(
     name="text",
     read=read,
+    stream=stream,
     missing=missing,
     canonical=canonical,
     normalised=normalised,
