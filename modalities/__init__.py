@@ -65,11 +65,20 @@ class Modality:
     to_rows: Callable[[Any, Params], pd.DataFrame]
     """What a caller of a model hands over (such a frame, or bare values) to content columns."""
 
-    load_encoder: Callable[[Params, Path], Any]
-    """The pretrained `models.encoders.Encoder` that `params.model.encoder` names, relative to a directory."""
+    load_encoder: Callable[[Params, Path, pd.DataFrame], Any]
+    """The pretrained `models.encoders.Encoder` that `params.model.encoder` names, relative to a workspace.
+
+    The frame holds the prepared rows that may be learned from, for kinds of data whose encoders are made from them.
+    """
+
+    fits_encoder: Callable[[Params], bool]
+    """Whether `load_encoder` looks at the rows it is given: then each fold has an encoder of its own."""
 
     encode: Callable[[Any, pd.DataFrame, Params], Any]
     """An encoder's processor (its tokenizer, say) and prepared rows to `models.rows.Rows`, in the rows' order."""
+
+    defaults: Mapping[str, Mapping[str, Any]]
+    """Values of the params, by section, that a new workspace gets where they differ from the product's defaults."""
 
     baselines: dict[str, Callable[[Params], Any]]
     """scikit-learn classifiers by name, the simplest first: what fine-tuning has to beat."""
@@ -85,6 +94,9 @@ class Modality:
 
     default_encoder: str = ""
     """What `model.encoder: auto` means; '' where no pretrained encoder can be named."""
+
+    standardised: Callable[[pd.DataFrame, Params], npt.NDArray[np.float32]] | None = None
+    """Prepared rows to float32 (N, D) features of mean 0, for a kind of data that no pretrained encoder reads."""
 
 
 def list_modalities() -> list[str]:

@@ -168,7 +168,7 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
     return _inspected(pd.DataFrame({"path": constant("", index), CONTENT: images}), params)
 
 
-def load_encoder(params: Params, root: Path) -> Any:
+def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
     """Load the encoder for images of `model.image_size`; see `models.encoders.load_encoder`.
 
     Raises:
@@ -235,7 +235,9 @@ MODALITY = Modality(
     to_input=to_input,
     to_rows=to_rows,
     load_encoder=load_encoder,
+    fits_encoder=lambda _params: False,
     encode=encode,
+    defaults={},
     baselines={"majority": majority, "pixels_logistic": pixels_logistic},
     baseline_input=baseline_input,
     content={},
