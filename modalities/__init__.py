@@ -23,6 +23,8 @@ from thawline.errors import ParamsError
 from thawline.params import Params
 from thawline.params_file import nearest
 
+AUTO = "auto"
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -105,6 +107,9 @@ class Modality:
     rooms: tuple[str, ...]
     """Directories of `expectations/` whose checks this kind of data has to pass."""
 
+    default_encoder: str = ""
+    """What `model.encoder: auto` means; '' where no pretrained encoder can be named."""
+
     standardised: Callable[[pd.DataFrame, Params], npt.NDArray[np.float32]] | None = None
     """Prepared rows to float32 (N, D) features of mean 0, for a kind of data that no pretrained encoder reads."""
 
@@ -113,6 +118,15 @@ def list_modalities() -> list[str]:
     """Return the names of all modalities, sorted: the modules here that hold `MODALITY`. None is imported."""
     modules = Path(__file__).parent.glob("*.py")
     return sorted(path.stem for path in modules if re.search(r"^MODALITY\b", path.read_text(), flags=re.MULTILINE))
+
+
+def encoder_name(params: Params) -> str:
+    """Return the encoder that `model.encoder` names, the modality's own for `auto`; '' where it has none.
+
+    Raises:
+        ParamsError: There is no such modality.
+    """
+    return get_modality(params.modality).default_encoder if params.model.encoder == AUTO else params.model.encoder
 
 
 def get_modality(name: str) -> Modality:

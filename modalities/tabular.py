@@ -209,6 +209,7 @@ MODALITY = Modality(
     fits_encoder=table_encoding.fits_encoder,
     encode=table_encoding.encode,
     defaults=table_encoding.DEFAULTS,
+    default_encoder=table_encoding.ENCODER,
     baselines={
         "majority": table_features.majority,
         "logistic_regression": table_features.logistic_regression,

