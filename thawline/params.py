@@ -228,6 +228,18 @@ class Train(Section):
     )
 
 
+class Augment(Section):
+    """Training rows changed a little, anew in every epoch, while no layer is frozen."""
+
+    corrupted_cells: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of a row's cells that are replaced by those of other training rows (modality tabular, 0 to "
+        "1). Only in phases that train all layers: the others read stored states.",
+    )
+
+
 class Gates(Section):
     """Limits that a challenger must keep to become champion."""
 
@@ -313,6 +325,7 @@ class Params(Section):
         default_factory=Pretrain, description="Pretraining of the encoder of tables on the training rows."
     )
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
+    augment: Augment = Field(default_factory=Augment, description="Changes to training rows.")
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
     versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")
