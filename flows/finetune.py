@@ -22,6 +22,7 @@ from tasks.data import (
 from tasks.evaluation import evaluate, score_champion
 from tasks.finetuning import FINETUNED, clear_checkpoints, fit_final, train_fold
 from tasks.history import find_unchanged_run
+from tasks.label_audit import audit_labels, record_effect
 from tasks.recording import (
     open_run,
     record_cross_validation,
@@ -81,23 +82,35 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
         return result
 
 
+def cross_validate(context: Context, left_out: str = "") -> CrossValidation:
+    """Fine-tune on every fold, without the training rows that `left_out` names."""
+    folds = [train_fold(context, fold, left_out) for fold in range(context.params.split.num_folds)]
+    return CrossValidation(name=FINETUNED, folds=folds)
+
+
 def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> RunResult:
     """Baseline, cross-validation, final fit, evaluation, gates and registration, recorded under one MLflow run."""
     with open_run(context, tracking) as run_id:
         with watch("baseline"):
             baselines = [cross_validate_baseline(context, name) for name in list_baselines(context)]
         with watch("cross-validate"):
-            folds = [train_fold(context, fold) for fold in range(context.params.split.num_folds)]
-            finetuned = CrossValidation(name=FINETUNED, folds=folds)
+            finetuned = cross_validate(context)
+        with watch("label audit"):
+            audit = audit_labels(context, tracking, run_id, [*baselines, finetuned])
+            if audit.left_out:
+                with_them = [*baselines, finetuned]
+                baselines = [cross_validate_baseline(context, each.name, audit.left_out) for each in baselines]
+                finetuned = cross_validate(context, audit.left_out)
+                record_effect(tracking, run_id, with_them, [*baselines, finetuned])
         with watch("record folds"):
             approaches = [*baselines, finetuned]
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
-            final = fit_final(context, finetuned)
+            final = fit_final(context, finetuned, audit.left_out)
             clear_checkpoints(context)
             record_final_fit(tracking, run_id, final)
-            fits = [fit_baseline(context, best_of(baselines).name), final]
+            fits = [fit_baseline(context, best_of(baselines).name, audit.left_out), final]
         with watch("evaluate"):
             evaluations = [evaluate(context, fit) for fit in fits]
             champion = score_champion(context, tracking)

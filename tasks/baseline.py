@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from modalities import get_modality
 from modalities.predictor import save_baseline
 from tasks.caching import step_cache
+from tasks.left_out import without
 from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.context import BASELINE_SECTIONS, Context
@@ -27,35 +28,43 @@ def list_baselines(context: Context) -> list[str]:
 
 
 @task(name="baseline", task_run_name="baseline {name}", **step_cache(*BASELINE_SECTIONS))
-def cross_validate_baseline(context: Context, name: str) -> CrossValidation:
-    """Fit the baseline `name` on the training part of every fold and score it on the rest."""
+def cross_validate_baseline(context: Context, name: str, left_out: str = "") -> CrossValidation:
+    """Fit the baseline `name` on the training part of every fold and score it on the rest.
+
+    `left_out` names rows that are not trained on (`tasks/left_out.py`); they are scored all the same.
+    """
     data = load_training_set(context)
-    directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name
-    folds = [_fit_fold(context, name, data, fold, directory) for fold in range(data.num_folds)]
+    folds = [_fit_fold(context, name, data, fold, left_out) for fold in range(data.num_folds)]
     return CrossValidation(name=name, folds=folds)
 
 
 @task(name="final baseline", task_run_name="final {name}", **step_cache(*BASELINE_SECTIONS))
-def fit_baseline(context: Context, name: str) -> FinalFit:
-    """Fit the baseline `name` on all of train and save it."""
+def fit_baseline(context: Context, name: str, left_out: str = "") -> FinalFit:
+    """Fit the baseline `name` on all of train but `left_out` and save it."""
     started = time.monotonic()
     data = load_training_set(context)
-    estimator = _fit(context, name, data.frame, data.labels)
-    directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name / "model"
+    rows = without(context, np.arange(len(data.labels)), left_out)
+    estimator = _fit(context, name, data.frame.iloc[rows], data.labels[rows])
+    directory = _directory(context, name, left_out) / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_baseline(directory, estimator, params=params, classes=data.classes)
     return FinalFit(
         name=name,
         model=directory,
         seconds=time.monotonic() - started,
-        num_fitted=len(data.labels),
+        num_fitted=len(rows),
         peak_memory_bytes=peak_memory_bytes(),
     )
 
 
-def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, directory: Path) -> FoldResult:
+def _directory(context: Context, name: str, left_out: str) -> Path:
+    return context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name / left_out
+
+
+def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, left_out: str) -> FoldResult:
     started = time.monotonic()
     train, validation = data.fold_rows(fold)
+    train, directory = without(context, train, left_out), _directory(context, name, left_out)
     estimator = _fit(context, name, data.frame.iloc[train], data.labels[train])
     content = get_modality(context.params.modality).baseline_input
     probabilities = estimator.predict_proba(content(data.frame.iloc[validation]))

@@ -25,6 +25,7 @@ from models.rows import Rows
 from models.store import ActivationStore
 from models.training import EpochRecord, TrainingData, TrainSettings, predict_probabilities, train
 from tasks.caching import step_cache
+from tasks.left_out import without
 from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.console import progress
@@ -40,12 +41,15 @@ FINETUNED = "finetuned"
 
 
 @task(name="fold", task_run_name="fold {fold}", **step_cache(*TRAINING_SECTIONS))
-def train_fold(context: Context, fold: int) -> FoldResult:
-    """Fine-tune on the training part of one fold and score the rest, which nothing else looks at."""
+def train_fold(context: Context, fold: int, left_out: str = "") -> FoldResult:
+    """Fine-tune on the training part of one fold and score the rest, which nothing else looks at.
+
+    `left_out` names rows that are not trained on (`tasks/left_out.py`); they are scored all the same.
+    """
     started = time.monotonic()
     data, (encoder, rows) = load_training_set(context), load_encoded(context, fold)
     training, validation = data.fold_rows(fold)
-    fitting, inner = _inner_split(data, training, context.params)
+    fitting, inner = _inner_split(data, without(context, training, left_out), context.params)
     arrays = TrainingData(
         rows=rows,
         labels=data.labels,
@@ -58,7 +62,7 @@ def train_fold(context: Context, fold: int) -> FoldResult:
     phases = plan_phases(context.params.train.policy, classifier.groups, schedule_settings(context.params))
     store = open_store(context)
     settings = train_settings(context.params, seed=context.params.seed + 1000 * (fold + 1))
-    checkpoints = open_checkpoints(context, f"fold-{fold}")
+    checkpoints = open_checkpoints(context, f"fold-{fold}{left_out}")
     records = train(classifier, phases, arrays, settings, store, checkpoints)
     epochs = _follow(records, phases, f"fold {fold + 1} of {data.num_folds}")
     probabilities = predict_probabilities(classifier, rows, validation, store=store)
@@ -68,7 +72,9 @@ def train_fold(context: Context, fold: int) -> FoldResult:
         scores=score_fully(data.labels[validation], probabilities),
         train_f1_macro=_train_f1_at_best(epochs),
         seconds=time.monotonic() - started,
-        predictions=save_arrays(directory / f"fold-{fold}.npz", rows=validation, probabilities=probabilities),
+        predictions=save_arrays(
+            directory / left_out / f"fold-{fold}.npz", rows=validation, probabilities=probabilities
+        ),
         num_fitted=len(fitting),
         peak_memory_bytes=peak_memory_bytes(),
         epochs=_as_dicts(epochs, phases),
@@ -77,21 +83,21 @@ def train_fold(context: Context, fold: int) -> FoldResult:
 
 
 @task(name="final fit", **step_cache(*TRAINING_SECTIONS))
-def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
-    """Fine-tune on all of train; each phase stops after the mean best epoch of the folds."""
+def fit_final(context: Context, cross_validation: CrossValidation, left_out: str = "") -> FinalFit:
+    """Fine-tune on all of train but `left_out`; each phase stops after the mean best epoch of the folds."""
     started = time.monotonic()
     data, (encoder, rows) = load_training_set(context), load_encoded(context, None)
-    everything = np.arange(len(data.labels))
+    everything = without(context, np.arange(len(data.labels)), left_out)
     augment = get_modality(context.params.modality).augment(context.params)
     arrays = TrainingData(rows=rows, labels=data.labels, train=everything, augment=augment)
     classifier = build(encoder, context.params, num_classes=len(data.classes))
     planned = plan_phases(context.params.train.policy, classifier.groups, schedule_settings(context.params))
     phases = stop_at_folds_best(planned, [fold.best_epochs for fold in cross_validation.folds])
     settings = train_settings(context.params, seed=context.params.seed)
-    checkpoints = open_checkpoints(context, "final")
+    checkpoints = open_checkpoints(context, f"final{left_out}")
     records = train(classifier, phases, arrays, settings, open_store(context), checkpoints)
     epochs = _follow(records, phases, "final fit")
-    directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / "model"
+    directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / left_out / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(directory, classifier, encoder, params=params, classes=data.classes)
     return FinalFit(
