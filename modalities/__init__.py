@@ -90,6 +90,9 @@ class Modality:
     rooms: tuple[str, ...]
     """Directories of `expectations/` whose checks this kind of data has to pass."""
 
+    standardised: Callable[[pd.DataFrame, Params], npt.NDArray[np.float32]] | None = None
+    """Prepared rows to float32 (N, D) features of mean 0, for a kind of data that no pretrained encoder reads."""
+
 
 def list_modalities() -> list[str]:
     """Return the names of all modalities, sorted: the modules here that hold `MODALITY`. None is imported."""

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from modalities import Modality, table_encoding, table_features
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
-from thawline.columns import constant, content_columns, inner_name, outer_name
+from thawline.columns import carried, constant, content_columns, inner_name, outer_name
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
 from thawline.near_duplicates import number_by_appearance
 from thawline.params import Params
@@ -60,6 +60,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
             "label": as_strings(label, strip=True),
             "source": constant(path.name, table.index),
             "source_row": np.arange(len(table), dtype=np.int64),
+            **carried(table, [name for name in params.validation.slice_columns if name in columns.drop_columns]),
         }
     )
 
@@ -192,6 +193,7 @@ MODALITY = Modality(
     baseline_input=table_features.to_features,
     content={},
     rooms=ROOMS,
+    standardised=table_features.standardised,
 )
 
 

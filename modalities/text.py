@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from modalities import Modality
+from thawline.columns import carried
 from thawline.errors import ParamsError, UsageError
 from thawline.html_text import html_to_text
 from thawline.near_duplicates import mix, near_duplicate_groups
@@ -58,6 +59,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
             "label": as_strings(label, strip=True),
             "source": pd.Series([path.name] * len(table), index=table.index, dtype="str"),
             "source_row": np.arange(len(table), dtype=np.int64),
+            **carried(table, params.validation.slice_columns),
         }
     )
 

@@ -211,6 +211,12 @@ class Train(Section):
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing in the loss (0 to 1).")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to train; auto takes a GPU.")
+    checkpoint_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Also write a checkpoint after so many optimizer steps within an epoch, not only at the ends of "
+        "epochs. Unset: only there; worth it where an epoch takes many minutes.",
+    )
 
 
 class Gates(Section):
@@ -225,6 +231,12 @@ class Gates(Section):
     )
     max_overfitting_gap: float = Field(
         0.15, ge=0, le=1, description="Largest gap between macro-F1 on training and on validation folds (0 to 1)."
+    )
+    max_slice_gap: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Largest gap in test accuracy between two slices of `validation.slice_columns` (0 to 1).",
     )
     significance: float = Field(
         0.05, gt=0, lt=1, description="Chance at which a gain over the champion counts as real (paired bootstrap)."
