@@ -20,7 +20,7 @@ from models.checkpoints import Checkpoints
 from models.classifier import Classifier, build_classifier
 from models.encoders import Encoder
 from models.heads import HeadSpec
-from models.policies import Phase, ScheduleSettings, plan_phases
+from models.policies import Phase, ScheduleSettings, WrittenPhase, plan_phases
 from models.rows import Rows
 from models.store import ActivationStore
 from models.training import EpochRecord, TrainingData, TrainSettings, predict_probabilities, train
@@ -118,8 +118,9 @@ def build(encoder: Encoder, params: Params, *, num_classes: int) -> Classifier:
 
 def schedule_settings(params: Params) -> ScheduleSettings:
     """Return what the unfreezing policies look at."""
-    names = [field.name for field in dataclasses.fields(ScheduleSettings)]
-    return ScheduleSettings(**{name: getattr(params.train, name) for name in names})
+    names = [field.name for field in dataclasses.fields(ScheduleSettings) if field.name != "phases"]
+    phases = tuple(WrittenPhase(**dict(phase)) for phase in params.train.phases)
+    return ScheduleSettings(**{name: getattr(params.train, name) for name in names}, phases=phases)
 
 
 def train_settings(params: Params, *, seed: int) -> TrainSettings:
@@ -130,7 +131,12 @@ def train_settings(params: Params, *, seed: int) -> TrainSettings:
 
 def open_store(context: Context) -> ActivationStore:
     """Return the workspace's store of frozen layers' activations."""
-    return ActivationStore(context.workspace.state / "store")
+    params = context.params
+    return ActivationStore(
+        context.workspace.store,
+        dtype=params.train.activations,
+        budget_bytes=round(params.store.budget_gb * 1e9),
+    )
 
 
 def open_checkpoints(context: Context, training: str) -> Checkpoints:
