@@ -29,7 +29,7 @@ def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDAr
         return modality.standardised(frame, params)
     encoder = modality.load_encoder(params, workspace.root, frame)
     from models.store import ActivationStore
-    from tasks.finetuning import build
+    from tasks.trainings import build
 
     rows = modality.encode(encoder.processor, frame, params)
     classifier = build(encoder, params, num_classes=2)  # its head plays no part below the head's boundary

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from modalities import get_modality
 from models.encoders import Encoder
 from models.policies import plan_phases
-from tasks.finetuning import build, schedule_settings
+from tasks.trainings import build, schedule_settings
 from thawline.frames import read_frame
 from thawline.params import Params, WrittenPhase
 from thawline.workspace import Workspace
