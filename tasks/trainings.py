@@ -50,12 +50,12 @@ def open_training(context: Context, fold: int | None) -> Training:
     data, (encoder, rows) = load_training_set(context), load_encoded(context, fold)
     params = context.params
     classifier = build(encoder, params, num_classes=len(data.classes))
-    if fold is None:
-        arrays = TrainingData(rows=rows, labels=data.labels, train=np.arange(len(data.labels)))
-    else:
+    augment = get_modality(params.modality).augment(params)
+    arrays = TrainingData(rows=rows, labels=data.labels, train=np.arange(len(data.labels)), augment=augment)
+    if fold is not None:
         training, validation = data.fold_rows(fold)
         fitting, inner = inner_split(data, training, params)
-        arrays = TrainingData(rows=rows, labels=data.labels, train=fitting, inner=inner, validation=validation)
+        arrays = dataclasses.replace(arrays, train=fitting, inner=inner, validation=validation)
     return Training(
         encoder=encoder,
         classifier=classifier,
