@@ -9,6 +9,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.cross_validation import cross_validate
 from flows.stopwatch import Stopwatch
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
 from tasks.data import (
@@ -20,7 +21,7 @@ from tasks.data import (
     validate_raw_files,
 )
 from tasks.evaluation import evaluate, score_champion
-from tasks.finetuning import FINETUNED, clear_checkpoints, fit_final, train_fold
+from tasks.finetuning import fit_final
 from tasks.history import find_unchanged_run
 from tasks.label_audit import audit_labels, record_effect
 from tasks.recording import (
@@ -31,9 +32,10 @@ from tasks.recording import (
     record_refusal,
 )
 from tasks.registry import register
-from tasks.results import CrossValidation, RunResult, best_of
+from tasks.results import RunResult, best_of
 from tasks.review import gather_review
 from tasks.tracking import Tracking, open_tracking
+from tasks.trainings import clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
@@ -82,12 +84,6 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
         return result
 
 
-def cross_validate(context: Context, left_out: str = "") -> CrossValidation:
-    """Fine-tune on every fold, without the training rows that `left_out` names."""
-    folds = [train_fold(context, fold, left_out) for fold in range(context.params.split.num_folds)]
-    return CrossValidation(name=FINETUNED, folds=folds)
-
-
 def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> RunResult:
     """Baseline, cross-validation, final fit, evaluation, gates and registration, recorded under one MLflow run."""
     with open_run(context, tracking) as run_id:
@@ -97,20 +93,23 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             finetuned = cross_validate(context)
         with watch("label audit"):
             audit = audit_labels(context, tracking, run_id, [*baselines, finetuned])
-            if audit.left_out:
-                with_them = [*baselines, finetuned]
-                baselines = [cross_validate_baseline(context, each.name, audit.left_out) for each in baselines]
-                finetuned = cross_validate(context, audit.left_out)
-                record_effect(tracking, run_id, with_them, [*baselines, finetuned])
+        fitted = context.model_copy(update={"left_out": audit.left_out})
+        if audit.left_out:
+            with watch("cross-validate without them"):
+                all_rows = [*baselines, finetuned]
+                baselines = [cross_validate_baseline(fitted, each.name) for each in baselines]
+                finetuned = cross_validate(fitted)
+                record_effect(tracking, run_id, all_rows, [*baselines, finetuned])
         with watch("record folds"):
             approaches = [*baselines, finetuned]
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
-            final = fit_final(context, finetuned, audit.left_out)
-            clear_checkpoints(context)
+            final = fit_final(fitted, finetuned)
+            for work in (context, fitted):
+                clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
-            fits = [fit_baseline(context, best_of(baselines).name, audit.left_out), final]
+            fits = [fit_baseline(fitted, best_of(baselines).name), final]
         with watch("evaluate"):
             evaluations = [evaluate(context, fit) for fit in fits]
             champion = score_champion(context, tracking)

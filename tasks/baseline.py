@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from modalities import get_modality
 from modalities.predictor import save_baseline
 from tasks.caching import step_cache
-from tasks.left_out import without
+from tasks.left_out import trained_on
 from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.context import BASELINE_SECTIONS, Context
@@ -28,24 +28,22 @@ def list_baselines(context: Context) -> list[str]:
 
 
 @task(name="baseline", task_run_name="baseline {name}", **step_cache(*BASELINE_SECTIONS))
-def cross_validate_baseline(context: Context, name: str, left_out: str = "") -> CrossValidation:
-    """Fit the baseline `name` on the training part of every fold and score it on the rest.
-
-    `left_out` names rows that are not trained on (`tasks/left_out.py`); they are scored all the same.
-    """
+def cross_validate_baseline(context: Context, name: str) -> CrossValidation:
+    """Fit the baseline `name` on the training part of every fold and score it on the rest."""
     data = load_training_set(context)
-    folds = [_fit_fold(context, name, data, fold, left_out) for fold in range(data.num_folds)]
+    directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name
+    folds = [_fit_fold(context, name, data, fold, directory) for fold in range(data.num_folds)]
     return CrossValidation(name=name, folds=folds)
 
 
 @task(name="final baseline", task_run_name="final {name}", **step_cache(*BASELINE_SECTIONS))
-def fit_baseline(context: Context, name: str, left_out: str = "") -> FinalFit:
-    """Fit the baseline `name` on all of train but `left_out` and save it."""
+def fit_baseline(context: Context, name: str) -> FinalFit:
+    """Fit the baseline `name` on all of train and save it."""
     started = time.monotonic()
     data = load_training_set(context)
-    rows = without(context, np.arange(len(data.labels)), left_out)
+    rows = trained_on(context, np.arange(len(data.labels)))
     estimator = _fit(context, name, data.frame.iloc[rows], data.labels[rows])
-    directory = _directory(context, name, left_out) / "model"
+    directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_baseline(directory, estimator, params=params, classes=data.classes)
     return FinalFit(
@@ -57,14 +55,10 @@ def fit_baseline(context: Context, name: str, left_out: str = "") -> FinalFit:
     )
 
 
-def _directory(context: Context, name: str, left_out: str) -> Path:
-    return context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name / left_out
-
-
-def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, left_out: str) -> FoldResult:
+def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, directory: Path) -> FoldResult:
     started = time.monotonic()
     train, validation = data.fold_rows(fold)
-    train, directory = without(context, train, left_out), _directory(context, name, left_out)
+    train = trained_on(context, train)
     estimator = _fit(context, name, data.frame.iloc[train], data.labels[train])
     content = get_modality(context.params.modality).baseline_input
     probabilities = estimator.predict_proba(content(data.frame.iloc[validation]))

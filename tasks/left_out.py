@@ -1,4 +1,4 @@
-"""Training rows that are not trained on: a set of row numbers under a name, small enough to be a task's argument.
+"""Training rows that are not trained on: a set of row numbers under a name, small enough to stand in the context.
 
 The name is a hash of the set, so that results with and without it are kept side by side; '' is the empty set.
 """
@@ -23,11 +23,11 @@ def name_rows(context: Context, rows: NDArray[np.int64]) -> str:
     return name
 
 
-def without(context: Context, rows: NDArray[np.int64], name: str) -> NDArray[np.int64]:
-    """Return `rows` without those of the set `name`."""
-    if not name:
+def trained_on(context: Context, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return those of some training rows that are trained on: all but the set `context.left_out`."""
+    if not context.left_out:
         return rows
-    with load_arrays(_path(context, name)) as stored:
+    with load_arrays(_path(context, context.left_out)) as stored:
         kept: NDArray[np.int64] = rows[~np.isin(rows, stored["rows"])]
     return kept
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.label_audit import LabelAudit, render_issues
-from tasks.left_out import name_rows, without
+from tasks.left_out import name_rows, trained_on
 from thawline.context import Context
 from thawline.params import Params
 
@@ -25,6 +25,8 @@ def test_rows_left_out_are_named_by_what_they_are(tmp_path: Path) -> None:
     name = name_rows(context, np.array([5, 2, 5]))
     assert name == name_rows(context, np.array([2, 5]))
     assert name != name_rows(context, np.array([2]))
-    assert without(context, np.arange(7), name).tolist() == [0, 1, 3, 4, 6]
+    fitted = context.model_copy(update={"left_out": name})
+    assert trained_on(fitted, np.arange(7)).tolist() == [0, 1, 3, 4, 6]
+    assert fitted.key() != context.key()
     assert name_rows(context, np.array([], dtype=np.int64)) == ""
-    assert without(context, np.arange(3), "").tolist() == [0, 1, 2]
+    assert trained_on(context, np.arange(3)).tolist() == [0, 1, 2]
