@@ -32,7 +32,7 @@ from modalities.image_pixels import (
     shrink,
     thumbnail,
 )
-from modalities.image_sources import read_images, stream_images
+from modalities.image_sources import list_images_beside, read_images, stream_images
 from thawline.chunks import Chunk
 from thawline.columns import constant
 from thawline.errors import UsageError
@@ -242,6 +242,7 @@ def baseline_input(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
 MODALITY = Modality(
     name="image",
     read=read,
+    beside=list_images_beside,
     stream=stream,
     missing=missing,
     canonical=canonical,
@@ -257,6 +258,7 @@ MODALITY = Modality(
     load_encoder=load_encoder,
     fits_encoder=lambda _params: False,
     encode=encode,
+    augment=lambda _params: None,
     defaults={},
     baselines={"majority": majority, "pixels_logistic": pixels_logistic},
     baseline_input=baseline_input,
