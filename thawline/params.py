@@ -90,7 +90,7 @@ class Features(Section):
     """Cells of tables to numbers; everything here is fitted in the fold's training part."""
 
     impute: Literal["median", "mean", "mode", "nearest"] = Field(
-        "median", description="What stands for a missing number; 'nearest' takes the mean of the nearest rows: slow."
+        "median", description="What stands for a missing number; 'nearest' takes the mean of the nearest of 5,000 training rows."
     )
     num_neighbours: int = Field(5, ge=1, le=100, description="Rows that 'nearest' takes the mean of (rows).")
     missing_indicator: bool = Field(True, description="Add a column that says where a number was missing.")
