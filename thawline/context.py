@@ -16,7 +16,7 @@ from thawline.params import Params
 from thawline.workspace import Workspace
 
 PACKAGES = ("expectations", "flows", "modalities", "models", "tasks", "thawline")
-LIBRARIES = ("numpy", "pandas", "scikit-learn", "torch", "transformers", "tokenizers")
+LIBRARIES = ("numpy", "pandas", "pillow", "scikit-learn", "timm", "torch", "transformers", "tokenizers")
 _DATA_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "features")
 TRAINING_SECTIONS = (*_DATA_SECTIONS, "model", "ft_transformer", "pretrain", "train", "augment")
 BASELINE_SECTIONS = (*_DATA_SECTIONS, "baseline")
