@@ -29,7 +29,7 @@ def test_a_large_table_is_imputed_from_a_sample_of_it(monkeypatch: pytest.Monkey
     monkeypatch.setattr(nearest_imputer, "MAX_ROWS", 100)
     frame = table(400)
     imputer = SampledNearestImputer(n_neighbors=3).fit(frame)
-    assert len(imputer._fit_X) == 100  # noqa: SLF001  # scikit-learn's name for what it searches
+    assert len(imputer._fit_X) == 100  # scikit-learn's name for what it searches
     found = imputer.transform(frame)
     assert np.isfinite(found).all()
     unknown = (frame["b"].isna() & frame["a"].notna()).to_numpy()
