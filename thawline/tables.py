@@ -127,7 +127,8 @@ def _suffixes(path: Path) -> tuple[str, str]:
     if suffix not in FORMATS or (packing and suffix == ".parquet"):
         raise UnreadableFileError(
             f"{path} ends in {(suffix + packing) or 'no suffix'!r}, which is no format of rows; use "
-            f"{', '.join(FORMATS)}, the first three also packed as {', '.join(PACKINGS)}"
+            f"{', '.join(FORMATS)}, the first three also packed as {', '.join(PACKINGS)}; "
+            "a folder or zip of images is of modality image"
         )
     return suffix, packing
 
@@ -181,6 +182,9 @@ def _guess(content: bytes) -> str:
 
 def _parse_delimited(text: str, path: Path, *, delimiter: str) -> pd.DataFrame:
     csv.field_size_limit(2**31 - 1)  # for the whole process: putting it back would race with other readers
+    first_line = text[: text.find("\n")] if "\n" in text else text
+    if delimiter == "," and "," not in first_line and ";" in first_line:
+        delimiter = ";"  # as spreadsheets write CSV where the comma is the decimal sign
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
     try:
