@@ -95,7 +95,7 @@ class Checkpoints:
         written = {path.stem for path in self.directory.glob("phase-*.json")}
         for path in [*self.directory.glob("phase-*.safetensors"), *self.directory.glob(".*.tmp")]:
             if path.stem not in written:  # the process was killed between the two files
-                path.unlink()
+                path.unlink(missing_ok=True)
         for name in sorted(written, reverse=True):
             number = int(name.split("-")[1])
             checkpoint = self._read(name, identities[number]) if number < len(identities) else None

@@ -11,7 +11,7 @@ import torch
 
 from models.classifier import Classifier
 from models.encoders import Encoder
-from models.epochs import class_weights
+from models.losses import class_weights
 from models.policies import Phase, ScheduleSettings, plan_phases
 from models.records import EpochRecord, TrainingData, TrainSettings
 from models.rows import TokenRows
