@@ -24,6 +24,7 @@ from tasks.recording import (
 )
 from tasks.registry import register
 from tasks.results import CrossValidation, RunResult, best_of
+from tasks.review import gather_review
 from tasks.tracking import Tracking, open_tracking
 from tasks.verdict import decide
 from thawline.context import Context, hash_code
@@ -94,13 +95,8 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             judgement = decide(
                 context, finetuned=finetuned, baselines=baselines, evaluations=evaluations, champion=champion
             )
-            decision = register(context, tracking, fits=fits, run_id=run_id, judgement=judgement)
-        return record_outcome(
-            context,
-            tracking,
-            run_id,
-            decision=decision,
-            approaches=approaches,
-            evaluations=evaluations,
-            seconds=watch.seconds,
-        )
+            review = gather_review(
+                context, judgement, approaches=approaches, evaluations=evaluations, champion=champion
+            )
+            decision = register(context, tracking, fits=fits, run_id=run_id, review=review)
+        return record_outcome(tracking, run_id, decision=decision, review=review, seconds=watch.seconds)

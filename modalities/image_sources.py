@@ -10,7 +10,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -61,6 +61,26 @@ def read_images(path: Path, params: Params) -> pd.DataFrame:
         table = parse_table(root.read(name), path / name, encoding=params.ingest.encoding)
         return _read_manifest(root, table, path / name, params)
     return _read_classes(root)
+
+
+def stream_images(path: Path, *, num_images: int) -> Iterator[tuple[pd.DataFrame, float]]:
+    """Yield the columns `path` and `image` of a folder or zip, some at a time, and the share that is done.
+
+    Labels and manifests are not looked at. A zip is unpacked into memory, a folder is not.
+
+    Raises:
+        UnreadableFileError: There is no image, a path or link leaves the root, or the source is damaged.
+    """
+    root = _open_zip(path) if path.is_file() else _open_folder(path)
+    names = [name for name in root.names if PurePosixPath(name).suffix.lower() in SUFFIXES]
+    if not names:
+        raise UnreadableFileError(f"{path} holds no images ({', '.join(sorted(SUFFIXES))})")
+    for start in range(0, len(names), num_images):
+        part = names[start : start + num_images]
+        frame = pd.DataFrame(
+            {"path": pd.Series(part, dtype="str"), "image": pd.Series(map(root.read, part), dtype=object)}
+        )
+        yield frame.set_axis(pd.RangeIndex(start, start + len(part))), (start + len(part)) / len(names)
 
 
 def _read_classes(root: Root) -> pd.DataFrame:

