@@ -119,6 +119,21 @@ class PhaseRun:
             seconds=epoch.seconds,
         )
 
+    def probe(self, step: int, rate: float) -> float:
+        """Take one step of training at a rate of the topmost group's; return its batches' loss before it (nats)."""
+        size = self._settings.accumulation_steps
+        steps_per_epoch = -(-len(self._batches(0)) // size)
+        epoch, place = divmod(step, steps_per_epoch)
+        batches = self._batches(epoch)[place * size : (place + 1) * size]
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["base_lr"] * rate / max(self._phase.learning_rates)
+        seed = (*self._seed(epoch), place)
+        with threads(self._num_threads), _randomness(self._classifier.device, EpochUnderWay(), seed):
+            self._classifier.train()
+            logits = torch.cat(self._step(batches))
+            self._classifier.eval()
+        return float(nn.functional.cross_entropy(logits, self._labels[np.concatenate(batches)]))
+
     def evaluate(self, indices: Indices | None) -> Scores | None:
         """Score the classifier on some rows; None for no rows."""
         if indices is None or len(indices) == 0:
