@@ -92,6 +92,9 @@ class Modality:
     encode: Callable[[Any, pd.DataFrame, Params], Any]
     """An encoder's processor (its tokenizer, say) and prepared rows to `models.rows.Rows`, in the rows' order."""
 
+    augment: Callable[[Params], Any]
+    """Params to the `models.records.Augment` that they ask for; None for no changes."""
+
     defaults: Mapping[str, Mapping[str, Any]]
     """Values of the params, by section, that a new workspace gets where they differ from the product's defaults."""
 

@@ -257,6 +257,7 @@ MODALITY = Modality(
     load_encoder=load_encoder,
     fits_encoder=lambda _params: False,
     encode=encode,
+    augment=lambda _params: None,
     defaults={},
     baselines={"majority": majority, "pixels_logistic": pixels_logistic},
     baseline_input=baseline_input,

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from modalities import AUTO, table_features
@@ -10,6 +12,8 @@ from thawline.console import progress
 from thawline.errors import EncoderNotFoundError
 from thawline.params import Params
 from thawline.workspace import Workspace
+
+Indices = npt.NDArray[np.int64]
 
 ENCODER = "ft_transformer"
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -66,3 +70,15 @@ def encode(columns: Any, frame: pd.DataFrame, _params: Params) -> Any:
     """Scale numbers and number categories, as the columns were fitted."""
     row_ids = frame["row_id"].tolist() if "row_id" in frame else None
     return columns.rows(table_features.to_features(frame), row_ids)
+
+
+def augment(params: Params) -> Any:
+    """Return what replaces a share of the cells of training rows by those of other training rows; None for no share."""
+    share = params.augment.corrupted_cells
+    if not share:
+        return None
+
+    def corrupt(rows: Any, indices: Indices, *, donors: Indices, seed: tuple[int, ...]) -> Any:
+        return rows.corrupted_batch(indices, donors=donors, share=share, rng=np.random.default_rng(seed))
+
+    return corrupt

@@ -208,6 +208,7 @@ MODALITY = Modality(
     load_encoder=table_encoding.load_encoder,
     fits_encoder=table_encoding.fits_encoder,
     encode=table_encoding.encode,
+    augment=table_encoding.augment,
     defaults=table_encoding.DEFAULTS,
     default_encoder=table_encoding.ENCODER,
     baselines={

@@ -236,6 +236,7 @@ MODALITY = Modality(
     load_encoder=load_encoder,
     fits_encoder=lambda _params: False,
     encode=encode,
+    augment=lambda _params: None,
     defaults={},
     baselines={"majority": majority, "tfidf_logistic": tfidf_logistic},
     baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),

@@ -143,9 +143,10 @@ def identify(classifier: Classifier, phases: Sequence[Phase], data: TrainingData
     digest.update(repr((classifier.head_spec, classifier.num_classes, classifier.first_trained)).encode())
     digest.update(_packed(own_tensors(classifier, classifier.groups[classifier.first_trained :])))
     digest.update(json.dumps(dataclasses.asdict(settings), sort_keys=True).encode())
-    for array in (data.labels, data.train, data.inner, data.validation):
+    for array in (data.labels, data.train, data.inner, data.validation, data.weights):
         digest.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
     digest.update(b"".join(data.rows.keys))
+    digest.update(b"augmented" if data.augment else b"as it is")
     identities = []
     for phase in phases:
         digest.update(json.dumps(dataclasses.asdict(phase), sort_keys=True).encode())

@@ -4,6 +4,7 @@ Everything random in an epoch is seeded by (seed, phase, epoch) alone. Dropout d
 that generator is put back after every epoch, and trainings in several threads take their epochs in turn.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,8 @@ from models.rows import Indices
 from models.schedules import learning_rate_factor
 from models.store import ActivationStore
 from thawline.metrics import Scores, score
+
+logger = logging.getLogger(__name__)
 
 _RANDOM_STATE = threading.Lock()
 
@@ -78,6 +81,8 @@ class PhaseRun:
         self._settings = settings
         self._processes = Processes(cpu=classifier.device.type == "cpu")
         self.boundary = choose_boundary(classifier, phase, classifier.first_trained)
+        if data.augment is not None and self.boundary > 0:
+            logger.info("Phase '%s' starts from states of frozen layers: no augmentation in it", phase.name)
         self._activations = _open(classifier, data, self.boundary, store)
         groups = optimizer_groups(apply_phase(classifier, phase), weight_decay=settings.weight_decay)
         self._optimizer = torch.optim.AdamW(groups, fused=True)
@@ -99,12 +104,12 @@ class PhaseRun:
         size = self._settings.accumulation_steps
         steps = [batches[start : start + size] for start in range(0, len(batches), size)]
         stop = len(steps) if most_steps is None else min(epoch.step + most_steps, len(steps))
-        seed = (*self._seed(epoch.number), *([self._processes.number] if self._processes.number else []))
+        seed = (*self._seed(epoch.number), *self._processes.seed)
         with threads(self._num_threads), _randomness(self._classifier.device, epoch, seed):
             self._classifier.train()
             for step in range(epoch.step, stop):
                 self._set_rates(epoch.number * len(steps) + step, self._phase.num_epochs * len(steps))
-                epoch.outputs += self._step(steps[step])
+                epoch.outputs += self._step(epoch.number * len(batches) + step * size, steps[step])
             self._classifier.eval()
         epoch.step = stop
         epoch.seconds += time.perf_counter() - started
@@ -130,7 +135,7 @@ class PhaseRun:
         seed = (*self._seed(epoch), place)
         with threads(self._num_threads), _randomness(self._classifier.device, EpochUnderWay(), seed):
             self._classifier.train()
-            logits = torch.cat(self._step(batches))
+            logits = torch.cat(self._step(step * size, batches))
             self._classifier.eval()
         return float(nn.functional.cross_entropy(logits, self._labels[np.concatenate(batches)]))
 
@@ -200,18 +205,23 @@ class PhaseRun:
         for group in self._optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
 
-    def _step(self, batches: Sequence[Indices]) -> list[Tensor]:
-        """Take one optimizer step with the gradient of some batches together; return their logits."""
+    def _step(self, first: int, batches: Sequence[Indices]) -> list[Tensor]:
+        """Take one optimizer step with the gradient of some batches together; return their logits.
+
+        Args:
+            first: Number of the first of them in the phase.
+            batches: Rows of whole batches, of which each process takes its share.
+        """
         mass = self._loss.mass(self._labels[np.concatenate(batches)])
         self._optimizer.zero_grad()
         outputs = []
-        for batch in batches:
+        for number, batch in enumerate(batches, first):
             own = self._processes.share(batch)
             if not len(own):
                 outputs.append(torch.zeros(0, self._classifier.num_classes, device=self._classifier.device))
                 continue
             with autocast(self._classifier.device):
-                logits = batch_logits(self._classifier, self.boundary, self._activations, self._data.rows, own)
+                logits = self._logits(number, own)
             weights = None if self._weights is None else self._weights[own]
             loss: Any = self._loss.total(logits.float(), self._labels[own], weights) / mass
             loss.backward()
@@ -226,6 +236,16 @@ class PhaseRun:
         """Score this process's rows together with those of the others."""
         rows, gathered = self._processes.gather(own, probabilities)
         return score(self._data.labels[rows], gathered)
+
+    def _logits(self, number: int, indices: Indices) -> Tensor:
+        augment = self._data.augment
+        if augment is None or self.boundary > 0:
+            return batch_logits(self._classifier, self.boundary, self._activations, self._data.rows, indices)
+        seed = (self._settings.seed, self._number, number, *self._processes.seed)
+        batch = augment(self._data.rows, indices, donors=self._data.train, seed=seed)
+        device = self._classifier.device
+        logits: Tensor = self._classifier({key: tensor.to(device) for key, tensor in batch.items()})
+        return logits
 
 
 def choose_boundary(classifier: Classifier, phase: Phase, first_trained: int) -> int:

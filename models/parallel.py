@@ -38,6 +38,11 @@ class Processes:
         """Whether this is the process that writes."""
         return self.number == 0
 
+    @property
+    def seed(self) -> tuple[int, ...]:
+        """What this process adds to a seed, so that each draws other random numbers: nothing in the first one."""
+        return (self.number,) if self.number else ()
+
     def share(self, indices: Indices) -> Indices:
         """Return this process's part of some rows."""
         return indices[self.number :: self.count]

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from models.rows import Indices, Rows
 from thawline.metrics import Scores
@@ -17,7 +18,8 @@ class TrainingData:
 
     `labels` (N,) int64 are class numbers from 0. `inner` decides on stopping and restoring, None for no such
     decisions. `validation` is only looked at, never used for a decision. `weights` (N,) float32 are factors on the
-    rows' training losses, all 1 if absent; scores do not know them.
+    rows' training losses, all 1 if absent; scores do not know them. `augment` makes the batches of phases in which the
+    whole network trains on: see `Augment`.
     """
 
     rows: Rows
@@ -26,6 +28,21 @@ class TrainingData:
     inner: Indices | None = None
     validation: Indices | None = None
     weights: NDArray[np.float32] | None = None
+    augment: "Augment | None" = None
+
+
+class Augment(Protocol):
+    """Changes training rows a little, anew in every step."""
+
+    def __call__(self, rows: Any, indices: Indices, *, donors: Indices, seed: tuple[int, ...]) -> dict[str, Tensor]:
+        """Return the batch of rows `indices`, changed.
+
+        Args:
+            rows: All rows.
+            indices: (B,) which.
+            donors: The training rows: no other row may show in the batch.
+            seed: Of this step; equal seeds change alike.
+        """
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,12 @@ from matplotlib.figure import Figure
 from prefect import task
 
 from models.lr_range import NUM_STEPS, RangeCurve, find_rates
-from models.policies import plan_phases
-from models.training import TrainingData
 from tasks import tracking as store
 from tasks.caching import NO_CACHE
 from tasks.figures import BLUE, ORANGE, canvas
-from tasks.finetuning import build, load_encoded, open_store, schedule_settings, train_settings
 from tasks.results import SuggestedRate
 from tasks.tracking import Tracking
-from tasks.training_set import load_training_set
+from tasks.trainings import open_training
 from thawline.console import progress
 from thawline.context import Context
 from thawline.params import Params
@@ -23,14 +20,9 @@ from thawline.params import Params
 @task(name="learning-rate range test", cache_policy=NO_CACHE)
 def find_learning_rates(context: Context) -> list[RangeCurve]:
     """Test the head's phase and the first deeper one on the training part of the first fold; nothing is kept."""
-    data, (encoder, rows) = load_training_set(context), load_encoded(context, 0)
-    training, _ = data.fold_rows(0)
-    classifier = build(encoder, context.params, num_classes=len(data.classes))
-    phases = plan_phases(context.params.train.policy, classifier.groups, schedule_settings(context.params))
-    settings = train_settings(context.params, seed=context.params.seed)
-    arrays = TrainingData(rows=rows, labels=data.labels, train=training)
+    own = open_training(context, 0)
     with progress("learning-rate range test", 2 * NUM_STEPS) as advance:
-        return list(find_rates(classifier, phases, arrays, settings, open_store(context), advance=advance))
+        return list(find_rates(own.classifier, own.phases, own.data, own.settings, own.store, advance=advance))
 
 
 def record_learning_rates(

@@ -23,6 +23,12 @@ class Result(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class HeadPhase(Result):
+    """The head phase of all folds, trained in one pass: what it took; the heads are in the folds' checkpoints."""
+
+    seconds: float
+
+
 class FoldResult(Result):
     """One fold of one approach.
 
@@ -177,7 +183,7 @@ class RunResult(Result):
 
 
 class SuggestedRate(Result):
-    """What the range test says of one phase: the param that sets its learning rate, its value, and the suggested one."""
+    """What the range test says of one phase: the param that sets its rate, its value, and the suggested one."""
 
     phase: str
     param: str
