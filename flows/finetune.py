@@ -12,7 +12,14 @@ from prefect import flow
 from flows.cross_validation import cross_validate
 from flows.stopwatch import Stopwatch
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
-from tasks.data import accept_initial_file, reproduce, validate_processed_rows, validate_raw_files
+from tasks.data import (
+    obtain_data,
+    push_data,
+    record_data_version,
+    reproduce,
+    validate_processed_rows,
+    validate_raw_files,
+)
 from tasks.evaluation import evaluate, score_champion
 from tasks.finetuning import fit_final
 from tasks.history import find_unchanged_run
@@ -55,7 +62,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
     watch = Stopwatch()
     with lock_workspace(workspace), overridden(workspace, overrides):
         tracking = open_tracking(workspace, params)
-        accept_initial_file(workspace, params)
+        obtain_data(workspace, params)
         try:
             with watch("validate raw"):
                 validate_raw_files(workspace, params)
@@ -63,6 +70,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
                 data = reproduce(workspace, force=fresh)
             with watch("validate processed"):
                 validate_processed_rows(workspace, params)
+                record_data_version(workspace, data.data_version)
         except DataRefusedError as error:
             record_refusal(tracking, workspace, params, str(error))
             raise
@@ -70,7 +78,9 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
         if fresh:
             clear_checkpoints(context)
         unchanged = None if fresh else find_unchanged_run(context, tracking)
-        return unchanged or train_and_judge(context, tracking, watch)
+        result = unchanged or train_and_judge(context, tracking, watch)
+        push_data(workspace, params)
+        return result
 
 
 def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> RunResult:

@@ -44,6 +44,9 @@ class Modality:
     read: Callable[[Path, Params], pd.DataFrame]
     """A file to rows in the file's order; a missing value stays missing. Raises UnreadableFileError."""
 
+    beside: Callable[[Path, Params], list[Path]]
+    """Files beside a file that belong to it and must come along, such as the images that a manifest names."""
+
     stream: Callable[[Path, Params], Iterator[Chunk]]
     """A source without labels to rows as `to_rows` takes them, some at a time. Raises UnreadableFileError."""
 
@@ -115,6 +118,11 @@ class Modality:
 
     standardised: Callable[[pd.DataFrame, Params], npt.NDArray[np.float32]] | None = None
     """Prepared rows to float32 (N, D) features of mean 0, for a kind of data that no pretrained encoder reads."""
+
+
+def nothing_beside(_path: Path, _params: Params) -> list[Path]:
+    """Return no file: what `Modality.beside` is where each file is whole by itself."""
+    return []
 
 
 def list_modalities() -> list[str]:

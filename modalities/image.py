@@ -32,7 +32,7 @@ from modalities.image_pixels import (
     shrink,
     thumbnail,
 )
-from modalities.image_sources import read_images, stream_images
+from modalities.image_sources import list_images_beside, read_images, stream_images
 from thawline.chunks import Chunk
 from thawline.columns import constant
 from thawline.errors import UsageError
@@ -242,6 +242,7 @@ def baseline_input(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
 MODALITY = Modality(
     name="image",
     read=read,
+    beside=list_images_beside,
     stream=stream,
     missing=missing,
     canonical=canonical,

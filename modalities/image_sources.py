@@ -63,6 +63,22 @@ def read_images(path: Path, params: Params) -> pd.DataFrame:
     return _read_classes(root)
 
 
+def list_images_beside(path: Path, params: Params) -> list[Path]:
+    """Return the images that a manifest names and that are there; none for a folder or a zip, which hold theirs.
+
+    Raises:
+        UnreadableFileError: A path leaves the manifest's folder, or the manifest can't be read.
+    """
+    if not (path.is_file() and is_table(path)):
+        return []
+    table = read_table(path, encoding=params.ingest.encoding)
+    column = require_column(table, params.ingest.image_column, key="ingest.image_column", path=path)
+    names = dict.fromkeys(as_strings(column, strip=True).dropna())
+    for name in names:
+        _refuse_escape(name, str(path))
+    return [path.parent / name for name in names if (path.parent / name).is_file()]
+
+
 def stream_images(path: Path, *, num_images: int) -> Iterator[tuple[pd.DataFrame, float]]:
     """Yield the columns `path` and `image` of a folder or zip, some at a time, and the share that is done.
 

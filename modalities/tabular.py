@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modalities import Modality, Shown, table_encoding, table_features
+from modalities import Modality, Shown, nothing_beside, table_encoding, table_features
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
 from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried, constant, content_columns, inner_name, outer_name
@@ -193,6 +193,7 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
 MODALITY = Modality(
     name="tabular",
     read=read,
+    beside=nothing_beside,
     stream=stream,
     missing=missing,
     canonical=canonical,

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality, Shown, encoder_name
+from modalities import Modality, Shown, encoder_name, nothing_beside
 from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried
 from thawline.errors import ParamsError, UsageError
@@ -221,6 +221,7 @@ def tfidf_logistic(params: Params) -> Any:
 MODALITY = Modality(
     name="text",
     read=read,
+    beside=nothing_beside,
     stream=stream,
     missing=missing,
     canonical=canonical,

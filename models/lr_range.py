@@ -105,6 +105,6 @@ def suggest(rates: Sequence[float], losses: Sequence[float]) -> float | None:
     chosen_rates, chosen_losses = np.array(rates)[kept], np.array(losses)[kept]
     if len(chosen_rates) < 2:
         return None
-    slopes = np.gradient(chosen_losses, np.log(chosen_rates))
+    slopes = np.diff(chosen_losses) / np.diff(np.log(chosen_rates))
     steepest = int(slopes.argmin())
     return float(chosen_rates[steepest]) if slopes[steepest] < 0 else None
