@@ -90,7 +90,8 @@ class Features(Section):
     """Cells of tables to numbers; everything here is fitted in the fold's training part."""
 
     impute: Literal["median", "mean", "mode", "nearest"] = Field(
-        "median", description="What stands for a missing number; 'nearest' takes the mean of the nearest rows: slow."
+        "median",
+        description="What stands for a missing number; 'nearest' takes the mean of the nearest of 5,000 training rows.",
     )
     num_neighbours: int = Field(5, ge=1, le=100, description="Rows that 'nearest' takes the mean of (rows).")
     missing_indicator: bool = Field(True, description="Add a column that says where a number was missing.")
@@ -138,7 +139,7 @@ class FTTransformer(Section):
 class Pretrain(Section):
     """Self-supervised pretraining of the encoder of tables, on training rows without their labels."""
 
-    num_epochs: int = Field(10, ge=0, le=1000, description="Passes over the rows; 0 leaves random weights.")
+    num_epochs: int = Field(5, ge=0, le=1000, description="Passes over the rows; 0 leaves random weights.")
     corrupted_share: float = Field(
         0.3, gt=0, lt=1, description="Share of a row's cells that are replaced by those of other rows (0 to 1)."
     )
