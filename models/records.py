@@ -62,7 +62,6 @@ class TrainSettings:
     accumulation_steps: int = 1
     averaging: Literal["none", "ema", "swa"] = "none"
     ema_decay: float = 0.99
-    compile: bool = False
     monitor: Literal["loss", "f1_macro"] = "loss"
     seed: int = 0
     device: str = "auto"

@@ -267,10 +267,6 @@ class Train(Section):
     ema_decay: float = Field(
         0.99, gt=0, lt=1, description="Share of the average that 'ema' keeps at each step (0 to 1)."
     )
-    compile: bool = Field(
-        False,
-        description="Compile encoder blocks that train by torch.compile, where that works; else say why and go on.",
-    )
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="Weights in the loss: none, or inverse to class frequency. These change probabilities."
     )
