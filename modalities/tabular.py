@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modalities import Modality, table_encoding, table_features
+from modalities import Modality, table_encoding, table_features, table_spark
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
 from thawline.columns import carried, constant, content_columns, inner_name, outer_name
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
@@ -194,6 +194,7 @@ MODALITY = Modality(
     content={},
     rooms=ROOMS,
     standardised=table_features.standardised,
+    spark_frame=table_spark.spark_frame,
 )
 
 
