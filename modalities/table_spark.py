@@ -55,6 +55,7 @@ def spark_session() -> Iterator[Any]:
         "spark.driver.memory": "2g",
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{LOGGING}",
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.constraintPropagation.enabled": "false",  # exponential in the size of an expression
         "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
     }
     builder = SparkSession.builder.master("local[*]").appName("thawline")
@@ -80,6 +81,9 @@ def spark_frame(paths: list[Path], params: Params) -> Iterator[Any]:
 def read_spark(session: Any, paths: list[Path], params: Params) -> Any:
     """Return a Spark frame of all files: content columns, `label`, `source` and `normalised`.
 
+    Spark keeps it, in its memory and beyond that on disk: files are parsed once, and no check's plan grows with the
+    expressions that made the columns (with them, the optimiser alone took minutes).
+
     Args:
         session: From `spark_session`.
         paths: Files of rows, or directories of Parquet files.
@@ -88,19 +92,25 @@ def read_spark(session: Any, paths: list[Path], params: Params) -> Any:
     Raises:
         UnreadableFileError: A file can't be read as a table, or lacks a column that the params name.
     """
+    from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
     from pyspark.sql import functions as F  # noqa: N812  # the name that everybody gives it
 
     try:
         frames = [_load(session, path, params) for path in paths]
         frame = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
-    except PySparkException as error:
+        columns = [name for name in frame.columns if name not in RESERVED and not name.startswith(SLICE)]
+        frame = frame.withColumn("normalised", _row_hash(F, frame, columns)).persist()
+        num_rows = frame.count()  # reads all of it: what can't be read says so here
+    except (PySparkException, Py4JJavaError) as error:
+        causes = [line for line in str(error).splitlines() if line.startswith("Caused by: ")]
+        reason = (causes or str(error).splitlines())[-1 if causes else 0].removeprefix("Caused by: ")
         raise UnreadableFileError(
-            f"Spark can't read {', '.join(path.name for path in paths)}: {str(error).splitlines()[0]}; copy or write "
-            f"it again, {REMEDY}"
+            f"Spark can't read {', '.join(path.name for path in paths)}: {reason}; copy or write it again, {REMEDY}"
         ) from None
-    columns = [name for name in frame.columns if name not in RESERVED and not name.startswith(SLICE)]
-    return frame.withColumn("normalised", _row_hash(F, frame, columns))
+    if not num_rows:
+        raise UnreadableFileError(f"{', '.join(path.name for path in paths)} holds no rows; it needs a row an example")
+    return frame
 
 
 def _load(session: Any, path: Path, params: Params) -> Any:
