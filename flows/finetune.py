@@ -12,6 +12,7 @@ from prefect import flow
 from flows.cross_validation import cross_validate
 from flows.stopwatch import Stopwatch
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
+from tasks.calibration import calibrate
 from tasks.data import (
     obtain_data,
     push_data,
@@ -98,7 +99,8 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             final = fit_final(context, finetuned)
             clear_checkpoints(context)
             record_final_fit(tracking, run_id, final)
-            fits = [fit_baseline(context, best_of(baselines).name), final]
+            best = best_of(baselines)
+            fits = [calibrate(context, fit_baseline(context, best.name), best), calibrate(context, final, finetuned)]
         with watch("evaluate"):
             evaluations = [evaluate(context, fit) for fit in fits]
             champion = score_champion(context, tracking)
