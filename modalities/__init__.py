@@ -111,6 +111,9 @@ class Modality:
     content: Mapping[str, str]
     """Columns that must hold something in every row, with their types as Great Expectations calls them."""
 
+    libraries: tuple[str, ...]
+    """Distributions that a model of this kind needs to predict, beside those that every model needs."""
+
     rooms: tuple[str, ...]
     """Directories of `expectations/` whose checks this kind of data has to pass."""
 

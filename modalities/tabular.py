@@ -219,6 +219,7 @@ MODALITY = Modality(
     },
     baseline_input=table_features.to_features,
     content={},
+    libraries=("rtdl-num-embeddings", "rtdl-revisiting-models"),
     rooms=ROOMS,
     standardised=table_features.standardised,
     spark_frame=table_spark.spark_frame,
