@@ -111,7 +111,8 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
             best = best_of(baselines)
-            fits = [calibrate(fitted, fit_baseline(fitted, best.name), best), calibrate(fitted, final, finetuned)]
+            baseline = fit_baseline(fitted, best.name)
+            fits = [calibrate(context, baseline, best), calibrate(context, final, finetuned)]
         with watch("evaluate"):
             evaluations = [evaluate(context, fit) for fit in fits]
             champion = score_champion(context, tracking)
