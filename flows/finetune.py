@@ -12,6 +12,7 @@ from prefect import flow
 from flows.cross_validation import cross_validate
 from flows.stopwatch import Stopwatch
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
+from tasks.calibration import calibrate
 from tasks.data import (
     obtain_data,
     push_data,
@@ -109,7 +110,9 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             for work in (context, fitted):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
-            fits = [fit_baseline(fitted, best_of(baselines).name), final]
+            best = best_of(baselines)
+            baseline = fit_baseline(fitted, best.name)
+            fits = [calibrate(context, baseline, best), calibrate(context, final, finetuned)]
         with watch("evaluate"):
             evaluations = [evaluate(context, fit) for fit in fits]
             champion = score_champion(context, tracking)
