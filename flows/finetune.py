@@ -110,12 +110,9 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             for work in (context, fitted):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
-<<<<<<< HEAD
             best = best_of(baselines)
-            fits = [calibrate(context, fit_baseline(context, best.name), best), calibrate(context, final, finetuned)]
-=======
-            fits = [fit_baseline(fitted, best_of(baselines).name), final]
->>>>>>> main
+            baseline = fit_baseline(fitted, best.name)
+            fits = [calibrate(context, baseline, best), calibrate(context, final, finetuned)]
         with watch("evaluate"):
             evaluations = [evaluate(context, fit) for fit in fits]
             champion = score_champion(context, tracking)

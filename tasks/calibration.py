@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import numpy as np
 from prefect import task
 
 from modalities.predictor import set_temperature
@@ -22,7 +23,9 @@ def calibrate(context: Context, fit: FinalFit, approach: CrossValidation) -> Fin
     if context.params.predict.calibration == "none":
         return fit
     data = load_training_set(context)
-    temperature = fit_temperature(data.labels, approach.out_of_fold(len(data.labels), len(data.classes)))
+    unseen = approach.out_of_fold(len(data.labels), len(data.classes))
+    rows = ~np.isnan(unseen).any(axis=1)  # rows that were left out of training have no prediction
+    temperature = fit_temperature(data.labels[rows], unseen[rows])
     directory = context.workspace.state / "steps" / context.key() / "calibrated" / fit.name
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(fit.model, directory, copy_function=os.link)

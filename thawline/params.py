@@ -410,11 +410,8 @@ class Params(Section):
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
     store: Store = Field(default_factory=Store, description="Stored activations of frozen layers.")
     augment: Augment = Field(default_factory=Augment, description="Changes to training rows.")
-<<<<<<< HEAD
     predict: Predict = Field(default_factory=Predict, description="What a model makes of its outputs.")
-=======
     audit: Audit = Field(default_factory=Audit, description="Labels that are probably wrong.")
->>>>>>> main
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
     versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")
