@@ -97,6 +97,8 @@ def standardised(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.float32]
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
+    standard = params.features.model_copy(update={"scale": "standard"})
+    params = params.model_copy(update={"features": standard})
     timeless = frame[[name for name in frame if not pd.api.types.is_datetime64_any_dtype(frame[name])]]
     features = to_features(timeless)
     categories = OneHotEncoder(
@@ -117,12 +119,14 @@ def standardised(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.float32]
 
 
 def _impute_and_scale(params: Params) -> tuple[Any, Any]:
-    from sklearn.impute import KNNImputer, SimpleImputer
+    from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+    from modalities.nearest_imputer import SampledNearestImputer
 
     choice = params.features
     if choice.impute == "nearest":
-        imputer = KNNImputer(
+        imputer = SampledNearestImputer(
             n_neighbors=choice.num_neighbours, add_indicator=choice.missing_indicator, keep_empty_features=True
         )
     else:

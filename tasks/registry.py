@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.types.schema import AnyType, ColSpec, DataType, Schema
 from prefect import task
 
 from modalities import get_modality
@@ -34,14 +36,16 @@ log = logging.getLogger(__name__)
 
 JUDGEMENT = "thawline.judgement"
 REQUIREMENTS = (
-    "ftfy",
+    "filelock",
     "mlflow",
     "numpy",
     "pandas",
+    "pyarrow",
     "pydantic",
     "ruamel.yaml",
     "safetensors",
     "scikit-learn",
+    "scipy",
     "skops",
     "torch",
     "transformers",
@@ -115,12 +119,28 @@ def _ensure_registered_model(tracking: Tracking, name: str) -> None:
             raise
 
 
+def describe_input(example: pd.DataFrame, answer: pd.DataFrame) -> ModelSignature:
+    """Return a model's signature, in which cells of numbers and dates may come as any type.
+
+    The model reads cells by itself, as text; MLflow would refuse a whole number where training saw fractions, and a
+    date as text.
+    """
+    signature = infer_signature(example, answer)
+    typed = (DataType.string, DataType.binary)
+    columns = [
+        ColSpec(column.type if column.type in typed else AnyType(), column.name) for column in signature.inputs.inputs
+    ]
+    return ModelSignature(inputs=Schema(columns), outputs=signature.outputs)
+
+
 def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str, card: str) -> str:
     """Package the model for MLflow, log it into the run and return its address."""
     root = Path(__file__).resolve().parent.parent
     predictor = load_predictor(fit.model)
     rows = read_frame(context.workspace.train_rows).head(3).reset_index(drop=True)
-    example = get_modality(context.params.modality).to_input(rows, context.params)
+    modality = get_modality(context.params.modality)
+    example = modality.to_input(rows, context.params)
+    libraries = sorted({*REQUIREMENTS, *modality.libraries})
     with tempfile.TemporaryDirectory(dir=context.workspace.state) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # hints on type hints: the signature below says it all
         target = Path(folder) / "model"
@@ -129,8 +149,8 @@ def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str,
             python_model=str(root / "tasks" / "served_model.py"),
             artifacts={"model": str(fit.model)},
             code_paths=[str(root / package) for package in CODE],
-            pip_requirements=[f"{library}=={importlib.metadata.version(library)}" for library in REQUIREMENTS],
-            signature=infer_signature(example, predictor.predict(example)),
+            pip_requirements=[f"{library}=={importlib.metadata.version(library)}" for library in libraries],
+            signature=describe_input(example, predictor.predict(example)),
             input_example=example,
         )
         (target / CARD).write_text(card, encoding="utf-8")

@@ -90,7 +90,8 @@ class Features(Section):
     """Cells of tables to numbers; everything here is fitted in the fold's training part."""
 
     impute: Literal["median", "mean", "mode", "nearest"] = Field(
-        "median", description="What stands for a missing number; 'nearest' takes the mean of the nearest rows: slow."
+        "median",
+        description="What stands for a missing number; 'nearest' takes the mean of the nearest of 5,000 training rows.",
     )
     num_neighbours: int = Field(5, ge=1, le=100, description="Rows that 'nearest' takes the mean of (rows).")
     missing_indicator: bool = Field(True, description="Add a column that says where a number was missing.")
@@ -138,7 +139,7 @@ class FTTransformer(Section):
 class Pretrain(Section):
     """Self-supervised pretraining of the encoder of tables, on training rows without their labels."""
 
-    num_epochs: int = Field(10, ge=0, le=1000, description="Passes over the rows; 0 leaves random weights.")
+    num_epochs: int = Field(5, ge=0, le=1000, description="Passes over the rows; 0 leaves random weights.")
     corrupted_share: float = Field(
         0.3, gt=0, lt=1, description="Share of a row's cells that are replaced by those of other rows (0 to 1)."
     )
@@ -236,12 +237,36 @@ class Train(Section):
     layer_lr_decay: float = Field(
         0.9, gt=0, le=1, description="Factor on the learning rate for each group further down (discriminative rates)."
     )
-    schedule: Literal["constant", "linear", "cosine"] = Field(
-        "linear", description="Course of the learning rate in a phase after warm-up."
+    schedule: Literal["constant", "linear", "cosine", "one_cycle", "slanted_triangular"] = Field(
+        "linear",
+        description="Course of the learning rate in a phase after warm-up. 'one_cycle' and 'slanted_triangular' "
+        "also say how it warms up; they are made for a warmup_share of 0.3 and 0.1.",
     )
     warmup_share: float = Field(0.1, ge=0, lt=1, description="Share of a phase's steps that warm up (0 to 1).")
     weight_decay: float = Field(0.01, ge=0, le=1, description="AdamW weight decay; biases and norms are exempt.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    accumulation_steps: int = Field(
+        1, ge=1, le=1024, description="Batches whose gradients make one optimizer step together (batches)."
+    )
+    loss: Literal["cross_entropy", "focal"] = Field(
+        "cross_entropy", description="What is minimised; 'focal' attends to rows that are still wrong."
+    )
+    focal_gamma: float = Field(
+        2.0, ge=0, le=10, description="How strongly 'focal' turns from rows that are right already; 0 is cross-entropy."
+    )
+    sampling: Literal["shuffle", "balanced"] = Field(
+        "shuffle",
+        description="Rows of an epoch: each once, or as many of each class, rare ones repeated. 'balanced' changes "
+        "probabilities.",
+    )
+    averaging: Literal["none", "ema", "swa"] = Field(
+        "none",
+        description="Score and keep an average of the weights: 'ema' over the steps, 'swa' over the ends of epochs in "
+        "the second half of a phase.",
+    )
+    ema_decay: float = Field(
+        0.99, gt=0, lt=1, description="Share of the average that 'ema' keeps at each step (0 to 1)."
+    )
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="Weights in the loss: none, or inverse to class frequency. These change probabilities."
     )
@@ -278,6 +303,16 @@ class Augment(Section):
     )
 
 
+class Predict(Section):
+    """What a model makes of its outputs."""
+
+    calibration: Literal["none", "temperature"] = Field(
+        "none",
+        description="Probabilities as the model gives them, or scaled by the temperature at which those of the folds' "
+        "unseen rows have the lowest log loss. Which class is predicted does not change.",
+    )
+
+
 class Gates(Section):
     """Limits that a challenger must keep to become champion."""
 
@@ -307,6 +342,16 @@ class Tracking(Section):
 
     mlflow_uri: str | None = Field(
         None, description="MLflow tracking server. Unset: MLFLOW_TRACKING_URI, else SQLite inside .thawline/."
+    )
+
+
+class Audit(Section):
+    """Labels that are probably wrong, told by the models that did not see them."""
+
+    policy: Literal["report", "drop"] = Field(
+        "report",
+        description="Training rows whose label is probably wrong: report them only, or also train without them. The "
+        "folds then run twice, with and without them, and the run says what it brought.",
     )
 
 
@@ -365,6 +410,8 @@ class Params(Section):
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
     store: Store = Field(default_factory=Store, description="Stored activations of frozen layers.")
     augment: Augment = Field(default_factory=Augment, description="Changes to training rows.")
+    predict: Predict = Field(default_factory=Predict, description="What a model makes of its outputs.")
+    audit: Audit = Field(default_factory=Audit, description="Labels that are probably wrong.")
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
     versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")

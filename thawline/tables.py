@@ -127,7 +127,8 @@ def _suffixes(path: Path) -> tuple[str, str]:
     if suffix not in FORMATS or (packing and suffix == ".parquet"):
         raise UnreadableFileError(
             f"{path} ends in {(suffix + packing) or 'no suffix'!r}, which is no format of rows; use "
-            f"{', '.join(FORMATS)}, the first three also packed as {', '.join(PACKINGS)}"
+            f"{', '.join(FORMATS)}, the first three also packed as {', '.join(PACKINGS)}; "
+            "a folder or zip of images is of modality image"
         )
     return suffix, packing
 
@@ -181,6 +182,7 @@ def _guess(content: bytes) -> str:
 
 def _parse_delimited(text: str, path: Path, *, delimiter: str) -> pd.DataFrame:
     csv.field_size_limit(2**31 - 1)  # for the whole process: putting it back would race with other readers
+    delimiter = settle_delimiter(delimiter, text.partition("\n")[0])
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
     try:
@@ -204,6 +206,14 @@ def _parse_delimited(text: str, path: Path, *, delimiter: str) -> pd.DataFrame:
         ) from None
     frame = pd.DataFrame(rows, columns=header, dtype=object)
     return frame.where(frame != "")
+
+
+def settle_delimiter(delimiter: str, first_line: str) -> str:
+    """Return a semicolon instead of a comma for a header that has only semicolons.
+
+    Spreadsheets write CSV so where the comma is the decimal sign.
+    """
+    return ";" if delimiter == "," and "," not in first_line and ";" in first_line else delimiter
 
 
 def _refuse_duplicates(columns: list[str], path: Path) -> None:
