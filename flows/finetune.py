@@ -15,6 +15,7 @@ from tasks.data import accept_initial_file, reproduce, validate_processed_rows, 
 from tasks.evaluation import evaluate, score_champion
 from tasks.finetuning import FINETUNED, fit_final, train_fold
 from tasks.history import find_unchanged_run
+from tasks.profile import profile_rows
 from tasks.recording import (
     open_run,
     record_cross_validation,
@@ -64,6 +65,8 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
             record_refusal(tracking, workspace, params, str(error))
             raise
         context = Context(root=root, params=params, data_version=data.data_version, code_version=hash_code())
+        with watch("profile"):
+            profile_rows(context)
         unchanged = None if fresh else find_unchanged_run(context, tracking)
         return unchanged or train_and_judge(context, tracking, watch)
 

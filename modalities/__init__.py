@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from thawline.errors import ParamsError
+from thawline.page.parts import Panel
 from thawline.params import Params
 from thawline.params_file import nearest
 
@@ -53,6 +54,12 @@ class Modality:
 
     measures: Callable[[pd.DataFrame], pd.DataFrame]
     """Prepared rows to columns of numbers, dates and categories that describe them: what drift is told from."""
+
+    overview: Callable[[pd.DataFrame, Params], list[Panel]]
+    """Prepared rows with content and labels to what a person sees of this kind of data on the profile page."""
+
+    vectors: Callable[[pd.DataFrame, Params], npt.NDArray[np.float64]]
+    """float64 (N, D): prepared rows as plain vectors, to compare them by where there is no encoder."""
 
     settle: Callable[[pd.DataFrame, Params], Params]
     """The prepared rows a model learns from to params in which nothing is left to be inferred from other rows."""

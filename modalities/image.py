@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from modalities import Modality
+from modalities import Modality, image_overview
 from modalities.image_pixels import (
     THUMBNAIL_SIDE,
     Facts,
@@ -215,6 +215,8 @@ MODALITY = Modality(
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
+    overview=image_overview.overview,
+    vectors=image_overview.vectors,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modalities import Modality, table_features
+from modalities import Modality, table_features, table_overview
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
 from thawline.columns import constant, content_columns, inner_name, outer_name
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
@@ -190,6 +190,8 @@ MODALITY = Modality(
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
+    overview=table_overview.overview,
+    vectors=table_overview.vectors,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality
+from modalities import Modality, text_overview
 from thawline.errors import ParamsError, UsageError
 from thawline.html_text import html_to_text
 from thawline.near_duplicates import mix, near_duplicate_groups
@@ -214,6 +214,8 @@ MODALITY = Modality(
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
+    overview=text_overview.overview,
+    vectors=text_overview.vectors,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,
