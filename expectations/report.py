@@ -47,6 +47,13 @@ class Check(Record):
         return f"{self.message} Rows: {named}{more}." if named else self.message
 
 
+class LeftOut(Record):
+    """An expectation of the suite that was not looked at."""
+
+    name: str = Field(description="Expectation, as Great Expectations calls it.")
+    reason: str = Field(description="Why, and what would change it.")
+
+
 class ValidationReport(Record):
     """Every check of one suite on one set of rows."""
 
@@ -56,6 +63,8 @@ class ValidationReport(Record):
     rows_per_class: dict[str, int] = Field(description="Rows of each label, the most frequent first.")
     sources: tuple[str, ...] = Field(description="Files that the rows came from.")
     checks: tuple[Check, ...]
+    left_out: tuple[LeftOut, ...] = Field((), description="What was not looked at, and why.")
+    engine: Literal["pandas", "spark"] = Field("pandas", description="What ran the checks.")
 
     @property
     def passed(self) -> bool:

@@ -13,7 +13,7 @@ from flows.stopwatch import Stopwatch
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
 from tasks.data import accept_initial_file, reproduce, validate_processed_rows, validate_raw_files
 from tasks.evaluation import evaluate, score_champion
-from tasks.finetuning import FINETUNED, fit_final, train_fold
+from tasks.finetuning import FINETUNED, clear_checkpoints, fit_final, train_fold
 from tasks.history import find_unchanged_run
 from tasks.profile import profile_rows
 from tasks.recording import (
@@ -67,6 +67,8 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
         context = Context(root=root, params=params, data_version=data.data_version, code_version=hash_code())
         with watch("profile"):
             profile_rows(context)
+        if fresh:
+            clear_checkpoints(context)
         unchanged = None if fresh else find_unchanged_run(context, tracking)
         return unchanged or train_and_judge(context, tracking, watch)
 
@@ -85,6 +87,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
             final = fit_final(context, finetuned)
+            clear_checkpoints(context)
             record_final_fit(tracking, run_id, final)
             fits = [fit_baseline(context, best_of(baselines).name), final]
         with watch("evaluate"):

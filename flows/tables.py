@@ -24,12 +24,13 @@ def print_result(result: RunResult) -> None:
     console.print()
     console.print(scores)
     console.print()
-    test = ", ".join(f"{name} {value:.4f}" for name, value in result.metrics.items())
-    console.print(f"[bold]Test set[/bold] ({result.rows['test']:,} rows, {result.candidate}): {test}")
+    console.print(_test_scores(result))
     console.print()
     console.print(gates)
     console.print()
     console.print(result.verdict, style="green bold" if result.promoted else "yellow bold", markup=False)
+    for alarm in [result.standing, *result.alarms]:
+        console.print(alarm, style="yellow", markup=False)
     held = f", {' and '.join(result.aliases)}" if result.aliases else ""
     state = "registered" if result.registered else "not registered again: same data, params and code as"
     console.print(f"{result.model}: {state} version {result.version}{held}; run {result.run_id}")
@@ -51,6 +52,7 @@ def print_runs(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         started = datetime.fromtimestamp(row["started_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
         verdict = (row["verdict"] or "").split(":")[0].strip().splitlines()
+        decision = (row["decision"] or "").partition(": ")[2]
         table.add_row(
             row["run_id"][:8],
             started,
@@ -59,7 +61,7 @@ def print_runs(rows: Sequence[Mapping[str, Any]]) -> None:
             _number(row["cv_f1_macro"]),
             _number(row["test_f1_macro"]),
             row["version"] or "",
-            verdict[0][:40] if verdict else "",
+            "; ".join(part for part in (verdict[0][:40] if verdict else "", decision[:60]) if part),
         )
     console.print(table)
 
@@ -79,6 +81,15 @@ def print_findings(findings: Sequence[Finding]) -> None:
         mark = "[green]ok[/green]" if finding.ok else "[red]missing[/red]"
         table.add_row(finding.what, mark, finding.found, "" if finding.ok else finding.remedy)
     console.print(table)
+
+
+def _test_scores(result: RunResult) -> Table:
+    title = f"Test set, {result.rows['test']:,} rows, {result.candidate}"
+    table = Table("score", "value", "95 % interval", title=title, title_justify="left", box=None)
+    for name, value in result.metrics.items():
+        interval = result.intervals.get(name)
+        table.add_row(name, f"{value:.4f}", "{:.4f} to {:.4f}".format(*interval) if interval else "")
+    return table
 
 
 def _number(value: float | None) -> str:

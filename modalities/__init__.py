@@ -58,9 +58,6 @@ class Modality:
     overview: Callable[[pd.DataFrame, Params], list[Panel]]
     """Prepared rows with content and labels to what a person sees of this kind of data on the profile page."""
 
-    vectors: Callable[[pd.DataFrame, Params], npt.NDArray[np.float64]]
-    """float64 (N, D): prepared rows as plain vectors, to compare them by where there is no encoder."""
-
     settle: Callable[[pd.DataFrame, Params], Params]
     """The prepared rows a model learns from to params in which nothing is left to be inferred from other rows."""
 
@@ -70,11 +67,20 @@ class Modality:
     to_rows: Callable[[Any, Params], pd.DataFrame]
     """What a caller of a model hands over (such a frame, or bare values) to content columns."""
 
-    load_encoder: Callable[[Params, Path], Any]
-    """The pretrained `models.encoders.Encoder` that `params.model.encoder` names, relative to a directory."""
+    load_encoder: Callable[[Params, Path, pd.DataFrame], Any]
+    """The pretrained `models.encoders.Encoder` that `params.model.encoder` names, relative to a workspace.
+
+    The frame holds the prepared rows that may be learned from, for kinds of data whose encoders are made from them.
+    """
+
+    fits_encoder: Callable[[Params], bool]
+    """Whether `load_encoder` looks at the rows it is given: then each fold has an encoder of its own."""
 
     encode: Callable[[Any, pd.DataFrame, Params], Any]
     """An encoder's processor (its tokenizer, say) and prepared rows to `models.rows.Rows`, in the rows' order."""
+
+    defaults: Mapping[str, Mapping[str, Any]]
+    """Values of the params, by section, that a new workspace gets where they differ from the product's defaults."""
 
     baselines: dict[str, Callable[[Params], Any]]
     """scikit-learn classifiers by name, the simplest first: what fine-tuning has to beat."""
@@ -87,6 +93,9 @@ class Modality:
 
     rooms: tuple[str, ...]
     """Directories of `expectations/` whose checks this kind of data has to pass."""
+
+    standardised: Callable[[pd.DataFrame, Params], npt.NDArray[np.float32]] | None = None
+    """Prepared rows to float32 (N, D) features of mean 0, for a kind of data that no pretrained encoder reads."""
 
 
 def list_modalities() -> list[str]:

@@ -164,7 +164,7 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
     return _inspected(pd.DataFrame({"path": constant("", index), CONTENT: images}), params)
 
 
-def load_encoder(params: Params, _root: Path) -> Any:
+def load_encoder(params: Params, _root: Path, _frame: pd.DataFrame) -> Any:
     """Refuse: images have no pretrained encoder here yet."""
     raise UsageError(
         f"model.encoder = {params.model.encoder!r}: there is no encoder for images; their baselines "
@@ -174,7 +174,7 @@ def load_encoder(params: Params, _root: Path) -> Any:
 
 def encode(_processor: Any, _frame: pd.DataFrame, params: Params) -> Any:
     """Refuse, as `load_encoder`."""
-    return load_encoder(params, Path())
+    return load_encoder(params, Path(), _frame)
 
 
 def majority(_params: Params) -> Any:
@@ -216,12 +216,13 @@ MODALITY = Modality(
     near_duplicate_groups=groups,
     measures=measures,
     overview=image_overview.overview,
-    vectors=image_overview.vectors,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,
     load_encoder=load_encoder,
+    fits_encoder=lambda _params: False,
     encode=encode,
+    defaults={},
     baselines={"majority": majority, "pixels_logistic": pixels_logistic},
     baseline_input=baseline_input,
     content={},

@@ -1,4 +1,4 @@
-"""Images for the profile page: sizes, brightness, colour modes, a contact sheet of each class; and plain vectors."""
+"""Images for the profile page: sizes, brightness, colour modes, and a contact sheet of each class."""
 
 import base64
 import io
@@ -16,7 +16,6 @@ from thawline.params import Params
 NUM_CLASSES = 20
 NUM_PICTURES = 8
 PICTURE_SIDE = 56
-VECTOR_SIDE = 16
 
 
 def overview(frame: pd.DataFrame, params: Params) -> list[Panel]:
@@ -29,12 +28,6 @@ def overview(frame: pd.DataFrame, params: Params) -> list[Panel]:
         _light(frame, labels, order, params),
         _modes(frame),
     ]
-
-
-def vectors(frame: pd.DataFrame, _params: Params) -> npt.NDArray[np.float64]:
-    """Return the grey pixels of the thumbnails, 0 to 1."""
-    pixels = np.frombuffer(b"".join(frame["thumbnail"]), dtype=np.uint8).reshape(len(frame), -1)
-    return pixels.astype(np.float64) / 255
 
 
 def _contact_sheet(frame: pd.DataFrame, order: list[str], params: Params) -> Panel:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from thawline.columns import carried
 from thawline.errors import UnreadableFileError
 from thawline.params import Params
 from thawline.tables import as_strings, is_table, parse_table, read_table, require_column
@@ -85,7 +86,8 @@ def _read_manifest(root: Root, table: pd.DataFrame, path: Path, params: Params) 
     labels = as_strings(require_column(table, columns.label_column, key="ingest.label_column", path=path), strip=True)
     for row, name in enumerate(names.astype(object).where(names.notna(), "")):
         _refuse_escape(name, f"{path}, row {row}")
-    return _frame(root, [name if isinstance(name, str) else "" for name in names], labels)
+    rows = _frame(root, [name if isinstance(name, str) else "" for name in names], labels)
+    return rows.assign(**carried(table.reset_index(drop=True), params.validation.slice_columns))
 
 
 def _frame(root: Root, names: list[str], labels: pd.Series) -> pd.DataFrame:

@@ -8,6 +8,7 @@ fold's training part and saved without pickle.
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from thawline.columns import content_columns
@@ -85,6 +86,34 @@ def gradient_boosting(params: Params) -> Any:
         max_iter=params.baseline.num_trees, early_stopping=True, random_state=params.seed
     )
     return make_pipeline(columns, boosting)
+
+
+def standardised(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.float32]:
+    """Return features of mean 0 and deviation 1, a column a category; dates are left out: those of new rows are new.
+
+    Columns of categories count by 1 / sqrt(2), so that two rows in different categories are at distance 1.
+    """
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+
+    timeless = frame[[name for name in frame if not pd.api.types.is_datetime64_any_dtype(frame[name])]]
+    features = to_features(timeless)
+    categories = OneHotEncoder(
+        min_frequency=params.features.min_category_rows,
+        max_categories=params.features.max_categories,
+        handle_unknown="infrequent_if_exist",
+        sparse_output=False,
+    )
+    columns = make_column_transformer(
+        (
+            make_pipeline(categories, FunctionTransformer(lambda found: found / np.sqrt(2))),
+            make_column_selector(dtype_exclude="number"),
+        ),
+        (make_pipeline(*_impute_and_scale(params)), make_column_selector(dtype_include="number")),
+        sparse_threshold=0,
+    )
+    return np.asarray(columns.fit_transform(features), dtype=np.float32)
 
 
 def _impute_and_scale(params: Params) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Tables for the profile page: columns by class, what goes together, and what tells the label; and plain vectors.
+"""Tables for the profile page: columns by class, what goes together, and what tells the label.
 
 Only the columns that tell most of the label are drawn; the others are counted. With very many columns or rows a sample
 of the rows is looked at.
@@ -36,22 +36,6 @@ def overview(frame: pd.DataFrame, params: Params) -> list[Panel]:
     panels = [_association(tells, params), *_correlations(rows, tells)]
     panels += [_column(rows, str(name)) for name in tells.index[:NUM_DRAWN]]
     return [*panels, _listing(rows, tells)]
-
-
-def vectors(frame: pd.DataFrame, params: Params) -> Floats:
-    """Return numbers in standard deviations (missing ones are 0) and frequent categories as 0 or 1."""
-    columns = []
-    for name in content_columns(frame)[:MIN_ROWS]:
-        values = frame[name]
-        if is_category(values):
-            kept = values.value_counts().index[: params.features.max_categories // 5]
-            columns += [(values == category).to_numpy(np.float64) for category in kept]
-        else:
-            numbers = as_numbers(values)
-            spread = np.nanstd(numbers) if np.isfinite(numbers).any() else 0.0
-            if spread > 0:
-                columns.append(np.nan_to_num((numbers - np.nanmean(numbers)) / spread).clip(-10, 10))
-    return np.column_stack(columns) if columns else np.zeros((len(frame), 1))
 
 
 def is_category(values: pd.Series) -> bool:

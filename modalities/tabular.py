@@ -18,9 +18,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modalities import Modality, table_features, table_overview
+from modalities import Modality, table_encoding, table_features, table_overview
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
-from thawline.columns import constant, content_columns, inner_name, outer_name
+from thawline.columns import carried, constant, content_columns, inner_name, outer_name
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
 from thawline.near_duplicates import number_by_appearance
 from thawline.params import Params
@@ -60,6 +60,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
             "label": as_strings(label, strip=True),
             "source": constant(path.name, table.index),
             "source_row": np.arange(len(table), dtype=np.int64),
+            **carried(table, [name for name in params.validation.slice_columns if name in columns.drop_columns]),
         }
     )
 
@@ -167,19 +168,6 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
     return pd.DataFrame(_texts(table[list(known)]))
 
 
-def load_encoder(params: Params, _root: Path) -> Any:
-    """Refuse: tables have no pretrained encoder here yet."""
-    raise UsageError(
-        f"model.encoder = {params.model.encoder!r}: there is no encoder for tables; their baselines "
-        f"({', '.join(MODALITY.baselines)}) are what can be trained"
-    )
-
-
-def encode(_processor: Any, _frame: pd.DataFrame, params: Params) -> Any:
-    """Refuse, as `load_encoder`."""
-    return load_encoder(params, Path())
-
-
 MODALITY = Modality(
     name="tabular",
     read=read,
@@ -191,12 +179,13 @@ MODALITY = Modality(
     near_duplicate_groups=groups,
     measures=measures,
     overview=table_overview.overview,
-    vectors=table_overview.vectors,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,
-    load_encoder=load_encoder,
-    encode=encode,
+    load_encoder=table_encoding.load_encoder,
+    fits_encoder=table_encoding.fits_encoder,
+    encode=table_encoding.encode,
+    defaults=table_encoding.DEFAULTS,
     baselines={
         "majority": table_features.majority,
         "logistic_regression": table_features.logistic_regression,
@@ -205,6 +194,7 @@ MODALITY = Modality(
     baseline_input=table_features.to_features,
     content={},
     rooms=ROOMS,
+    standardised=table_features.standardised,
 )
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from modalities import Modality, text_overview
+from thawline.columns import carried
 from thawline.errors import ParamsError, UsageError
 from thawline.html_text import html_to_text
 from thawline.near_duplicates import mix, near_duplicate_groups
@@ -58,6 +59,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
             "label": as_strings(label, strip=True),
             "source": pd.Series([path.name] * len(table), index=table.index, dtype="str"),
             "source_row": np.arange(len(table), dtype=np.int64),
+            **carried(table, params.validation.slice_columns),
         }
     )
 
@@ -163,7 +165,7 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
     return pd.DataFrame({CONTENT: texts.astype(object).where(texts.notna(), "")})
 
 
-def load_encoder(params: Params, root: Path) -> Any:
+def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
     """Load the encoder; see `models.encoders.load_encoder`."""
     from models.encoders import load_encoder as load
     from models.rows import tokenize
@@ -215,12 +217,13 @@ MODALITY = Modality(
     near_duplicate_groups=groups,
     measures=measures,
     overview=text_overview.overview,
-    vectors=text_overview.vectors,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,
     load_encoder=load_encoder,
+    fits_encoder=lambda _params: False,
     encode=encode,
+    defaults={},
     baselines={"majority": majority, "tfidf_logistic": tfidf_logistic},
     baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),
     content=TYPES,

@@ -1,4 +1,4 @@
-"""Texts for the profile page: lengths, what the encoder will not see, the words of each class; and plain vectors."""
+"""Texts for the profile page: lengths, what the encoder will not see, and the words of each class."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ MAX_CHARS = 20_000
 MAX_WORDS = 20_000
 NUM_CLASSES = 12
 NUM_WORDS = 8
-NUM_COMPONENTS = 50
 
 
 def overview(frame: pd.DataFrame, params: Params) -> list[Panel]:
@@ -33,18 +32,6 @@ def overview(frame: pd.DataFrame, params: Params) -> list[Panel]:
         _words(num_words, labels, order, params),
         _telling_words(texts, labels, order, params),
     ]
-
-
-def vectors(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.float64]:
-    """Return the main components of TF-IDF."""
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(max_features=MAX_WORDS, sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")  # noqa: S106
-    found = vectorizer.fit_transform(frame["text"].astype(object).str[:MAX_CHARS])
-    size = max(1, min(NUM_COMPONENTS, *(side - 1 for side in found.shape)))
-    components: npt.NDArray[np.float64] = TruncatedSVD(size, random_state=params.seed).fit_transform(found)
-    return components
 
 
 def _lengths(values: npt.NDArray[np.float64], unit: str) -> str:

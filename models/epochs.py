@@ -6,7 +6,9 @@ that generator is put back after every epoch, and trainings in several threads t
 
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,20 @@ from models.store import ActivationStore
 from thawline.metrics import Scores, score
 
 _RANDOM_STATE = threading.Lock()
+
+
+@dataclass
+class EpochUnderWay:
+    """An epoch, 0-based within its phase, after `step` of its batches.
+
+    `outputs` are the logits of these batches; `random_states` are torch's by device, empty before the first step.
+    """
+
+    number: int = 0
+    step: int = 0
+    outputs: list[Tensor] = field(default_factory=list)
+    random_states: dict[str, Tensor] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,26 +86,26 @@ class PhaseRun:
             weight=None if weight is None else weight.to(classifier.device), label_smoothing=settings.label_smoothing
         )
 
-    def train_epoch(self, epoch: int) -> TrainedEpoch:
-        """Train one epoch, 0-based within the phase, and score the outputs it gave on the way."""
+    def advance(self, epoch: EpochUnderWay, most_steps: int | None = None) -> TrainedEpoch | None:
+        """Train on with an epoch, for so many steps at most; return its result once it is at its end, None before."""
         started = time.perf_counter()
-        seed = (self._settings.seed, self._number, epoch)
+        seed = (self._settings.seed, self._number, epoch.number)
         batches = training_batches(self._lengths, self._data.train, batch_size=self._settings.batch_size, seed=seed)
-        device = self._classifier.device
-        with (
-            _RANDOM_STATE,
-            threads(self._num_threads),
-            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        ):
-            torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        stop = len(batches) if most_steps is None else min(epoch.step + most_steps, len(batches))
+        with threads(self._num_threads), _randomness(self._classifier.device, epoch, seed):
             self._classifier.train()
-            logits = [self._step(epoch * len(batches) + i, len(batches), indices) for i, indices in enumerate(batches)]
+            for step in range(epoch.step, stop):
+                epoch.outputs.append(self._step(epoch.number * len(batches) + step, len(batches), batches[step]))
             self._classifier.eval()
-        probabilities = torch.cat(logits).double().softmax(dim=1).cpu().numpy()
+        epoch.step = stop
+        epoch.seconds += time.perf_counter() - started
+        if stop < len(batches):
+            return None
+        probabilities = torch.cat(epoch.outputs).double().softmax(dim=1).cpu().numpy()
         return TrainedEpoch(
             scores=score(self._data.labels[np.concatenate(batches)], probabilities),
             learning_rates={group["name"]: group["lr"] for group in self._optimizer.param_groups},
-            seconds=time.perf_counter() - started,
+            seconds=epoch.seconds + time.perf_counter() - started,
         )
 
     def evaluate(self, indices: Indices | None) -> Scores | None:
@@ -106,22 +122,28 @@ class PhaseRun:
             )
         return score(self._data.labels[indices], probabilities)
 
-    def is_better(self, scores: Scores, than: Scores) -> bool:
-        """Return whether scores are better by what is monitored, or equal in that and better by the other."""
-        if self._settings.monitor == "loss":
-            return (-scores.loss, scores.f1_macro) > (-than.loss, than.f1_macro)
-        return (scores.f1_macro, -scores.loss) > (than.f1_macro, -than.loss)
-
-    def remember(self) -> list[tuple[Tensor, Tensor]]:
+    def remember(self) -> list[Tensor]:
         """Return copies of all that training may change, for `restore`."""
-        tensors = [*self._parameters, *self._classifier.buffers()]
-        return [(tensor, tensor.detach().clone()) for tensor in tensors]
+        return [tensor.detach().clone() for tensor in (*self._parameters, *self._classifier.buffers())]
 
-    def restore(self, memory: list[tuple[Tensor, Tensor]]) -> None:
+    def restore(self, memory: list[Tensor]) -> None:
         """Go back to what `remember` returned."""
         with torch.no_grad():
-            for tensor, value in memory:
+            for tensor, value in zip((*self._parameters, *self._classifier.buffers()), memory, strict=True):
                 tensor.copy_(value)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what the run holds besides the classifier's weights: the optimizer's moments, by name."""
+        moments = self._optimizer.state_dict()["state"]
+        return {f"run.{i}.{key}": tensor for i, values in moments.items() for key, tensor in values.items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` returned; rates follow from the step."""
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in state.items():
+            _, i, key = name.split(".")
+            moments.setdefault(int(i), {})[key] = tensor
+        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
 
     def _step(self, step: int, steps_per_epoch: int, indices: Indices) -> Tensor:
         settings = self._settings
@@ -161,6 +183,22 @@ def class_weights(data: TrainingData, num_classes: int) -> Tensor:
     """Return weights (C,) inverse to the classes' frequency among the training rows, 1 on average over rows."""
     counts = np.bincount(data.labels[data.train], minlength=num_classes)
     return torch.from_numpy(len(data.train) / (num_classes * np.maximum(counts, 1))).float()
+
+
+@contextmanager
+def _randomness(device: torch.device, epoch: EpochUnderWay, seed: tuple[int, ...]) -> Iterator[None]:
+    """Draw random numbers of the epoch's own, from where it is, and leave torch's global ones alone."""
+    cuda = device.type == "cuda"
+    with _RANDOM_STATE, torch.random.fork_rng(devices=[device] if cuda else []):
+        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        if epoch.random_states:
+            torch.set_rng_state(epoch.random_states["cpu"])
+        if cuda and "cuda" in epoch.random_states:
+            torch.cuda.set_rng_state(epoch.random_states["cuda"], device)
+        yield
+        epoch.random_states = {"cpu": torch.get_rng_state()}
+        if cuda:
+            epoch.random_states["cuda"] = torch.cuda.get_rng_state(device)
 
 
 def _open(

@@ -7,8 +7,7 @@ from typing import Any
 from torch import nn
 
 from models.classifier import Classifier
-from models.policies import Phase
-from thawline.errors import PolicyError
+from models.policies import Phase, check_phase
 
 
 @dataclass(frozen=True)
@@ -54,39 +53,6 @@ def apply_phase(classifier: Classifier, phase: Phase) -> list[ParamGroup]:
         for group in classifier.layer_groups()
         if group.name in rates
     ]
-
-
-def check_phase(phase: Phase) -> None:
-    """Check that a phase makes sense by itself.
-
-    Raises:
-        PolicyError: It does not; the message says what to mend.
-    """
-    if not phase.trainable or len(set(phase.trainable)) < len(phase.trainable):
-        raise PolicyError(
-            f"phase '{phase.name}' trains ({', '.join(phase.trainable)}); it must name at least one layer group, "
-            "each once"
-        )
-    if len(phase.learning_rates) != len(phase.trainable):
-        raise PolicyError(
-            f"phase '{phase.name}' has {len(phase.learning_rates)} learning rates for {len(phase.trainable)} layer "
-            "groups; give one for each"
-        )
-    if min(phase.learning_rates) <= 0:
-        raise PolicyError(
-            f"phase '{phase.name}' has a learning rate of {min(phase.learning_rates)}; each must be above 0, "
-            "leave a group out to freeze it"
-        )
-    if phase.num_epochs < 1 or phase.patience < 1:
-        raise PolicyError(
-            f"phase '{phase.name}' has {phase.num_epochs} epochs and a patience of {phase.patience}; "
-            "both must be 1 or more"
-        )
-    if phase.stop_after is not None and not 0 <= phase.stop_after <= phase.num_epochs:
-        raise PolicyError(
-            f"stop_after ({phase.stop_after}) of phase '{phase.name}' is not between 0 and its {phase.num_epochs} "
-            "epochs; a phase can only be cut short"
-        )
 
 
 def optimizer_groups(groups: Sequence[ParamGroup], *, weight_decay: float) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.rows import Indices, Rows
+from thawline.metrics import Scores
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class TrainSettings:
     monitor: Literal["loss", "f1_macro"] = "loss"
     seed: int = 0
     device: str = "auto"
+
+    def is_better(self, scores: Scores, than: Scores) -> bool:
+        """Return whether scores are better by what is monitored, or equal in that and better by the other."""
+        if self.monitor == "loss":
+            return (-scores.loss, scores.f1_macro) > (-than.loss, than.f1_macro)
+        return (scores.f1_macro, -scores.loss) > (than.f1_macro, -than.loss)
 
 
 @dataclass(frozen=True)

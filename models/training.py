@@ -8,13 +8,14 @@
 """
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from models.checkpoints import Checkpoints
 from models.classifier import Classifier
 from models.devices import choose_device
-from models.epochs import PhaseRun, TrainedEpoch, choose_boundary
-from models.phases import check_phase
-from models.policies import Phase
+from models.epochs import EpochUnderWay, PhaseRun, TrainedEpoch, choose_boundary
+from models.journal import Journal, PhaseState
+from models.policies import Phase, check_phase
 from models.prediction import predict_probabilities
 from models.records import EpochRecord, TrainingData, TrainSettings
 from models.store import ActivationStore
@@ -32,6 +33,7 @@ def train(
     data: TrainingData,
     settings: TrainSettings,
     store: ActivationStore | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Iterator[EpochRecord]:
     """Train `classifier` in place, phase after phase.
 
@@ -45,6 +47,9 @@ def train(
         data: Rows and what they serve for.
         settings: How to train.
         store: Keeps what the frozen part makes of the rows; filled at the start for all phases in one pass.
+        checkpoints: Where the training is written down as it goes. Called again after it was killed, with a classifier
+            made like the first one and the same arguments, it yields the records made before and goes on, to the same
+            bits; `phases` may then have more phases behind those of the first call, or fewer.
 
     Returns:
         One record per epoch, as it ends. The classifier holds its final weights once the iterator has ended.
@@ -54,21 +59,23 @@ def train(
     """
     _check(classifier, phases)
     classifier.to(choose_device(settings.device))
+    journal = Journal(classifier, phases, data, settings, checkpoints)
+    first = journal.resume()
+    yield from journal.records
     if store is not None:
-        store.fill(classifier, data.rows, stored_boundaries(classifier, phases))
-    best: Scores | None = None
-    num_epochs = 0
-    for number, phase in enumerate(phases):
+        store.fill(classifier, data.rows, stored_boundaries(classifier, phases[first:]))
+    for number, phase in enumerate(phases[first:], first):
         if phase.stop_after == 0:
             continue
         first_trained = classifier.first_trained
         run = PhaseRun(classifier, phase, number, data, settings=settings, store=store)
         lowest = min(classifier.groups.index(name) for name in phase.trainable)
         classifier.first_trained = min(first_trained, lowest)
-        start = best if best is not None else run.evaluate(data.inner)
-        best, gained, num_epochs = yield from _run_phase(run, phase, data, start, num_epochs)
-        if not gained:
+        state = journal.start_phase(run, number, first_trained) or _begin(run, data, journal.best)
+        yield from _run_phase(run, phase, number, (data, settings), state=state, journal=journal)
+        if not state.gained:
             classifier.first_trained = first_trained
+        journal.note_end(number, state.best)
 
 
 def stored_boundaries(classifier: Classifier, phases: Sequence[Phase]) -> list[int]:
@@ -84,30 +91,44 @@ def stored_boundaries(classifier: Classifier, phases: Sequence[Phase]) -> list[i
     return sorted(boundaries - {0})
 
 
+def _begin(run: PhaseRun, data: TrainingData, best: Scores | None) -> PhaseState:
+    """Return the state of a phase before its first epoch; `best` are the inner scores that it must better."""
+    start = best if best is not None else run.evaluate(data.inner)
+    return PhaseState(best=start, memory=None if start is None else run.remember(), gained=start is None)
+
+
 def _run_phase(
-    run: PhaseRun, phase: Phase, data: TrainingData, start: Scores | None, num_before: int
-) -> Generator[EpochRecord, None, tuple[Scores | None, bool, int]]:
-    """Run one phase; return its best inner scores, whether its weights changed, and the epochs so far."""
-    best, memory = start, run.remember() if start is not None else None
-    waited, gained, done = 0, start is None, num_before
+    run: PhaseRun,
+    phase: Phase,
+    number: int,
+    given: tuple[TrainingData, TrainSettings],
+    *,
+    state: PhaseState,
+    journal: Journal,
+) -> Iterator[EpochRecord]:
+    """Run a phase from where `state` is; at the end the classifier holds its best weights."""
+    data, settings = given
     num_epochs = phase.num_epochs if phase.stop_after is None else phase.stop_after
-    for epoch in range(num_epochs):
-        trained = run.train_epoch(epoch)
+    while state.epoch.number < num_epochs and (state.best is None or state.waited < phase.patience):
+        trained = run.advance(state.epoch, journal.every_steps)
+        if trained is None:
+            journal.note(run, number, state)
+            continue
         inner, validation = run.evaluate(data.inner), run.evaluate(data.validation)
-        is_best = inner is not None and best is not None and run.is_better(inner, best)
+        is_best = inner is not None and state.best is not None and settings.is_better(inner, state.best)
+        state.waited += 1
         if is_best:
-            best, memory, waited, gained = inner, run.remember(), 0, True
-        else:
-            waited += 1
-        yield _record(phase, (num_before, epoch), trained, (inner, validation), is_best=is_best)
-        done = num_before + epoch + 1
-        if inner is not None and waited >= phase.patience:
-            break
-    if memory is not None:
-        run.restore(memory)
-    if not gained:
+            state.best, state.memory, state.waited, state.gained = inner, run.remember(), 0, True
+        position = (len(journal.records) + 1, state.epoch.number + 1)
+        record = _record(phase, position, trained, (inner, validation), is_best=is_best)
+        journal.records.append(record)
+        state.epoch = EpochUnderWay(state.epoch.number + 1)
+        journal.note(run, number, state)
+        yield record
+    if state.memory is not None:
+        run.restore(state.memory)
+    if not state.gained:
         logger.info("Phase '%s' gained nothing on the inner rows; back to the weights it began with", phase.name)
-    return best, gained, done
 
 
 def _record(
@@ -118,12 +139,12 @@ def _record(
     *,
     is_best: bool,
 ) -> EpochRecord:
-    num_before, epoch = position
+    epoch, phase_epoch = position
     inner, validation = scores
     return EpochRecord(
         phase=phase.name,
-        epoch=num_before + epoch + 1,
-        phase_epoch=epoch + 1,
+        epoch=epoch,
+        phase_epoch=phase_epoch,
         train_loss=trained.scores.loss,
         train_f1_macro=trained.scores.f1_macro,
         inner_loss=inner.loss if inner else None,

@@ -16,7 +16,9 @@ from tasks.caching import step_cache
 from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.context import BASELINE_SECTIONS, Context
+from thawline.memory import peak_memory_bytes
 from thawline.metrics import score
+from thawline.scorecard import score_fully
 
 
 def list_baselines(context: Context) -> list[str]:
@@ -42,7 +44,13 @@ def fit_baseline(context: Context, name: str) -> FinalFit:
     directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_baseline(directory, estimator, params=params, classes=data.classes)
-    return FinalFit(name=name, model=directory, seconds=time.monotonic() - started)
+    return FinalFit(
+        name=name,
+        model=directory,
+        seconds=time.monotonic() - started,
+        num_fitted=len(data.labels),
+        peak_memory_bytes=peak_memory_bytes(),
+    )
 
 
 def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, directory: Path) -> FoldResult:
@@ -54,10 +62,12 @@ def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, directo
     on_train = estimator.predict_proba(content(data.frame.iloc[train]))
     return FoldResult(
         fold=fold,
-        scores=score(data.labels[validation], probabilities).as_dict(),
+        scores=score_fully(data.labels[validation], probabilities),
         train_f1_macro=score(data.labels[train], on_train).f1_macro,
         seconds=time.monotonic() - started,
         predictions=save_arrays(directory / f"fold-{fold}.npz", rows=validation, probabilities=probabilities),
+        num_fitted=len(train),
+        peak_memory_bytes=peak_memory_bytes(),
     )
 
 

@@ -71,6 +71,8 @@ def print_report(report: ValidationReport) -> None:
     critical, warnings = len(report.critical_failures), len(failed) - len(report.critical_failures)
     console.print(f"  {report.title}, {report.num_rows:,} rows: {num_passed} checks passed", end="")
     console.print(f", {critical} critical, {warnings} warnings", style="red" if critical else None)
+    for left_out in report.left_out:
+        console.print(f"  [dim]left out: {left_out.name}: {escape(left_out.reason)}[/dim]", soft_wrap=True)
     for check in failed:
         colour = "red" if check.severity == "critical" else "yellow"
         console.print(f"  [{colour}]{check.severity}[/{colour}]", escape(check.explain()), soft_wrap=True)

@@ -47,6 +47,46 @@ def align_epochs(histories: Sequence[Sequence[Epoch]]) -> list[list[dict[str, An
     ]
 
 
+def overfitting_alarms(histories: Sequence[Sequence[Epoch]], limit: float) -> list[str]:
+    """Name the first epoch from which on the mean gap of macro-F1 (training - validation) is above `limit`, if any.
+
+    A second sentence names the epoch of the lowest mean validation loss, where the loss rose by a tenth after it.
+    """
+    gaps: dict[int, list[float]] = {}
+    losses: dict[int, list[float]] = {}
+    for row in (row for epochs in align_epochs(histories) for row in epochs):
+        if row["f1_macro"] is not None and row["validation_loss"] is not None:
+            gaps.setdefault(row["epoch"], []).append(row["train_f1_macro"] - row["f1_macro"])
+            losses.setdefault(row["epoch"], []).append(row["validation_loss"])
+    means = {epoch: sum(values) / len(values) for epoch, values in sorted(gaps.items())}
+    alarms = []
+    wide = [epoch for epoch, gap in means.items() if gap > limit]
+    if wide:
+        widest = max(means, key=means.__getitem__)
+        alarms.append(
+            f"Overfitting from epoch {wide[0]} on: macro-F1 is up to {means[widest]:.4f} higher on training than on "
+            f"validation rows (epoch {widest}), at most {limit:.4f} allowed."
+        )
+    loss = {epoch: sum(values) / len(values) for epoch, values in sorted(losses.items())}
+    if loss:
+        lowest = min(loss, key=loss.__getitem__)
+        last = max(loss)
+        if loss[last] > 1.1 * loss[lowest]:
+            alarms.append(
+                f"Validation loss is lowest in epoch {lowest} ({loss[lowest]:.4f}) and ends at {loss[last]:.4f} in "
+                f"epoch {last}: fewer epochs would do."
+            )
+    return alarms
+
+
+def seconds_per_phase(epochs: Sequence[Epoch]) -> dict[str, float]:
+    """Return the training seconds of each phase of one history."""
+    seconds: dict[str, float] = {}
+    for row in epochs:
+        seconds[row["phase"]] = seconds.get(row["phase"], 0.0) + row["seconds"]
+    return seconds
+
+
 def phase_starts(histories: Sequence[Sequence[Epoch]]) -> list[tuple[int, str]]:
     """Return (first epoch, name) of each phase of aligned histories."""
     starts: dict[str, int] = {}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -11,16 +12,23 @@ from numpy.typing import NDArray
 from prefect import task
 
 from modalities.predictor import load_predictor
-from tasks.results import Evaluation, FinalFit, load_arrays, save_arrays
-from tasks.tracking import Tracking
+from tasks.champion import find_champion
+from tasks.results import Evaluation, FinalFit, ScoredChampion, load_arrays, save_arrays
+from tasks.tracking import Tracking, service_errors
 from tasks.training_set import load_training_set
+from thawline.columns import inner_name
+from thawline.comparison import TestPredictions
 from thawline.context import Context
-from thawline.errors import DataRefusedError
+from thawline.errors import DataRefusedError, ServiceError, ThawlineError
 from thawline.frames import read_frame
-from thawline.gates import TestPredictions
-from thawline.metrics import bootstrap_f1_macro, score, score_classes
+from thawline.metrics import score_classes
+from thawline.scorecard import bootstrap_intervals, score_fully
+from thawline.slice_scores import SliceScores, score_slices
 
 log = logging.getLogger(__name__)
+
+UNSCORABLE = (MlflowException, ThawlineError, LookupError, ValueError, TypeError, AttributeError, ImportError, OSError)
+"""What loading a model of other times, or giving it columns that it does not know, may raise."""
 
 NUM_BOOTSTRAP_SAMPLES = 1000
 
@@ -34,50 +42,53 @@ def evaluate(context: Context, fit: FinalFit) -> Evaluation:
     labels = label_numbers(frame, classes)
     probabilities = predictor.prepared_probabilities(frame)
     directory = context.workspace.state / "steps" / context.key() / "test"
-    samples = bootstrap_f1_macro(
-        labels,
-        [probabilities.argmax(axis=1)],
-        len(classes),
-        num_samples=NUM_BOOTSTRAP_SAMPLES,
-        seed=context.params.seed,
-    )
-    low, high = np.quantile(samples[:, 0], [0.025, 0.975])
     return Evaluation(
         name=fit.name,
-        scores=score(labels, probabilities).as_dict(),
+        scores=score_fully(labels, probabilities),
         per_class={k: dataclasses.asdict(v) for k, v in score_classes(labels, probabilities, classes).items()},
-        intervals={"f1_macro": (float(low), float(high))},
+        intervals=bootstrap_intervals(
+            labels, probabilities, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=context.params.seed
+        ),
+        slices=_score_slices(context, frame, labels, probabilities),
         predictions=save_arrays(directory / f"{fit.name}.npz", labels=labels, probabilities=probabilities),
     )
 
 
-def predictions_of(evaluation: Evaluation, classes: list[str]) -> TestPredictions:
-    """Return what the gates compare."""
-    with load_arrays(evaluation.predictions) as stored:
+def predictions_of(arrays: Path, classes: list[str]) -> TestPredictions:
+    """Return what the gates compare, from the file that `Evaluation.predictions` names."""
+    with load_arrays(arrays) as stored:
         return TestPredictions(labels=stored["labels"], probabilities=stored["probabilities"], classes=classes)
 
 
-def score_champion(context: Context, tracking: Tracking) -> TestPredictions | None:
-    """Return the champion's predictions on the test rows; None where there is no champion or it can't be scored.
+def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | None:
+    """Predict the test rows with the champion; None where there is none.
 
-    A champion that can't be scored any more (its columns are gone, say) does not block for ever: the thresholds
-    decide then, and the log says why.
+    A champion that can't be scored any more (its columns or files are gone, say) does not block for ever: the result
+    says why, and the thresholds decide then. A registry that does not answer is no such reason.
+
+    Raises:
+        ServiceError: The registry does not answer.
     """
     name = context.params.name
-    try:
-        version = tracking.client.get_model_version_by_alias(name, "champion")
-    except MlflowException:
+    version = find_champion(tracking, name)
+    if version is None:
         return None
     frame, classes = read_test_rows(context), load_training_set(context).classes
     labels = label_numbers(frame, classes)
-    mlflow.set_tracking_uri(tracking.uri)
     try:
-        model = mlflow.pyfunc.load_model(f"models:/{name}/{version.version}").unwrap_python_model()
-        probabilities = model.predictor.aligned_probabilities(frame, classes)
-    except (MlflowException, KeyError, ValueError, OSError) as error:
-        log.warning("champion %s version %s can't be scored: %s; thresholds decide", name, version.version, error)
-        return None
-    return TestPredictions(labels=labels, probabilities=probabilities, classes=classes)
+        with service_errors(tracking.uri):
+            mlflow.set_tracking_uri(tracking.uri)
+            model = mlflow.pyfunc.load_model(f"models:/{name}/{version}").unwrap_python_model()
+            probabilities = model.predictor.aligned_probabilities(frame, classes)
+    except ServiceError:
+        raise
+    except UNSCORABLE as error:
+        reason = f"champion version {version} can't be scored on this data any more ({_first_line(error)})"
+        log.warning("%s; thresholds decide", reason)
+        return ScoredChampion(version=version, unscorable=reason)
+    directory = context.workspace.state / "steps" / context.key() / "test"
+    arrays = save_arrays(directory / f"champion-{version}.npz", labels=labels, probabilities=probabilities)
+    return ScoredChampion(version=version, predictions=arrays)
 
 
 def read_test_rows(context: Context) -> pd.DataFrame:
@@ -99,3 +110,16 @@ def label_numbers(frame: pd.DataFrame, classes: list[str]) -> NDArray[np.int64]:
         )
     numbers = {name: number for number, name in enumerate(classes)}
     return np.array([numbers[label] for label in frame["label"]], dtype=np.int64)
+
+
+def _score_slices(
+    context: Context, frame: pd.DataFrame, labels: NDArray[np.int64], probabilities: NDArray[np.float64]
+) -> list[SliceScores]:
+    """Score the slices whose columns the rows carry; the checks of the data report the others."""
+    limits = context.params.validation
+    columns = {name: frame[inner_name(name)] for name in limits.slice_columns if inner_name(name) in frame}
+    return score_slices(labels, probabilities, pd.DataFrame(columns), min_rows=limits.min_slice_rows)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]

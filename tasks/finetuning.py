@@ -3,9 +3,11 @@
 import dataclasses
 import logging
 import math
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from prefect import task
 
 from modalities import get_modality
 from modalities.predictor import save_finetuned
+from models.checkpoints import Checkpoints
 from models.classifier import Classifier, build_classifier
 from models.encoders import Encoder
 from models.heads import HeadSpec
@@ -26,8 +29,9 @@ from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.console import progress
 from thawline.context import TRAINING_SECTIONS, Context
-from thawline.metrics import score
+from thawline.memory import peak_memory_bytes
 from thawline.params import Params
+from thawline.scorecard import score_fully
 from thawline.splits import assign_folds
 
 log = logging.getLogger(__name__)
@@ -39,7 +43,7 @@ FINETUNED = "finetuned"
 def train_fold(context: Context, fold: int) -> FoldResult:
     """Fine-tune on the training part of one fold and score the rest, which nothing else looks at."""
     started = time.monotonic()
-    data, (encoder, rows) = load_training_set(context), load_encoded(context)
+    data, (encoder, rows) = load_training_set(context), load_encoded(context, fold)
     training, validation = data.fold_rows(fold)
     fitting, inner = _inner_split(data, training, context.params)
     arrays = TrainingData(rows=rows, labels=data.labels, train=fitting, inner=inner, validation=validation)
@@ -47,15 +51,19 @@ def train_fold(context: Context, fold: int) -> FoldResult:
     phases = plan_phases(context.params.train.policy, classifier.groups, schedule_settings(context.params))
     store = open_store(context)
     settings = train_settings(context.params, seed=context.params.seed + 1000 * (fold + 1))
-    epochs = _follow(train(classifier, phases, arrays, settings, store), phases, f"fold {fold + 1} of {data.num_folds}")
+    checkpoints = open_checkpoints(context, f"fold-{fold}")
+    records = train(classifier, phases, arrays, settings, store, checkpoints)
+    epochs = _follow(records, phases, f"fold {fold + 1} of {data.num_folds}")
     probabilities = predict_probabilities(classifier, rows, validation, store=store)
     directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS)
     return FoldResult(
         fold=fold,
-        scores=score(data.labels[validation], probabilities).as_dict(),
+        scores=score_fully(data.labels[validation], probabilities),
         train_f1_macro=_train_f1_at_best(epochs),
         seconds=time.monotonic() - started,
         predictions=save_arrays(directory / f"fold-{fold}.npz", rows=validation, probabilities=probabilities),
+        num_fitted=len(fitting),
+        peak_memory_bytes=peak_memory_bytes(),
         epochs=_as_dicts(epochs, phases),
         best_epochs={phase.name: _best_epoch(epochs, phase.name) for phase in phases},
     )
@@ -65,19 +73,26 @@ def train_fold(context: Context, fold: int) -> FoldResult:
 def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     """Fine-tune on all of train; each phase stops after the mean best epoch of the folds."""
     started = time.monotonic()
-    data, (encoder, rows) = load_training_set(context), load_encoded(context)
+    data, (encoder, rows) = load_training_set(context), load_encoded(context, None)
     everything = np.arange(len(data.labels))
     arrays = TrainingData(rows=rows, labels=data.labels, train=everything, inner=None, validation=None)
     classifier = build(encoder, context.params, num_classes=len(data.classes))
     planned = plan_phases(context.params.train.policy, classifier.groups, schedule_settings(context.params))
     phases = stop_at_folds_best(planned, [fold.best_epochs for fold in cross_validation.folds])
     settings = train_settings(context.params, seed=context.params.seed)
-    epochs = _follow(train(classifier, phases, arrays, settings, open_store(context)), phases, "final fit")
+    checkpoints = open_checkpoints(context, "final")
+    records = train(classifier, phases, arrays, settings, open_store(context), checkpoints)
+    epochs = _follow(records, phases, "final fit")
     directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(directory, classifier, encoder, params=params, classes=data.classes)
     return FinalFit(
-        name=FINETUNED, model=directory, epochs=_as_dicts(epochs, phases), seconds=time.monotonic() - started
+        name=FINETUNED,
+        model=directory,
+        epochs=_as_dicts(epochs, phases),
+        seconds=time.monotonic() - started,
+        num_fitted=len(everything),
+        peak_memory_bytes=peak_memory_bytes(),
     )
 
 
@@ -118,16 +133,36 @@ def open_store(context: Context) -> ActivationStore:
     return ActivationStore(context.workspace.state / "store")
 
 
-def load_encoded(context: Context) -> tuple[Encoder, Rows]:
-    """Return the pretrained encoder and the training rows in its form, made once in a process."""
-    return _encode(context)
+def open_checkpoints(context: Context, training: str) -> Checkpoints:
+    """Return the checkpoints of one training of this work, by its name."""
+    return Checkpoints(_checkpoints(context) / training, every_steps=context.params.train.checkpoint_steps)
+
+
+def clear_checkpoints(context: Context) -> None:
+    """Remove the checkpoints of this work: its results are kept by now, or everything is asked for anew."""
+    shutil.rmtree(_checkpoints(context), ignore_errors=True)
+
+
+def _checkpoints(context: Context) -> Path:
+    return context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / "checkpoints"
+
+
+def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
+    """Return the pretrained encoder and all training rows in its form, made once in a process.
+
+    An encoder that is made from rows sees those of the fold's training part alone (of all of train, for no fold), so
+    that nothing of the scored rows is in it. All others are the same for all folds.
+    """
+    own = get_modality(context.params.modality).fits_encoder(context.params)
+    return _encode(context, fold if own else None)
 
 
 @lru_cache(maxsize=1)
-def _encode(context: Context) -> tuple[Encoder, Rows]:
-    modality = get_modality(context.params.modality)
-    encoder = modality.load_encoder(context.params, context.root)
-    return encoder, modality.encode(encoder.processor, load_training_set(context).frame, context.params)
+def _encode(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
+    modality, data = get_modality(context.params.modality), load_training_set(context)
+    seen = data.frame if fold is None else data.frame.iloc[data.fold_rows(fold)[0]]
+    encoder = modality.load_encoder(context.params, context.root, seen)
+    return encoder, modality.encode(encoder.processor, data.frame, context.params)
 
 
 def _inner_split(

@@ -6,8 +6,8 @@ from typing import Any
 import mlflow
 from mlflow.entities import Run
 
+from tasks.champion import FORCED, ROLLED_BACK, aliases_of, tell_standing
 from tasks.recording import RESULT_FILE
-from tasks.registry import aliases_of
 from tasks.results import RunResult
 from tasks.tracking import ROLE, Tracking, find_finished_run, search_runs
 from thawline.context import Context
@@ -40,7 +40,11 @@ def load_result(tracking: Tracking, run: Run) -> RunResult | None:
         return None
     path = mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{RESULT_FILE}", tracking_uri=tracking.uri)
     result = RunResult.model_validate_json(Path(path).read_text(encoding="utf-8"))
-    return result.model_copy(update={"aliases": aliases_of(tracking, result.model, result.version)})
+    now = {
+        "aliases": aliases_of(tracking, result.model, result.version),
+        "standing": tell_standing(tracking, result.model, result.version),
+    }
+    return result.model_copy(update=now)
 
 
 def find_unchanged_run(context: Context, tracking: Tracking) -> RunResult | None:
@@ -61,4 +65,5 @@ def _summarise(run: Run) -> dict[str, Any]:
         "test_f1_macro": metrics.get("test_f1_macro"),
         "version": tags.get("thawline.version"),
         "verdict": tags.get("thawline.verdict") or tags.get("thawline.error"),
+        "decision": tags.get(ROLLED_BACK) or tags.get(FORCED),
     }

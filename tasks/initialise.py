@@ -56,6 +56,7 @@ def params_for(directory: Path, *, modality: str, columns: dict[str, str]) -> Pa
         modality: Name of a modality.
         columns: Values of the params section `ingest`, such as `label_column`.
     """
-    get_modality(modality)
+    defaults = get_modality(modality).defaults
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", directory.expanduser().resolve().name).strip("-_") or "classifier"
-    return parse_params({"name": name, "modality": modality, "ingest": columns}, source="the command line")
+    values = {"name": name, "modality": modality, "ingest": columns, **defaults}
+    return parse_params(values, source="the command line")

@@ -17,10 +17,10 @@ from tasks import tracking as store
 from tasks.caching import NO_CACHE
 from tasks.clean import count_classes
 from tasks.description import describe_run
-from tasks.epochs import mean_epoch_table
+from tasks.epochs import mean_epoch_table, overfitting_alarms, seconds_per_phase
 from tasks.evaluation import read_test_rows
 from tasks.figures import draw_approaches, draw_class_balance, draw_confusion, draw_learning_curves
-from tasks.results import CrossValidation, Decision, Evaluation, FinalFit, RunResult, load_arrays
+from tasks.results import CrossValidation, Decision, Evaluation, FinalFit, FoldResult, RunResult, load_arrays
 from tasks.tracking import FINGERPRINT, Tracking
 from tasks.training_set import load_training_set
 from tasks.versioning import read_git_commit
@@ -72,9 +72,10 @@ def record_refusal(tracking: Tracking, workspace: Workspace, params: Params, rea
 @task(name="record cross-validation", cache_policy=NO_CACHE)
 def record_cross_validation(context: Context, tracking: Tracking, parent: str, approach: CrossValidation) -> None:
     """Record an approach: its mean over the folds, and a child run a fold where it trained in epochs."""
-    summary = {f"cv_{metric}": approach.mean(metric) for metric in approach.folds[0].scores}
-    summary |= {f"cv_{metric}_sd": approach.sd(metric) for metric in approach.folds[0].scores}
+    summary = {f"cv_{metric}": approach.mean(metric) for metric in approach.metrics}
+    summary |= {f"cv_{metric}_sd": approach.sd(metric) for metric in approach.metrics}
     summary["training_seconds"] = approach.seconds
+    summary["peak_memory_bytes"] = max(fold.peak_memory_bytes for fold in approach.folds)
     if not approach.folds[0].epochs:
         run_id = store.start_run(tracking, f"baseline/{approach.name}", role="baseline", parent=parent)
         for fold in approach.folds:
@@ -86,9 +87,9 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
         return
     for fold in approach.folds:
         run_id = store.start_run(tracking, f"fold {fold.fold + 1}", role="fold", parent=parent)
-        store.log_epochs(tracking, run_id, fold.epochs)
+        store.log_epochs(tracking, run_id, fold.epochs, num_rows=fold.num_fitted)
         scores = {f"fold_{key}": value for key, value in fold.scores.items()}
-        store.log_scores(tracking, run_id, {**scores, "training_seconds": fold.seconds})
+        store.log_scores(tracking, run_id, {**scores, **_costs(fold)})
         store.end_run(tracking, run_id)
     data = load_training_set(context)
     probabilities = approach.out_of_fold(len(data.labels), len(data.classes))
@@ -105,8 +106,8 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
 def record_final_fit(tracking: Tracking, parent: str, fit: FinalFit) -> None:
     """Record the fit on all of train as child run `final`."""
     run_id = store.start_run(tracking, "final", role="final", parent=parent)
-    store.log_epochs(tracking, run_id, fit.epochs)
-    store.log_scores(tracking, run_id, {"training_seconds": fit.seconds})
+    store.log_epochs(tracking, run_id, fit.epochs, num_rows=fit.num_fitted)
+    store.log_scores(tracking, run_id, _costs(fit))
     store.end_run(tracking, run_id)
 
 
@@ -135,7 +136,10 @@ def record_outcome(
         verdict=judgement.verdict,
         candidate=judgement.candidate,
         gates=judgement.gates,
+        comparison=judgement.comparison,
         metrics=evaluation.scores,
+        intervals=evaluation.intervals,
+        alarms=overfitting_alarms([fold.epochs for fold in tuned.folds], context.params.gates.max_overfitting_gap),
         baseline={each.name: {"cv_f1_macro": each.mean(), "cv_f1_macro_sd": each.sd()} for each in approaches[:-1]},
         cv={"mean": tuned.mean(), "sd": tuned.sd(), "folds": tuned.scores()},
         seconds=dict(seconds),
@@ -151,6 +155,11 @@ def record_outcome(
     store.log_scores(tracking, run_id, {f"seconds/{step}": value for step, value in seconds.items()})
     tracking.client.log_text(run_id, json.dumps(result.model_dump(mode="json"), indent=2), RESULT_FILE)
     return result
+
+
+def _costs(fit: FoldResult | FinalFit) -> dict[str, float]:
+    phases = {f"seconds/{phase}": seconds for phase, seconds in seconds_per_phase(fit.epochs).items()}
+    return {"training_seconds": fit.seconds, "peak_memory_bytes": fit.peak_memory_bytes, **phases}
 
 
 def _record_test_scores(tracking: Tracking, run_id: str, evaluations: Sequence[Evaluation], *, candidate: str) -> None:

@@ -1,7 +1,8 @@
 """The model registry: the challenger becomes a version once, and the champion's alias moves only through the gates.
 
 A version carries its fingerprint (data, params, code), verdict and gates from the moment it exists, so that a process
-killed between registering and promoting is completed by the next run instead of registering a second time.
+killed between registering and promoting is completed by the next run instead of registering a second time. Moving the
+alias `champion` is `tasks/champion.py`.
 """
 
 import importlib.metadata
@@ -20,6 +21,7 @@ from prefect import task
 from modalities import get_modality
 from modalities.predictor import load_predictor
 from tasks.caching import NO_CACHE, retry_transient
+from tasks.champion import JUDGED_AGAINST, NOBODY, PROMOTED, aliases_of, promote_if_pending
 from tasks.results import Decision, FinalFit, Judgement
 from tasks.tracking import FINGERPRINT, Tracking
 from thawline.context import Context
@@ -27,7 +29,6 @@ from thawline.frames import read_frame
 
 log = logging.getLogger(__name__)
 
-PROMOTED = "thawline.promoted"
 JUDGEMENT = "thawline.judgement"
 REQUIREMENTS = (
     "ftfy",
@@ -66,6 +67,7 @@ def register(
         tags = {
             FINGERPRINT: fingerprint,
             PROMOTED: str(judgement.passed).lower(),
+            JUDGED_AGAINST: judgement.champion or NOBODY,
             JUDGEMENT: judgement.model_dump_json(),
             "thawline.candidate": judgement.candidate,
             "thawline.data_version": context.data_version,
@@ -91,20 +93,12 @@ def find_version(tracking: Tracking, name: str, fingerprint: str) -> ModelVersio
     return found[0] if found else None
 
 
-def aliases_of(tracking: Tracking, name: str, version: str) -> list[str]:
-    """Return the aliases that a version holds now."""
-    aliases = tracking.client.get_registered_model(name).aliases
-    return sorted(alias for alias, holder in aliases.items() if str(holder) == version)
-
-
 def _converge_aliases(tracking: Tracking, name: str, version: ModelVersion) -> None:
     """Point `challenger`, and after passed gates `champion`, at the newest version; an older one moves nothing."""
     aliases = tracking.client.get_registered_model(name).aliases
-    number = int(version.version)
-    if int(aliases.get("challenger", 0)) < number:
-        tracking.client.set_registered_model_alias(name, "challenger", str(number))
-    if version.tags[PROMOTED] == "true" and int(aliases.get("champion", 0)) < number:
-        tracking.client.set_registered_model_alias(name, "champion", str(number))
+    if int(aliases.get("challenger", 0)) < int(version.version):
+        tracking.client.set_registered_model_alias(name, "challenger", str(version.version))
+    promote_if_pending(tracking, name, version)
 
 
 def _ensure_registered_model(tracking: Tracking, name: str) -> None:

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from thawline.comparison import Comparison
 from thawline.errors import ThawlineError
 from thawline.gates import CrossValidated, Gate
+from thawline.slice_scores import SliceScores
 
 
 class Result(BaseModel):
@@ -24,9 +26,10 @@ class Result(BaseModel):
 class FoldResult(Result):
     """One fold of one approach.
 
-    `scores` are those of `thawline.metrics.Scores` on the fold's validation rows; `epochs` has one `EpochRecord` as a
-    dict for each epoch (none for baselines); `best_epochs` has the best epoch of each phase, 0 where a phase was rolled
-    back; `predictions` names a .npz with `rows` (n,) and `probabilities` (n, classes).
+    `scores` are those of `thawline.scorecard.score_fully` on the fold's validation rows. `epochs` has one `EpochRecord`
+    as a dict for each epoch (none for baselines), `best_epochs` the best epoch of each phase, 0 where one was rolled
+    back. `predictions` names a .npz with `rows` (n,) and `probabilities` (n, classes). `num_fitted` counts the rows
+    that weights were fitted to, `peak_memory_bytes` is that of the process so far.
     """
 
     fold: int
@@ -34,6 +37,8 @@ class FoldResult(Result):
     train_f1_macro: float
     seconds: float
     predictions: Path
+    num_fitted: int
+    peak_memory_bytes: int
     epochs: list[dict[str, Any]] = []
     best_epochs: dict[str, int] = {}
 
@@ -43,6 +48,11 @@ class CrossValidation(Result):
 
     name: str
     folds: list[FoldResult]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the scores that every fold has."""
+        return [name for name in self.folds[0].scores if all(name in fold.scores for fold in self.folds)]
 
     def scores(self, metric: str = "f1_macro") -> list[float]:
         """Return a score of each fold."""
@@ -87,6 +97,8 @@ class FinalFit(Result):
     model: Path
     epochs: list[dict[str, Any]] = []
     seconds: float
+    num_fitted: int
+    peak_memory_bytes: int
 
 
 class Evaluation(Result):
@@ -96,15 +108,30 @@ class Evaluation(Result):
     scores: dict[str, float]
     per_class: dict[str, dict[str, float]]
     intervals: dict[str, tuple[float, float]]
+    slices: list[SliceScores]
     predictions: Path
 
 
+class ScoredChampion(Result):
+    """The champion on the test rows: its version, and either a .npz as of `Evaluation` or why it can't be scored."""
+
+    version: str
+    predictions: Path | None = None
+    unscorable: str | None = None
+
+
 class Judgement(Result):
-    """What the gates said: the candidate's name, each gate, and the verdict as a sentence."""
+    """What the gates said: the candidate's name, each gate, and the verdict as a sentence.
+
+    `champion` is the version that held the alias then, None for none; `comparison` is with it, None where it could not
+    be scored.
+    """
 
     candidate: str
     gates: list[Gate]
     verdict: str
+    champion: str | None
+    comparison: Comparison | None
 
     @property
     def passed(self) -> bool:
@@ -136,13 +163,17 @@ class RunResult(Result):
     verdict: str
     candidate: str
     gates: list[Gate]
+    comparison: Comparison | None = None
     metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    alarms: list[str] = []
     baseline: dict[str, dict[str, float]]
     cv: dict[str, Any]
     seconds: dict[str, float]
     data_version: str
     rows: dict[str, int]
     mlflow_uri: str
+    standing: str = ""
 
 
 def save_arrays(path: Path, **arrays: NDArray[Any]) -> Path:

@@ -139,19 +139,23 @@ def log_scores(tracking: Tracking, run_id: str, values: Mapping[str, float], *, 
     tracking.client.log_batch(run_id, metrics=list(_metrics(values, step)))
 
 
-def log_epochs(tracking: Tracking, run_id: str, epochs: Sequence[Mapping[str, Any]]) -> None:
+def log_epochs(tracking: Tracking, run_id: str, epochs: Sequence[Mapping[str, Any]], *, num_rows: int) -> None:
     """Log the history of a training: one step an epoch, and the table that the UI shows of it.
 
     Args:
         tracking: The open store.
         run_id: The run to log into.
         epochs: One mapping an epoch, an `EpochRecord` as a dict.
+        num_rows: Rows that an epoch goes over.
     """
     metrics: list[Metric] = []
     for row in epochs:
         values = {key: value for key, value in row.items() if isinstance(value, int | float) and key not in _NO_METRIC}
         rates = {f"learning_rate/{group}": rate for group, rate in row["learning_rates"].items()}
-        metrics += _metrics({**values, **rates, "phase": row["phase_index"]}, row["epoch"])
+        scored = row["f1_macro"] is not None
+        gap = {"overfitting_gap": row["train_f1_macro"] - row["f1_macro"]} if scored else {}
+        speed = {"rows_per_second": num_rows / row["seconds"]} if row["seconds"] else {}
+        metrics += _metrics({**values, **rates, **gap, **speed, "phase": row["phase_index"]}, row["epoch"])
     for start in range(0, len(metrics), 1000):
         tracking.client.log_batch(run_id, metrics=metrics[start : start + 1000])
     if epochs:

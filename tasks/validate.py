@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from expectations.report import ValidationReport
+from expectations.report import LeftOut, ValidationReport
 from modalities import Modality, get_modality
 from tasks.ingest import raw_files, read_raw
+from tasks.vectors import look_at_arrival, look_at_rows, without_vectors
 from thawline.drift import profile
 from thawline.errors import DataRefusedError
 from thawline.frames import read_frame
@@ -32,7 +33,8 @@ def validate_raw(workspace: Workspace, params: Params) -> ValidationReport:
     """
     modality = get_modality(params.modality)
     frame = read_raw(workspace, params, modality)
-    return _validate(frame, params, modality, suite="raw", title=f"{params.name}: data/raw", reports=workspace.reports)
+    title = f"{params.name}: data/raw"
+    return _validate_raw(frame, params, modality, title=title, reports=workspace.reports, workspace=workspace)
 
 
 def validate_processed(workspace: Workspace, params: Params) -> ValidationReport:
@@ -42,26 +44,30 @@ def validate_processed(workspace: Workspace, params: Params) -> ValidationReport
         DataRefusedError: Stage `split` has not made them yet.
     """
     frame = read_processed(workspace)
-    title = f"{params.name}: train and test"
     modality = get_modality(params.modality)
-    return _validate(frame, params, modality, suite="processed", title=title, reports=workspace.reports)
+    frame["normalised"] = modality.normalised(frame)
+    suite = _suite("processed", params, modality)
+    return _check(frame, suite, modality, title=f"{params.name}: train and test", reports=workspace.reports)
 
 
-def validate_file(path: Path, params: Params, *, reports: Path | None = None) -> ValidationReport:
+def validate_file(
+    path: Path, params: Params, *, reports: Path | None = None, workspace: Workspace | None = None
+) -> ValidationReport:
     """Check a file by itself, as if it were the first to arrive.
 
     Args:
         path: The file.
         params: Limits and columns.
         reports: Directory for validation_raw.json and the pages; none are written without it.
+        workspace: Its activation store serves the checks on vectors, which are left out without it.
 
     Raises:
         DataError: The file can't be read.
     """
     modality = get_modality(params.modality)
-    return _validate(
-        modality.read(path, params), params, modality, suite="raw", title=f"{params.name}: {path.name}", reports=reports
-    )
+    frame = modality.read(path, params)
+    title = f"{params.name}: {path.name}"
+    return _validate_raw(frame, params, modality, title=title, reports=reports, workspace=workspace)
 
 
 def validate_arrival(
@@ -82,17 +88,20 @@ def validate_arrival(
         DataError: A file can't be read.
     """
     if not raw_files(workspace):
-        return validate_file(path, params, reports=reports)
+        return validate_file(path, params, reports=reports, workspace=workspace)
     modality = get_modality(params.modality)
     reference, _ = modality.prepare(read_raw(workspace, params, modality), params)
     settled = modality.settle(reference, params)
     frame = _prepare(modality.read(path, settled), settled, modality)
     frame["normalised"] = modality.normalised(frame)
     new = modality.measures(frame)
-    frame = frame.assign(**{str(name): new[name] for name in new if name not in frame})
-    so_far = profile(modality.measures(reference), reference["label"])
-    suite = _suite("arrival", settled, modality, so_far)
-    return _check(frame, suite, modality, title=f"{params.name}: arrival {path.name}", reports=reports)
+    vectors = look_at_arrival(frame, reference, settled, workspace)
+    measured = {str(name): new[name] for name in new if name not in frame}
+    frame = frame.assign(**measured, **vectors.columns)
+    so_far = {**profile(modality.measures(reference), reference["label"]), **vectors.profile}
+    suite = _suite("arrival", settled if vectors.columns else without_vectors(settled), modality, so_far)
+    title = f"{params.name}: arrival {path.name}"
+    return _check(frame, suite, modality, title=title, reports=reports, left_out=vectors.left_out)
 
 
 def refuse_if_critical(report: ValidationReport) -> None:
@@ -122,13 +131,21 @@ def read_processed(workspace: Workspace) -> pd.DataFrame:
     return pd.concat([train, test], ignore_index=True)
 
 
-def _validate(
-    frame: pd.DataFrame, params: Params, modality: Modality, *, suite: SuiteName, title: str, reports: Path | None
+def _validate_raw(
+    frame: pd.DataFrame,
+    params: Params,
+    modality: Modality,
+    *,
+    title: str,
+    reports: Path | None,
+    workspace: Workspace | None,
 ) -> ValidationReport:
-    if suite == "raw":
-        frame = _prepare(frame, params, modality)
+    frame = _prepare(frame, params, modality)
     frame["normalised"] = modality.normalised(frame)
-    return _check(frame, _suite(suite, params, modality), modality, title=title, reports=reports)
+    vectors = look_at_rows(frame, params, workspace)
+    suite = _suite("raw", params if vectors.columns else without_vectors(params), modality)
+    frame = frame.assign(**vectors.columns)
+    return _check(frame, suite, modality, title=title, reports=reports, left_out=vectors.left_out)
 
 
 def _suite(name: SuiteName, params: Params, modality: Modality, profile: Mapping[str, Any] | None = None) -> Any:
@@ -144,12 +161,19 @@ def _prepare(frame: pd.DataFrame, params: Params, modality: Modality) -> pd.Data
 
 
 def _check(
-    frame: pd.DataFrame, expectations: Any, modality: Modality, *, title: str, reports: Path | None
+    frame: pd.DataFrame,
+    expectations: Any,
+    modality: Modality,
+    *,
+    title: str,
+    reports: Path | None,
+    left_out: tuple[LeftOut, ...] = (),
 ) -> ValidationReport:
     from expectations.pages import write_data_docs, write_report
     from expectations.validation import validate
 
     report, outcome = validate(frame, expectations, excerpt=modality.excerpt, title=title)
+    report = report.model_copy(update={"left_out": left_out})
     if reports is not None:
         write_report(report, reports)
         write_data_docs(outcome, reports / DATA_DOCS)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from tasks.evaluation import predictions_of
-from tasks.results import CrossValidation, Evaluation, Judgement
+from tasks.results import CrossValidation, Evaluation, Judgement, ScoredChampion
 from tasks.training_set import load_training_set
+from thawline.comparison import compare
 from thawline.context import Context
-from thawline.gates import TestPredictions, choose_candidate, judge, summarise
+from thawline.gates import choose_candidate, judge, summarise
 
 
 def decide(
@@ -15,7 +16,7 @@ def decide(
     finetuned: CrossValidation,
     baselines: Sequence[CrossValidation],
     evaluations: Sequence[Evaluation],
-    champion: TestPredictions | None,
+    champion: ScoredChampion | None,
 ) -> Judgement:
     """Choose the candidate and let the gates judge it.
 
@@ -25,12 +26,33 @@ def decide(
     candidate = choose_candidate(approaches[0], approaches[1:])
     rivals = [approach for approach in approaches if approach.name != candidate.name]
     evaluation = next(each for each in evaluations if each.name == candidate.name)
-    challenger = predictions_of(evaluation, load_training_set(context).classes)
-    gates = judge(challenger, champion, candidate=candidate, rivals=rivals, limits=context.params.gates)
-    verdict = summarise(gates, candidate.name, has_champion=champion is not None)
+    classes = load_training_set(context).classes
+    challenger = predictions_of(evaluation.predictions, classes)
+    arrays = None if champion is None else champion.predictions
+    incumbent = None if arrays is None else predictions_of(arrays, classes)
+    gates = judge(
+        challenger,
+        incumbent,
+        candidate=candidate,
+        rivals=rivals,
+        limits=context.params.gates,
+        slices=evaluation.slices,
+    )
+    verdict = summarise(
+        gates,
+        candidate.name,
+        has_champion=incumbent is not None,
+        unscorable=None if champion is None else champion.unscorable,
+    )
     if candidate.name != finetuned.name:
         verdict = (
             f"The baseline {candidate.name} is the candidate: its cross-validated macro-F1 {candidate.f1_macro:.4f} is "
             f"above {finetuned.mean():.4f} of the fine-tuned model. {verdict}"
         )
-    return Judgement(candidate=candidate.name, gates=gates, verdict=verdict)
+    return Judgement(
+        candidate=candidate.name,
+        gates=gates,
+        verdict=verdict,
+        champion=None if champion is None else champion.version,
+        comparison=None if incumbent is None else compare(challenger, incumbent),
+    )

@@ -2,28 +2,57 @@
 
 The data of a table comes under the names that its owner gave. A name that the line uses itself gets an underscore
 behind it inside the line, and loses it on the way out.
+
+Columns of `validation.slice_columns` that are not learned from are carried beside the content, as 'slice:<name>': what
+they say parts the rows, and no model sees it.
 """
+
+from collections.abc import Iterable
 
 import pandas as pd
 
+from thawline.tables import as_strings
+
 RESERVED = frozenset(
     ("row_id", "label", "source", "source_row", "normalised", "group", "fold", "split", "rule", "reason", "problems")
-)
+) | frozenset(("embedding", "novelty", "told_apart"))
+
+SLICE = "slice:"
 
 
 def content_columns(frame: pd.DataFrame) -> list[str]:
     """Return the columns of `frame` that hold data, in their order."""
-    return [str(name) for name in frame.columns if name not in RESERVED]
+    return [str(name) for name in frame.columns if name not in RESERVED and not str(name).startswith(SLICE)]
 
 
 def inner_name(name: str) -> str:
     """Return the name of an owner's column inside the line; `outer_name` is the way back."""
+    if name.lstrip("_").startswith(SLICE):
+        return f"_{name}"
     return f"{name}_" if name.rstrip("_") in RESERVED else name
 
 
 def outer_name(name: str) -> str:
     """Return the owner's name of a column inside the line."""
+    if name.startswith("_") and name.lstrip("_").startswith(SLICE):
+        return name[1:]
     return name[:-1] if name.endswith("_") and name.rstrip("_") in RESERVED else name
+
+
+def carried(table: pd.DataFrame, names: Iterable[str]) -> dict[str, pd.Series]:
+    """Return the columns of an owner's table that are carried for slices, as text under their names inside the line.
+
+    A name that the table lacks is left out: a file may come from before the column was recorded.
+    """
+    return {f"{SLICE}{name}": as_strings(table[name], strip=True) for name in names if name in table.columns}
+
+
+def slice_values(frame: pd.DataFrame, name: str) -> pd.Series | None:
+    """Return what parts the rows into slices by the owner's column `name`; None if the rows carry no such column."""
+    for inner in (f"{SLICE}{name}", inner_name(name)):
+        if inner in frame.columns:
+            return frame[inner]
+    return None
 
 
 def constant(value: str, index: pd.Index) -> pd.Series:

@@ -17,8 +17,9 @@ from thawline.workspace import Workspace
 
 PACKAGES = ("expectations", "flows", "modalities", "models", "tasks", "thawline")
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "torch", "transformers", "tokenizers")
-TRAINING_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "features", "model", "train")
-BASELINE_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "features", "baseline")
+_DATA_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "features")
+TRAINING_SECTIONS = (*_DATA_SECTIONS, "model", "ft_transformer", "pretrain", "train")
+BASELINE_SECTIONS = (*_DATA_SECTIONS, "baseline")
 
 
 class Context(BaseModel):

@@ -8,14 +8,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from thawline.metrics import bootstrap_f1_macro, score, score_classes
+from thawline.comparison import Comparison, TestPredictions, compare
+from thawline.metrics import score, score_classes
 from thawline.params import Gates
+from thawline.slice_scores import SliceScores, widest_gap
 
-NUM_BOOTSTRAP_SAMPLES = 2000
+__all__ = ["CrossValidated", "Gate", "TestPredictions", "choose_candidate", "judge", "summarise"]
 
 
 class Gate(BaseModel):
@@ -40,17 +40,6 @@ class CrossValidated(BaseModel):
     f1_macro: float
 
 
-class TestPredictions(BaseModel):
-    """Class probabilities (rows, classes) of one model on the test rows, whose true classes are `labels` (rows,)."""
-
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
-    __test__ = False
-
-    labels: NDArray[np.int64]
-    probabilities: NDArray[np.floating]
-    classes: list[str]
-
-
 def choose_candidate(finetuned: CrossValidated, baselines: Sequence[CrossValidated]) -> CrossValidated:
     """Return the approach with the best cross-validated macro-F1; the fine-tuned one where it ties."""
     return max([finetuned, *baselines], key=lambda approach: approach.f1_macro)
@@ -63,6 +52,7 @@ def judge(
     candidate: CrossValidated,
     rivals: Sequence[CrossValidated],
     limits: Gates,
+    slices: Sequence[SliceScores] = (),
 ) -> list[Gate]:
     """Return every gate's verdict on the challenger.
 
@@ -72,28 +62,45 @@ def judge(
         candidate: The challenger's cross-validation.
         rivals: Cross-validation of the approaches that it must at least equal.
         limits: The params section `gates`.
+        slices: The challenger's scores by slice of the test rows; none where `validation.slice_columns` names none.
     """
     gates = [
         _floor(challenger, limits),
         _baseline(candidate, rivals),
         _overfitting(candidate, limits),
     ]
+    gap = widest_gap(slices)
+    if gap is not None:
+        gates.append(_slices(*gap, limits))
     if champion is not None:
         gates += [
-            _gain(challenger, champion, limits),
+            _gain(compare(challenger, champion), limits),
             _kept("precision", challenger, champion, limits.max_precision_loss),
             _kept("recall", challenger, champion, limits.max_recall_loss),
         ]
     return gates
 
 
-def summarise(gates: Sequence[Gate], candidate: str, *, has_champion: bool) -> str:
-    """Return the verdict as a sentence that names what failed."""
+def summarise(gates: Sequence[Gate], candidate: str, *, has_champion: bool, unscorable: str | None = None) -> str:
+    """Return the verdict as a sentence that names what failed.
+
+    Args:
+        gates: Every gate's verdict.
+        candidate: Name of the candidate.
+        has_champion: A champion was scored on the same rows.
+        unscorable: Why the champion there is could not be scored; None where there is none, or it could.
+    """
     failed = [gate for gate in gates if not gate.passed]
+    if has_champion:
+        against = "the champion on the same test rows"
+    elif unscorable:
+        against = f"thresholds only, as {unscorable}"
+    else:
+        against = "thresholds only, as there was no champion yet"
     if failed:
         reasons = "; ".join(gate.message for gate in failed)
-        return f"Refused: {candidate} failed {len(failed)} of {len(gates)} gates: {reasons}."
-    against = "the champion on the same test rows" if has_champion else "thresholds only, as there was no champion yet"
+        rule = "" if has_champion or not unscorable else f" Judged against {against}."
+        return f"Refused: {candidate} failed {len(failed)} of {len(gates)} gates: {reasons}.{rule}"
     return f"Promoted: {candidate} passed all {len(gates)} gates, judged against {against}."
 
 
@@ -131,20 +138,28 @@ def _overfitting(candidate: CrossValidated, limits: Gates) -> Gate:
     )
 
 
-def _gain(challenger: TestPredictions, champion: TestPredictions, limits: Gates) -> Gate:
-    predictions = [challenger.probabilities.argmax(axis=1), champion.probabilities.argmax(axis=1)]
-    samples = bootstrap_f1_macro(
-        challenger.labels, predictions, len(challenger.classes), num_samples=NUM_BOOTSTRAP_SAMPLES, seed=0
+def _slices(gap: float, best: SliceScores, worst: SliceScores, limits: Gates) -> Gate:
+    return Gate(
+        name="slice gap",
+        passed=gap <= limits.max_slice_gap,
+        value=gap,
+        limit=limits.max_slice_gap,
+        message=f"accuracy is {gap:.4f} lower for {worst.column} = {worst.value!r} ({worst.accuracy:.4f} of "
+        f"{worst.num_rows} rows) than for {best.value!r} ({best.accuracy:.4f}), at most {limits.max_slice_gap:.4f} "
+        "allowed",
     )
-    not_better = float((samples[:, 0] <= samples[:, 1]).mean())
-    gain = _f1(challenger) - _f1(champion)
+
+
+def _gain(comparison: Comparison, limits: Gates) -> Gate:
+    low, high = comparison.f1_interval
     return Gate(
         name="gain over champion",
-        passed=not_better <= limits.significance,
-        value=not_better,
+        passed=comparison.probability_no_gain <= limits.significance,
+        value=comparison.probability_no_gain,
         limit=limits.significance,
-        message=f"test macro-F1 changes by {gain:+.4f} against the champion; probability {not_better:.3f} that it is "
-        f"no gain, at most {limits.significance:.3f} allowed",
+        message=f"test macro-F1 changes by {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}) against the "
+        f"champion, {comparison.num_mended} rows mended and {comparison.num_broken} broken; probability "
+        f"{comparison.probability_no_gain:.3f} that it is no gain, at most {limits.significance:.3f} allowed",
     )
 
 
@@ -169,7 +184,3 @@ def _per_class(metric: str, predictions: TestPredictions) -> Mapping[str, float]
     values = {f"class {name!r}": float(getattr(scores, metric)) for name, scores in classes.items()}
     overall = score(predictions.labels, predictions.probabilities)
     return values | {"the mean over classes": float(getattr(overall, f"{metric}_macro"))}
-
-
-def _f1(predictions: TestPredictions) -> float:
-    return score(predictions.labels, predictions.probabilities).f1_macro

@@ -43,11 +43,42 @@ class Validation(Section):
         le=1,
         description="Smallest effective number of distinct rows, as a share of all rows (0 to 1); warning.",
     )
+    embedding: bool = Field(
+        True,
+        description="Look at a sample of the rows as vectors, too: those of the encoder, or standardised features of a "
+        "table. Needs the encoder's weights, and time to run it on rows that the activation store does not hold yet.",
+    )
+    embedding_rows: int = Field(
+        400, ge=20, le=5000, description="Rows of the sample, of new rows and of those so far each (rows)."
+    )
+    min_vector_share: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Smallest effective number of distinct vectors in the sample, as a share of its rows or of the "
+        "vectors' dimensions, whichever is less (0 to 1); warning.",
+    )
+    max_irrelevant_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Largest share of an arrival's rows that are farther from the rows so far than 99 % of those are "
+        "from each other (0 to 1); warning.",
+    )
+    max_separability: float = Field(
+        0.8,
+        ge=0.5,
+        le=1,
+        description="How well a classifier may tell an arrival's vectors from those so far: area under the ROC curve "
+        "(0.5 is guessing, 1 is always right); warning. Texts and images only: tables are compared column by column.",
+    )
     max_classes: int = Field(
         1000, ge=2, description="Most different labels (classes); more are critical: a measured number is no class."
     )
     slice_columns: tuple[str, ...] = Field(
-        (), description="Columns whose values part the rows into slices that are compared with each other."
+        (),
+        description="Columns whose values part the rows into slices that are compared with each other. No model learns "
+        "from one that is no content: any column beside a text or an image, or a table's in ingest.drop_columns.",
     )
     min_slice_rows: int = Field(
         30, ge=1, description="Fewest rows of a slice (rows); warning. Smaller ones are not compared."

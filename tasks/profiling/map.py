@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from expectations.report import LeftOut
 from tasks.profiling.subject import Subject
 from thawline.page.charts import heat_map, point_map, table
 from thawline.page.parts import Panel, Section, Tone, percent, shorten
 
-MAX_POINTS = 2500
 NUM_NEIGHBOURS = 5
 NUM_COMPONENTS = 50
 NUM_PAIRS = 5
@@ -33,16 +33,11 @@ class Vectors:
     is_encoded: bool
 
 
-def sample_rows(num_rows: int, *, seed: int) -> Ints:
-    """Return the places of at most MAX_POINTS rows, ascending."""
-    if num_rows <= MAX_POINTS:
-        return np.arange(num_rows)
-    return np.sort(np.random.default_rng(seed).choice(num_rows, MAX_POINTS, replace=False))
-
-
-def describe_map(subject: Subject, vectors: Vectors) -> Section:
+def describe_map(subject: Subject, vectors: Vectors | LeftOut) -> Section:
     """Draw the map and name the classes and rows that lie among those of another class."""
     title = "Map of the rows"
+    if isinstance(vectors, LeftOut):
+        return Section("map", title, (Panel(title, f"There is no map: {vectors.reason}."),))
     labels = subject.labels[vectors.positions]
     classes = [name for name in subject.classes if (labels == name).any()]
     if len(labels) < 3 * NUM_NEIGHBOURS or len(classes) < 2:

@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from expectations.report import LeftOut
 from tasks.profiling.checks import describe_checks
 from tasks.profiling.drift import describe_drift
 from tasks.profiling.duplicates import describe_duplicates
@@ -13,7 +14,7 @@ from tasks.profiling.missing import describe_missing
 from tasks.profiling.outliers import describe_outliers
 from tasks.profiling.size import describe_classes, describe_size
 from tasks.profiling.subject import TEST, TRAIN, Subject, read_processed_subject, read_raw_subject
-from tasks.profiling.vectors import encoded_vectors, plain_vectors
+from tasks.profiling.vectors import raw_vectors, training_vectors
 from thawline.console import progress
 from thawline.context import Context
 from thawline.page.parts import Panel, Section, count
@@ -36,7 +37,7 @@ def make_profile(context: Context) -> str:
         about=about,
         versions=versions,
         previous=previous,
-        vectors=lambda: encoded_vectors(context, subject),
+        vectors=lambda: training_vectors(context, subject),
     )
 
 
@@ -49,7 +50,7 @@ def make_raw_profile(workspace: Workspace, params: Params) -> str:
         about="The data was refused, so these are the rows of data/raw as they are, none of them test rows yet.",
         versions=(),
         previous=next(iter(read_versions(workspace)), None),
-        vectors=lambda: plain_vectors(subject, why="refused data is not encoded"),
+        vectors=lambda: raw_vectors(workspace, subject),
     )
 
 
@@ -60,7 +61,7 @@ def _render(
     about: str,
     versions: Versions,
     previous: Mapping[str, Any] | None,
-    vectors: Callable[[], Vectors],
+    vectors: Callable[[], Vectors | LeftOut],
 ) -> str:
     suites = ("raw", "processed") if subject.is_split else ("raw",)
     steps: dict[str, Callable[[], Section]] = {

@@ -1,39 +1,55 @@
-"""Rows as vectors for the map: an encoder's pooled vectors out of the activation store, or plain ones."""
+"""A sample of the rows as vectors for the map, out of the activation store that training uses."""
 
-import numpy as np
-
+from expectations.report import LeftOut
 from models.policies import plan_phases
+from models.rows import Indices
 from models.training import stored_boundaries
+from tasks.embedding import embed
 from tasks.finetuning import build, load_encoded, open_store, schedule_settings
-from tasks.profiling.map import Vectors, sample_rows
+from tasks.profiling.map import Vectors
 from tasks.profiling.subject import Subject
 from thawline.context import Context
-from thawline.errors import EncoderNotFoundError, UsageError
+from thawline.embeddings import sample_positions
+from thawline.errors import UsageError
+from thawline.workspace import Workspace
+
+MAX_POINTS = 2500
+NAME = "map of the rows"
 
 
-def encoded_vectors(context: Context, subject: Subject) -> Vectors:
-    """Return the frozen encoder's vectors of a sample of the training rows, plain ones where there is no encoder.
+def training_vectors(context: Context, subject: Subject) -> Vectors | LeftOut:
+    """Return vectors of training rows; what training will read of them is stored in the same pass."""
+    return _vectors(subject, context.workspace, context)
 
-    What training will read from the store is filled in the same pass, so that the vectors cost it nothing.
-    """
+
+def raw_vectors(workspace: Workspace, subject: Subject) -> Vectors | LeftOut:
+    """Return vectors of as many raw rows as validation has looked at."""
+    return _vectors(subject, workspace, None)
+
+
+def _vectors(subject: Subject, workspace: Workspace, context: Context | None) -> Vectors | LeftOut:
+    params = subject.params
+    if not params.validation.embedding:
+        return LeftOut(name=NAME, reason="validation.embedding is false")
+    size = params.validation.embedding_rows if context is None else MAX_POINTS
+    positions = sample_positions(subject.seen["normalised"], size)
+    is_encoded = subject.modality.standardised is None
     try:
-        encoder, _ = load_encoded(context)
-    except (EncoderNotFoundError, UsageError):  # the fine-tuning itself will say what is wrong
-        return plain_vectors(subject, why="no pretrained encoder is at hand for them")
-    params = context.params
-    positions = sample_rows(len(subject.seen), seed=params.seed)
-    rows = subject.modality.encode(encoder.processor, subject.seen.iloc[positions], params)
-    classifier = build(encoder, params, num_classes=len(subject.classes))
-    phases = plan_phases(params.train.policy, classifier.groups, schedule_settings(params))
-    store, pooled = open_store(context), classifier.pooled_boundary
-    store.fill(classifier, rows, {pooled, *stored_boundaries(classifier, phases)})
-    states = store.open(classifier, rows, pooled).batch(np.arange(len(rows)), 1)
-    origin = f"the vectors that the frozen encoder ({params.model.encoder}) makes of them"
-    return Vectors(positions, states.numpy().astype(np.float64), origin, is_encoded=True)
+        if is_encoded and context is not None:
+            _fill_for_training(context, subject, positions)
+        values = embed(subject.seen.iloc[positions], params, workspace)
+    except UsageError as error:
+        return LeftOut(name=NAME, reason=str(error))
+    made_by = f"the vectors that the frozen encoder ({params.model.encoder}) makes of them"
+    origin = made_by if is_encoded else "their features, brought to one scale"
+    return Vectors(positions, values.astype("float64"), origin, is_encoded=is_encoded)
 
 
-def plain_vectors(subject: Subject, *, why: str) -> Vectors:
-    """Return simple vectors of a sample of the rows; `why` says why there are no encoded ones."""
-    positions = sample_rows(len(subject.seen), seed=subject.params.seed)
-    values = subject.modality.vectors(subject.seen.iloc[positions], subject.params)
-    return Vectors(positions, values, f"their plain features ({why})", is_encoded=False)
+def _fill_for_training(context: Context, subject: Subject, positions: Indices) -> None:
+    """Store pooled vectors together with the deeper states that training starts from: one pass instead of two."""
+    encoder, _ = load_encoded(context, None)
+    rows = subject.modality.encode(encoder.processor, subject.seen.iloc[positions], context.params)
+    classifier = build(encoder, context.params, num_classes=len(subject.classes))
+    phases = plan_phases(context.params.train.policy, classifier.groups, schedule_settings(context.params))
+    boundaries = {classifier.pooled_boundary, *stored_boundaries(classifier, phases)}
+    open_store(context).fill(classifier, rows, boundaries)

@@ -43,10 +43,18 @@ def good(room: str = "common") -> pd.DataFrame:
             "group": numbers,
             "split": ["test"] * 8 + ["train"] * 32,
             "fold": [-1] * 8 + [n // 2 % 5 for n in range(32)],
+            "novelty": 0.5,
+            "told_apart": [n / 40 for n in numbers],
         }
     )
-    texts = [name for name in frame if frame[name].map(type).eq(str).all()]
+    frame["embedding"] = vectors(np.eye(40))
+    texts = [str(name) for name in frame if frame[name].map(type).eq(str).all()]
     return frame.astype(dict.fromkeys(texts, "str"))
+
+
+def vectors(array: Any) -> pd.Series:
+    """Return a column of vectors."""
+    return pd.Series(list(np.asarray(array, dtype=np.float32)), dtype=object)
 
 
 TEXTS: dict[str, Any] = {"text": [f"text {n}" for n in range(40)]}
@@ -177,6 +185,24 @@ FAILURES: dict[str, tuple[dict[str, Any], Callable[[], pd.DataFrame], str]] = {
             "40 rows are worth 3 distinct ones (7.8 %); at least 50.0 % is expected (validation.min_effective_share). "
             "The largest group of near-duplicates has 30 rows"
         ),
+    ),
+    "ExpectDiverseVectors": (
+        {"min_share": 0.2},
+        lambda: good().assign(embedding=vectors(np.repeat(np.eye(40)[:2], 20, axis=0))),
+        "A sample of 40 distinct rows, as vectors of 40 dimensions, is worth 1.0 that share nothing (2.5 % of 40)",
+    ),
+    "ExpectRelevantRows": (
+        {"max_share": 0.1},
+        lambda: good().assign(novelty=[3.0] * 8 + [1.5] * 2 + [0.5] * 28 + [np.nan] * 2),
+        (
+            "10 of 38 new rows (26.3 %) are farther from their nearest row so far than 99.0 % of those are from "
+            "theirs; at most 10.0 % may be (validation.max_irrelevant_share). The farthest is at 3.0 times the usual"
+        ),
+    ),
+    "ExpectStableVectors": (
+        {"num_reference": 100, "max_separability": 0.8, "min_rows": 20},
+        lambda: good().assign(told_apart=[0.99] * 38 + [np.nan] * 2),
+        "tells 38 new rows from 100 of those so far, as vectors, with an area under the ROC curve of 0.990",
     ),
     "ExpectSlicesOfSize": (
         {"column": "city", "min_rows": 5},

@@ -208,8 +208,3 @@ def test_what_is_fitted_is_fitted_on_the_rows_given() -> None:
     model.fit(MODALITY.baseline_input(rows.head(100)), labels[:100])
     imputer = model[0].named_transformers_["pipeline"][0]
     assert imputer.statistics_[0] == pytest.approx(rows["number"].head(100).mean())
-
-
-def test_there_is_no_encoder_for_tables_yet() -> None:
-    with pytest.raises(UsageError, match=r"no encoder for tables.*gradient_boosting"):
-        MODALITY.load_encoder(PARAMS, Path())

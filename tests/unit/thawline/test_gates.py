@@ -5,6 +5,7 @@ import pytest
 
 from thawline.gates import CrossValidated, TestPredictions, choose_candidate, judge, summarise
 from thawline.params import Gates
+from thawline.slice_scores import SliceScores
 
 NUM_ROWS = 1000
 LABELS = np.arange(NUM_ROWS) % 2
@@ -79,3 +80,32 @@ def test_the_baseline_is_the_candidate_when_it_is_better_and_the_finetuned_model
     finetuned = candidate(f1=0.85)
     assert choose_candidate(finetuned, [RIVAL]).name == "finetuned"
     assert choose_candidate(candidate(f1=0.84), [RIVAL]).name == "tfidf_logistic"
+
+
+def in_slice(value: str, accuracy: float) -> SliceScores:
+    return SliceScores(
+        column="city", value=value, num_rows=50, accuracy=accuracy, recall_macro=accuracy, f1_macro=accuracy
+    )
+
+
+SLICES = [
+    pytest.param([], set(), id="no slices, no gate"),
+    pytest.param([in_slice("Oslo", 0.9), in_slice("Rome", 0.85)], set(), id="even slices"),
+    pytest.param([in_slice("Oslo", 0.9), in_slice("Rome", 0.6)], {"slice gap"}, id="one slice served worse"),
+]
+
+
+@pytest.mark.parametrize(("slices", "failed"), SLICES)
+def test_a_slice_that_is_served_much_worse_is_refused_by_name(slices: list[SliceScores], failed: set[str]) -> None:
+    gates = judge(predictions(*GOOD), None, candidate=candidate(), rivals=[RIVAL], limits=Gates(), slices=slices)
+    assert {gate.name for gate in gates if not gate.passed} == failed
+    assert ("city = 'Rome'" in summarise(gates, "finetuned", has_champion=False)) == bool(failed)
+
+
+def test_a_champion_that_cannot_be_scored_leaves_the_thresholds_and_is_said() -> None:
+    gates = judge(predictions(*GOOD), None, candidate=candidate(), rivals=[RIVAL], limits=Gates())
+    verdict = summarise(gates, "finetuned", has_champion=False, unscorable="champion version 3 lacks column 'age'")
+    assert verdict.startswith("Promoted")
+    assert "thresholds only, as champion version 3 lacks column 'age'" in verdict
+    bad = judge(predictions(300, 300), None, candidate=candidate(), rivals=[RIVAL], limits=Gates())
+    assert "champion version 3" in summarise(bad, "x", has_champion=False, unscorable="champion version 3 is gone")

@@ -1,10 +1,12 @@
 """Scores are scikit-learn's; the bootstrap's own quick F1 equals it too."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
 
 from thawline.metrics import bootstrap_f1_macro, confusion, score, score_classes
 
@@ -20,6 +22,23 @@ def test_macro_f1_of_a_bootstrap_sample_is_that_of_scikit_learn(seed: int, num_c
         rows = again.integers(0, num_rows, num_rows)
         expected = f1_score(labels[rows], predicted[rows], labels=range(num_classes), average="macro", zero_division=0)
         assert sample == pytest.approx(expected, abs=1e-12)
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), num_classes=st.integers(2, 6), num_rows=st.integers(1, 80))
+def test_scores_are_those_of_scikit_learn(seed: int, num_classes: int, num_rows: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels, probabilities = rng.integers(0, num_classes, num_rows), rng.dirichlet(np.ones(num_classes), num_rows)
+    predicted, classes = probabilities.argmax(axis=1), list(range(num_classes))
+    mine = score(labels, probabilities)
+    macro = precision_recall_fscore_support(labels, predicted, labels=classes, average="macro", zero_division=0)
+    assert (mine.precision_macro, mine.recall_macro, mine.f1_macro) == pytest.approx(macro[:3])
+    assert mine.accuracy == pytest.approx(accuracy_score(labels, predicted))
+    assert mine.loss == pytest.approx(log_loss(labels, probabilities, labels=classes))
+    each = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0)
+    for number, of_class in enumerate(score_classes(labels, probabilities, [str(name) for name in classes]).values()):
+        assert dataclasses.astuple(of_class) == pytest.approx([values[number] for values in each])
+    assert np.array_equal(confusion(labels, probabilities), confusion_matrix(labels, predicted, labels=classes))
 
 
 def test_the_same_sample_serves_all_predictions_so_that_differences_are_paired() -> None:

@@ -1,0 +1,38 @@
+"""The command `thawline promote`."""
+
+from typing import Annotated
+
+import typer
+
+from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.console import console
+
+
+def promote(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="Number of the registered version.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; it stays with the version and its run.")
+    ],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a version champion by your word, whatever its gates said. It is recorded as forced.
+
+    Only the alias moves; `thawline rollback` moves it back.
+
+    Example: thawline promote 4 --reason "recall matters more here, agreed with the owner"
+    """
+    place = open_workspace(workspace)
+    from tasks.champion import promote as move
+    from tasks.tracking import open_tracking
+    from thawline.lock import lock_workspace
+    from thawline.params_file import load_params
+
+    params = load_params(place)
+    with lock_workspace(place):
+        done = move(open_tracking(place, params), params.name, version, reason=reason)
+    console.print(
+        f"{done.model}: version {done.champion} is champion by force, in place of {done.before or 'none'}", markup=False
+    )
+    if as_json:
+        print_json(done.model_dump(mode="json"))

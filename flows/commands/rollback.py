@@ -1,0 +1,35 @@
+"""The command `thawline rollback`."""
+
+from typing import Annotated
+
+import typer
+
+from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.console import console
+
+
+def rollback(
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; it stays with the version and its run.")
+    ] = "",
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give the champion's place back to the version that held it before.
+
+    Only the alias moves. The version it is taken from does not come back by itself; `thawline promote` can bring it.
+
+    Example: thawline rollback --reason "complaints about version 5"
+    """
+    place = open_workspace(workspace)
+    from tasks.champion import rollback as move
+    from tasks.tracking import open_tracking
+    from thawline.lock import lock_workspace
+    from thawline.params_file import load_params
+
+    params = load_params(place)
+    with lock_workspace(place):
+        done = move(open_tracking(place, params), params.name, reason=reason)
+    console.print(f"{done.model}: version {done.champion} is champion again, in place of {done.before}", markup=False)
+    if as_json:
+        print_json(done.model_dump(mode="json"))

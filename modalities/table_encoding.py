@@ -1,0 +1,68 @@
+"""Prepared rows of tables to what an FT-Transformer takes, and the encoder that is made from them."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from modalities import table_features
+from thawline.console import progress
+from thawline.errors import EncoderNotFoundError
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+ENCODER = "ft_transformer"
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "features": {"scale": "quantile"},
+    "model": {"encoder": ENCODER, "pooling": "cls"},
+    "train": {"policy": "full", "num_epochs": 15, "patience": 4, "batch_size": 128, "learning_rate": 5e-4},
+}
+
+
+def load_encoder(params: Params, root: Path, frame: pd.DataFrame) -> Any:
+    """Return the encoder of these rows, pretrained on them without their labels and kept in the workspace.
+
+    If `model.encoder` names a directory, the encoder in it is returned, whatever the rows.
+
+    Raises:
+        EncoderNotFoundError: `model.encoder` is neither 'ft_transformer' nor a directory with an encoder for tables.
+    """
+    from models.encoders import load_encoder as load
+    from models.pretraining import PretrainedEpoch, PretrainSettings
+    from models.table_encoders import NAME, TableSettings, fit_encoder
+
+    if not fits_encoder(params):
+        if not (root / params.model.encoder).is_dir():
+            raise EncoderNotFoundError(
+                f"model.encoder {params.model.encoder!r} is no encoder for tables; set it to {NAME!r}, which is "
+                "pretrained on the rows themselves, or to a directory that holds such a one"
+            )
+        return load(params.model.encoder, root=root, family="tables")
+    network, features, chosen = params.ft_transformer, params.features, params.pretrain
+    settings = PretrainSettings(**chosen.model_dump(), seed=params.seed)
+    table = TableSettings(
+        scale=features.scale,
+        min_category_rows=features.min_category_rows,
+        max_categories=features.max_categories,
+        **network.model_dump(),
+    )
+    directory = Workspace(root).state / "encoders"
+    encoder = None
+    with progress(f"pretrain on {len(frame)} rows", chosen.num_epochs) as advance:
+        for made in fit_encoder(table_features.to_features(frame), table, settings, directory=directory):
+            if isinstance(made, PretrainedEpoch):
+                advance(f"reconstruction {made.reconstruction:.3f}, contrast {made.contrast:.3f}")
+            else:
+                encoder = made
+    return encoder
+
+
+def fits_encoder(params: Params) -> bool:
+    """Return whether the encoder is made from the rows it will be used on."""
+    return params.model.encoder == ENCODER
+
+
+def encode(columns: Any, frame: pd.DataFrame, _params: Params) -> Any:
+    """Scale numbers and number categories, as the columns were fitted."""
+    row_ids = frame["row_id"].tolist() if "row_id" in frame else None
+    return columns.rows(table_features.to_features(frame), row_ids)

@@ -1,0 +1,39 @@
+"""Rows as vectors: what the encoder makes of them, or standardised features where a kind of data has no encoder.
+
+The vectors of an encoder come from the activation store that training uses: what one has computed the other reads.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from modalities import get_modality
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+
+def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDArray[np.float32]:
+    """Return a vector for each prepared row, float32 (N, D): of length 1 if it comes from an encoder.
+
+    Args:
+        frame: Prepared rows (`Modality.prepare`), none without content.
+        params: `params.model` names the encoder.
+        workspace: Its activation store is read and filled.
+
+    Raises:
+        UsageError: No encoder can be loaded, such as EncoderNotFoundError.
+        StorageError: The store can't be written.
+    """
+    modality = get_modality(params.modality)
+    if modality.standardised is not None:
+        return modality.standardised(frame, params)
+    encoder = modality.load_encoder(params, workspace.root, frame)
+    from models.store import ActivationStore
+    from tasks.finetuning import build
+
+    rows = modality.encode(encoder.processor, frame, params)
+    classifier = build(encoder, params, num_classes=2)  # its head plays no part below the head's boundary
+    states = ActivationStore(workspace.state / "store").open(classifier, rows, classifier.pooled_boundary)
+    vectors = states.batch(np.arange(len(frame)), 1).numpy()
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)

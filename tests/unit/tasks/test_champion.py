@@ -1,0 +1,137 @@
+"""The champion's alias moves through the gates or by a person's word, comes back, and never moves by itself again."""
+
+import pytest
+
+pytest.importorskip("mlflow")
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+
+from tasks import champion
+from tasks.champion import find_champion, promote, promote_if_pending, rollback, tell_standing
+from tasks.tracking import Tracking
+from thawline.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
+    directory = tmp_path_factory.mktemp("registry")
+    uri = f"sqlite:///{directory}/mlflow.db"
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    return Tracking(client, uri, client.create_experiment("mails", (directory / "artifacts").as_uri()))
+
+
+@pytest.fixture
+def tracking(store: Tracking, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Tracking:
+    """Return the store, with a registered model of the test's own."""
+    name = f"model-{abs(hash(request.node.name))}"
+    monkeypatch.setitem(globals(), "NAME", name)
+    store.client.create_registered_model(name)
+    return store
+
+
+NAME = "set by the fixture"
+
+
+def register(tracking: Tracking, *, passed: bool = True) -> ModelVersion:
+    """Register a version, as `tasks.registry` does, and promote it if its gates passed."""
+    run = tracking.client.create_run(tracking.experiment_id)
+    tags = {champion.PROMOTED: str(passed).lower(), champion.JUDGED_AGAINST: find_champion(tracking, NAME) or "none"}
+    made = tracking.client.create_model_version(NAME, run.info.artifact_uri, run.info.run_id, tags=tags)
+    promote_if_pending(tracking, NAME, made)
+    return made
+
+
+def again(tracking: Tracking, version: ModelVersion) -> None:
+    """Do what a later run of the same data, params and code does."""
+    promote_if_pending(tracking, NAME, tracking.client.get_model_version(NAME, version.version))
+
+
+def test_gates_move_the_alias_and_a_refused_version_moves_nothing(tracking: Tracking) -> None:
+    register(tracking)
+    register(tracking, passed=False)
+    assert find_champion(tracking, NAME) == "1"
+    register(tracking)
+    assert find_champion(tracking, NAME) == "3"
+
+
+def test_rollback_returns_to_the_champion_before_and_the_old_one_never_comes_back_by_itself(tracking: Tracking) -> None:
+    register(tracking)
+    register(tracking, passed=False)
+    third = register(tracking)
+    done = rollback(tracking, NAME, reason="complaints")
+    assert (done.champion, done.before) == ("1", "3")
+    again(tracking, third)
+    assert find_champion(tracking, NAME) == "1"
+    assert "rolled back" in tell_standing(tracking, NAME, "3")
+    assert "complaints" in tell_standing(tracking, NAME, "3")
+    page = tracking.client.get_run(third.run_id).data.tags
+    assert "rolled back to version 1: complaints" in page["mlflow.note.content"]
+
+
+def test_a_forced_promotion_is_recorded_as_forced_in_the_version_and_in_the_run(tracking: Tracking) -> None:
+    register(tracking)
+    second = register(tracking, passed=False)
+    promote(tracking, NAME, "2", reason="agreed with the owner")
+    assert find_champion(tracking, NAME) == "2"
+    tags = tracking.client.get_model_version(NAME, "2").tags
+    assert tags[champion.PROMOTED] == "forced"
+    assert "agreed with the owner" in tags[champion.FORCED]
+    assert "forced to champion" in tracking.client.get_run(second.run_id).data.tags[champion.FORCED]
+    rollback(tracking, NAME)
+    again(tracking, second)
+    assert find_champion(tracking, NAME) == "1"
+
+
+def test_forcing_an_older_version_is_not_undone_by_the_run_of_a_newer_one(tracking: Tracking) -> None:
+    register(tracking)
+    second = register(tracking)
+    promote(tracking, NAME, "1", reason="version 2 is slow")
+    again(tracking, second)
+    assert find_champion(tracking, NAME) == "1"
+
+
+def test_a_promotion_that_was_killed_half_way_is_completed_only_against_the_champion_it_was_judged_by(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(tracking)
+    with monkeypatch.context() as patch:
+        patch.setattr(champion, "_crown", lambda *_, **__: None)  # as if killed before the alias moved
+        second, third = register(tracking), register(tracking)
+    again(tracking, second)
+    assert find_champion(tracking, NAME) == "2"
+    again(tracking, third)
+    assert find_champion(tracking, NAME) == "2", "version 3 was judged against version 1"
+
+
+REFUSED = [
+    pytest.param(lambda tracking: rollback(tracking, NAME), "first champion", id="nothing to go back to"),
+    pytest.param(lambda tracking: promote(tracking, NAME, "1", reason="x"), "already", id="champion already"),
+    pytest.param(lambda tracking: promote(tracking, NAME, "9", reason="x"), "there are: 1, 2", id="no such version"),
+    pytest.param(lambda tracking: promote(tracking, NAME, "one", reason="x"), "there are: 1, 2", id="no number"),
+    pytest.param(lambda tracking: promote(tracking, NAME, "2", reason="  "), "--reason", id="no reason"),
+    pytest.param(lambda tracking: rollback(tracking, "nobody"), "no champion", id="no model"),
+]
+
+
+@pytest.mark.parametrize(("command", "told"), REFUSED)
+def test_a_wrong_command_says_what_is_wrong_and_moves_nothing(command, told: str, *, tracking: Tracking) -> None:  # type: ignore[no-untyped-def]
+    register(tracking)
+    register(tracking, passed=False)
+    with pytest.raises(UsageError, match=told):
+        command(tracking)
+    assert find_champion(tracking, NAME) == "1"
+
+
+def test_rollback_refuses_a_version_that_was_rolled_back_or_deleted(tracking: Tracking) -> None:
+    register(tracking)
+    register(tracking)
+    rollback(tracking, NAME)
+    promote(tracking, NAME, "2", reason="mended")
+    promote(tracking, NAME, "1", reason="or not")
+    rollback(tracking, NAME)
+    with pytest.raises(UsageError, match="itself rolled back"):
+        rollback(tracking, NAME)
+    tracking.client.delete_model_version(NAME, "1")
+    with pytest.raises(UsageError, match="no version '1'"):
+        rollback(tracking, NAME)
