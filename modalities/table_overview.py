@@ -104,7 +104,7 @@ def _association(tells: pd.Series, params: Params) -> Panel:
 
 def _correlations(rows: pd.DataFrame, tells: pd.Series) -> list[Panel]:
     numeric = [str(name) for name in tells.index if not is_category(rows[str(name)])]
-    varied = [name for name in numeric if len(rows[name].unique()) > 1][:NUM_DRAWN]
+    varied = [name for name in numeric if len(rows[name].dropna().unique()) > 1][:NUM_DRAWN]
     if len(varied) < 2:
         return []
     table_of = pd.DataFrame({outer_name(name): as_numbers(rows[name]) for name in varied})
@@ -131,6 +131,8 @@ def _column(rows: pd.DataFrame, name: str) -> Panel:
     order = labels.value_counts().index.astype(str).tolist()
     title = f"Column '{shorten(outer_name(name), 32)}'"
     absent = f" {percent(float(values.isna().mean()))} are missing." if values.isna().any() else ""
+    if values.isna().all():
+        return Panel(title, "It holds nothing.", "warn")
     if is_category(values):
         return Panel(
             title,
@@ -140,8 +142,6 @@ def _column(rows: pd.DataFrame, name: str) -> Panel:
         )
     numbers = as_numbers(values)
     present = numbers[np.isfinite(numbers)]
-    if not len(present):
-        return Panel(title, "It holds nothing.", "warn")
     low, middle, high = np.percentile(present, [5, 50, 95])
     if pd.api.types.is_datetime64_any_dtype(values):
         ends = [(day, str(pd.Timestamp(day, unit="D").date())) for day in np.quantile(present, [0.15, 0.5, 0.85])]

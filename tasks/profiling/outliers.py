@@ -21,7 +21,7 @@ def describe_outliers(subject: Subject) -> Section:
     """Name the rows that an isolation forest (Liu 2008) finds oddest, and count those far beyond the quartiles."""
     measures = subject.measures
     numeric = [str(name) for name in measures if pd.api.types.is_numeric_dtype(measures[name])]
-    varied = [name for name in numeric if len(measures[name].unique()) > 1][:MAX_COLUMNS]
+    varied = [name for name in numeric if len(measures[name].dropna().unique()) > 1][:MAX_COLUMNS]
     if not varied or len(measures) < 10:
         says = "There is no number here that varies from row to row, so no row can lie far off."
         return Section("outliers", "Outliers", (Panel("Rows far from the others", says),))

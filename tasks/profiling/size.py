@@ -85,11 +85,14 @@ def _balance(subject: Subject) -> Panel:
         f"{count(len(totals), 'class', 'classes')}; the most frequent, '{shorten(totals.index[0])}', has {ratio:.1f} "
         f"times the rows of the rarest, '{shorten(totals.index[-1])}' ({int(totals.iloc[-1]):,}): "
     )
-    says += (
-        "uneven, so look at macro-F1 rather than accuracy and think of class weights."
-        if is_uneven
-        else "even enough to learn from as it is."
-    )
+    if ratio > limits.max_imbalance_ratio:
+        says += "uneven, so look at macro-F1 rather than accuracy and think of class weights."
+    elif is_uneven:
+        says += (
+            f"even, but that is less than {percent(limits.min_class_share)} of all rows, little to learn a class from."
+        )
+    else:
+        says += "even enough to learn from as it is."
     return Panel("Rows of each class", says, "warn" if is_uneven else "good", (picture,))
 
 

@@ -1,5 +1,7 @@
 """A sample of the rows as vectors for the map, out of the activation store that training uses."""
 
+import numpy as np
+
 from expectations.report import LeftOut
 from models.policies import plan_phases
 from models.rows import Indices
@@ -14,6 +16,8 @@ from thawline.errors import UsageError
 from thawline.workspace import Workspace
 
 MAX_POINTS = 2500
+CLIP = 3.0
+"""Standard deviations beyond which features count as this far: a few odd values would take the map for themselves."""
 NAME = "map of the rows"
 
 
@@ -42,7 +46,8 @@ def _vectors(subject: Subject, workspace: Workspace, context: Context | None) ->
         return LeftOut(name=NAME, reason=str(error))
     made_by = f"the vectors that the frozen encoder ({params.model.encoder}) makes of them"
     origin = made_by if is_encoded else "their features, brought to one scale"
-    return Vectors(positions, values.astype("float64"), origin, is_encoded=is_encoded)
+    found = values.astype(np.float64)
+    return Vectors(positions, found if is_encoded else found.clip(-CLIP, CLIP), origin, is_encoded=is_encoded)
 
 
 def _fill_for_training(context: Context, subject: Subject, positions: Indices) -> None:

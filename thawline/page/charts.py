@@ -176,7 +176,7 @@ def _cell(x: float, y: float, width: float, height: float, value: float, *, is_s
     colour = "#0072B2" if value >= 0 else "#D55E00"
     strength = min(1.0, abs(value))
     ink = "#fff" if strength > 0.6 else "#1c2430"
-    text = f"{value:.1f}" if is_signed else f"{100 * value:.0f}"
+    text = f"{round(value, 1) + 0.0:.1f}" if is_signed else f"{100 * value:.0f}"
     written = (
         Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle" style="fill:{}">{}</text>').format(
             x + width / 2, y + 16, ink, text

@@ -38,7 +38,8 @@ class Scale:
             powers = [10.0**p for p in range(int(np.floor(np.log10(self.low))), int(np.ceil(np.log10(self.high))) + 1)]
             wanted = powers if len(powers) > 3 else sorted(m * p for p in powers for m in (1, 2, 5))
             inside = [value for value in wanted if self.low <= value <= self.high]
-            return inside[:: max(1, -(-len(inside) // most))]
+            if len(inside) > 1:
+                return inside[:: max(1, -(-len(inside) // most))]
         step = _round_step((self.high - self.low) / most)
         first = np.ceil(self.low / step - 1e-9) * step
         return [float(value) for value in np.arange(first, self.high + step * 1e-6, step)]
@@ -48,7 +49,7 @@ def _round_step(rough: float) -> float:
     if rough <= 0 or not np.isfinite(rough):
         return 1.0
     power = 10.0 ** np.floor(np.log10(rough))
-    return float(next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9)))
+    return float(next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9)))
 
 
 def x_scale(low: float, high: float, *, is_log: bool = False) -> Scale:
