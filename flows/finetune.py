@@ -11,7 +11,14 @@ from prefect import flow
 
 from flows.stopwatch import Stopwatch
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
-from tasks.data import accept_initial_file, reproduce, validate_processed_rows, validate_raw_files
+from tasks.data import (
+    obtain_data,
+    push_data,
+    record_data_version,
+    reproduce,
+    validate_processed_rows,
+    validate_raw_files,
+)
 from tasks.evaluation import evaluate, score_champion
 from tasks.finetuning import FINETUNED, clear_checkpoints, fit_final, train_fold
 from tasks.history import find_unchanged_run
@@ -25,6 +32,7 @@ from tasks.recording import (
 )
 from tasks.registry import register
 from tasks.results import CrossValidation, RunResult, best_of
+from tasks.review import gather_review
 from tasks.tracking import Tracking, open_tracking
 from tasks.verdict import decide
 from thawline.context import Context, hash_code
@@ -53,7 +61,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
     watch = Stopwatch()
     with lock_workspace(workspace), overridden(workspace, overrides):
         tracking = open_tracking(workspace, params)
-        accept_initial_file(workspace, params)
+        obtain_data(workspace, params)
         try:
             with watch("validate raw"):
                 validate_raw_files(workspace, params)
@@ -61,6 +69,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
                 data = reproduce(workspace, force=fresh)
             with watch("validate processed"):
                 validate_processed_rows(workspace, params)
+                record_data_version(workspace, data.data_version)
         except DataRefusedError as error:
             record_refusal(tracking, workspace, params, str(error))
             raise
@@ -70,7 +79,9 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
         if fresh:
             clear_checkpoints(context)
         unchanged = None if fresh else find_unchanged_run(context, tracking)
-        return unchanged or train_and_judge(context, tracking, watch)
+        result = unchanged or train_and_judge(context, tracking, watch)
+        push_data(workspace, params)
+        return result
 
 
 def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> RunResult:
@@ -97,13 +108,8 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             judgement = decide(
                 context, finetuned=finetuned, baselines=baselines, evaluations=evaluations, champion=champion
             )
-            decision = register(context, tracking, fits=fits, run_id=run_id, judgement=judgement)
-        return record_outcome(
-            context,
-            tracking,
-            run_id,
-            decision=decision,
-            approaches=approaches,
-            evaluations=evaluations,
-            seconds=watch.seconds,
-        )
+            review = gather_review(
+                context, judgement, approaches=approaches, evaluations=evaluations, champion=champion
+            )
+            decision = register(context, tracking, fits=fits, run_id=run_id, review=review)
+        return record_outcome(tracking, run_id, decision=decision, review=review, seconds=watch.seconds)

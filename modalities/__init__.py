@@ -9,7 +9,7 @@ in that file) and the content columns of the modality (`text` for texts).
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from thawline.chunks import Chunk
 from thawline.errors import ParamsError
 from thawline.page.parts import Panel
 from thawline.params import Params
 from thawline.params_file import nearest
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A row as a person looks at it: its text, and the file of a picture where it has one."""
+
+    text: str
+    image: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,12 @@ class Modality:
     read: Callable[[Path, Params], pd.DataFrame]
     """A file to rows in the file's order; a missing value stays missing. Raises UnreadableFileError."""
 
+    beside: Callable[[Path, Params], list[Path]]
+    """Files beside a file that belong to it and must come along, such as the images that a manifest names."""
+
+    stream: Callable[[Path, Params], Iterator[Chunk]]
+    """A source without labels to rows as `to_rows` takes them, some at a time. Raises UnreadableFileError."""
+
     missing: Callable[[pd.DataFrame], pd.Series]
     """bool (N,): the row has no content at all."""
 
@@ -45,6 +62,9 @@ class Modality:
 
     excerpt: Callable[[pd.DataFrame], pd.Series]
     """str (N,): the content in one short line, for messages and reports."""
+
+    show: Callable[[pd.DataFrame], list[Shown]]
+    """Prepared rows as a person looks at them, whole."""
 
     prepare: Callable[[pd.DataFrame, Params], tuple[pd.DataFrame, dict[str, int]]]
     """Row-wise cleaning, the same for training and for prediction, and how many rows each rule changed."""
@@ -79,6 +99,9 @@ class Modality:
     encode: Callable[[Any, pd.DataFrame, Params], Any]
     """An encoder's processor (its tokenizer, say) and prepared rows to `models.rows.Rows`, in the rows' order."""
 
+    augment: Callable[[Params], Any]
+    """Params to the `models.records.Augment` that they ask for; None for no changes."""
+
     defaults: Mapping[str, Mapping[str, Any]]
     """Values of the params, by section, that a new workspace gets where they differ from the product's defaults."""
 
@@ -94,14 +117,31 @@ class Modality:
     rooms: tuple[str, ...]
     """Directories of `expectations/` whose checks this kind of data has to pass."""
 
+    default_encoder: str = ""
+    """What `model.encoder: auto` means; '' where no pretrained encoder can be named."""
+
     standardised: Callable[[pd.DataFrame, Params], npt.NDArray[np.float32]] | None = None
     """Prepared rows to float32 (N, D) features of mean 0, for a kind of data that no pretrained encoder reads."""
+
+
+def nothing_beside(_path: Path, _params: Params) -> list[Path]:
+    """Return no file: what `Modality.beside` is where each file is whole by itself."""
+    return []
 
 
 def list_modalities() -> list[str]:
     """Return the names of all modalities, sorted: the modules here that hold `MODALITY`. None is imported."""
     modules = Path(__file__).parent.glob("*.py")
     return sorted(path.stem for path in modules if re.search(r"^MODALITY\b", path.read_text(), flags=re.MULTILINE))
+
+
+def encoder_name(params: Params) -> str:
+    """Return the encoder that `model.encoder` names, the modality's own for `auto`; '' where it has none.
+
+    Raises:
+        ParamsError: There is no such modality.
+    """
+    return get_modality(params.modality).default_encoder if params.model.encoder == AUTO else params.model.encoder
 
 
 def get_modality(name: str) -> Modality:

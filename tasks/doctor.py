@@ -91,13 +91,17 @@ def _directory(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _encoder(workspace: Workspace, params: Params) -> Finding:
+    from modalities import encoder_name
     from models.encoders import resolve_encoder
 
+    name = encoder_name(params)
+    if not name:
+        return Finding(what="encoder", ok=True, found=f"none: {params.modality} has no pretrained one")
     try:
-        source = resolve_encoder(params.model.encoder, root=workspace.root)
+        source = resolve_encoder(name, root=workspace.root)
     except ThawlineError as error:
-        return Finding(what="encoder", ok=False, found=params.model.encoder, remedy=str(error))
-    return Finding(what="encoder", ok=True, found=f"{params.model.encoder} ({source.kind})")
+        return Finding(what="encoder", ok=False, found=name, remedy=str(error))
+    return Finding(what="encoder", ok=True, found=f"{name} ({source.kind})")
 
 
 def _tracking(workspace: Workspace, params: Params) -> Finding:

@@ -13,6 +13,7 @@ from tasks.epochs import align_epochs, phase_starts
 
 # Okabe, Ito (2008): colours that people with any colour vision tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
 
 
 def draw_learning_curves(folds: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
@@ -21,7 +22,7 @@ def draw_learning_curves(folds: Sequence[Sequence[Mapping[str, Any]]]) -> Figure
     Args:
         folds: For each fold its epochs, `EpochRecord`s as dicts with `phase_index`.
     """
-    figure, (loss, f1) = _canvas(2, width=11, title="Learning curves of the folds: mean, and each fold")
+    figure, (loss, f1) = canvas(2, width=11, title="Learning curves of the folds: mean, and each fold")
     aligned = align_epochs(folds)
     for axes, curves, title in (
         (loss, (("train_loss", "training", BLUE), ("validation_loss", "validation", ORANGE)), "Loss"),
@@ -49,7 +50,7 @@ def draw_learning_curves(folds: Sequence[Sequence[Mapping[str, Any]]]) -> Figure
 def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str], title: str) -> Figure:
     """Draw a confusion matrix (true class, predicted class): counts, shaded by the share of the true class."""
     side = max(4.0, 0.6 * len(classes) + 2.5)
-    figure, (axes,) = _canvas(1, width=side, height=side, title=title)
+    figure, (axes,) = canvas(1, width=side, height=side, title=title)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(
@@ -72,7 +73,7 @@ def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str], title: str
 
 def draw_approaches(scores: Mapping[str, Sequence[float]]) -> Figure:
     """Draw each approach's macro-F1 on the folds: a dot a fold, a bar at their mean."""
-    figure, (axes,) = _canvas(
+    figure, (axes,) = canvas(
         1, width=7, height=0.7 * len(scores) + 1.8, title="Macro-F1 of the approaches on the same folds"
     )
     for position, values in enumerate(scores.values()):
@@ -90,7 +91,7 @@ def draw_approaches(scores: Mapping[str, Sequence[float]]) -> Figure:
 def draw_class_balance(train: Mapping[str, int], test: Mapping[str, int]) -> Figure:
     """Draw the number of rows of each class in train and test."""
     classes = list(train)
-    figure, (axes,) = _canvas(1, width=7, height=0.5 * len(classes) + 2, title="Rows of each class")
+    figure, (axes,) = canvas(1, width=7, height=0.5 * len(classes) + 2, title="Rows of each class")
     positions = np.arange(len(classes))
     for offset, counts, name, colour in ((-0.2, train, "train", BLUE), (0.2, test, "test", ORANGE)):
         bars = axes.barh(
@@ -105,7 +106,8 @@ def draw_class_balance(train: Mapping[str, int], test: Mapping[str, int]) -> Fig
     return figure
 
 
-def _canvas(columns: int, *, width: float, title: str, height: float = 4.2) -> tuple[Figure, list[Axes]]:
+def canvas(columns: int, *, width: float, title: str, height: float = 4.2) -> tuple[Figure, list[Axes]]:
+    """Return a white figure (inches) under `title` with axes side by side, without the box around them."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     axes = list(np.atleast_1d(figure.subplots(1, columns)))

@@ -46,7 +46,14 @@ def train_fold(context: Context, fold: int) -> FoldResult:
     data, (encoder, rows) = load_training_set(context), load_encoded(context, fold)
     training, validation = data.fold_rows(fold)
     fitting, inner = _inner_split(data, training, context.params)
-    arrays = TrainingData(rows=rows, labels=data.labels, train=fitting, inner=inner, validation=validation)
+    arrays = TrainingData(
+        rows=rows,
+        labels=data.labels,
+        train=fitting,
+        inner=inner,
+        validation=validation,
+        augment=get_modality(context.params.modality).augment(context.params),
+    )
     classifier = build(encoder, context.params, num_classes=len(data.classes))
     phases = plan_phases(context.params.train.policy, classifier.groups, schedule_settings(context.params))
     store = open_store(context)
@@ -75,7 +82,8 @@ def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     started = time.monotonic()
     data, (encoder, rows) = load_training_set(context), load_encoded(context, None)
     everything = np.arange(len(data.labels))
-    arrays = TrainingData(rows=rows, labels=data.labels, train=everything, inner=None, validation=None)
+    augment = get_modality(context.params.modality).augment(context.params)
+    arrays = TrainingData(rows=rows, labels=data.labels, train=everything, augment=augment)
     classifier = build(encoder, context.params, num_classes=len(data.classes))
     planned = plan_phases(context.params.train.policy, classifier.groups, schedule_settings(context.params))
     phases = stop_at_folds_best(planned, [fold.best_epochs for fold in cross_validation.folds])

@@ -1,6 +1,7 @@
 """DVC stage `ingest`: every accepted file in data/raw to rows with an id, in order of file name and row."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -45,6 +46,15 @@ def read_raw(workspace: Workspace, params: Params, modality: Modality) -> pd.Dat
         raise DataRefusedError(
             f"{workspace.raw} holds no data; hand over a file with `thawline arrive FILE`, or set arrive.initial"
         )
+    return read_files(files, params, modality)
+
+
+def read_files(files: Sequence[Path], params: Params, modality: Modality) -> pd.DataFrame:
+    """Read some files, at least one, one below the other.
+
+    Raises:
+        UnreadableFileError: One can't be read.
+    """
     return pd.concat([modality.read(path, params) for path in files], ignore_index=True)
 
 

@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 from modalities import get_modality
-from tasks.versioning import add_raw_file, init_dvc
+from tasks.raw_data import accept_file
+from tasks.versioning import init_dvc
 from thawline.errors import UsageError
 from thawline.files import storage_errors, write_atomically
 from thawline.lock import lock_workspace
@@ -26,7 +27,7 @@ def initialise(directory: Path, data: Path, params: Params) -> tuple[Workspace, 
         The workspace and the number of rows read.
 
     Raises:
-        UsageError: `directory` is a workspace already.
+        UsageError: `directory` is a workspace already, or lies inside `data`.
         UnreadableFileError: `data` can't be read with the columns that `params` names.
     """
     workspace = Workspace(directory.expanduser().resolve())
@@ -34,6 +35,8 @@ def initialise(directory: Path, data: Path, params: Params) -> tuple[Workspace, 
         raise UsageError(
             f"{workspace.root} is a workspace already (it has params.yaml); change that file, or name another"
         )
+    if workspace.root.is_relative_to(data.expanduser().resolve()):
+        raise UsageError(f"{workspace.root} lies inside the data, {data}; make the workspace beside it, not in it")
     num_rows = len(get_modality(params.modality).read(data, params))
     with storage_errors():
         for path in (workspace.incoming, workspace.raw, workspace.quarantine, workspace.reports, workspace.state):
@@ -43,7 +46,7 @@ def initialise(directory: Path, data: Path, params: Params) -> tuple[Workspace, 
             if not (workspace.root / ".gitignore").exists():
                 write_atomically(workspace.root / ".gitignore", IGNORED.encode())
             init_dvc(workspace)
-            add_raw_file(workspace, data)
+            accept_file(workspace, params, data)
             write_atomically(workspace.params_file, render_params(params).encode())
     return workspace, num_rows
 

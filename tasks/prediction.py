@@ -1,5 +1,6 @@
-"""Predicting a file with a registered model."""
+"""Predicting with a registered model: chunk by chunk, so that memory does not grow with the source."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,29 +8,29 @@ import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
+from modalities import get_modality
 from tasks.tracking import Tracking, service_errors
+from thawline.console import percentage
 from thawline.errors import UsageError
-from thawline.files import write_atomically
 from thawline.params import Params
-from thawline.tables import read_table
-
-FORMATS = (".csv", ".jsonl", ".parquet")
 
 
-def predict_file(tracking: Tracking, params: Params, source: Path, *, alias: str) -> pd.DataFrame:
-    """Return the rows of `source` with `predicted_label`, a `probability_CLASS` for each class, and `model_version`.
+def predict_source(tracking: Tracking, params: Params, source: Path, *, alias: str) -> Iterator[pd.DataFrame]:
+    """Yield the rows of `source` with `predicted_label`, a `probability_CLASS` a class, and `model_version`.
 
     Raises:
         UsageError: No version holds the alias, or the model does not take these columns.
-        UnreadableFileError: `source` can't be read.
+        UnreadableFileError: `source` can't be read; what stands before a broken line has been yielded by then.
     """
-    table = read_table(source, encoding=params.ingest.encoding)
     model, version = load_model(tracking, params.name, alias)
-    answer: pd.DataFrame = model.unwrap_python_model().predict(None, table).rename(columns={"label": "predicted_label"})
-    clashes = [name for name in answer if name in table]
-    kept = table.drop(columns=clashes)
-    predictions = pd.concat([kept, answer.set_axis(table.index)], axis=1)
-    return predictions.assign(model_version=version)
+    served = model.unwrap_python_model()
+    chunks = get_modality(params.modality).stream(source, served.predictor.params)
+    with percentage(f"predict {source.name}") as advance:
+        for chunk in chunks:
+            answer = served.predict(None, chunk.given).rename(columns={"label": "predicted_label"})
+            kept = chunk.kept.drop(columns=[*answer, "model_version"], errors="ignore")
+            yield pd.concat([kept, answer.set_axis(kept.index)], axis=1).assign(model_version=version)
+            advance(chunk.share, f"{chunk.kept.index[-1] + 1:,} rows")
 
 
 def load_model(tracking: Tracking, name: str, alias: str) -> tuple[Any, str]:
@@ -49,21 +50,3 @@ def load_model(tracking: Tracking, name: str, alias: str) -> tuple[Any, str]:
                 f"no version of {name!r} holds the alias {alias!r}; `thawline run` makes one, or give --alias"
             ) from None
         return mlflow.pyfunc.load_model(f"models:/{name}/{version.version}"), str(version.version)
-
-
-def write_predictions(predictions: pd.DataFrame, target: Path) -> None:
-    """Write predictions as CSV, JSON Lines or Parquet, told by the suffix; the file is whole or absent.
-
-    Raises:
-        UsageError: Another suffix.
-        StorageError: The file can't be written.
-    """
-    if target.suffix == ".csv":
-        content = predictions.to_csv(index=False).encode()
-    elif target.suffix == ".jsonl":
-        content = predictions.to_json(orient="records", lines=True, force_ascii=False).encode()
-    elif target.suffix == ".parquet":
-        content = predictions.to_parquet(index=False)
-    else:
-        raise UsageError(f"{target} ends in none of {', '.join(FORMATS)}; name the output so")
-    write_atomically(target, content)

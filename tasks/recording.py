@@ -1,5 +1,6 @@
 """What a run of the line leaves in MLflow: the parent run, its children, and the result that the commands print."""
 
+import dataclasses
 import json
 import logging
 import traceback
@@ -15,12 +16,11 @@ from prefect import task
 
 from tasks import tracking as store
 from tasks.caching import NO_CACHE
-from tasks.clean import count_classes
-from tasks.description import describe_run
 from tasks.epochs import mean_epoch_table, overfitting_alarms, seconds_per_phase
-from tasks.evaluation import read_test_rows
-from tasks.figures import draw_approaches, draw_class_balance, draw_confusion, draw_learning_curves
-from tasks.results import CrossValidation, Decision, Evaluation, FinalFit, FoldResult, RunResult, load_arrays
+from tasks.figures import draw_confusion, draw_learning_curves
+from tasks.pages import record_review
+from tasks.results import CrossValidation, Decision, Evaluation, FinalFit, FoldResult, RunResult
+from tasks.review import Review
 from tasks.tracking import FINGERPRINT, Tracking
 from tasks.training_set import load_training_set
 from tasks.versioning import read_git_commit
@@ -112,19 +112,12 @@ def record_final_fit(tracking: Tracking, parent: str, fit: FinalFit) -> None:
 
 
 def record_outcome(
-    context: Context,
-    tracking: Tracking,
-    run_id: str,
-    *,
-    decision: Decision,
-    approaches: Sequence[CrossValidation],
-    evaluations: Sequence[Evaluation],
-    seconds: Mapping[str, float],
+    tracking: Tracking, run_id: str, *, decision: Decision, review: Review, seconds: Mapping[str, float]
 ) -> RunResult:
-    """Record test scores, pictures, description and verdict on the parent run and return the run's result."""
-    data, test = load_training_set(context), read_test_rows(context)
-    judgement, tuned = decision.judgement, approaches[-1]
-    evaluation = next(each for each in evaluations if each.name == judgement.candidate)
+    """Record test scores, pictures, pages and verdict on the parent run and return the run's result."""
+    review = dataclasses.replace(review, judgement=decision.judgement)  # that of a version registered before stands
+    context, tuned, evaluation, judgement = review.context, review.tuned, review.evaluation, decision.judgement
+    baselines = review.approaches[:-1]
     result = RunResult(
         run_id=run_id,
         experiment=context.params.name,
@@ -140,18 +133,15 @@ def record_outcome(
         metrics=evaluation.scores,
         intervals=evaluation.intervals,
         alarms=overfitting_alarms([fold.epochs for fold in tuned.folds], context.params.gates.max_overfitting_gap),
-        baseline={each.name: {"cv_f1_macro": each.mean(), "cv_f1_macro_sd": each.sd()} for each in approaches[:-1]},
+        baseline={each.name: {"cv_f1_macro": each.mean(), "cv_f1_macro_sd": each.sd()} for each in baselines},
         cv={"mean": tuned.mean(), "sd": tuned.sd(), "folds": tuned.scores()},
         seconds=dict(seconds),
         data_version=context.data_version,
-        rows={"train": len(data.frame), "test": len(test)},
+        rows={"train": len(review.train_labels), "test": len(review.test)},
         mlflow_uri=tracking.uri,
     )
-    _record_test_scores(tracking, run_id, evaluations, candidate=judgement.candidate)
-    _record_figures(context, tracking, run_id, approaches=approaches, evaluation=evaluation)
-    store.set_description(tracking, run_id, describe_run(result, approaches, evaluations))
-    tags = {"thawline.verdict": judgement.verdict[:5000], "thawline.version": decision.version}
-    store.set_tags(tracking, run_id, tags | {"thawline.candidate": judgement.candidate})
+    _record_test_scores(tracking, run_id, review.evaluations, candidate=judgement.candidate)
+    record_review(tracking, run_id, review, result)
     store.log_scores(tracking, run_id, {f"seconds/{step}": value for step, value in seconds.items()})
     tracking.client.log_text(run_id, json.dumps(result.model_dump(mode="json"), indent=2), RESULT_FILE)
     return result
@@ -168,22 +158,6 @@ def _record_test_scores(tracking: Tracking, run_id: str, evaluations: Sequence[E
         store.log_scores(tracking, run_id, {f"{prefix}{key}": value for key, value in each.scores.items()})
         for key, (low, high) in each.intervals.items():
             store.log_scores(tracking, run_id, {f"{prefix}{key}_low": low, f"{prefix}{key}_high": high})
-
-
-def _record_figures(
-    context: Context, tracking: Tracking, run_id: str, *, approaches: Sequence[CrossValidation], evaluation: Evaluation
-) -> None:
-    data, test = load_training_set(context), read_test_rows(context)
-    with load_arrays(evaluation.predictions) as stored:
-        matrix = confusion(stored["labels"], stored["probabilities"])
-    counts = [count_classes(frame) for frame in (data.frame, test)]
-    figures = {
-        "confusion_test": draw_confusion(matrix, data.classes, f"Confusion matrix of {evaluation.name}, test set"),
-        "approaches": draw_approaches({each.name: each.scores() for each in approaches}),
-        "class_balance": draw_class_balance(*counts),
-    }
-    for name, figure in figures.items():
-        tracking.client.log_figure(run_id, figure, f"figures/{name}.png")
 
 
 def _record_inputs(context: Context, tracking: Tracking, run_id: str) -> None:

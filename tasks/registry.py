@@ -22,8 +22,11 @@ from modalities import get_modality
 from modalities.predictor import load_predictor
 from tasks.caching import NO_CACHE, retry_transient
 from tasks.champion import JUDGED_AGAINST, NOBODY, PROMOTED, aliases_of, promote_if_pending
+from tasks.model_card import render_card
 from tasks.results import Decision, FinalFit, Judgement
+from tasks.review import Review
 from tasks.tracking import FINGERPRINT, Tracking
+from tasks.versioning import read_git_commit
 from thawline.context import Context
 from thawline.frames import read_frame
 
@@ -43,12 +46,13 @@ REQUIREMENTS = (
     "torch",
     "transformers",
 )
+CARD = "card.md"
 CODE = ("modalities", "models", "thawline")
 
 
 @task(name="register", cache_policy=NO_CACHE, **retry_transient(MlflowException, OSError))
 def register(
-    context: Context, tracking: Tracking, *, fits: Sequence[FinalFit], run_id: str, judgement: Judgement
+    context: Context, tracking: Tracking, *, fits: Sequence[FinalFit], run_id: str, review: Review
 ) -> Decision:
     """Register the candidate as challenger, unless its very data, params and code are registered already.
 
@@ -57,8 +61,9 @@ def register(
         tracking: The open tracking store.
         fits: The fitted models, the candidate among them.
         run_id: The MLflow run that holds the model.
-        judgement: The champion's alias moves if every gate passed. A version registered before keeps its own.
+        review: Its judgement says whether the champion's alias moves. A version registered before keeps its own.
     """
+    judgement = review.judgement
     name, fingerprint = context.params.name, context.key()
     version = find_version(tracking, name, fingerprint)
     registered = version is None
@@ -72,9 +77,10 @@ def register(
             "thawline.candidate": judgement.candidate,
             "thawline.data_version": context.data_version,
         }
-        source = _log_model(context, tracking, fit, run_id)
+        card = render_card(review, git_commit=read_git_commit(Path(__file__).resolve().parent) or "none")
+        source = _log_model(context, tracking, fit, run_id, card)
         _ensure_registered_model(tracking, name)
-        version = tracking.client.create_model_version(name, source, run_id, tags=tags, description=judgement.verdict)
+        version = tracking.client.create_model_version(name, source, run_id, tags=tags, description=card)
     else:
         log.info("%s version %s has the same data, params and code: not registered again", name, version.version)
     _converge_aliases(tracking, name, version)
@@ -109,7 +115,7 @@ def _ensure_registered_model(tracking: Tracking, name: str) -> None:
             raise
 
 
-def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str) -> str:
+def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str, card: str) -> str:
     """Package the model for MLflow, log it into the run and return its address."""
     root = Path(__file__).resolve().parent.parent
     predictor = load_predictor(fit.model)
@@ -127,5 +133,6 @@ def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str)
             signature=infer_signature(example, predictor.predict(example)),
             input_example=example,
         )
+        (target / CARD).write_text(card, encoding="utf-8")
         tracking.client.log_artifacts(run_id, str(target), "model")
     return f"{tracking.client.get_run(run_id).info.artifact_uri}/model"

@@ -12,11 +12,12 @@ import pandas as pd
 
 from expectations.report import LeftOut, ValidationReport
 from modalities import Modality, get_modality
-from tasks.ingest import raw_files, read_raw
+from tasks.ingest import raw_files, read_files, read_raw
 from tasks.vectors import look_at_arrival, look_at_rows, without_vectors
 from thawline.drift import profile
 from thawline.errors import DataRefusedError
 from thawline.frames import read_frame
+from thawline.known_rows import find_known
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -71,33 +72,36 @@ def validate_file(
 
 
 def validate_arrival(
-    path: Path, workspace: Workspace, params: Params, *, reports: Path | None = None
+    path: Path, workspace: Workspace, params: Params, *, replacing: str | None = None, reports: Path | None = None
 ) -> ValidationReport:
-    """Check a file against what is in data/raw: its rows by themselves, and how far they are from those so far.
+    """Check a file against what is in data/raw: its rows alone, their drift, and which of them are there already.
 
     Kinds of columns are those that the rows so far have, so that a small file is read as they were. Where data/raw
-    holds nothing yet the file is checked as `validate_file` does.
+    holds nothing else the file is checked as `validate_file` does.
 
     Args:
         path: The file; data/raw does not hold it yet.
         workspace: Whose data it is compared with.
         params: Limits and columns.
+        replacing: Name of an accepted file whose place it takes: not one of the rows so far.
         reports: Directory for validation_arrival.json and the pages; none are written without it.
 
     Raises:
         DataError: A file can't be read.
     """
-    if not raw_files(workspace):
+    others = [file for file in raw_files(workspace) if file.name != replacing]
+    if not others:
         return validate_file(path, params, reports=reports, workspace=workspace)
     modality = get_modality(params.modality)
-    reference, _ = modality.prepare(read_raw(workspace, params, modality), params)
+    reference, _ = modality.prepare(read_files(others, params, modality), params)
     settled = modality.settle(reference, params)
     frame = _prepare(modality.read(path, settled), settled, modality)
     frame["normalised"] = modality.normalised(frame)
     new = modality.measures(frame)
     vectors = look_at_arrival(frame, reference, settled, workspace)
     measured = {str(name): new[name] for name in new if name not in frame}
-    frame = frame.assign(**measured, **vectors.columns)
+    known = find_known(frame, reference.assign(normalised=modality.normalised(reference)))
+    frame = frame.assign(**measured, **vectors.columns, **{str(name): known[name] for name in known})
     so_far = {**profile(modality.measures(reference), reference["label"]), **vectors.profile}
     suite = _suite("arrival", settled if vectors.columns else without_vectors(settled), modality, so_far)
     title = f"{params.name}: arrival {path.name}"

@@ -10,13 +10,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
 from thawline.errors import DataRefusedError, DvcError, StorageError
-from thawline.files import pack_directory, storage_errors
+from thawline.files import pack_directory, pack_files, storage_errors
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -54,10 +55,15 @@ def init_dvc(workspace: Workspace) -> None:
     run_dvc(workspace, "remote", "add", "-q", "-d", "local", ".thawline/dvc-remote")
 
 
-def add_raw_file(workspace: Workspace, source: Path) -> Path:
+def add_raw_file(workspace: Workspace, source: Path, beside: Sequence[Path] = ()) -> Path:
     """Copy `source` into data/raw under its name and content hash, and track it with DVC; doing it twice is harmless.
 
-    A directory becomes one zip: an arrival is one file that never changes.
+    An arrival is one file that never changes: a directory becomes one zip, and so does a file with others beside it.
+
+    Args:
+        workspace: Where to.
+        source: A file or directory.
+        beside: Files below the directory of `source` that belong to it (`Modality.beside`).
 
     Returns:
         The file in data/raw.
@@ -66,8 +72,15 @@ def add_raw_file(workspace: Workspace, source: Path) -> Path:
         StorageError: No permission or no space.
         DvcError: DVC refused.
     """
-    stem, dot, extensions = (source.name, ".", "zip") if source.is_dir() else source.name.partition(".")
-    content = pack_directory(source) if source.is_dir() else source.read_bytes()
+    stem, dot, extensions = source.name.partition(".")
+    if source.is_dir():
+        stem, dot, extensions = source.name, ".", "zip"
+        content = pack_directory(source)
+    elif beside:
+        dot, extensions = ".", "zip"
+        content = pack_files(source.parent, [source, *beside])
+    else:
+        content = source.read_bytes()
     target = workspace.raw / f"{stem}-{hashlib.sha256(content).hexdigest()[:8]}{dot}{extensions}"
     with storage_errors():
         workspace.raw.mkdir(parents=True, exist_ok=True)

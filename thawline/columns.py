@@ -15,7 +15,7 @@ from thawline.tables import as_strings
 
 RESERVED = frozenset(
     ("row_id", "label", "source", "source_row", "normalised", "group", "fold", "split", "rule", "reason", "problems")
-) | frozenset(("embedding", "novelty", "told_apart"))
+) | frozenset(("embedding", "novelty", "told_apart", "known_as", "known_from"))
 
 SLICE = "slice:"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 console = Console(stderr=True, highlight=False)
 
@@ -26,3 +26,18 @@ def progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
             bar.update(task_id, advance=1, remark=remark)
 
         yield advance
+
+
+@contextmanager
+def percentage(description: str) -> Iterator[Callable[[float, str], None]]:
+    """Show a bar for the time of the block; the function it yields sets the share done (0 to 1) and a remark."""
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[remark]}"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task_id = bar.add_task(description, total=1.0, remark="")
+        yield lambda share, remark: bar.update(task_id, completed=share, remark=remark)

@@ -16,9 +16,9 @@ from thawline.params import Params
 from thawline.workspace import Workspace
 
 PACKAGES = ("expectations", "flows", "modalities", "models", "tasks", "thawline")
-LIBRARIES = ("numpy", "pandas", "scikit-learn", "torch", "transformers", "tokenizers")
+LIBRARIES = ("numpy", "pandas", "pillow", "scikit-learn", "timm", "torch", "transformers", "tokenizers")
 _DATA_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "features")
-TRAINING_SECTIONS = (*_DATA_SECTIONS, "model", "ft_transformer", "pretrain", "train")
+TRAINING_SECTIONS = (*_DATA_SECTIONS, "model", "ft_transformer", "pretrain", "train", "augment")
 BASELINE_SECTIONS = (*_DATA_SECTIONS, "baseline")
 
 
@@ -45,8 +45,8 @@ class Context(BaseModel):
         return Workspace(self.root)
 
     def key(self, *sections: str) -> str:
-        """Return a hash of data, code and the named sections of the params (all but `tracking`, when none is named)."""
-        values = self.params.model_dump(mode="json", exclude={"tracking", "arrive"})
+        """Return a hash of data, code and the named sections of the params; of all that matter if none is named."""
+        values = self.params.model_dump(mode="json", exclude={"tracking", "arrive", "versioning"})
         chosen = {name: values[name] for name in sections} if sections else values
         content = json.dumps([self.data_version, self.code_version, chosen], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]

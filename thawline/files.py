@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,9 +57,14 @@ def explain_storage_error(error: OSError) -> StorageError | None:
 
 def pack_directory(directory: Path) -> bytes:
     """Return a zip of all files below `directory`, not compressed; the same files give the same bytes."""
+    return pack_files(directory, [path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()])
+
+
+def pack_files(directory: Path, paths: Iterable[Path]) -> bytes:
+    """Return a zip of some files below `directory`, not compressed; the same files give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for path in sorted(path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()):
+        for path in sorted(paths):
             member = zipfile.ZipInfo(path.relative_to(directory).as_posix())  # dated 1980, whatever the file's date
             archive.writestr(member, path.read_bytes())
     return buffer.getvalue()

@@ -34,6 +34,9 @@ class Validation(Section):
     max_duplicate_share: float = Field(
         0.25, ge=0, le=1, description="Largest share of rows that repeat an earlier row exactly (0 to 1); warning."
     )
+    max_known_share: float = Field(
+        0.25, ge=0, le=1, description="Largest share of an arrival that is in the data already (0 to 1); warning."
+    )
     max_near_duplicate_share: float = Field(
         0.4, ge=0, le=1, description="Largest share of rows that are nearly like an earlier row (0 to 1); warning."
     )

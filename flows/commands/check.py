@@ -30,7 +30,7 @@ def check(
     Example: thawline check new_mails.csv
     """
     place = open_workspace(workspace)
-    from tasks.data import accept_initial_file, print_report
+    from tasks.data import print_report, settle_raw_files
     from tasks.profile import profile_workspace
     from tasks.validate import refuse_if_critical, validate_arrival, validate_raw
     from thawline.lock import lock_workspace
@@ -39,13 +39,13 @@ def check(
     params = load_params(place, overrides or ())
     if path is not None and with_profile:
         raise UsageError(f"--report is about the data of the workspace; leave out {path}, or leave out --report")
+    with lock_workspace(place):
+        settle_raw_files(place, params)
     if path is None:
-        with lock_workspace(place):
-            accept_initial_file(place, params)
         report = validate_raw(place, params)
-        console.print(f"report: {place.reports / 'validation_raw.html'}")
     else:
-        report = validate_arrival(path, place, params)
+        report = validate_arrival(path, place, params, reports=place.reports)
+    console.print(f"report: {place.reports / f'validation_{report.suite}.html'}", markup=False, soft_wrap=True)
     print_report(report)
     told = report.model_dump(mode="json") | {"passed": report.passed}
     if with_profile:

@@ -11,19 +11,44 @@ from thawline.console import console
 
 def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to make the workspace.")],
-    data: Annotated[Path, typer.Option("--data", metavar="PATH", help="The first labelled file.")],
-    modality: Annotated[str, typer.Option("--modality", help="Kind of data, e.g. text.")] = "text",
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data", metavar="PATH", help="The first labelled data: a table, or images as a folder, zip or manifest."
+        ),
+    ],
+    modality: Annotated[str, typer.Option("--modality", help="Kind of data: text, image or tabular.")] = "text",
     label: Annotated[str, typer.Option("--label", metavar="COLUMN", help="Column that holds the label.")] = "label",
-    text: Annotated[str, typer.Option("--text", metavar="COLUMN", help="Column that holds the text.")] = "text",
+    text: Annotated[
+        str, typer.Option("--text", metavar="COLUMN", help="text: the column that holds the text.")
+    ] = "text",
+    image: Annotated[
+        str, typer.Option("--image", metavar="COLUMN", help="image: the column of a manifest with the images' paths.")
+    ] = "path",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a workspace for one classifier, with a file as its first data.
+    """Make a workspace for one classifier, with a first file as its data.
+
+    Texts: a CSV, TSV, JSON Lines or Parquet file with a column of texts and one of labels.
 
     Example: thawline init reviews --modality text --data reviews.csv --label stars --text review
+
+    Images: a folder, or a zip of one, with a folder for each class; or a manifest, a table of paths (relative to it)
+    and labels, whose images come along.
+
+    Example: thawline init garments --modality image --data garments.zip
+
+    Example: thawline init scans --modality image --data scans/labels.csv --label finding --image file
+
+    Tables: a CSV or Parquet file; all columns but the label are learned from, and their kinds are inferred
+    (ingest.columns and ingest.drop_columns say otherwise).
+
+    Example: thawline init flights --modality tabular --data flights.parquet --label outcome
     """
     from tasks.initialise import initialise, params_for
 
-    params = params_for(directory, modality=modality, columns={"label_column": label, "text_column": text})
+    columns = {"label_column": label, "text_column": text, "image_column": image}
+    params = params_for(directory, modality=modality, columns=columns)
     workspace, num_rows = initialise(directory, data, params)
     console.print(f"[green]made[/green] {workspace.root} with {num_rows:,} rows from {data}")
     console.print(f"next: look at {workspace.params_file.name}, then `cd {directory} && thawline run`")

@@ -12,7 +12,12 @@ from thawline.console import console
 
 
 def predict(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="File of rows: CSV, TSV, JSON Lines or Parquet.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="Rows: CSV, TSV, JSON Lines or Parquet; for images a folder or a zip of them."
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -25,24 +30,37 @@ def predict(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Predict a file with the champion: label, probabilities and model version for each row, in its order.
+    """Predict rows with the champion: label, probabilities and model version for each, in their order.
+
+    The source may be larger than memory: it is read, predicted and written in parts. The output is whole or not there.
 
     Example: thawline predict mails.csv -o predictions.csv
     """
     place = open_workspace(workspace)
-    from tasks.prediction import predict_file, write_predictions
+    from tasks.prediction import predict_source
     from tasks.tracking import open_tracking
+    from thawline.frame_writers import appender, require_format, writing_frames
     from thawline.params_file import load_params
 
     params = load_params(place)
-    predictions = predict_file(open_tracking(place, params), params, source, alias=alias)
-    version = predictions["model_version"].iloc[0]
     if output is not None:
-        write_predictions(predictions, output)
-        console.print(f"{len(predictions):,} rows predicted by {params.name} version {version}: {output}")
-    elif not as_json:
-        sys.stdout.write(predictions.to_csv(index=False))
+        require_format(output)
+    num_rows, version, rows = 0, "", []
+    parts = predict_source(open_tracking(place, params), params, source, alias=alias)
+    if output is not None:
+        with writing_frames(output) as write:
+            for part in parts:
+                write(part)
+                num_rows, version = num_rows + len(part), part["model_version"].iloc[0]
+        console.print(f"{num_rows:,} rows predicted by {params.name} version {version}: {output}", markup=False)
+    else:
+        write = appender(sys.stdout, ".csv")
+        for part in parts:
+            num_rows, version = num_rows + len(part), part["model_version"].iloc[0]
+            if as_json:
+                rows += json.loads(part.to_json(orient="records", force_ascii=False))
+            else:
+                write(part)
     if as_json:
-        rows = None if output else json.loads(predictions.to_json(orient="records", force_ascii=False))
-        summary = {"model": params.name, "version": version, "rows": len(predictions)}
-        print_json(summary | {"output": str(output) if output else None, "predictions": rows})
+        summary = {"model": params.name, "version": version, "rows": num_rows}
+        print_json(summary | {"output": str(output) if output else None, "predictions": None if output else rows})

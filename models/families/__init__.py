@@ -23,11 +23,15 @@ Batch = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class EncoderSource:
-    """Where weights came from: `location` is a path or hub id, `commit` the hub's revision if known."""
+    """Where weights came from: `location` is a path or hub id, `commit` the hub's revision if known.
 
-    kind: Literal["package", "directory", "hub"]
+    `architecture` is what a bare file of weights is of, and None for a directory or hub id, which say so themselves.
+    """
+
+    kind: Literal["package", "directory", "file", "hub"]
     location: str
     commit: str | None = None
+    architecture: str | None = None
 
 
 class Anatomy(Protocol):
@@ -69,16 +73,19 @@ class Family:
     """The module's name; a saved classifier carries it."""
 
     takes: str
-    """What a network of the family is given, for messages."""
+    """What a network of the family is given: the kind of rows that it can be used for, and a word for messages."""
 
     advice: str
     """What to choose instead of a network that does not fit, for messages."""
 
+    recognises: Callable[[EncoderSource], bool]
+    """Whether `load` can be tried."""
+
     load: Callable[[str, EncoderSource, Mapping[str, Any]], Loaded]
     """Name, source and settings (`image_size`, say) to a network. Raises EncoderNotFoundError."""
 
-    probe: Callable[[Any], Batch]
-    """Network to a tiny batch of two rows for it."""
+    probe: Callable[[Any, Any], Batch]
+    """Network and processor to a tiny batch of two rows."""
 
     hidden: Callable[[Any, Batch], Tensor]
     """The whole forward pass of the network."""
@@ -130,10 +137,24 @@ class CaptureFunction(Protocol):
         """Return states by boundary, and hidden if the pass went to the end."""
 
 
-def list_families() -> list[str]:
-    """Return the names of all families, sorted: the modules here that hold `FAMILY`. None is imported."""
-    modules = Path(__file__).parent.glob("*.py")
-    return sorted(path.stem for path in modules if re.search(r"^FAMILY\b", path.read_text(), flags=re.MULTILINE))
+def list_families(takes: str | None = None) -> list[str]:
+    """Return the names of all families, or of those that take such rows, sorted. None is imported.
+
+    Families are the modules here that hold `FAMILY`; a line `TAKES = "..."` in them says what it takes.
+    """
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("*.py")}
+    wanted = r"^TAKES = " if takes is None else f'^TAKES = "{re.escape(takes)}"$'
+    return sorted(
+        name
+        for name, source in sources.items()
+        if re.search(r"^FAMILY\b", source, flags=re.MULTILINE) and re.search(wanted, source, flags=re.MULTILINE)
+    )
+
+
+def find_family(source: EncoderSource, *, takes: str) -> Family | None:
+    """Return the first family, by name, that is for such rows and recognises the source; None if there is none."""
+    families = (get_family(name) for name in list_families(takes))
+    return next((family for family in families if family.recognises(source)), None)
 
 
 def get_family(name: str) -> Family:

@@ -22,6 +22,7 @@ from models.splitting import capture, find_splits, run_from
 from models.table_rows import TableColumns
 from thawline.errors import EncoderNotFoundError
 
+TAKES = "cells of a table"
 WEIGHTS = "network.safetensors"
 
 
@@ -83,10 +84,11 @@ def _rebuild(directory: Path) -> tuple[TableNetwork, TableColumns]:
 
 FAMILY = Family(
     name="tables",
-    takes="cells of a table",
+    takes=TAKES,
     advice="choose 'ft_transformer'",
+    recognises=lambda source: source.kind == "directory",
     load=load,
-    probe=lambda network: table_probe(network.config),
+    probe=lambda network, _columns: table_probe(network.config),
     hidden=_hidden,
     pool=lambda _network, hidden, batch, pooling: pool(hidden, batch["attention_mask"], pooling),
     num_features=lambda network: int(network.config.hidden_size),

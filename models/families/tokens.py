@@ -4,8 +4,7 @@ Weights are read from safetensors only and no code of the model's author runs.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ from torch import Tensor
 
 from models.anatomy import StackAnatomy, find_anatomy, token_probe
 from models.families import Batch, EncoderSource, Family, Loaded
-from models.families.configurations import hash_configuration
+from models.families.transformers_files import hash_configuration, quiet_loading
 from models.heads import pool
 from models.splitting import capture, find_splits, run_from
 from thawline.errors import EncoderNotFoundError
 
 FORMS = "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub id"
+TAKES = "token ids"
 
 
 def load(name: str, source: EncoderSource, _settings: Mapping[str, Any]) -> Loaded:
@@ -49,21 +49,6 @@ def load(name: str, source: EncoderSource, _settings: Mapping[str, Any]) -> Load
         ) from error
     commit = getattr(network.config, "_commit_hash", None)
     return Loaded(network, tokenizer, missing=tuple(info["missing_keys"]), commit=commit)
-
-
-@contextmanager
-def quiet_loading() -> Iterator[None]:
-    """Keep transformers from drawing progress bars and warnings about heads that we don't use."""
-    logging = transformers.utils.logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _hidden(network: Any, batch: Batch) -> Tensor:
@@ -96,10 +81,11 @@ def _rebuild(directory: Path) -> tuple[Any, Any]:
 
 FAMILY = Family(
     name="tokens",
-    takes="token ids",
+    takes=TAKES,
     advice="choose an encoder-only model such as BERT",
+    recognises=lambda source: source.architecture is None,
     load=load,
-    probe=lambda network: token_probe(network.config.vocab_size, network.config.pad_token_id),
+    probe=lambda network, _tokenizer: token_probe(network.config.vocab_size, network.config.pad_token_id),
     hidden=_hidden,
     pool=lambda _network, hidden, batch, pooling: pool(hidden, batch["attention_mask"], pooling),
     num_features=lambda network: int(network.config.hidden_size),

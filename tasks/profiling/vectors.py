@@ -3,6 +3,7 @@
 import numpy as np
 
 from expectations.report import LeftOut
+from modalities import encoder_name
 from models.policies import plan_phases
 from models.rows import Indices
 from models.training import stored_boundaries
@@ -44,7 +45,7 @@ def _vectors(subject: Subject, workspace: Workspace, context: Context | None) ->
         values = embed(subject.seen.iloc[positions], params, workspace)
     except UsageError as error:
         return LeftOut(name=NAME, reason=str(error))
-    made_by = f"the vectors that the frozen encoder ({params.model.encoder}) makes of them"
+    made_by = f"the vectors that the frozen encoder ({encoder_name(params)}) makes of them"
     origin = made_by if is_encoded else "their features, brought to one scale"
     found = values.astype(np.float64)
     return Vectors(positions, found if is_encoded else found.clip(-CLIP, CLIP), origin, is_encoded=is_encoded)

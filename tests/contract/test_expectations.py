@@ -43,6 +43,8 @@ def good(room: str = "common") -> pd.DataFrame:
             "group": numbers,
             "split": ["test"] * 8 + ["train"] * 32,
             "fold": [-1] * 8 + [n // 2 % 5 for n in range(32)],
+            "known_as": None,
+            "known_from": "",
             "novelty": 0.5,
             "told_apart": [n / 40 for n in numbers],
         }
@@ -101,6 +103,16 @@ FAILURES: dict[str, tuple[dict[str, Any], Callable[[], pd.DataFrame], str]] = {
         {"column": "label", "type_": "str"},
         lambda: good().assign(label=1),
         "'label' is of type int64; it must be str",
+    ),
+    "ExpectNewRows": (
+        {"max_share": 0.05},
+        lambda: good().assign(known_as=["a", "b", "a"] + [None] * 37, known_from=["old.csv row 7"] * 3 + [""] * 37),
+        "3 of 40 rows (7.5 %) are in the data already, under the same label; at most 5 % may (validation.max_known",
+    ),
+    "ExpectKnownLabelsKept": (
+        {"max_share": 0.0},
+        lambda: good().assign(known_as=["b", "a"] + [None] * 38, known_from=["old.csv row 7"] * 2 + [""] * 38),
+        "'drop', 'majority' or 'keep'. They say: 'a', in old.csv row 7 'b'; 'b', in",
     ),
     "ExpectFewMissing": (
         {"column": "text", "mostly": 0.95},

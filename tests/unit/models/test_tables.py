@@ -228,12 +228,12 @@ def test_a_damaged_encoder_is_noticed_and_made_again(tmp_path: Path, damage: str
 
 def test_an_encoder_loads_by_its_directory(tmp_path: Path):
     made = fit(features(), tmp_path)
-    loaded = load_encoder(made.source.location, root=tmp_path, family="tables")
+    loaded = load_encoder(made.source.location, root=tmp_path, takes="cells of a table")
     assert loaded.weights_hash == made.weights_hash
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text("{}")
     with pytest.raises(EncoderNotFoundError, match="no encoder for tables"):
-        load_encoder("other", root=tmp_path, family="tables")
+        load_encoder("other", root=tmp_path, takes="cells of a table")
 
 
 def test_every_parameter_is_in_a_layer_group_and_every_boundary_splits(encoder: Encoder):
@@ -278,3 +278,33 @@ def test_a_saved_classifier_predicts_the_same(encoder: Encoder, data: TrainingDa
     assert processor == encoder.processor
     assert np.array_equal(predict_probabilities(loaded, data.rows), predict_probabilities(classifier, data.rows))
     assert get_family("tables") is loaded.family
+
+
+EVERYTHING = phase("embeddings", "block_0", "block_1", "block_2", "head", num_epochs=2)
+
+
+def corrupted(share: float):
+    def augment(rows, indices, *, donors, seed):
+        assert len(donors) == 60
+        return rows.corrupted_batch(indices, donors=donors, share=share, rng=np.random.default_rng(seed))
+
+    return augment
+
+
+def losses(encoder: Encoder, data: TrainingData, phases: list, share: float | None) -> list[float]:
+    augmented = dataclasses.replace(data, augment=None if share is None else corrupted(share))
+    settings = TrainSettings(batch_size=16, device="cpu")
+    return [record.train_loss for record in train(make_classifier(encoder), phases, augmented, settings)]
+
+
+def test_augmentation_is_live_where_everything_trains_and_drawn_from_the_seed(encoder: Encoder, data: TrainingData):
+    plain, changed = (losses(encoder, data, [EVERYTHING], share) for share in (None, 0.5))
+    assert plain != changed
+    assert losses(encoder, data, [EVERYTHING], 0.5) == changed
+    assert losses(encoder, data, [EVERYTHING], 0.0) == plain
+
+
+def test_augmentation_is_off_over_frozen_layers_and_the_log_says_so(encoder: Encoder, data: TrainingData, caplog):
+    caplog.set_level("INFO")
+    assert losses(encoder, data, [HEAD], 0.5) == losses(encoder, data, [HEAD], None)
+    assert caplog.text.count("no augmentation in it") == 1

@@ -1,0 +1,69 @@
+"""What `thawline data` shows: versions, and the difference of two."""
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from thawline.console import console
+from thawline.versions import Difference, Version
+
+NUM_CLASSES = 6
+NUM_EXAMPLES = 5
+
+
+def print_versions(versions: Sequence[Version]) -> None:
+    """Print one line a version, the oldest first."""
+    if not versions:
+        console.print("no version of the data yet; `thawline run` records one once all checks pass")
+        return
+    table = Table("version", "date (UTC)", "rows", "train", "test", "classes", "checks", "files", box=None)
+    for entry in versions:
+        checks = f"{entry.checks['passed']} passed"
+        if entry.checks["warnings"]:
+            checks += f", {entry.checks['warnings']} warned"
+        table.add_row(
+            entry.version,
+            entry.created[:16].replace("T", " "),
+            f"{entry.rows:,}",
+            f"{entry.parts['train']:,}",
+            f"{entry.parts['test']:,}",
+            escape(_classes(entry)),
+            checks,
+            str(len(entry.files)),
+        )
+    console.print(table)
+
+
+def print_difference(difference: Difference) -> None:
+    """Print counts, examples, and the classes before and after."""
+    console.print(f"[bold]{difference.before} -> {difference.after}[/bold]")
+    if difference.is_empty:
+        console.print(f"no difference: the same {difference.rows[0]:,} rows under the same labels")
+        return
+    for kind in ("added", "removed", "relabelled"):
+        examples = difference.examples[kind][:NUM_EXAMPLES]
+        count = getattr(difference, kind)
+        more = ", ..." if count > len(examples) else ""
+        named = f": {escape(', '.join(examples))}{more}" if examples else ""
+        console.print(f"  {count:,} {kind}[dim]{named}[/dim]")
+    for change, count in difference.relabellings.items():
+        console.print(f"    {escape(change)}: {count:,}")
+    for change, count in difference.moved.items():
+        console.print(f"  {count:,} moved: {change}")
+    console.print(f"  rows {_pair(difference.rows)}, different ones among them {_pair(difference.distinct_rows)}")
+    table = Table("class", "rows before", "after", "share before", "after", box=None)
+    for name, (before, after) in difference.classes.items():
+        old, new = difference.shares(name)
+        table.add_row(escape(name), f"{before:,}", f"{after:,}", f"{old:.2%}", f"{new:.2%}")
+    console.print(table)
+
+
+def _classes(entry: Version) -> str:
+    shown = [f"{label} {count:,}" for label, count in list(entry.classes.items())[:NUM_CLASSES]]
+    more = len(entry.classes) - NUM_CLASSES
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _pair(counts: tuple[int, int]) -> str:
+    return f"{counts[0]:,} -> {counts[1]:,}"

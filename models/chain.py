@@ -1,0 +1,341 @@
+"""Running any network in two parts: its own forward, with the modules below a boundary replaced by what they returned.
+
+- Modules are watched once on a probe. Boundary k is cut behind the last module that ends before any module with
+  parameters of group k or above begins; that module's output is the state.
+- The upper part runs the network's own forward in a shallow view: the module at the cut returns the given states,
+  those before it return zeros of the shape that they returned on the probe. Nothing below the cut is computed, and
+  positions, masks and dimensions come from the architecture's own code.
+- Each cut is proved by comparing with the whole forward; one that differs is not used.
+
+Shapes: B rows; a state of shape S at a boundary is (B, 1, W) outside, W the product of S.
+"""
+
+import copy
+import dataclasses
+import logging
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from thawline.errors import LayerGroupError
+
+logger = logging.getLogger(__name__)
+
+Forward = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where a boundary is: the module whose output is the state, its shape without rows, and the modules before it.
+
+    `outputs` are by path what those modules, and the one at the cut, returned for the probe.
+    """
+
+    last: str
+    shape: tuple[int, ...]
+    outputs: Mapping[str, Any]
+
+    @property
+    def width(self) -> int:
+        """W, how many numbers a row's state has."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class ChainAnatomy:
+    """Layer groups of a network whose modules run one after another.
+
+    `members` has the group of each parameter and of each module that lies in one group, `cuts` is by boundary.
+    """
+
+    groups: tuple[str, ...]
+    members: Mapping[str, str]
+    cuts: Mapping[int, Cut]
+    splits: frozenset[int] = frozenset()
+
+    def group_of(self, path: str) -> str:
+        """Return the layer group of the module or parameter at `path` in the network."""
+        return self.members[path]
+
+    def is_container(self, path: str) -> bool:
+        """Return whether the module at `path` holds parts of several groups and has none of its own."""
+        return path not in self.members
+
+
+class _BoundaryReached(Exception):  # noqa: N818  # a signal that ends a forward pass, not a fault
+    """Everything that was asked for has been captured."""
+
+
+@dataclass
+class _Call:
+    path: str
+    start: int
+    end: int
+    output: Any
+
+
+def find_chain(
+    network: nn.Module, groups: Mapping[str, str], probe: Mapping[str, Tensor], forward: Forward
+) -> ChainAnatomy:
+    """Find where a network can be cut between its layer groups.
+
+    Args:
+        network: In eval mode.
+        groups: Group of each parameter by its path, every path of a tied one; groups in order, input to output.
+        probe: A batch of two rows.
+        forward: Runs network and batch.
+
+    Raises:
+        LayerGroupError: There is but one group, so that nothing can be unfrozen in stages.
+    """
+    names = tuple(dict.fromkeys(groups.values()))
+    if len(names) < 2:
+        raise LayerGroupError(f"{type(network).__name__} has only {len(names)} layer group; choose another encoder")
+    calls = _watch(network, probe, forward)
+    cuts = {}
+    for boundary in range(1, len(names)):
+        cut = _find_cut(calls, {path for path, name in groups.items() if names.index(name) >= boundary})
+        if cut is not None:
+            cuts[boundary] = cut
+    return ChainAnatomy(names, _members(network, groups, calls), cuts)
+
+
+def run_from(
+    network: nn.Module,
+    anatomy: ChainAnatomy,
+    boundary: int,
+    states: Tensor,
+    batch: Mapping[str, Tensor],
+    *,
+    forward: Forward,
+) -> Tensor:
+    """Return what the network gives, computed on from `boundary`.
+
+    Args:
+        network: The whole network.
+        anatomy: Its groups and cuts.
+        boundary: One of `anatomy.cuts`.
+        states: (B, 1, W).
+        batch: Of B rows; nothing of it but its shape matters.
+        forward: Runs network and batch.
+    """
+    return forward(_view(network, anatomy.cuts[boundary], states), batch)
+
+
+def capture(
+    network: nn.Module,
+    anatomy: ChainAnatomy,
+    boundaries: Collection[int],
+    batch: Mapping[str, Tensor],
+    *,
+    forward: Forward,
+    start: tuple[int, Tensor] | None = None,
+    to_the_end: bool = False,
+) -> tuple[dict[int, Tensor], Tensor | None]:
+    """Return the states (B, 1, W) at several boundaries in one pass; see `splitting.capture`."""
+    captured: dict[int, Tensor] = {}
+    if start is not None:
+        network = _view(network, anatomy.cuts[start[0]], start[1])
+    last = max(boundaries, default=0)
+    handles = [
+        network.get_submodule(anatomy.cuts[boundary].last).register_forward_hook(
+            _capturing(captured, boundary, stops=boundary == last and not to_the_end)
+        )
+        for boundary in sorted(boundaries)
+    ]
+    try:
+        hidden = forward(network, batch)
+    except _BoundaryReached:
+        return captured, None
+    finally:
+        for handle in handles:
+            handle.remove()
+    return captured, hidden
+
+
+def prove_splits(
+    network: nn.Module, anatomy: ChainAnatomy, probe: Mapping[str, Tensor], forward: Forward
+) -> ChainAnatomy:
+    """Return the anatomy with the boundaries at which the split forward gives what the whole one gives."""
+    splits = set()
+    with torch.no_grad():
+        states, whole = capture(network, anatomy, anatomy.cuts, probe, forward=forward, to_the_end=True)
+        if whole is None:
+            raise RuntimeError("the probe ended before the network")
+        blank = {name: torch.zeros_like(tensor) for name, tensor in probe.items()}
+        for boundary, there in states.items():
+            try:
+                hidden = run_from(network, anatomy, boundary, there, blank, forward=forward)
+            except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
+                logger.debug("%s can't be split at %d: %s", type(network).__name__, boundary, error)
+                continue
+            if hidden.shape == whole.shape and torch.allclose(hidden, whole, rtol=1e-4, atol=1e-5):
+                splits.add(boundary)
+    missing = sorted(set(range(1, len(anatomy.groups))) - splits)
+    if missing:
+        logger.warning(
+            "%s can't be split at boundaries %s: there, phases train without stored activations and take longer",
+            type(network).__name__,
+            missing,
+        )
+    return dataclasses.replace(anatomy, splits=frozenset(splits))
+
+
+def _watch(network: nn.Module, probe: Mapping[str, Tensor], forward: Forward) -> list[_Call]:
+    """Return every call of a module in one pass, in the order in which they begin."""
+    calls: list[_Call] = []
+    clock = iter(range(1 << 62))
+    opened: dict[str, list[_Call]] = {}
+
+    def enter(path: str) -> None:
+        call = _Call(path, next(clock), -1, None)
+        calls.append(call)
+        opened.setdefault(path, []).append(call)
+
+    def leave(path: str, output: Any) -> None:
+        call = opened[path].pop()
+        call.end, call.output = next(clock), _template(output)
+
+    handles = []
+    for path, module in network.named_modules():
+        if path:
+            handles.append(module.register_forward_pre_hook(lambda *_, path=path: enter(path)))
+            handles.append(module.register_forward_hook(lambda _m, _a, output, path=path: leave(path, output)))
+    try:
+        with torch.no_grad():
+            forward(network, probe)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return calls
+
+
+def _find_cut(calls: list[_Call], upper: Collection[str]) -> Cut | None:
+    """Return the cut below the parameters `upper`; None where what is below does not end before they begin."""
+    holders = {path.rpartition(".")[0] for path in upper}
+    containing = {holder[:i] for holder in holders for i, sign in enumerate(holder + ".") if sign == "."}
+    begin = min((call.start for call in calls if call.path in holders and call.path), default=None)
+    if begin is None:
+        return None
+    outermost: list[_Call] = []
+    for call in calls:
+        ends_before = call.end < begin and call.path not in containing
+        if ends_before and not any(call.path.startswith(f"{other.path}.") for other in outermost):
+            outermost.append(call)
+    if not outermost:
+        return None
+    last = max(outermost, key=lambda call: call.end)
+    state = _first_tensor(last.output)
+    if state is None or sum(call.path == last.path for call in calls) > 1:
+        return None
+    return Cut(last.path, state.shape, {call.path: call.output for call in outermost})
+
+
+def _members(network: nn.Module, groups: Mapping[str, str], calls: list[_Call]) -> dict[str, str]:
+    """Return the group of each parameter, and of each module that lies in one."""
+    members = dict(groups)
+    running = next(iter(groups.values()))
+    by_call = {}
+    for call in calls:  # a module without parameters belongs to what ran before it
+        running = groups.get(next((path for path in groups if path.startswith(f"{call.path}.")), ""), running)
+        by_call[call.path] = running
+    for path, module in network.named_modules():
+        parameters = [name for name, _ in module.named_parameters(remove_duplicate=False)]
+        inside = {groups[f"{path}.{name}" if path else name] for name in parameters}
+        if len(inside) == 1:
+            members[path] = inside.pop()
+        elif not inside and path:
+            parent = path.rpartition(".")[0]
+            members[path] = members[parent] if parent in members else by_call.get(path, running)
+    return members
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """A tensor without its values and rows."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+def _template(output: Any) -> Any:
+    """Return what a module returned, each tensor replaced by its shape."""
+    if isinstance(output, Tensor):
+        return _Shape(tuple(output.shape[1:]), output.dtype)
+    if isinstance(output, Mapping):
+        return {name: _template(value) for name, value in output.items()} | {"": type(output)}
+    if isinstance(output, tuple | list):
+        return type(output)(_template(value) for value in output)
+    return output
+
+
+def _fill(template: Any, like: Tensor, given: list[Tensor]) -> Any:
+    """Return a module's output: `given` for its first tensor, zeros for all others."""
+    if isinstance(template, _Shape):
+        if given:
+            return given.pop()
+        zero = torch.zeros((), dtype=template.dtype, device=like.device)
+        return zero.expand(len(like), *template.shape)
+    if isinstance(template, Mapping):
+        return template[""](**{name: _fill(value, like, given) for name, value in template.items() if name})
+    if isinstance(template, tuple | list):
+        return type(template)(_fill(value, like, given) for value in template)
+    return template
+
+
+def _first_tensor(template: Any) -> _Shape | None:
+    if isinstance(template, _Shape):
+        return template
+    values = template.values() if isinstance(template, Mapping) else template
+    if isinstance(template, Mapping | tuple | list):
+        return next((found for value in values if (found := _first_tensor(value)) is not None), None)
+    return None
+
+
+def _capturing(captured: dict[int, Tensor], boundary: int, *, stops: bool) -> Callable[..., None]:
+    def hook(_module: nn.Module, _args: Any, output: Any) -> None:
+        while not isinstance(output, Tensor):
+            output = next(iter(output.values() if isinstance(output, Mapping) else output))
+        captured[boundary] = output.reshape(len(output), 1, -1)
+        if stops:
+            raise _BoundaryReached
+
+    return hook
+
+
+def _view(network: nn.Module, cut: Cut, states: Tensor) -> nn.Module:
+    """Return a shallow copy in which the module at the cut gives `states`, and those before it give zeros."""
+    root = _shallow_copy(network)
+    copies = {"": root}
+    for path, template in cut.outputs.items():
+        given = [states.reshape(len(states), *cut.shape)] if path == cut.last else []
+        parent, _, name = path.rpartition(".")
+        stub = _shallow_copy(network.get_submodule(path))
+        stub.forward = _returning(_fill(template, states, given))
+        setattr(_copy_parents(root, parent, copies), name, stub)
+    return root
+
+
+def _returning(value: Any) -> Callable[..., Any]:
+    return lambda *_args, **_kwargs: value
+
+
+def _copy_parents(root: nn.Module, path: str, copies: dict[str, nn.Module]) -> nn.Module:
+    """Return the copy of the module at `path` in the view, made with those above it where it is not there yet."""
+    if path not in copies:
+        above, _, name = path.rpartition(".")
+        parent = _copy_parents(root, above, copies)
+        copies[path] = _shallow_copy(parent.get_submodule(name))
+        setattr(parent, name, copies[path])
+    return copies[path]
+
+
+def _shallow_copy(module: nn.Module) -> nn.Module:
+    """Copy the module itself and its table of children; the children are shared."""
+    clone = copy.copy(module)
+    clone.__dict__["_modules"] = dict(module.__dict__["_modules"])
+    return clone

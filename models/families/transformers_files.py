@@ -1,0 +1,32 @@
+"""What families of transformers share: loading without noise, and what of a configuration decides the output."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import transformers
+
+_NOISE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
+
+
+def hash_configuration(config: Any) -> str:
+    """Return the SHA-256 (hex) of a transformers configuration, without what says only where it came from."""
+    values = {name: value for name, value in config.to_dict().items() if name not in _NOISE}
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Keep transformers from drawing progress bars and warnings about heads that we don't use."""
+    logging = transformers.utils.logging
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,88 @@
+"""The evaluation as one HTML page that needs nothing beside it: pictures are inlined, every text is escaped."""
+
+import base64
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
+from PIL import Image, UnidentifiedImageError
+
+from tasks.figures import draw_confusion
+from tasks.review import Review, confident_mistakes
+from tasks.score_figures import draw_curves, draw_reliability
+from thawline.metrics import confusion
+
+TEMPLATE = "evaluation.html.j2"
+IMAGE_SIDE = 160
+
+
+def render_evaluation(review: Review, *, name: str, alarms: list[str]) -> str:
+    """Return the page; `name` is that of the classifier."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    mistakes = confident_mistakes(review)
+    num_wrong = int((review.predictions.probabilities.argmax(axis=1) != review.predictions.labels).sum())
+    page: str = environment.get_template(TEMPLATE).render(
+        name=name,
+        judgement=review.judgement,
+        evaluation=review.evaluation,
+        evaluations=review.evaluations,
+        approaches=review.approaches,
+        comparison=review.judgement.comparison,
+        alarms=alarms,
+        data_version=review.context.data_version,
+        num_train=len(review.train_labels),
+        num_test=len(review.test),
+        num_wrong=num_wrong,
+        mistakes=[(mistake, _picture(mistake.image)) for mistake in mistakes],
+        figures={title: _inline(figure) for title, figure in score_figures(review).items()},
+    )
+    return page
+
+
+def score_figures(review: Review) -> Mapping[str, Figure]:
+    """Return the figures of the candidate's test predictions by title."""
+    of = review.predictions
+    subject = f"{review.evaluation.name}, test set"
+    return {
+        "Confusion matrix": draw_confusion(
+            confusion(of.labels, of.probabilities), of.classes, f"Confusion matrix of {subject}"
+        ),
+        "ROC and precision-recall": draw_curves(
+            of.labels, of.probabilities, of.classes, f"ROC and precision-recall of {subject}"
+        ),
+        "Reliability": draw_reliability(of.labels, of.probabilities, f"Reliability of {subject}"),
+    }
+
+
+def _inline(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    return _data_url(buffer.getvalue())
+
+
+def _picture(content: bytes | None) -> str | None:
+    """Return an image, made small, as a data URL; None where there is none or it can't be decoded."""
+    if content is None:
+        return None
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            small: Any = image.convert("RGB")
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
+        return None
+    small.thumbnail((IMAGE_SIDE, IMAGE_SIDE))
+    buffer = io.BytesIO()
+    small.save(buffer, "PNG")
+    return _data_url(buffer.getvalue())
+
+
+def _data_url(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

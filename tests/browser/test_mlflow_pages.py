@@ -1,0 +1,140 @@
+"""What a person sees in MLflow's pages of a finished run, in a real browser."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from line import Finished
+from mlflow import MlflowClient
+from playwright.sync_api import Page, expect, sync_playwright
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
+
+PATIENCE_MS = 60_000
+SCREENSHOTS = Path(os.environ.get("THAWLINE_SCREENSHOTS", "reports/screenshots"))
+
+
+@pytest.fixture(scope="module")
+def server(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the store of a finished run; yields the address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", finished.mlflow_uri, "--workers", "1"]
+    log = tmp_path_factory.mktemp("server") / "log"
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port), "--serve-artifacts"],
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+    try:
+        _wait(address, log)
+        yield address
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=30)
+
+
+def _wait(address: str, log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310 - our own server
+                return
+        except OSError:
+            time.sleep(0.5)
+    raise AssertionError(log.read_text(encoding="utf-8", errors="replace")[-3000:])
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    chromium = shutil.which("chromium")
+    assert chromium, "the browser tests need chromium on PATH"
+    options = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=options)
+        opened = browser.new_page(viewport={"width": 1500, "height": 1100}, color_scheme="light")
+        opened.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        yield opened
+        browser.close()
+
+
+def save(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.wait_for_timeout(1500)  # let pictures and fonts arrive
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def address_of(server: str, finished: Finished, rest: str = "") -> str:
+    run_id = finished.first.json["run_id"]
+    experiment = MlflowClient(finished.mlflow_uri).get_run(run_id).info.experiment_id
+    return f"{server}/#/experiments/{experiment}{f'/runs/{run_id}{rest}' if rest is not None else ''}"
+
+
+def test_the_experiment_lists_the_run_with_what_it_is_sorted_by(server: str, page: Page, finished: Finished) -> None:
+    experiment = address_of(server, finished).split("/runs/")[0]
+    view = "?compareRunsMode=TABLE&searchFilter=tags.thawline.role%20%3D%20'finetune'"
+    page.goto(f"{experiment}/runs{view}")
+    expect(page.get_by_text("finetune", exact=False).first).to_be_visible()
+    save(page, "experiment")
+
+
+def test_the_run_page_begins_with_the_verdict_and_shows_the_epoch_table(
+    server: str, page: Page, finished: Finished
+) -> None:
+    page.goto(address_of(server, finished))
+    expect(page.get_by_text("Promoted:", exact=False).first).to_be_visible()
+    expect(page.get_by_role("heading", name="Gates").first).to_be_visible()
+    for column in ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1-Score"):
+        expect(page.get_by_role("columnheader", name=column, exact=True).first).to_be_attached()
+    expect(page.get_by_text("What to do next").first).to_be_attached()
+    save(page, "run")
+
+
+def test_a_figure_opens(server: str, page: Page, finished: Finished) -> None:
+    page.goto(address_of(server, finished, "/artifacts/figures/learning_curves.png"))
+    picture = page.locator("img[src*='learning_curves'], img[src^='blob:'], img[src^='data:image/png']").first
+    expect(picture).to_be_visible()
+    save(page, "figure")
+
+
+def test_the_evaluation_report_opens_inside_the_run_page(server: str, page: Page, finished: Finished) -> None:
+    page.goto(address_of(server, finished, "/artifacts/evaluation.html"))
+    report = page.frame_locator("iframe").first
+    expect(report.get_by_role("heading", name="Scores on the test set")).to_be_attached()
+    expect(report.get_by_role("heading", name="Promoted", exact=False)).to_be_visible()
+    expect(report.get_by_alt_text("Confusion matrix")).to_be_attached()
+    save(page, "evaluation_in_run")
+
+
+def test_the_evaluation_report_stands_by_itself(page: Page, finished: Finished, tmp_path: Path) -> None:
+    client = MlflowClient(finished.mlflow_uri)
+    path = client.download_artifacts(finished.first.json["run_id"], "evaluation.html", str(tmp_path))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(Path(path).as_uri())
+    expect(page.get_by_role("heading", name="Most confident mistakes")).to_be_visible()
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / "evaluation.png", full_page=True)
+
+
+def test_the_registered_model_shows_its_card_and_aliases(server: str, page: Page, finished: Finished) -> None:
+    page.goto(f"{server}/#/models/mails")
+    expect(page.get_by_text("champion", exact=False).first).to_be_visible()
+    page.goto(f"{server}/#/models/mails/versions/{finished.first.json['version']}")
+    expect(page.get_by_text("Intended use").first).to_be_attached()
+    save(page, "model")
