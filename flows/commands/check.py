@@ -31,7 +31,6 @@ def check(
     """
     place = open_workspace(workspace)
     from tasks.data import print_report, settle_raw_files
-    from tasks.profile import profile_workspace
     from tasks.validate import refuse_if_critical, validate_arrival, validate_raw
     from thawline.lock import lock_workspace
     from thawline.params_file import load_params, overridden
@@ -49,6 +48,8 @@ def check(
     print_report(report)
     told = report.model_dump(mode="json") | {"passed": report.passed}
     if with_profile:
+        from tasks.profile import profile_workspace  # brings in the encoders, which a plain check need not wait for
+
         with lock_workspace(place), overridden(place, overrides or ()):
             page = profile_workspace(place, params, report)
         console.print(f"profile: {page}", markup=False, soft_wrap=True)
