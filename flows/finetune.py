@@ -9,6 +9,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.cross_validation import cross_validate
 from flows.stopwatch import Stopwatch
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
 from tasks.data import (
@@ -20,7 +21,7 @@ from tasks.data import (
     validate_raw_files,
 )
 from tasks.evaluation import evaluate, score_champion
-from tasks.finetuning import FINETUNED, clear_checkpoints, fit_final, train_fold
+from tasks.finetuning import fit_final
 from tasks.history import find_unchanged_run
 from tasks.profile import profile_rows
 from tasks.recording import (
@@ -31,9 +32,10 @@ from tasks.recording import (
     record_refusal,
 )
 from tasks.registry import register
-from tasks.results import CrossValidation, RunResult, best_of
+from tasks.results import RunResult, best_of
 from tasks.review import gather_review
 from tasks.tracking import Tracking, open_tracking
+from tasks.trainings import clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
@@ -90,8 +92,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
         with watch("baseline"):
             baselines = [cross_validate_baseline(context, name) for name in list_baselines(context)]
         with watch("cross-validate"):
-            folds = [train_fold(context, fold) for fold in range(context.params.split.num_folds)]
-            finetuned = CrossValidation(name=FINETUNED, folds=folds)
+            finetuned = cross_validate(context)
         with watch("record folds"):
             approaches = [*baselines, finetuned]
             for approach in approaches:

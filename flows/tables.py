@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from tasks.doctor import Finding
 from tasks.results import RunResult
 from thawline.console import console
+from thawline.params import WrittenPhase
+
+if TYPE_CHECKING:  # it brings torch along, which most commands do without
+    from tasks.store import StoredShelf
 
 
 def print_result(result: RunResult) -> None:
@@ -94,3 +98,26 @@ def _test_scores(result: RunResult) -> Table:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
+
+
+def print_schedule(phases: Sequence[WrittenPhase]) -> None:
+    """Print the phases of a schedule."""
+    table = Table("phase", "trains, at learning rate", "epochs", "patience", "must gain", box=None)
+    for phase in phases:
+        rates = ", ".join(f"{name} {rate:.3g}" for name, rate in phase.groups.items())
+        gain = "" if phase.min_gain is None else f"{phase.min_gain:g}"
+        table.add_row(phase.name, rates, str(phase.num_epochs), str(phase.patience), gain)
+    console.print(table)
+
+
+def print_stored(shelves: "Sequence[StoredShelf]", *, budget_gb: float) -> None:
+    """Print what the activation store holds."""
+    table = Table("encoder", "stored below", "format", "rows", "MB", "last used", box=None)
+    for shelf in shelves:
+        used = f"{shelf.unused_days:.1f} days ago"
+        table.add_row(
+            shelf.encoder, shelf.below, shelf.dtype, f"{shelf.rows:,}", f"{shelf.size_bytes / 1e6:,.1f}", used
+        )
+    console.print(table)
+    total = sum(shelf.size_bytes for shelf in shelves)
+    console.print(f"{total / 1e9:.2f} GB of the {budget_gb:g} GB that store.budget_gb allows")

@@ -7,6 +7,7 @@ from typing import Any
 import skops.io
 
 TRUSTED = (
+    "modalities.nearest_imputer.SampledNearestImputer",
     "numpy.dtype",
     "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

@@ -19,7 +19,15 @@ ENCODER = "ft_transformer"
 DEFAULTS: dict[str, dict[str, Any]] = {
     "features": {"scale": "quantile"},
     "model": {"encoder": ENCODER, "pooling": "cls"},
-    "train": {"policy": "full", "num_epochs": 15, "patience": 4, "batch_size": 128, "learning_rate": 5e-4},
+    "train": {
+        "policy": "full",
+        "num_epochs": 10,
+        "patience": 3,
+        "monitor": "f1_macro",
+        "batch_size": 128,
+        "learning_rate": 5e-4,
+        "layer_lr_decay": 1.0,
+    },
 }
 
 

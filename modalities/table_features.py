@@ -117,12 +117,14 @@ def standardised(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.float32]
 
 
 def _impute_and_scale(params: Params) -> tuple[Any, Any]:
-    from sklearn.impute import KNNImputer, SimpleImputer
+    from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+    from modalities.nearest_imputer import SampledNearestImputer
 
     choice = params.features
     if choice.impute == "nearest":
-        imputer = KNNImputer(
+        imputer = SampledNearestImputer(
             n_neighbors=choice.num_neighbours, add_indicator=choice.missing_indicator, keep_empty_features=True
         )
     else:

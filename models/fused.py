@@ -9,8 +9,9 @@ Shapes: N rows, D features, M heads, B rows of a batch, I inputs of a linear lay
 `stacked.py`.
 """
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.heads import HeadSpec, build_head
+from models.heads import HeadSpec
 from models.policies import Phase
 from models.records import EpochRecord, TrainSettings
 from models.rows import Indices
@@ -27,13 +28,29 @@ from models.stacked import StackedAdamW, StackedSettings, forward
 from models.streams import Source, Streams
 from thawline.metrics import Scores, score
 
+SUPPORTED = frozenset(
+    {
+        "batch_size",
+        "schedule",
+        "warmup_share",
+        "weight_decay",
+        "max_grad_norm",
+        "class_weights",
+        "label_smoothing",
+        "monitor",
+        "seed",
+        "device",
+    }
+)
+"""Settings that heads may differ in, or that say nothing about them."""
+
 _EVALUATION_FLOATS = 1 << 24
 """Most hidden values (64 MiB) that an evaluation holds at once."""
 
 
 @dataclass(frozen=True)
 class HeadJob:
-    """One head to train; `head_seed` gives its first weights, `settings.seed` its batches and dropout masks.
+    """One head to train, from its first weights; `settings.seed` gives its batches and dropout masks.
 
     `phase` trains the head alone. `inner` and `validation` mean what they mean in `TrainingData`.
     """
@@ -41,7 +58,7 @@ class HeadJob:
     spec: HeadSpec
     phase: Phase
     settings: TrainSettings
-    head_seed: int
+    first_weights: Mapping[str, Tensor]
     train: Indices
     inner: Indices | None = None
     validation: Indices | None = None
@@ -54,6 +71,15 @@ class TrainedHead:
     state: dict[str, Tensor]
     records: list[EpochRecord]
     inner: Scores | None
+
+
+def can_fuse(settings: TrainSettings) -> bool:
+    """Return whether heads can train together by these settings: all that is not done here must be at its default."""
+    return all(
+        getattr(settings, field.name) == field.default
+        for field in dataclasses.fields(TrainSettings)
+        if field.name not in SUPPORTED
+    )
 
 
 def can_share_a_pass(job: HeadJob) -> tuple[object, ...]:
@@ -100,12 +126,8 @@ class _Pass:
     def __init__(self, features: Tensor, labels: Tensor, jobs: Sequence[HeadJob], num_classes: int) -> None:
         self._features, self._labels, self._jobs, self._num_classes = features, labels, jobs, num_classes
         self._alive = list(range(len(jobs)))
-        heads = [
-            build_head(job.spec, num_inputs=features.shape[1], num_classes=num_classes, seed=job.head_seed).state_dict()
-            for job in jobs
-        ]
-        self._names = list(heads[0])
-        self._weights = [torch.stack([_inputs_first(head[name]) for head in heads]) for name in self._names]
+        self._names = list(jobs[0].first_weights)
+        self._weights = [torch.stack([_inputs_first(job.first_weights[name]) for job in jobs]) for name in self._names]
         self._optimizer = StackedAdamW(self._weights)
         self._records: list[list[EpochRecord]] = [[] for _ in jobs]
         self._waited = [0] * len(jobs)

@@ -35,7 +35,7 @@ WEIGHT_DECAY = 1e-5
 class PretrainSettings:
     """How to pretrain; the fields mean what they mean in the params section `pretrain`."""
 
-    num_epochs: int = 10
+    num_epochs: int = 5
     corrupted_share: float = 0.3
     learning_rate: float = 1e-3
     batch_size: int = 256

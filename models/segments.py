@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,12 +41,16 @@ class DamagedSegmentError(Exception):
 
 @dataclass(frozen=True)
 class Segment:
-    """States of some rows: row i is `states[starts[i]:starts[i + 1]]`; `states` is memory-mapped."""
+    """States of some rows: row i is `states[starts[i]:starts[i + 1]]`; `states` is memory-mapped.
+
+    `read_s` is how long it took to read all of it once.
+    """
 
     directory: Path
     keys: list[bytes]
     starts: Indices
     states: NDArray[np.floating]
+    read_s: float
 
 
 class SegmentWriter:
@@ -114,6 +119,7 @@ def read_segment(directory: Path, space: Space) -> Segment:
     Raises:
         DamagedSegmentError: It is not exactly what was written for `space`.
     """
+    started = time.perf_counter()
     try:
         manifest: dict[str, Any] = json.loads((directory / "manifest.json").read_text())
         if manifest["space"] != dict(space):
@@ -128,6 +134,7 @@ def read_segment(directory: Path, space: Space) -> Segment:
             keys=[key.tobytes() for key in keys],
             starts=np.load(directory / "starts.npy", allow_pickle=False),
             states=np.load(directory / "states.npy", mmap_mode="r", allow_pickle=False),
+            read_s=time.perf_counter() - started,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedSegmentError(f"it can't be read: {error}") from error

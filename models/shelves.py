@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from models.budget import mark_used
 from models.classifier import Classifier
 from models.devices import compute_dtype
 from models.prefix import BLOCK_ROWS
@@ -110,6 +112,15 @@ class Shelf:
         distinct = {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._places}
         return sorted(distinct.values())
 
+    def holding(self, keys: Sequence[bytes]) -> NDArray[np.bool_]:
+        """Return (N,) which of the keys are stored."""
+        return np.fromiter((key in self._places for key in keys), dtype=bool, count=len(keys))
+
+    def segments_of(self, keys: Sequence[bytes]) -> set[Path]:
+        """Return the directories of the segments that hold some of the keys."""
+        numbers = {self._places[key][0] for key in keys if key in self._places}
+        return {self._segments[number].directory for number in numbers}
+
     def read(self, keys: Sequence[bytes]) -> StoredActivations:
         """Return the states of rows by their keys, all of which must be stored."""
         return StoredActivations(self._segments, [self._places[key] for key in keys], pooled=self.pooled)
@@ -125,6 +136,16 @@ class Shelf:
     def mark_proved(self, name: str) -> None:
         """Trust a segment from now on."""
         self._proved.add(name)
+
+    def mark_used(self) -> None:
+        """Note that the segments are used now, so that others are evicted first."""
+        for segment in self._segments:
+            mark_used(segment.directory)
+
+    def read_s_per_row(self, name: str) -> float:
+        """Return the seconds that reading a row of a segment took when it was checked."""
+        (segment,) = (segment for segment in self._segments if segment.directory.name == name)
+        return segment.read_s / max(len(segment.keys), 1)
 
     def drop(self, name: str) -> None:
         """Remove a segment that holds wrong states, and read the others anew."""

@@ -7,6 +7,8 @@
   differs is dropped, and its rows are computed again.
 - Filling holds a lock, so that of several processes one computes and the others wait and read; without the lock
   (a file system that has none) they would only compute twice: segments appear whole or not at all.
+- A budget of bytes evicts what has been unused the longest (`budget.py`). Rows of a set larger than the budget, and
+  rows that are read slower than they are computed, are computed live.
 
 Stored training equals live training bit for bit in float32 on a CPU, see `prefix.py`; float16 halves the disk space.
 """
@@ -20,14 +22,17 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from filelock import FileLock
+from numpy.typing import NDArray
 from torch import Tensor
 
+from models.budget import make_room
 from models.classifier import Classifier
-from models.prefix import Activations, canonical_blocks, compute_states
+from models.prefix import BLOCK_ROWS, Activations, LiveActivations, canonical_blocks, compute_states
 from models.rows import Indices, Rows
 from models.segments import TEMPORARY, SegmentWriter
-from models.shelves import Shelf, StoredActivations, describe_space
+from models.shelves import Shelf, describe_space
 from thawline.errors import LayerGroupError
 from thawline.files import storage_errors
 
@@ -41,6 +46,8 @@ TOLERANCES = {"float32": 1e-4, "float16": 1e-2}
 """Largest difference, absolute and relative, between a stored state and what the canary computes."""
 
 _STALE_S = 24 * 3600
+_ROW_BYTES = 24
+"""Of a row's key and place."""
 
 
 class ActivationStore:
@@ -51,12 +58,15 @@ class ActivationStore:
         directory: Path,
         *,
         dtype: Literal["float32", "float16"] = "float32",
+        budget_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.directory = directory
         self.dtype = dtype
+        self.budget_bytes = budget_bytes
         self._progress = progress
         self._shelves: dict[Path, Shelf] = {}
+        self._slow: set[Path] = set()
 
     def fill(self, classifier: Classifier, rows: Rows, boundaries: Collection[int]) -> None:
         """Compute what is not stored yet of the rows' states at some boundaries, in one pass.
@@ -72,6 +82,7 @@ class ActivationStore:
         """
         for boundary in boundaries:
             _check(classifier, boundary)
+        boundaries = [k for k in boundaries if self._shelf(classifier, k).directory not in self._slow]
         if not self._missing(classifier, rows, boundaries):
             return
         with storage_errors():
@@ -80,6 +91,7 @@ class ActivationStore:
             lock.acquire()
         try:
             missing = self._missing(classifier, rows, boundaries)  # another process may have filled them meanwhile
+            missing = self._fitting(classifier, rows, missing)
             if missing:
                 self._compute(classifier, rows, missing)
         finally:
@@ -89,8 +101,10 @@ class ActivationStore:
             for name in shelf.unproved(rows.keys):  # this process has just computed them
                 shelf.mark_proved(name)
 
-    def open(self, classifier: Classifier, rows: Rows, boundary: int) -> StoredActivations:
+    def open(self, classifier: Classifier, rows: Rows, boundary: int) -> Activations:
         """Return the states of `rows` at one boundary, computing what is missing.
+
+        What does not fit into the budget is computed whenever it is asked for.
 
         Args:
             classifier: Holds the pretrained weights below the boundary.
@@ -102,7 +116,17 @@ class ActivationStore:
             StorageError: No space, or no permission to write.
         """
         self.fill(classifier, rows, (boundary,))
-        return self._shelf(classifier, boundary).read(rows.keys)
+        shelf = self._shelf(classifier, boundary)
+        live = LiveActivations(classifier, rows, boundary)
+        if shelf.directory in self._slow:
+            return live
+        shelf.mark_used()
+        is_stored = shelf.holding(rows.keys)
+        if is_stored.all():
+            return shelf.read(rows.keys)
+        positions = np.flatnonzero(is_stored)
+        stored = _Renumbered(shelf.read([rows.keys[int(i)] for i in positions]), positions)
+        return PartlyStored(stored, live, is_stored)
 
     def holds(self, classifier: Classifier, rows: Rows, boundary: int) -> bool:
         """Return whether sound states of all `rows` at this boundary are stored and may be used by `classifier`."""
@@ -123,7 +147,7 @@ class ActivationStore:
         for boundary in sorted(set(boundaries)):
             shelf = self._shelf(classifier, boundary)
             for name, positions in shelf.unproved(rows.keys).items():
-                if self._agrees(classifier, rows, boundary, np.array(positions)):
+                if self._agrees(classifier, rows, boundary, (name, np.array(positions))):
                     shelf.mark_proved(name)
                 else:
                     logger.warning(
@@ -135,8 +159,9 @@ class ActivationStore:
                 missing[boundary] = positions
         return missing
 
-    def _agrees(self, classifier: Classifier, rows: Rows, boundary: int, positions: Indices) -> bool:
+    def _agrees(self, classifier: Classifier, rows: Rows, boundary: int, segment: tuple[str, Indices]) -> bool:
         """Return whether stored and recomputed states of a few rows agree, but for rounding."""
+        name, positions = segment
         seed = int.from_bytes(rows.keys[positions[0]][:4], "big")
         drawn = np.random.default_rng(seed).permutation(positions)
         alike = drawn[rows.padded_lengths[drawn] == rows.padded_lengths[drawn[0]]][:CANARY_ROWS]
@@ -145,9 +170,54 @@ class ActivationStore:
         stored = shelf.read([rows.keys[i] for i in alike]).batch(np.arange(len(alike)), length).numpy()
         if not shelf.pooled:
             stored = np.concatenate([stored[i, :n] for i, n in enumerate(rows.lengths[alike])])
+        started = time.perf_counter()
         computed = compute_states(classifier, rows, alike, (boundary,))[boundary]
+        self._compare_speed(shelf, name, (time.perf_counter() - started) / BLOCK_ROWS)
         tolerance = TOLERANCES[self.dtype]
         return stored.shape == computed.shape and np.allclose(stored, computed, rtol=tolerance, atol=tolerance)
+
+    def _compare_speed(self, shelf: Shelf, name: str, compute_s_per_row: float) -> None:
+        """Give up a shelf that is read slower than its rows are computed, as from a far disk, while this runs."""
+        read_s_per_row = shelf.read_s_per_row(name)
+        if read_s_per_row > compute_s_per_row and shelf.directory not in self._slow:
+            self._slow.add(shelf.directory)
+            logger.warning(
+                "Reading stored activations from %s takes %.1f ms a row, computing them %.1f ms: they are computed",
+                shelf.directory,
+                1000 * read_s_per_row,
+                1000 * compute_s_per_row,
+            )
+
+    def _fitting(self, classifier: Classifier, rows: Rows, missing: Mapping[int, list[int]]) -> dict[int, list[int]]:
+        """Return the missing rows that fit into the budget; the highest boundary, the smallest, comes first."""
+        if self.budget_bytes is None or not missing:
+            return dict(missing)
+        sizes = {boundary: self._sizes(classifier, rows, boundary, missing[boundary]) for boundary in missing}
+        keep = set().union(*(self._shelf(classifier, boundary).segments_of(rows.keys) for boundary in missing))
+        needed = sum(int(size.sum()) for size in sizes.values())
+        room = make_room(self.directory, needed, budget_bytes=self.budget_bytes, keep=keep)
+        fitting = {}
+        for boundary in sorted(missing, reverse=True):
+            count = int(np.searchsorted(np.cumsum(sizes[boundary]), room, side="right"))
+            room -= int(sizes[boundary][:count].sum())
+            if count:
+                fitting[boundary] = missing[boundary][:count]
+            if count < len(missing[boundary]):
+                logger.warning(
+                    "The store's budget of %.2f GB holds %d of %d rows below %s; the others are computed in each epoch",
+                    self.budget_bytes / 1e9,
+                    count,
+                    len(missing[boundary]),
+                    classifier.groups[boundary],
+                )
+        return fitting
+
+    def _sizes(self, classifier: Classifier, rows: Rows, boundary: int, positions: list[int]) -> Indices:
+        """Return the bytes that each of some rows takes at a boundary."""
+        item = np.dtype(self.dtype).itemsize
+        if boundary == classifier.pooled_boundary:
+            return np.full(len(positions), classifier.num_features * item + _ROW_BYTES, dtype=np.int64)
+        return rows.lengths[positions] * classifier.width_at(boundary) * item + _ROW_BYTES
 
     def _compute(self, classifier: Classifier, rows: Rows, missing: Mapping[int, list[int]]) -> None:
         """Compute and store, for each boundary, the rows that are missing there."""
@@ -198,6 +268,25 @@ class ActivationStore:
                 if not shelf.missing(keys):
                     return boundary, _Renumbered(shelf.read(keys), positions)
         return None
+
+
+class PartlyStored:
+    """States of which some rows are stored, `is_stored` (N,), and the others computed whenever they are asked for."""
+
+    def __init__(self, stored: Activations, live: Activations, is_stored: NDArray[np.bool_]) -> None:
+        self._stored, self._live, self._is_stored = stored, live, is_stored
+
+    def batch(self, indices: Indices, length: int) -> Tensor:
+        """Return float32 states: states (B, `length`, W), zero where padded, or pooled vectors (B, D)."""
+        mask = self._is_stored[indices]
+        if mask.all():
+            return self._stored.batch(indices, length)
+        computed = self._live.batch(indices[~mask], length)
+        states = torch.empty(len(indices), *computed.shape[1:])
+        states[torch.from_numpy(~mask)] = computed
+        if mask.any():
+            states[torch.from_numpy(mask)] = self._stored.batch(indices[mask], length)
+        return states
 
 
 class _Renumbered:

@@ -29,11 +29,11 @@ def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDAr
         return modality.standardised(frame, params)
     encoder = modality.load_encoder(params, workspace.root, frame)
     from models.store import ActivationStore
-    from tasks.finetuning import build
+    from tasks.trainings import build
 
     rows = modality.encode(encoder.processor, frame, params)
     classifier = build(encoder, params, num_classes=2)  # its head plays no part below the head's boundary
-    states = ActivationStore(workspace.state / "store").open(classifier, rows, classifier.pooled_boundary)
+    states = ActivationStore(workspace.store).open(classifier, rows, classifier.pooled_boundary)
     vectors = states.batch(np.arange(len(frame)), 1).numpy()
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)

@@ -3,73 +3,76 @@
 import dataclasses
 import logging
 import math
-import shutil
 import time
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from prefect import task
 
 from modalities import get_modality
 from modalities.predictor import save_finetuned
-from models.checkpoints import Checkpoints
-from models.classifier import Classifier, build_classifier
-from models.encoders import Encoder
-from models.heads import HeadSpec
-from models.policies import Phase, ScheduleSettings, plan_phases
-from models.rows import Rows
-from models.store import ActivationStore
-from models.training import EpochRecord, TrainingData, TrainSettings, predict_probabilities, train
+from models.anatomy import HEAD
+from models.fused import HeadJob, can_fuse
+from models.fused import train_heads as train_heads_together
+from models.policies import Phase
+from models.training import EpochRecord, predict_probabilities, stored_boundaries, train
 from tasks.caching import step_cache
-from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
-from tasks.training_set import TrainingSet, load_training_set
+from tasks.results import CrossValidation, FinalFit, FoldResult, HeadPhase, save_arrays
+from tasks.training_set import load_training_set
+from tasks.trainings import Training, open_training
 from thawline.console import progress
 from thawline.context import TRAINING_SECTIONS, Context
 from thawline.memory import peak_memory_bytes
-from thawline.params import Params
 from thawline.scorecard import score_fully
-from thawline.splits import assign_folds
 
 log = logging.getLogger(__name__)
 
 FINETUNED = "finetuned"
 
 
-@task(name="fold", task_run_name="fold {fold}", **step_cache(*TRAINING_SECTIONS))
-def train_fold(context: Context, fold: int) -> FoldResult:
-    """Fine-tune on the training part of one fold and score the rest, which nothing else looks at."""
+@task(name="heads", **step_cache(*TRAINING_SECTIONS))
+def train_heads(context: Context) -> HeadPhase:
+    """Train the head phase of all folds in one pass, where the schedule begins with one and the folds share an encoder.
+
+    Each fold's result is written where `train_fold` goes on from it; there is nothing else in what this returns but
+    the seconds.
+    """
     started = time.monotonic()
-    data, (encoder, rows) = load_training_set(context), load_encoded(context, fold)
-    training, validation = data.fold_rows(fold)
-    fitting, inner = _inner_split(data, training, context.params)
-    arrays = TrainingData(
-        rows=rows,
-        labels=data.labels,
-        train=fitting,
-        inner=inner,
-        validation=validation,
-        augment=get_modality(context.params.modality).augment(context.params),
-    )
-    classifier = build(encoder, context.params, num_classes=len(data.classes))
-    phases = plan_phases(context.params.train.policy, classifier.groups, schedule_settings(context.params))
-    store = open_store(context)
-    settings = train_settings(context.params, seed=context.params.seed + 1000 * (fold + 1))
-    checkpoints = open_checkpoints(context, f"fold-{fold}")
-    records = train(classifier, phases, arrays, settings, store, checkpoints)
-    epochs = _follow(records, phases, f"fold {fold + 1} of {data.num_folds}")
-    probabilities = predict_probabilities(classifier, rows, validation, store=store)
+    if get_modality(context.params.modality).fits_encoder(context.params):
+        return HeadPhase(seconds=0.0)
+    trainings = [open_training(context, fold) for fold in range(context.params.split.num_folds)]
+    train_first_phases(trainings, description="heads of all folds")
+    return HeadPhase(seconds=time.monotonic() - started)
+
+
+@task(name="fold", task_run_name="fold {fold}, {num_phases} phases", **step_cache(*TRAINING_SECTIONS))
+def train_fold(context: Context, fold: int, num_phases: int, seconds_before: float = 0.0) -> FoldResult:
+    """Fine-tune on the training part of one fold and score the rest, which nothing else looks at.
+
+    Args:
+        context: The work.
+        fold: Number of the fold.
+        num_phases: Phases to run; those that were run before are taken from their checkpoint.
+        seconds_before: What earlier calls for this fold took.
+    """
+    started = time.monotonic()
+    training = open_training(context, fold)
+    phases, data = training.phases[:num_phases], training.data
+    records = train(training.classifier, phases, data, training.settings, training.store, training.checkpoints)
+    epochs = _follow(records, phases, f"fold {fold + 1} of {context.params.split.num_folds}")
+    validation = np.flatnonzero(load_training_set(context).folds == fold)
+    probabilities = predict_probabilities(training.classifier, data.rows, validation, store=training.store)
     directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS)
     return FoldResult(
         fold=fold,
         scores=score_fully(data.labels[validation], probabilities),
         train_f1_macro=_train_f1_at_best(epochs),
-        seconds=time.monotonic() - started,
-        predictions=save_arrays(directory / f"fold-{fold}.npz", rows=validation, probabilities=probabilities),
-        num_fitted=len(fitting),
+        seconds=seconds_before + time.monotonic() - started,
+        predictions=save_arrays(
+            directory / f"fold-{fold}-{num_phases}.npz", rows=validation, probabilities=probabilities
+        ),
+        num_fitted=len(data.train),
         peak_memory_bytes=peak_memory_bytes(),
         epochs=_as_dicts(epochs, phases),
         best_epochs={phase.name: _best_epoch(epochs, phase.name) for phase in phases},
@@ -80,106 +83,96 @@ def train_fold(context: Context, fold: int) -> FoldResult:
 def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     """Fine-tune on all of train; each phase stops after the mean best epoch of the folds."""
     started = time.monotonic()
-    data, (encoder, rows) = load_training_set(context), load_encoded(context, None)
-    everything = np.arange(len(data.labels))
-    augment = get_modality(context.params.modality).augment(context.params)
-    arrays = TrainingData(rows=rows, labels=data.labels, train=everything, augment=augment)
-    classifier = build(encoder, context.params, num_classes=len(data.classes))
-    planned = plan_phases(context.params.train.policy, classifier.groups, schedule_settings(context.params))
-    phases = stop_at_folds_best(planned, [fold.best_epochs for fold in cross_validation.folds])
-    settings = train_settings(context.params, seed=context.params.seed)
-    checkpoints = open_checkpoints(context, "final")
-    records = train(classifier, phases, arrays, settings, open_store(context), checkpoints)
+    data, training = load_training_set(context), open_training(context, None)
+    phases = stop_at_folds_best(training.phases, [fold.best_epochs for fold in cross_validation.folds])
+    records = train(training.classifier, phases, training.data, training.settings, training.store, training.checkpoints)
     epochs = _follow(records, phases, "final fit")
     directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
-    save_finetuned(directory, classifier, encoder, params=params, classes=data.classes)
+    save_finetuned(directory, training.classifier, training.encoder, params=params, classes=data.classes)
     return FinalFit(
         name=FINETUNED,
         model=directory,
         epochs=_as_dicts(epochs, phases),
         seconds=time.monotonic() - started,
-        num_fitted=len(everything),
+        num_fitted=len(data.labels),
         peak_memory_bytes=peak_memory_bytes(),
     )
+
+
+def plan(context: Context) -> list[Phase]:
+    """Return the phases of every fold."""
+    return open_training(context, 0).phases
+
+
+def stopping_points(phases: Sequence[Phase]) -> list[int]:
+    """Return after how many phases the folds are compared: before each phase that must bring a gain, and at the end."""
+    return [*(number for number, phase in enumerate(phases) if number and phase.min_gain is not None), len(phases)]
+
+
+def gain(before: CrossValidation, after: CrossValidation) -> float:
+    """Return the gain in macro-F1 on the folds' inner rows, as a mean: the scored rows have no say in the depth."""
+    return _inner_f1(after) - _inner_f1(before)
+
+
+def train_first_phases(trainings: Sequence[Training], *, description: str) -> None:
+    """Train the first phase of several trainings in one pass, if it is a head's; write each down as if done alone.
+
+    Trainings that are further on already are left as they are. All share the pooled vectors of the first one's rows.
+    """
+    waiting = [
+        (training, journal)
+        for training, journal in ((training, training.journal()) for training in trainings)
+        if training.phases[0].trainable == (HEAD,) and can_fuse(training.settings) and journal.resume() == 0
+    ]
+    if not waiting:
+        return
+    first = waiting[0][0]
+    boundaries = {k for training, _ in waiting for k in stored_boundaries(training.classifier, training.phases)}
+    first.store.fill(first.classifier, first.data.rows, boundaries)  # deeper ones too: it is the same pass
+    pooled = first.store.open(first.classifier, first.data.rows, first.classifier.pooled_boundary)
+    features = pooled.batch(np.arange(len(first.data.rows)), 1).numpy()
+    with progress(description, max(training.phases[0].num_epochs for training, _ in waiting)) as advance:
+        heads = train_heads_together(
+            features,
+            first.data.labels,
+            [_job(training) for training, _ in waiting],
+            num_classes=first.classifier.num_classes,
+            advance=lambda: advance(first.phases[0].name),
+        )
+    for (training, journal), head in zip(waiting, heads, strict=True):
+        training.classifier.head.load_state_dict(head.state)
+        journal.records = head.records
+        journal.note_end(0, head.inner)
+
+
+def _job(training: Training) -> HeadJob:
+    return HeadJob(
+        spec=training.classifier.head_spec,
+        phase=training.phases[0],
+        settings=training.settings,
+        first_weights=training.classifier.head.state_dict(),
+        train=training.data.train,
+        inner=training.data.inner,
+        validation=training.data.validation,
+    )
+
+
+def _inner_f1(cross_validation: CrossValidation) -> float:
+    """Return the folds' mean macro-F1 on their inner rows with the weights that they ended with."""
+    best = [[epoch["inner_f1_macro"] for epoch in fold.epochs if epoch["is_best"]] for fold in cross_validation.folds]
+    return float(np.mean([scores[-1] if scores else 0.0 for scores in best]))
 
 
 def stop_at_folds_best(phases: Sequence[Phase], best_epochs: Sequence[dict[str, int]]) -> list[Phase]:
     """Return `phases`, each to stop after the mean best epoch of the folds (rounded half up).
 
     The horizon of the learning-rate schedule stays, so that the course is that of the folds. A phase that the folds
-    rolled back is skipped; the first phase, which trains the head, always runs.
+    rolled back, or did not come to, is skipped; the first phase, which trains the head, always runs.
     """
-    means = [float(np.mean([epochs[phase.name] for epochs in best_epochs])) for phase in phases]
+    means = [float(np.mean([epochs.get(phase.name, 0) for epochs in best_epochs])) for phase in phases]
     stops = [max(math.floor(mean + 0.5), 1 if index == 0 else 0) for index, mean in enumerate(means)]
     return [dataclasses.replace(phase, stop_after=stop) for phase, stop in zip(phases, stops, strict=True)]
-
-
-def build(encoder: Encoder, params: Params, *, num_classes: int) -> Classifier:
-    """Return the encoder with a new head, both as `params.model` says; the head's weights follow from the seed."""
-    chosen = params.model
-    head = HeadSpec(
-        layers=chosen.head_layers, units=chosen.head_units, activation=chosen.head_activation, dropout=chosen.dropout
-    )
-    return build_classifier(encoder, num_classes=num_classes, head=head, pooling=chosen.pooling, seed=params.seed)
-
-
-def schedule_settings(params: Params) -> ScheduleSettings:
-    """Return what the unfreezing policies look at."""
-    names = [field.name for field in dataclasses.fields(ScheduleSettings)]
-    return ScheduleSettings(**{name: getattr(params.train, name) for name in names})
-
-
-def train_settings(params: Params, *, seed: int) -> TrainSettings:
-    """Return how to train, with a seed of the caller's."""
-    names = [field.name for field in dataclasses.fields(TrainSettings) if field.name != "seed"]
-    return TrainSettings(**{name: getattr(params.train, name) for name in names}, seed=seed)
-
-
-def open_store(context: Context) -> ActivationStore:
-    """Return the workspace's store of frozen layers' activations."""
-    return ActivationStore(context.workspace.state / "store")
-
-
-def open_checkpoints(context: Context, training: str) -> Checkpoints:
-    """Return the checkpoints of one training of this work, by its name."""
-    return Checkpoints(_checkpoints(context) / training, every_steps=context.params.train.checkpoint_steps)
-
-
-def clear_checkpoints(context: Context) -> None:
-    """Remove the checkpoints of this work: its results are kept by now, or everything is asked for anew."""
-    shutil.rmtree(_checkpoints(context), ignore_errors=True)
-
-
-def _checkpoints(context: Context) -> Path:
-    return context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / "checkpoints"
-
-
-def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
-    """Return the pretrained encoder and all training rows in its form, made once in a process.
-
-    An encoder that is made from rows sees those of the fold's training part alone (of all of train, for no fold), so
-    that nothing of the scored rows is in it. All others are the same for all folds.
-    """
-    own = get_modality(context.params.modality).fits_encoder(context.params)
-    return _encode(context, fold if own else None)
-
-
-@lru_cache(maxsize=1)
-def _encode(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
-    modality, data = get_modality(context.params.modality), load_training_set(context)
-    seen = data.frame if fold is None else data.frame.iloc[data.fold_rows(fold)[0]]
-    encoder = modality.load_encoder(context.params, context.root, seen)
-    return encoder, modality.encode(encoder.processor, data.frame, context.params)
-
-
-def _inner_split(
-    data: TrainingSet, rows: NDArray[np.int64], params: Params
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split a fold's training rows into those fitted and those that early stopping watches; groups stay whole."""
-    parts = round(1 / params.train.inner_share)
-    part = assign_folds(data.frame.iloc[rows], num_folds=parts, seed=params.seed)
-    return rows[part != 0], rows[part == 0]
 
 
 def _follow(records: Iterator[EpochRecord], phases: Sequence[Phase], description: str) -> list[EpochRecord]:

@@ -164,6 +164,8 @@ def _record_inputs(context: Context, tracking: Tracking, run_id: str) -> None:
     workspace = context.workspace
     store.log_params(tracking, run_id, context.params)
     store.log_files(tracking, run_id, [workspace.dvc_lock, workspace.params_file, workspace.root / "dvc.yaml"], "data")
+    store.log_files(tracking, run_id, sorted(workspace.raw.glob("*.dvc")), "data/raw")  # which bytes, by their hashes
+    tracking.client.log_text(run_id, context.params.model_dump_json(indent=1), "data/params.json")
     store.log_files(tracking, run_id, _reports(workspace), "reports")
     inputs = [
         _dataset_input(f"{context.params.name} {role}", path, role, context.data_version)

@@ -23,6 +23,12 @@ class Result(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class HeadPhase(Result):
+    """The head phase of all folds, trained in one pass: what it took; the heads are in the folds' checkpoints."""
+
+    seconds: float
+
+
 class FoldResult(Result):
     """One fold of one approach.
 

@@ -46,8 +46,8 @@ def decide(
     )
     if candidate.name != finetuned.name:
         verdict = (
-            f"The baseline {candidate.name} is the candidate: its cross-validated macro-F1 {candidate.f1_macro:.4f} is "
-            f"above {finetuned.mean():.4f} of the fine-tuned model. {verdict}"
+            f"{verdict} The baseline {candidate.name} was the candidate: its cross-validated macro-F1 "
+            f"{candidate.f1_macro:.4f} is above {finetuned.mean():.4f} of the fine-tuned model."
         )
     return Judgement(
         candidate=candidate.name,

@@ -46,7 +46,7 @@ class Context(BaseModel):
 
     def key(self, *sections: str) -> str:
         """Return a hash of data, code and the named sections of the params; of all that matter if none is named."""
-        values = self.params.model_dump(mode="json", exclude={"tracking", "arrive", "versioning"})
+        values = self.params.model_dump(mode="json", exclude={"tracking", "arrive", "store", "versioning"})
         chosen = {name: values[name] for name in sections} if sections else values
         content = json.dumps([self.data_version, self.code_version, chosen], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -90,7 +90,8 @@ class Features(Section):
     """Cells of tables to numbers; everything here is fitted in the fold's training part."""
 
     impute: Literal["median", "mean", "mode", "nearest"] = Field(
-        "median", description="What stands for a missing number; 'nearest' takes the mean of the nearest rows: slow."
+        "median",
+        description="What stands for a missing number; 'nearest' takes the mean of the nearest of 5,000 training rows.",
     )
     num_neighbours: int = Field(5, ge=1, le=100, description="Rows that 'nearest' takes the mean of (rows).")
     missing_indicator: bool = Field(True, description="Add a column that says where a number was missing.")
@@ -138,7 +139,7 @@ class FTTransformer(Section):
 class Pretrain(Section):
     """Self-supervised pretraining of the encoder of tables, on training rows without their labels."""
 
-    num_epochs: int = Field(10, ge=0, le=1000, description="Passes over the rows; 0 leaves random weights.")
+    num_epochs: int = Field(5, ge=0, le=1000, description="Passes over the rows; 0 leaves random weights.")
     corrupted_share: float = Field(
         0.3, gt=0, lt=1, description="Share of a row's cells that are replaced by those of other rows (0 to 1)."
     )
@@ -175,13 +176,40 @@ class Model(Section):
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before each linear layer of the head (0 to 1).")
 
 
+class WrittenPhase(Section):
+    """One phase of a schedule that is written down."""
+
+    name: str = Field(..., min_length=1, description="Name of the phase, such as 'head'.")
+    groups: dict[str, float] = Field(
+        ..., description="Learning rates of the layer groups that train, by name or regular expression."
+    )
+    num_epochs: int = Field(..., ge=1, le=1000, description="Most epochs.")
+    patience: int | None = Field(None, ge=1, description="As train.patience, for this phase.")
+    min_gain: float | None = Field(
+        None, ge=0, lt=1, description="Inner macro-F1 that the folds must gain on average, or the phase is taken back."
+    )
+
+
 class Train(Section):
     """Staged fine-tuning."""
 
-    policy: Literal["head_only", "full", "lp_ft", "gradual"] = Field(
+    policy: Literal["head_only", "full", "lp_ft", "gradual", "auto", "chain_thaw", "explicit"] = Field(
         "gradual",
-        description="Unfreezing policy: the head alone; everything at once; the head, then everything; or the head, "
-        "then groups of layers from the top down.",
+        description="Unfreezing policy: the head alone; everything at once; the head, then everything; the head, then "
+        "groups of layers from the top down; the same for as long as the folds gain min_gain; the head, then each "
+        "group by itself, then all; or as train.phases says.",
+    )
+    phases: tuple[WrittenPhase, ...] = Field(
+        (),
+        description="Phases of policy 'explicit', each with name, groups {name or regular expression: learning rate} "
+        "and num_epochs; `thawline schedule` prints those of any policy in this form.",
+    )
+    min_gain: float = Field(
+        0.002,
+        ge=0,
+        lt=1,
+        description="Macro-F1 on the inner rows that each phase of 'auto' must bring, as a mean over the folds (0 to "
+        "1); a phase that does not is taken back, and it goes no deeper.",
     )
     groups_per_phase: int = Field(2, ge=1, description="Layer groups that 'gradual' unfreezes in each phase.")
     max_unfrozen_groups: int | None = Field(
@@ -219,12 +247,23 @@ class Train(Section):
         "none", description="Weights in the loss: none, or inverse to class frequency. These change probabilities."
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing in the loss (0 to 1).")
+    activations: Literal["float32", "float16"] = Field(
+        "float32", description="Number format of stored activations; float16 halves the disk space, and rounds."
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to train; auto takes a GPU.")
     checkpoint_steps: int | None = Field(
         None,
         ge=1,
         description="Also write a checkpoint after so many optimizer steps within an epoch, not only at the ends of "
         "epochs. Unset: only there; worth it where an epoch takes many minutes.",
+    )
+
+
+class Store(Section):
+    """The store of what frozen layers make of the rows, shared by epochs, phases, folds and runs."""
+
+    budget_gb: float = Field(
+        20.0, ge=0, description="Disk space it may take (GB); what is unused the longest goes first. 0 stores nothing."
     )
 
 
@@ -325,6 +364,7 @@ class Params(Section):
         default_factory=Pretrain, description="Pretraining of the encoder of tables on the training rows."
     )
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
+    store: Store = Field(default_factory=Store, description="Stored activations of frozen layers.")
     augment: Augment = Field(default_factory=Augment, description="Changes to training rows.")
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
     versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")

@@ -54,11 +54,17 @@ def _describe_type(field: FieldInfo) -> str:
     options = get_args(field.annotation)
     if get_origin(field.annotation) is Literal:
         return " or ".join(repr(option) for option in options)
-    kinds = [_TYPES.get(option, "list of text") for option in options or [field.annotation] if option is not NoneType]
+    kinds = [_describe(option) for option in options or [field.annotation] if option is not NoneType]
     bounds = [
         _BOUNDS[type(item)].format(*dataclasses.astuple(item)) for item in field.metadata if type(item) in _BOUNDS
     ]
     return ", ".join([" or ".join(kinds) + (" or null" if NoneType in options else ""), *bounds])
+
+
+def _describe(option: Any) -> str:
+    if isinstance(option, type) and issubclass(option, BaseModel):
+        return "list of " + ", ".join(option.model_fields)
+    return _TYPES.get(option, "list of text")
 
 
 _TYPES: dict[Any, str] = {int: "integer", float: "number", str: "text", bool: "true or false"}
@@ -73,4 +79,6 @@ _BOUNDS: dict[type, str] = {
 
 
 def _yaml(value: Any) -> str:
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    if isinstance(value, tuple):
+        value = [item.model_dump(exclude_none=True) if isinstance(item, BaseModel) else item for item in value]
+    return json.dumps(value, ensure_ascii=False)

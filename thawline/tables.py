@@ -181,6 +181,9 @@ def _guess(content: bytes) -> str:
 
 def _parse_delimited(text: str, path: Path, *, delimiter: str) -> pd.DataFrame:
     csv.field_size_limit(2**31 - 1)  # for the whole process: putting it back would race with other readers
+    first_line = text[: text.find("\n")] if "\n" in text else text
+    if delimiter == "," and "," not in first_line and ";" in first_line:
+        delimiter = ";"  # as spreadsheets write CSV where the comma is the decimal sign
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
     try:

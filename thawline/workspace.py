@@ -60,6 +60,11 @@ class Workspace:
         return self.root / "data" / "interim" / "dropped.parquet"
 
     @property
+    def store(self) -> Path:
+        """What frozen layers make of rows, kept to be shared."""
+        return self.state / "store"
+
+    @property
     def ledger(self) -> Path:
         """Append-only: which row id is train and which is test."""
         return self.root / "data" / "processed" / "ledger.csv"

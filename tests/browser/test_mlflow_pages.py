@@ -18,6 +18,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
 
 PATIENCE_MS = 60_000
+TRAINING = "workflowType=machine_learning"
+QUIET = """localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
+           localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");"""
 SCREENSHOTS = Path(os.environ.get("THAWLINE_SCREENSHOTS", "reports/screenshots"))
 
 
@@ -66,6 +69,7 @@ def page() -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=options)
         opened = browser.new_page(viewport={"width": 1500, "height": 1100}, color_scheme="light")
+        opened.add_init_script(QUIET)
         opened.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
         yield opened
@@ -81,12 +85,12 @@ def save(page: Page, name: str) -> None:
 def address_of(server: str, finished: Finished, rest: str = "") -> str:
     run_id = finished.first.json["run_id"]
     experiment = MlflowClient(finished.mlflow_uri).get_run(run_id).info.experiment_id
-    return f"{server}/#/experiments/{experiment}{f'/runs/{run_id}{rest}' if rest is not None else ''}"
+    return f"{server}/#/experiments/{experiment}/runs/{run_id}{rest}?{TRAINING}"
 
 
 def test_the_experiment_lists_the_run_with_what_it_is_sorted_by(server: str, page: Page, finished: Finished) -> None:
     experiment = address_of(server, finished).split("/runs/")[0]
-    view = "?compareRunsMode=TABLE&searchFilter=tags.thawline.role%20%3D%20'finetune'"
+    view = f"?{TRAINING}&searchFilter=tags.thawline.role%20%3D%20'finetune'"
     page.goto(f"{experiment}/runs{view}")
     expect(page.get_by_text("finetune", exact=False).first).to_be_visible()
     save(page, "experiment")
@@ -97,6 +101,7 @@ def test_the_run_page_begins_with_the_verdict_and_shows_the_epoch_table(
 ) -> None:
     page.goto(address_of(server, finished))
     expect(page.get_by_text("Promoted:", exact=False).first).to_be_visible()
+    page.get_by_text("Show more").first.click()
     expect(page.get_by_role("heading", name="Gates").first).to_be_visible()
     for column in ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1-Score"):
         expect(page.get_by_role("columnheader", name=column, exact=True).first).to_be_attached()
@@ -133,8 +138,8 @@ def test_the_evaluation_report_stands_by_itself(page: Page, finished: Finished, 
 
 
 def test_the_registered_model_shows_its_card_and_aliases(server: str, page: Page, finished: Finished) -> None:
-    page.goto(f"{server}/#/models/mails")
+    page.goto(f"{server}/#/models/mails?{TRAINING}")
     expect(page.get_by_text("champion", exact=False).first).to_be_visible()
-    page.goto(f"{server}/#/models/mails/versions/{finished.first.json['version']}")
+    page.goto(f"{server}/#/models/mails/versions/{finished.first.json['version']}?{TRAINING}")
     expect(page.get_by_text("Intended use").first).to_be_attached()
     save(page, "model")

@@ -9,7 +9,7 @@ import torch
 from models.classifier import build_classifier
 from models.encoders import Encoder
 from models.fused import HeadJob, train_heads
-from models.heads import HeadSpec
+from models.heads import HeadSpec, build_head
 from models.policies import Phase
 from models.records import TrainingData, TrainSettings
 from models.rows import TokenRows, tokenize
@@ -17,7 +17,7 @@ from models.store import ActivationStore
 from models.training import train
 from tests.unit.models.conftest import make_texts
 
-NUM_ROWS, NUM_FOLDS = 103, 3
+NUM_ROWS, NUM_FOLDS, SEED = 103, 3, 7
 SETTINGS = TrainSettings(batch_size=8, weight_decay=0.1)
 PHASE = Phase("head", ("head",), (2e-2,), num_epochs=12, patience=3)
 
@@ -37,6 +37,10 @@ def store(tmp_path) -> ActivationStore:
     return ActivationStore(tmp_path)
 
 
+def first_weights(spec: HeadSpec) -> dict[str, torch.Tensor]:
+    return build_head(spec, num_inputs=32, num_classes=2, seed=SEED).state_dict()
+
+
 def folds(**changes: object) -> list[HeadJob]:
     """Return one job a fold; folds differ in size by one, and so in batches."""
     numbers = np.random.default_rng(0).permutation(NUM_ROWS) % NUM_FOLDS
@@ -47,17 +51,18 @@ def folds(**changes: object) -> list[HeadJob]:
             spec=HeadSpec(dropout=0.3),
             phase=PHASE,
             settings=dataclasses.replace(SETTINGS, seed=fold),
-            head_seed=7,
+            first_weights=first_weights(HeadSpec(dropout=0.3)),
             train=training[fold + 9 :],
             inner=training[: fold + 9],
             validation=np.flatnonzero(numbers == fold),
         )
-        jobs.append(dataclasses.replace(job, **changes))
+        spec = changes.get("spec", job.spec)
+        jobs.append(dataclasses.replace(job, first_weights=first_weights(spec), **changes))
     return jobs
 
 
 def alone(job: HeadJob, encoder: Encoder, rows: TokenRows, labels: np.ndarray, store: ActivationStore):
-    classifier = build_classifier(encoder, num_classes=2, head=job.spec, pooling="mean", seed=job.head_seed)
+    classifier = build_classifier(encoder, num_classes=2, head=job.spec, pooling="mean", seed=SEED)
     data = TrainingData(rows=rows, labels=labels, train=job.train, inner=job.inner, validation=job.validation)
     return classifier, list(train(classifier, [job.phase], data, job.settings, store))
 
@@ -105,6 +110,7 @@ def test_trials_of_different_shapes_and_rates_train_at_once(encoder, rows, label
         dataclasses.replace(
             job,
             spec=spec,
+            first_weights=first_weights(spec),
             phase=dataclasses.replace(PHASE, learning_rates=(10.0**-rate,), num_epochs=2 + rate),
             settings=dataclasses.replace(job.settings, weight_decay=0.1 * rate, batch_size=8 * (1 + rate % 2)),
         )
@@ -123,6 +129,6 @@ def test_trials_of_different_shapes_and_rates_train_at_once(encoder, rows, label
 def test_a_phase_of_no_epochs_leaves_the_first_weights(encoder, rows, labels, store):
     job = dataclasses.replace(folds()[0], phase=dataclasses.replace(PHASE, stop_after=0))
     (trained,) = train_heads(features(encoder, rows, store), labels, [job], num_classes=2)
-    classifier = build_classifier(encoder, num_classes=2, head=job.spec, pooling="mean", seed=7)
+    classifier = build_classifier(encoder, num_classes=2, head=job.spec, pooling="mean", seed=SEED)
     assert trained.records == []
     assert all(torch.equal(trained.state[name], value) for name, value in classifier.head.state_dict().items())

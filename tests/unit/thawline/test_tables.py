@@ -47,6 +47,14 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
     assert frame["text"].isna().tolist() == [False, True]
 
 
+def test_semicolons_part_the_cells_where_the_header_has_no_comma(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('Größe;Klasse\n"1,5";a\n2,5;"b;c"\n', encoding="utf-8")
+    assert read_table(path).to_dict("list") == {"Größe": ["1,5", "2,5"], "Klasse": ["a", "b;c"]}
+    path.write_text("text,label;kind\na;b,c\n", encoding="utf-8")
+    assert read_table(path).to_dict("list") == {"text": ["a;b"], "label;kind": ["c"]}
+
+
 def test_none_stays_a_text_and_an_empty_cell_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text('text,label\nNone,NA\n,a\n"",null\n')

@@ -1,0 +1,36 @@
+"""The command `thawline cache`."""
+
+from typing import Annotated
+
+import typer
+
+from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.console import console
+
+
+def cache(
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Remove what is listed; it is computed again if needed.")
+    ] = False,
+    unused_days: Annotated[
+        float, typer.Option("--unused-days", min=0, metavar="DAYS", help="Only what was not used for so many days.")
+    ] = 0.0,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what is stored of frozen layers' activations, or remove it. It never holds anything that can't be computed.
+
+    Example: thawline cache --clear --unused-days 30
+    """
+    place = open_workspace(workspace)
+    from flows.tables import print_stored
+    from tasks.store import clear_store, list_store
+    from thawline.params_file import load_params
+
+    shelves = list_store(place, unused_days=unused_days)
+    print_stored(shelves, budget_gb=load_params(place).store.budget_gb)
+    freed = clear_store(place, unused_days=unused_days) if clear else 0
+    if clear:
+        console.print(f"{freed / 1e6:,.1f} MB removed")
+    if as_json:
+        print_json({"shelves": [shelf.model_dump(mode="json") for shelf in shelves], "freed_bytes": freed})

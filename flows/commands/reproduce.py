@@ -1,0 +1,38 @@
+"""The command `thawline reproduce`."""
+
+from typing import Annotated
+
+import typer
+
+from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.console import console
+
+
+def reproduce(
+    run_reference: Annotated[
+        str, typer.Argument(metavar="RUN", help="Beginning of a run id from `thawline runs`, or 'latest'.")
+    ],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a past run again, from its data, params and code, and compare every number. Exit code 1 if one differs.
+
+    Works in a workspace of its own; the data may have changed since. Takes as long as the run took.
+
+    Example: thawline reproduce 4f2a91c7
+    """
+    place = open_workspace(workspace)
+    from tasks.history import find_run
+    from tasks.reproduction import reproduce_run
+    from tasks.tracking import open_tracking
+    from thawline.lock import lock_workspace
+    from thawline.params_file import load_params
+
+    tracking = open_tracking(place, load_params(place))
+    with lock_workspace(place):
+        answer = reproduce_run(place, tracking, find_run(tracking, run_reference))
+    console.print(answer.verdict, style="green bold" if answer.reproduced else "red bold", markup=False)
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
+    if not answer.reproduced:
+        raise typer.Exit(1)

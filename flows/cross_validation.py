@@ -1,0 +1,40 @@
+"""Staged fine-tuning in every fold: the heads together, then each fold's phases, as deep as the folds gain from it."""
+
+import logging
+
+from tasks.finetuning import FINETUNED, gain, plan, stopping_points, train_fold, train_heads
+from tasks.results import CrossValidation, FoldResult
+from thawline.context import Context
+
+logger = logging.getLogger(__name__)
+
+
+def cross_validate(context: Context) -> CrossValidation:
+    """Fine-tune in each fold and score its rows.
+
+    Before a phase that must bring a gain all folds stop. The phase is run in all of them, and taken back in all of
+    them, with those after it, if the gain on the inner rows does not come.
+    """
+    phases = plan(context)
+    heads = train_heads(context)
+    num_folds = context.params.split.num_folds
+    seconds = [heads.seconds / num_folds] * num_folds
+    reached: CrossValidation | None = None
+    for num_phases in stopping_points(phases):
+        folds: list[FoldResult] = [
+            train_fold(context, fold, num_phases, seconds_before=seconds[fold]) for fold in range(num_folds)
+        ]
+        deeper = CrossValidation(name=FINETUNED, folds=folds)
+        seconds = [fold.seconds for fold in folds]
+        least = phases[num_phases - 1].min_gain
+        if reached is not None and least is not None and not gain(reached, deeper) > least:
+            logger.info(
+                "Phase '%s' gains %+.4f macro-F1 on the inner rows, %g is asked: taken back, and no deeper",
+                phases[num_phases - 1].name,
+                gain(reached, deeper),
+                least,
+            )
+            break
+        reached = deeper
+    assert reached is not None  # noqa: S101 - there is always a last stopping point
+    return reached

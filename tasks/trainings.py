@@ -1,0 +1,140 @@
+"""What a training of this work consists of: encoder, rows, classifier, phases, settings, store and checkpoints.
+
+A training is that of a fold, by its number, or the final one on all of train.
+"""
+
+import dataclasses
+import shutil
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalities import get_modality
+from models.checkpoints import Checkpoints
+from models.classifier import Classifier, build_classifier
+from models.encoders import Encoder
+from models.heads import HeadSpec
+from models.journal import Journal
+from models.policies import Phase, ScheduleSettings, WrittenPhase, plan_phases
+from models.records import TrainingData, TrainSettings
+from models.rows import Rows
+from models.store import ActivationStore
+from tasks.training_set import TrainingSet, load_training_set
+from thawline.context import TRAINING_SECTIONS, Context
+from thawline.params import Params
+from thawline.splits import assign_folds
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training, ready to run; `classifier` is fresh."""
+
+    encoder: Encoder
+    classifier: Classifier
+    phases: list[Phase]
+    data: TrainingData
+    settings: TrainSettings
+    store: ActivationStore
+    checkpoints: Checkpoints
+
+    def journal(self) -> Journal:
+        """Return the training's journal, for a trainer of a single phase."""
+        return Journal(self.classifier, self.phases, self.data, self.settings, self.checkpoints)
+
+
+def open_training(context: Context, fold: int | None) -> Training:
+    """Return the training of a fold, whose rows nothing decides on but the inner ones; of all of train, for None."""
+    data, (encoder, rows) = load_training_set(context), load_encoded(context, fold)
+    params = context.params
+    classifier = build(encoder, params, num_classes=len(data.classes))
+    augment = get_modality(params.modality).augment(params)
+    arrays = TrainingData(rows=rows, labels=data.labels, train=np.arange(len(data.labels)), augment=augment)
+    if fold is not None:
+        training, validation = data.fold_rows(fold)
+        fitting, inner = inner_split(data, training, params)
+        arrays = dataclasses.replace(arrays, train=fitting, inner=inner, validation=validation)
+    return Training(
+        encoder=encoder,
+        classifier=classifier,
+        phases=plan_phases(params.train.policy, classifier.groups, schedule_settings(params)),
+        data=arrays,
+        settings=train_settings(params, seed=params.seed + (0 if fold is None else 1000 * (fold + 1))),
+        store=open_store(context),
+        checkpoints=open_checkpoints(context, "final" if fold is None else f"fold-{fold}"),
+    )
+
+
+def build(encoder: Encoder, params: Params, *, num_classes: int) -> Classifier:
+    """Return the encoder with a new head, both as `params.model` says; the head's weights follow from the seed."""
+    chosen = params.model
+    head = HeadSpec(
+        layers=chosen.head_layers, units=chosen.head_units, activation=chosen.head_activation, dropout=chosen.dropout
+    )
+    return build_classifier(encoder, num_classes=num_classes, head=head, pooling=chosen.pooling, seed=params.seed)
+
+
+def schedule_settings(params: Params) -> ScheduleSettings:
+    """Return what the unfreezing policies look at."""
+    names = [field.name for field in dataclasses.fields(ScheduleSettings) if field.name != "phases"]
+    phases = tuple(WrittenPhase(**dict(phase)) for phase in params.train.phases)
+    return ScheduleSettings(**{name: getattr(params.train, name) for name in names}, phases=phases)
+
+
+def train_settings(params: Params, *, seed: int) -> TrainSettings:
+    """Return how to train, with a seed of the caller's."""
+    names = [field.name for field in dataclasses.fields(TrainSettings) if field.name != "seed"]
+    return TrainSettings(**{name: getattr(params.train, name) for name in names}, seed=seed)
+
+
+def open_store(context: Context) -> ActivationStore:
+    """Return the workspace's store of frozen layers' activations."""
+    params = context.params
+    return ActivationStore(
+        context.workspace.store,
+        dtype=params.train.activations,
+        budget_bytes=round(params.store.budget_gb * 1e9),
+    )
+
+
+def open_checkpoints(context: Context, training: str) -> Checkpoints:
+    """Return the checkpoints of one training of this work, by its name."""
+    return Checkpoints(_checkpoints(context) / training, every_steps=context.params.train.checkpoint_steps)
+
+
+def clear_checkpoints(context: Context) -> None:
+    """Remove the checkpoints of this work: its results are kept by now, or everything is asked for anew."""
+    shutil.rmtree(_checkpoints(context), ignore_errors=True)
+
+
+def _checkpoints(context: Context) -> Path:
+    return context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / "checkpoints"
+
+
+def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
+    """Return the pretrained encoder and all training rows in its form, made once in a process.
+
+    An encoder that is made from rows sees those of the fold's training part alone (of all of train, for no fold), so
+    that nothing of the scored rows is in it. All others are the same for all folds.
+    """
+    own = get_modality(context.params.modality).fits_encoder(context.params)
+    return _encode(context, fold if own else None)
+
+
+@lru_cache(maxsize=1)
+def _encode(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
+    modality, data = get_modality(context.params.modality), load_training_set(context)
+    seen = data.frame if fold is None else data.frame.iloc[data.fold_rows(fold)[0]]
+    encoder = modality.load_encoder(context.params, context.root, seen)
+    return encoder, modality.encode(encoder.processor, data.frame, context.params)
+
+
+def inner_split(
+    data: TrainingSet, rows: NDArray[np.int64], params: Params
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split a fold's training rows into those fitted and those that early stopping watches; groups stay whole."""
+    parts = round(1 / params.train.inner_share)
+    part = assign_folds(data.frame.iloc[rows], num_folds=parts, seed=params.seed)
+    return rows[part != 0], rows[part == 0]
