@@ -8,9 +8,9 @@ from models.policies import plan_phases
 from models.rows import Indices
 from models.training import stored_boundaries
 from tasks.embedding import embed
-from tasks.finetuning import build, load_encoded, open_store, schedule_settings
 from tasks.profiling.map import Vectors
 from tasks.profiling.subject import Subject
+from tasks.trainings import build, load_encoded, open_store, schedule_settings
 from thawline.context import Context
 from thawline.embeddings import sample_positions
 from thawline.errors import UsageError
