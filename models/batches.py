@@ -31,6 +31,27 @@ def training_batches(lengths: Indices, indices: Indices, *, batch_size: int, see
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
+def balanced_draw(labels: Indices, indices: Indices, *, seed: tuple[int, ...]) -> Indices:
+    """Return as many rows as `indices` has, equally many of each class that it has (but for a remainder).
+
+    A class with fewer rows than its share shows all of them equally often (but for one time); of a class with more, a
+    part is drawn anew for every seed.
+
+    Args:
+        labels: (N,) class numbers of all rows.
+        indices: (n,) row numbers to draw from.
+        seed: Equal seeds give equal draws.
+    """
+    rng = np.random.default_rng((*seed, 1))
+    classes = np.unique(labels[indices])
+    drawn = []
+    for part, of_class in zip(np.array_split(indices, len(classes)), classes, strict=True):
+        members = indices[labels[indices] == of_class]
+        times, over = divmod(len(part), len(members))
+        drawn += [np.tile(members, times), rng.permutation(members)[:over]]
+    return np.concatenate(drawn)
+
+
 def evaluation_batches(lengths: Indices, indices: Indices, *, batch_size: int) -> list[Indices]:
     """Return batches of `indices` in order of length, for a pass without training."""
     return _cut(indices[np.argsort(lengths[indices], kind="stable")], batch_size)

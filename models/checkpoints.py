@@ -95,7 +95,7 @@ class Checkpoints:
         written = {path.stem for path in self.directory.glob("phase-*.json")}
         for path in [*self.directory.glob("phase-*.safetensors"), *self.directory.glob(".*.tmp")]:
             if path.stem not in written:  # the process was killed between the two files
-                path.unlink()
+                path.unlink(missing_ok=True)
         for name in sorted(written, reverse=True):
             number = int(name.split("-")[1])
             checkpoint = self._read(name, identities[number]) if number < len(identities) else None
@@ -143,9 +143,10 @@ def identify(classifier: Classifier, phases: Sequence[Phase], data: TrainingData
     digest.update(repr((classifier.head_spec, classifier.num_classes, classifier.first_trained)).encode())
     digest.update(_packed(own_tensors(classifier, classifier.groups[classifier.first_trained :])))
     digest.update(json.dumps(dataclasses.asdict(settings), sort_keys=True).encode())
-    for array in (data.labels, data.train, data.inner, data.validation):
+    for array in (data.labels, data.train, data.inner, data.validation, data.weights):
         digest.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
     digest.update(b"".join(data.rows.keys))
+    digest.update(b"augmented" if data.augment else b"as it is")
     identities = []
     for phase in phases:
         digest.update(json.dumps(dataclasses.asdict(phase), sort_keys=True).encode())

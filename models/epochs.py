@@ -7,18 +7,22 @@ that generator is put back after every epoch, and trainings in several threads t
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.batches import training_batches
+from models.averaging import WeightAverage
+from models.batches import balanced_draw, training_batches
 from models.classifier import Classifier
 from models.devices import autocast, threads
+from models.losses import build_loss
+from models.parallel import Processes
 from models.phases import apply_phase, optimizer_groups
 from models.policies import Phase
 from models.prediction import batch_logits, probabilities_from
@@ -36,9 +40,9 @@ _RANDOM_STATE = threading.Lock()
 
 @dataclass
 class EpochUnderWay:
-    """An epoch, 0-based within its phase, after `step` of its batches.
+    """An epoch, 0-based within its phase, after `step` of its optimizer steps.
 
-    `outputs` are the logits of these batches; `random_states` are torch's by device, empty before the first step.
+    `outputs` are the logits of their batches; `random_states` are torch's by device, empty before the first step.
     """
 
     number: int = 0
@@ -75,6 +79,7 @@ class PhaseRun:
         self._number = number
         self._data = data
         self._settings = settings
+        self._processes = Processes(cpu=classifier.device.type == "cpu")
         self.boundary = choose_boundary(classifier, phase, classifier.first_trained)
         if data.augment is not None and self.boundary > 0:
             logger.info("Phase '%s' starts from states of frozen layers: no augmentation in it", phase.name)
@@ -86,50 +91,73 @@ class PhaseRun:
         self._lengths = np.ones(len(data.rows), dtype=np.int64) if pooled else data.rows.padded_lengths
         self._num_threads = 1 if pooled else torch.get_num_threads()
         self._labels = torch.from_numpy(data.labels).to(classifier.device)
-        weight = class_weights(data, classifier.num_classes) if settings.class_weights == "balanced" else None
-        self._loss = nn.CrossEntropyLoss(
-            weight=None if weight is None else weight.to(classifier.device), label_smoothing=settings.label_smoothing
+        self._weights = None if data.weights is None else torch.from_numpy(data.weights).to(classifier.device)
+        self._loss = build_loss(settings, data, classifier.num_classes, classifier.device)
+        self._average = WeightAverage(
+            settings.averaging, self._parameters, decay=settings.ema_decay, num_epochs=phase.num_epochs
         )
 
     def advance(self, epoch: EpochUnderWay, most_steps: int | None = None) -> TrainedEpoch | None:
         """Train on with an epoch, for so many steps at most; return its result once it is at its end, None before."""
         started = time.perf_counter()
-        seed = (self._settings.seed, self._number, epoch.number)
-        batches = training_batches(self._lengths, self._data.train, batch_size=self._settings.batch_size, seed=seed)
-        stop = len(batches) if most_steps is None else min(epoch.step + most_steps, len(batches))
+        batches = self._batches(epoch.number)
+        size = self._settings.accumulation_steps
+        steps = [batches[start : start + size] for start in range(0, len(batches), size)]
+        stop = len(steps) if most_steps is None else min(epoch.step + most_steps, len(steps))
+        seed = (*self._seed(epoch.number), *self._processes.seed)
         with threads(self._num_threads), _randomness(self._classifier.device, epoch, seed):
             self._classifier.train()
             for step in range(epoch.step, stop):
-                epoch.outputs.append(self._step(epoch.number * len(batches) + step, len(batches), batches[step]))
+                self._set_rates(epoch.number * len(steps) + step, self._phase.num_epochs * len(steps))
+                epoch.outputs += self._step(epoch.number * len(batches) + step * size, steps[step])
             self._classifier.eval()
         epoch.step = stop
         epoch.seconds += time.perf_counter() - started
-        if stop < len(batches):
+        if stop < len(steps):
             return None
+        self._average.after_epoch(epoch.number)
+        own = np.concatenate([self._processes.share(batch) for batch in batches])
         probabilities = torch.cat(epoch.outputs).double().softmax(dim=1).cpu().numpy()
         return TrainedEpoch(
-            scores=score(self._data.labels[np.concatenate(batches)], probabilities),
+            scores=self._score(own, probabilities),
             learning_rates={group["name"]: group["lr"] for group in self._optimizer.param_groups},
-            seconds=epoch.seconds + time.perf_counter() - started,
+            seconds=epoch.seconds,
         )
+
+    def probe(self, step: int, rate: float) -> float:
+        """Take one step of training at a rate of the topmost group's; return its batches' loss before it (nats)."""
+        size = self._settings.accumulation_steps
+        steps_per_epoch = -(-len(self._batches(0)) // size)
+        epoch, place = divmod(step, steps_per_epoch)
+        batches = self._batches(epoch)[place * size : (place + 1) * size]
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["base_lr"] * rate / max(self._phase.learning_rates)
+        seed = (*self._seed(epoch), place)
+        with threads(self._num_threads), _randomness(self._classifier.device, EpochUnderWay(), seed):
+            self._classifier.train()
+            logits = torch.cat(self._step(step * size, batches))
+            self._classifier.eval()
+        return float(nn.functional.cross_entropy(logits, self._labels[np.concatenate(batches)]))
 
     def evaluate(self, indices: Indices | None) -> Scores | None:
         """Score the classifier on some rows; None for no rows."""
         if indices is None or len(indices) == 0:
             return None
-        with threads(self._num_threads):
+        own = self._processes.share(indices)
+        with threads(self._num_threads), self._average.applied():
             probabilities = probabilities_from(
                 self._classifier,
                 self.boundary,
                 self._activations,
-                (self._data.rows, indices),
+                (self._data.rows, own),
                 batch_size=self._settings.batch_size,
             )
-        return score(self._data.labels[indices], probabilities)
+        return self._score(own, probabilities)
 
     def remember(self) -> list[Tensor]:
-        """Return copies of all that training may change, for `restore`."""
-        return [tensor.detach().clone() for tensor in (*self._parameters, *self._classifier.buffers())]
+        """Return copies of all that training may change, averaged where weights are, for `restore`."""
+        with self._average.applied():
+            return [tensor.detach().clone() for tensor in (*self._parameters, *self._classifier.buffers())]
 
     def restore(self, memory: list[Tensor]) -> None:
         """Go back to what `remember` returned."""
@@ -137,43 +165,83 @@ class PhaseRun:
             for tensor, value in zip((*self._parameters, *self._classifier.buffers()), memory, strict=True):
                 tensor.copy_(value)
 
+    def settle(self) -> None:
+        """Keep the weights as they are, averaged where weights are."""
+        self._average.settle()
+
     def state(self) -> dict[str, Tensor]:
-        """Return what the run holds besides the classifier's weights: the optimizer's moments, by name."""
+        """Return what the run holds besides the classifier's weights: AdamW's moments and the average, by name."""
         moments = self._optimizer.state_dict()["state"]
-        return {f"run.{i}.{key}": tensor for i, values in moments.items() for key, tensor in values.items()}
+        state = {f"run.adamw.{i}.{key}": tensor for i, values in moments.items() for key, tensor in values.items()}
+        return state | {f"run.average.{key}": tensor for key, tensor in self._average.state().items()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Take over what `state` returned; rates follow from the step."""
         moments: dict[int, dict[str, Tensor]] = {}
+        average = {}
         for name, tensor in state.items():
-            _, i, key = name.split(".")
-            moments.setdefault(int(i), {})[key] = tensor
+            _, part, *keys = name.split(".")
+            if part == "average":
+                average[keys[0]] = tensor
+            else:
+                moments.setdefault(int(keys[0]), {})[keys[1]] = tensor
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
+        self._average.load_state(average)
 
-    def _step(self, step: int, steps_per_epoch: int, indices: Indices) -> Tensor:
-        settings = self._settings
+    def _seed(self, epoch: int) -> tuple[int, ...]:
+        return self._settings.seed, self._number, epoch
+
+    def _batches(self, epoch: int) -> list[Indices]:
+        """Return the batches of an epoch."""
+        rows, settings, seed = self._data.train, self._settings, self._seed(epoch)
+        if settings.sampling == "balanced":
+            rows = balanced_draw(self._data.labels, rows, seed=seed)
+        return training_batches(self._lengths, rows, batch_size=settings.batch_size, seed=seed)
+
+    def _set_rates(self, step: int, num_steps: int) -> None:
         factor = learning_rate_factor(
-            settings.schedule,
-            step,
-            num_steps=self._phase.num_epochs * steps_per_epoch,
-            warmup_share=settings.warmup_share,
+            self._settings.schedule, step, num_steps=num_steps, warmup_share=self._settings.warmup_share
         )
         for group in self._optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
-        with autocast(self._classifier.device):
-            logits = self._logits(step, indices)
-        loss: Any = self._loss(logits.float(), self._labels[indices])
-        self._optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self._parameters, settings.max_grad_norm)
-        self._optimizer.step()
-        return logits.detach().float()
 
-    def _logits(self, step: int, indices: Indices) -> Tensor:
+    def _step(self, first: int, batches: Sequence[Indices]) -> list[Tensor]:
+        """Take one optimizer step with the gradient of some batches together; return their logits.
+
+        Args:
+            first: Number of the first of them in the phase.
+            batches: Rows of whole batches, of which each process takes its share.
+        """
+        mass = self._loss.mass(self._labels[np.concatenate(batches)])
+        self._optimizer.zero_grad()
+        outputs = []
+        for number, batch in enumerate(batches, first):
+            own = self._processes.share(batch)
+            if not len(own):
+                outputs.append(torch.zeros(0, self._classifier.num_classes, device=self._classifier.device))
+                continue
+            with autocast(self._classifier.device):
+                logits = self._logits(number, own)
+            weights = None if self._weights is None else self._weights[own]
+            loss: Any = self._loss.total(logits.float(), self._labels[own], weights) / mass
+            loss.backward()
+            outputs.append(logits.detach().float())
+        self._processes.add_up_gradients(self._parameters)
+        nn.utils.clip_grad_norm_(self._parameters, self._settings.max_grad_norm)
+        self._optimizer.step()
+        self._average.after_step()
+        return outputs
+
+    def _score(self, own: Indices, probabilities: NDArray[np.float64]) -> Scores:
+        """Score this process's rows together with those of the others."""
+        rows, gathered = self._processes.gather(own, probabilities)
+        return score(self._data.labels[rows], gathered)
+
+    def _logits(self, number: int, indices: Indices) -> Tensor:
         augment = self._data.augment
         if augment is None or self.boundary > 0:
             return batch_logits(self._classifier, self.boundary, self._activations, self._data.rows, indices)
-        seed = (self._settings.seed, self._number, step)
+        seed = (self._settings.seed, self._number, number, *self._processes.seed)
         batch = augment(self._data.rows, indices, donors=self._data.train, seed=seed)
         device = self._classifier.device
         logits: Tensor = self._classifier({key: tensor.to(device) for key, tensor in batch.items()})
@@ -192,12 +260,6 @@ def choose_boundary(classifier: Classifier, phase: Phase, first_trained: int) ->
     """
     highest = min(first_trained, *(classifier.groups.index(name) for name in phase.trainable))
     return next((boundary for boundary in range(highest, 1, -1) if classifier.can_split(boundary)), 0)
-
-
-def class_weights(data: TrainingData, num_classes: int) -> Tensor:
-    """Return weights (C,) inverse to the classes' frequency among the training rows, 1 on average over rows."""
-    counts = np.bincount(data.labels[data.train], minlength=num_classes)
-    return torch.from_numpy(len(data.train) / (num_classes * np.maximum(counts, 1))).float()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from torch import Tensor
 from models.checkpoints import Checkpoint, Checkpoints, identify, own_tensors
 from models.classifier import Classifier
 from models.epochs import EpochUnderWay, PhaseRun
+from models.parallel import Processes
 from models.policies import Phase
 from models.records import EpochRecord, TrainingData, TrainSettings
 from thawline.metrics import Scores
@@ -61,6 +62,7 @@ class Journal:
         self._classifier = classifier
         self._phases = phases
         self._checkpoints = checkpoints
+        self._processes = Processes(cpu=classifier.device.type == "cpu")
         self._identities = identify(classifier, phases, data, settings) if checkpoints else []
         self._first_trained = self._lowest_at_start = classifier.first_trained
         self._resumed: Checkpoint | None = None
@@ -69,8 +71,11 @@ class Journal:
 
     @property
     def every_steps(self) -> int | None:
-        """Optimizer steps between checkpoints within an epoch; None for none there."""
-        return self._checkpoints.every_steps if self._checkpoints else None
+        """Optimizer steps between checkpoints within an epoch; None for none there, nor with several processes.
+
+        Within an epoch each process has a random state of its own.
+        """
+        return self._checkpoints.every_steps if self._checkpoints and self._processes.count == 1 else None
 
     def resume(self) -> int:
         """Put the classifier where the last checkpoint was; return the number of the first phase still to be run."""
@@ -120,7 +125,7 @@ class Journal:
 
     def note(self, run: PhaseRun, number: int, state: PhaseState) -> None:
         """Write down where a phase is."""
-        if self._checkpoints is None:
+        if self._checkpoints is None or not self._processes.is_first:
             return
         epoch, memory = state.epoch, state.memory or []
         tensors = {**self._weights(number), **run.state()}
@@ -147,7 +152,7 @@ class Journal:
             best: Best scores on the inner rows so far, None without inner rows.
         """
         self.best = best
-        if self._checkpoints is None:
+        if self._checkpoints is None or not self._processes.is_first:
             return
         content = self._content(best, self._classifier.first_trained)
         checkpoint = Checkpoint(number, True, 0, 0, content, self._weights(number))

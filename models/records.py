@@ -17,8 +17,9 @@ class TrainingData:
     """Rows, their classes, and which of them serve for what; the three sets should not overlap.
 
     `labels` (N,) int64 are class numbers from 0. `inner` decides on stopping and restoring, None for no such
-    decisions. `validation` is only looked at, never used for a decision. `augment` makes the batches of phases in which
-    the whole network trains on: see `Augment`.
+    decisions. `validation` is only looked at, never used for a decision. `weights` (N,) float32 are factors on the
+    rows' training losses, all 1 if absent; scores do not know them. `augment` makes the batches of phases in which the
+    whole network trains on: see `Augment`.
     """
 
     rows: Rows
@@ -26,6 +27,7 @@ class TrainingData:
     train: Indices
     inner: Indices | None = None
     validation: Indices | None = None
+    weights: NDArray[np.float32] | None = None
     augment: "Augment | None" = None
 
 
@@ -54,6 +56,12 @@ class TrainSettings:
     max_grad_norm: float = 1.0
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: float = 0.0
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    focal_gamma: float = 2.0
+    sampling: Literal["shuffle", "balanced"] = "shuffle"
+    accumulation_steps: int = 1
+    averaging: Literal["none", "ema", "swa"] = "none"
+    ema_decay: float = 0.99
     monitor: Literal["loss", "f1_macro"] = "loss"
     seed: int = 0
     device: str = "auto"

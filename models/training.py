@@ -127,6 +127,8 @@ def _run_phase(
         yield record
     if state.memory is not None:
         run.restore(state.memory)
+    else:
+        run.settle()
     if not state.gained:
         logger.info("Phase '%s' gained nothing on the inner rows; back to the weights it began with", phase.name)
 

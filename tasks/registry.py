@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.types.schema import AnyType, ColSpec, DataType, Schema
 from prefect import task
 
 from modalities import get_modality
@@ -39,6 +41,8 @@ REQUIREMENTS = (
     "numpy",
     "pandas",
     "pydantic",
+    "rtdl-num-embeddings",
+    "rtdl-revisiting-models",
     "ruamel.yaml",
     "safetensors",
     "scikit-learn",
@@ -115,6 +119,20 @@ def _ensure_registered_model(tracking: Tracking, name: str) -> None:
             raise
 
 
+def describe_input(example: pd.DataFrame, answer: pd.DataFrame) -> ModelSignature:
+    """Return a model's signature, in which cells of numbers and dates may come as any type.
+
+    The model reads cells by itself, as text; MLflow would refuse a whole number where training saw fractions, and a
+    date as text.
+    """
+    signature = infer_signature(example, answer)
+    typed = (DataType.string, DataType.binary)
+    columns = [
+        ColSpec(column.type if column.type in typed else AnyType(), column.name) for column in signature.inputs.inputs
+    ]
+    return ModelSignature(inputs=Schema(columns), outputs=signature.outputs)
+
+
 def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str, card: str) -> str:
     """Package the model for MLflow, log it into the run and return its address."""
     root = Path(__file__).resolve().parent.parent
@@ -130,7 +148,7 @@ def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str,
             artifacts={"model": str(fit.model)},
             code_paths=[str(root / package) for package in CODE],
             pip_requirements=[f"{library}=={importlib.metadata.version(library)}" for library in REQUIREMENTS],
-            signature=infer_signature(example, predictor.predict(example)),
+            signature=describe_input(example, predictor.predict(example)),
             input_example=example,
         )
         (target / CARD).write_text(card, encoding="utf-8")

@@ -182,6 +182,15 @@ class RunResult(Result):
     standing: str = ""
 
 
+class SuggestedRate(Result):
+    """What the range test says of one phase: the param that sets its rate, its value, and the suggested one."""
+
+    phase: str
+    param: str
+    used: float
+    suggested: float | None
+
+
 def save_arrays(path: Path, **arrays: NDArray[Any]) -> Path:
     """Save arrays as .npz so that the file is whole or absent."""
     path.parent.mkdir(parents=True, exist_ok=True)

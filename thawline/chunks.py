@@ -8,6 +8,7 @@ import bz2
 import csv
 import gzip
 import io
+import itertools
 import json
 import lzma
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thawline.errors import ParamsError, UnreadableFileError
-from thawline.tables import DELIMITERS, SURROGATE, is_table
+from thawline.tables import DELIMITERS, SURROGATE, is_table, settle_delimiter
 
 OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
@@ -85,7 +86,9 @@ def _delimited(path: Path, num_rows: int, encoding: str, delimiter: str) -> Iter
     if encoding.lower().replace("_", "-") in {"utf-8", "utf8"}:
         encoding = "utf-8-sig"
     with _lines(path, encoding) as (stream, share):
-        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        first_line = next(iter(stream), "")
+        delimiter = settle_delimiter(delimiter, first_line)
+        reader = csv.reader(itertools.chain([first_line], stream), delimiter=delimiter, strict=True)
         header = _next_row(reader, path)
         if not header:
             raise UnreadableFileError(f"{path} has no header line; its first line must name the columns")

@@ -237,12 +237,36 @@ class Train(Section):
     layer_lr_decay: float = Field(
         0.9, gt=0, le=1, description="Factor on the learning rate for each group further down (discriminative rates)."
     )
-    schedule: Literal["constant", "linear", "cosine"] = Field(
-        "linear", description="Course of the learning rate in a phase after warm-up."
+    schedule: Literal["constant", "linear", "cosine", "one_cycle", "slanted_triangular"] = Field(
+        "linear",
+        description="Course of the learning rate in a phase after warm-up. 'one_cycle' and 'slanted_triangular' "
+        "also say how it warms up; they are made for a warmup_share of 0.3 and 0.1.",
     )
     warmup_share: float = Field(0.1, ge=0, lt=1, description="Share of a phase's steps that warm up (0 to 1).")
     weight_decay: float = Field(0.01, ge=0, le=1, description="AdamW weight decay; biases and norms are exempt.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    accumulation_steps: int = Field(
+        1, ge=1, le=1024, description="Batches whose gradients make one optimizer step together (batches)."
+    )
+    loss: Literal["cross_entropy", "focal"] = Field(
+        "cross_entropy", description="What is minimised; 'focal' attends to rows that are still wrong."
+    )
+    focal_gamma: float = Field(
+        2.0, ge=0, le=10, description="How strongly 'focal' turns from rows that are right already; 0 is cross-entropy."
+    )
+    sampling: Literal["shuffle", "balanced"] = Field(
+        "shuffle",
+        description="Rows of an epoch: each once, or as many of each class, rare ones repeated. 'balanced' changes "
+        "probabilities.",
+    )
+    averaging: Literal["none", "ema", "swa"] = Field(
+        "none",
+        description="Score and keep an average of the weights: 'ema' over the steps, 'swa' over the ends of epochs in "
+        "the second half of a phase.",
+    )
+    ema_decay: float = Field(
+        0.99, gt=0, lt=1, description="Share of the average that 'ema' keeps at each step (0 to 1)."
+    )
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="Weights in the loss: none, or inverse to class frequency. These change probabilities."
     )

@@ -181,9 +181,7 @@ def _guess(content: bytes) -> str:
 
 def _parse_delimited(text: str, path: Path, *, delimiter: str) -> pd.DataFrame:
     csv.field_size_limit(2**31 - 1)  # for the whole process: putting it back would race with other readers
-    first_line = text[: text.find("\n")] if "\n" in text else text
-    if delimiter == "," and "," not in first_line and ";" in first_line:
-        delimiter = ";"  # as spreadsheets write CSV where the comma is the decimal sign
+    delimiter = settle_delimiter(delimiter, text.partition("\n")[0])
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
     try:
@@ -207,6 +205,14 @@ def _parse_delimited(text: str, path: Path, *, delimiter: str) -> pd.DataFrame:
         ) from None
     frame = pd.DataFrame(rows, columns=header, dtype=object)
     return frame.where(frame != "")
+
+
+def settle_delimiter(delimiter: str, first_line: str) -> str:
+    """Return a semicolon instead of a comma for a header that has only semicolons.
+
+    Spreadsheets write CSV so where the comma is the decimal sign.
+    """
+    return ";" if delimiter == "," and "," not in first_line and ";" in first_line else delimiter
 
 
 def _refuse_duplicates(columns: list[str], path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command `thawline run`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,13 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Compute everything anew, though nothing changed or results are kept.")
     ] = False,
+    find_rates: Annotated[
+        bool,
+        typer.Option(
+            "--find-lr",
+            help="Only test which learning rates suit the head and the first deeper phase; train and register nothing.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole line once: check, preprocess, baseline, fine-tune, evaluate, gate and register.
@@ -21,11 +29,16 @@ def run(
     The same data, params and code end at the run that was there before, unless --fresh is given.
 
     Example: thawline run --set train.policy=lp_ft --set train.num_epochs=2
+
+    Example: thawline run --find-lr, then thawline run --set train.head_learning_rate=0.01
     """
     place = open_workspace(workspace, fresh=fresh)
     from thawline.params_file import load_params
 
     load_params(place, overrides or ())  # a wrong param is said before anything slow starts
+    if find_rates:
+        _find_rates(place.root, tuple(overrides or ()), as_json=as_json)
+        return
     from flows.finetune import finetune
     from flows.tables import print_result
 
@@ -34,3 +47,14 @@ def run(
     print_result(result)
     if as_json:
         print_json(result.model_dump(mode="json"))
+
+
+def _find_rates(root: Path, overrides: tuple[str, ...], *, as_json: bool) -> None:
+    from flows.find_lr import find_lr
+    from flows.tables import print_suggested_rates
+
+    with orchestration_errors():
+        run_id, suggestions = find_lr(root, overrides)
+    print_suggested_rates(run_id, suggestions)
+    if as_json:
+        print_json({"run_id": run_id, "suggestions": [one.model_dump(mode="json") for one in suggestions]})

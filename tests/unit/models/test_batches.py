@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.batches import evaluation_batches, training_batches
+from models.batches import balanced_draw, evaluation_batches, training_batches
 
 LENGTHS = np.random.default_rng(0).integers(1, 17, 1000) * 8
 
@@ -45,3 +45,22 @@ def test_evaluation_goes_by_length():
 
 def test_no_rows_give_no_batches():
     assert evaluation_batches(LENGTHS, np.arange(0), batch_size=32) == []
+
+
+def test_a_balanced_draw_has_as_many_rows_of_each_class():
+    labels = np.array([0] * 70 + [1] * 20 + [2] * 10)
+    rows = np.random.default_rng(0).permutation(100)[:90]
+    drawn = balanced_draw(labels, rows, seed=(0, 1))
+    assert np.bincount(labels[drawn]).tolist() == [30, 30, 30]
+    assert set(drawn) <= set(rows)
+    shown = np.bincount(drawn, minlength=100)
+    for label, members in ((1, rows[labels[rows] == 1]), (2, rows[labels[rows] == 2])):
+        assert shown[members].max() - shown[members].min() <= 1, label
+    assert shown[labels == 0].max() == 1
+
+
+def test_each_epoch_draws_another_part_of_a_frequent_class():
+    labels = np.array([0] * 90 + [1] * 10)
+    first, second = (set(balanced_draw(labels, np.arange(100), seed=(0, epoch))) for epoch in (0, 1))
+    assert first != second
+    assert set(balanced_draw(labels, np.arange(100), seed=(0, 0))) == first

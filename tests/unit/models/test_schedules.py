@@ -42,6 +42,25 @@ def test_linear_and_cosine_follow_torch():
         assert factors(schedule, 20) == pytest.approx(expected)
 
 
+def test_one_cycle_follows_torch():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    reference = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=1000, cycle_momentum=False)
+    expected = []
+    for _ in range(1000):
+        expected.append(reference.get_last_lr()[0])
+        optimizer.step()
+        reference.step() if len(expected) < 1000 else None
+    assert factors("one_cycle", 1000, 0.3) == pytest.approx(expected, abs=0.006)  # torch counts from 0 to 999
+
+
+def test_slanted_triangles_follow_their_paper():
+    num_steps, cut_share, ratio = 200, 0.1, 32
+    cut = int(num_steps * cut_share)
+    shares = [step / cut if step < cut else 1 - (step - cut) / (cut * (1 / cut_share - 1)) for step in range(num_steps)]
+    expected = [(1 + share * (ratio - 1)) / ratio for share in shares]
+    assert factors("slanted_triangular", num_steps, cut_share) == pytest.approx(expected)
+
+
 def test_an_unknown_schedule_names_the_known_ones():
     with pytest.raises(PolicyError, match=r"schedule 'step' is unknown; train.schedule is one of constant, cosine"):
         learning_rate_factor("step", 0, num_steps=1, warmup_share=0.0)

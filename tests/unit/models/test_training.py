@@ -11,7 +11,7 @@ import torch
 
 from models.classifier import Classifier
 from models.encoders import Encoder
-from models.epochs import class_weights
+from models.losses import class_weights
 from models.policies import Phase, ScheduleSettings, plan_phases
 from models.records import EpochRecord, TrainingData, TrainSettings
 from models.rows import TokenRows
@@ -317,3 +317,50 @@ def test_phases_are_checked_before_anything_is_computed(classifier, data, settin
     with pytest.raises(PolicyError, match="phase 'block_9' trains block_9; the model has embeddings, block_0"):
         run(classifier, [HEAD, phase("block_9")], data, settings, store)
     assert not store.directory.exists()
+
+
+SILENT = {"dropout": 0.0}
+
+
+def test_accumulated_batches_take_one_step_with_the_gradient_of_all(encoder, data, settings):
+    """In a head phase without dropout the order within a step does not matter, but for rounding."""
+    whole, parts = make_classifier(encoder, **SILENT), make_classifier(encoder, **SILENT)
+    everything = dataclasses.replace(settings, batch_size=60, class_weights="balanced")
+    in_parts = dataclasses.replace(everything, batch_size=7, accumulation_steps=9)
+    first = run(whole, [HEAD], without_inner(data), everything)
+    second = run(parts, [HEAD], without_inner(data), in_parts)
+    for one, other in zip(first, second, strict=True):
+        assert one.train_loss == pytest.approx(other.train_loss, abs=1e-5)
+    torch.testing.assert_close(whole.head[1].weight, parts.head[1].weight, atol=1e-5, rtol=1e-4)
+
+
+def test_rows_of_weight_zero_teach_nothing(encoder, data, settings):
+    one, other = make_classifier(encoder), make_classifier(encoder)
+    labels = data.labels.copy()
+    spoilt = data.train[:20]
+    labels[spoilt] = 1 - labels[spoilt]
+    weights = np.ones(len(labels), dtype=np.float32)
+    weights[spoilt] = 0
+    given = dataclasses.replace(without_inner(data), weights=weights)
+    run(one, [HEAD], given, settings)
+    run(other, [HEAD], dataclasses.replace(given, labels=labels), settings)
+    assert_same_bits(one, other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"loss": "focal"},
+        {"sampling": "balanced"},
+        {"schedule": "one_cycle"},
+        {"averaging": "ema"},
+        {"averaging": "swa"},
+    ],
+    ids=lambda change: "-".join(change.values()),
+)
+def test_each_choice_trains_from_the_store_as_without_it(encoder, data, settings, store, change):
+    settings = dataclasses.replace(settings, **change)
+    stored, live = make_classifier(encoder), make_classifier(encoder)
+    records = run(stored, [TOP_TWO], without_inner(data), settings, store)
+    assert without_seconds(records) == without_seconds(run(live, [TOP_TWO], without_inner(data), settings))
+    assert_same_bits(stored, live)

@@ -25,6 +25,7 @@ def write(path: Path) -> Path:
     frame = pd.DataFrame(ROWS)
     content = {
         "csv": frame.to_csv(index=False).encode(),
+        "semicolons": frame.to_csv(index=False, sep=";").encode(),
         "tsv": frame.to_csv(index=False, sep="\t").encode(),
         "jsonl": "\n".join(json.dumps({k: v for k, v in row.items() if v is not None}) for row in ROWS).encode(),
     }
@@ -36,7 +37,9 @@ def write(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.csv.gz", "a.jsonl.gz"])
+@pytest.mark.parametrize(
+    "name", ["a.csv", "a.semicolons.csv", "a.tsv", "a.jsonl", "a.parquet", "a.csv.gz", "a.jsonl.gz"]
+)
 @pytest.mark.parametrize("num_rows", [1, 3, 100])
 def test_chunks_put_together_are_the_table(tmp_path: Path, name: str, num_rows: int) -> None:
     path = write(tmp_path / name)
