@@ -3,6 +3,7 @@
 Great Expectations hands the frame over as a metric, which it computes once for all expectations of a suite.
 """
 
+import dataclasses
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from great_expectations.core.metric_domain_types import MetricDomainTypes
-from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.execution_engine import PandasExecutionEngine, SparkDFExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
@@ -58,6 +59,12 @@ class WholeFrame(TableMetricProvider):
         )[0]
         return frame
 
+    @metric_value(engine=SparkDFExecutionEngine)
+    def _spark(cls, execution_engine: Any, metric_domain_kwargs: dict[str, Any], **_: Any) -> Any:  # noqa: N805
+        return execution_engine.get_compute_domain(
+            domain_kwargs=metric_domain_kwargs, domain_type=MetricDomainTypes.TABLE
+        )[0]
+
 
 class FrameExpectation(BatchExpectation):
     """An expectation about a whole frame; a subclass says its rule and implements `inspect`."""
@@ -70,6 +77,10 @@ class FrameExpectation(BatchExpectation):
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Look at all rows; positions in the finding count from 0."""
 
+    def inspect_spark(self, frame: Any) -> Finding:
+        """Look at all rows of a Spark frame, which has no positions; only some expectations can."""
+        raise NotImplementedError(f"{type(self).__name__} can't look at a Spark frame of {len(frame.columns)} columns")
+
     def explain(self, result: Mapping[str, Any], *, passed: bool) -> Finding:
         """Return what `inspect` found."""
         return Finding(passed=passed, **result["details"])
@@ -80,7 +91,8 @@ class FrameExpectation(BatchExpectation):
         runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002  # Great Expectations' signature
         execution_engine: Any = None,  # noqa: ARG002
     ) -> dict[str, Any]:
-        finding = self.inspect(metrics["table.whole_frame"])
+        frame = metrics["table.whole_frame"]
+        finding = self.inspect(frame) if isinstance(frame, pd.DataFrame) else self.inspect_spark(frame)
         details = {
             "value": finding.value,
             "limit": finding.limit,
@@ -118,6 +130,13 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %" if share < 0.1 else f"{100 * share:.1f} %"
 
 
+def runs_on_spark(expectation: Any) -> bool:
+    """Say whether an expectation can look at a Spark frame: Great Expectations' own can, and ours that implement it."""
+    if not isinstance(expectation, FrameExpectation):
+        return True
+    return type(expectation).inspect_spark is not FrameExpectation.inspect_spark
+
+
 def share_finding(rows: Positions, num_rows: int, *, limit: float, what: str, key: str, remedy: str) -> Finding:
     """Return the finding of a rule that allows a share of all rows.
 
@@ -129,14 +148,19 @@ def share_finding(rows: Positions, num_rows: int, *, limit: float, what: str, ke
         key: Param that holds the limit.
         remedy: What to do, a sentence without its full stop.
     """
-    share = len(rows) / num_rows if num_rows else 0.0
+    finding = count_finding(len(rows), num_rows, limit=limit, what=what, key=key, remedy=remedy)
+    return dataclasses.replace(finding, rows=rows[:NUM_EXAMPLES].tolist())
+
+
+def count_finding(count: int, num_rows: int, *, limit: float, what: str, key: str, remedy: str) -> Finding:
+    """Return `share_finding` of rows that are counted and not named."""
+    share = count / num_rows if num_rows else 0.0
     passed = share <= limit
-    message = f"{len(rows)} of {num_rows} rows ({percent(share)}) {what}; at most {percent(limit)} may ({key})."
+    message = f"{count} of {num_rows} rows ({percent(share)}) {what}; at most {percent(limit)} may ({key})."
     return Finding(
         passed=passed,
         value=round(share, 6),
         limit=limit,
         message=message if passed else f"{message} {remedy}.",
-        rows=rows[:NUM_EXAMPLES].tolist(),
-        num_unexpected=len(rows),
+        num_unexpected=count,
     )

@@ -1,5 +1,6 @@
 """Running a suite on a frame with Great Expectations, in memory: no files, no telemetry, no progress bars."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,8 +13,10 @@ from great_expectations.data_context.types.base import (
     ProgressBarsConfig,
 )
 
-from expectations.frame import NUM_EXAMPLES, Finding
-from expectations.report import Check, Example, Severity, ValidationReport
+from expectations.common.schema import ExpectColumnOfType
+from expectations.frame import NUM_EXAMPLES, Finding, runs_on_spark
+from expectations.report import Check, Example, LeftOut, Severity, ValidationReport
+from expectations.spark import value_counts
 from thawline.errors import ThawlineError
 
 MAX_CLASSES = 200
@@ -40,42 +43,95 @@ def validate(
         ThawlineError: An expectation itself broke; it never passes or fails by accident.
     """
     frame = frame.reset_index(drop=True)
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    batch = _batch(frame)
-    result_format = {"result_format": "SUMMARY", "partial_unexpected_count": NUM_EXAMPLES}
-    outcome = batch.validate(suite, result_format=result_format)
-    outcomes = {_key(result.expectation_config): result for result in outcome.results}
-    checks = []
-    for expectation in suite.expectations:
-        result = outcomes[_key(expectation.configuration)]
-        _refuse_broken(result)
-        finding = expectation.explain(result.result, passed=bool(result.success))
-        checks.append(_check(expectation, finding, frame, excerpt))
+    findings, outcome = _run(suite, _context().data_sources.add_pandas("thawline"), frame)
+    checks = [_check(expectation, finding, frame, excerpt) for expectation, finding in findings]
     report = ValidationReport(
         title=title,
         suite=suite.name,
         num_rows=len(frame),
-        rows_per_class=_rows_per_class(frame["label"]),
+        rows_per_class=_rows_per_class(frame["label"].value_counts()),
         sources=tuple(sorted(frame["source"].unique())),
         checks=tuple(checks),
     )
     return report, outcome
 
 
-def _batch(frame: pd.DataFrame) -> Any:
+def validate_spark(frame: Any, suite: gx.ExpectationSuite, *, title: str) -> tuple[ValidationReport, Any]:
+    """Check a Spark frame against those expectations of `suite` that Spark can look at; the others are named.
+
+    Args:
+        frame: Columns `label`, `source`, `normalised` and content; see `modalities/table_spark.py`.
+        suite: From `build_suite`.
+        title: What is validated, for the reader of the report.
+
+    Returns:
+        Our report, without example rows as Spark promises no order, and Great Expectations' own result.
+
+    Raises:
+        ThawlineError: An expectation itself broke.
+    """
+    chosen, left_out = [], []
+    for expectation in suite.expectations:
+        reason = _reason_against_spark(expectation, frame)
+        if reason:
+            left_out.append(LeftOut(name=expectation.expectation_type, reason=reason))
+        else:
+            chosen.append(expectation.for_spark() if hasattr(expectation, "for_spark") else expectation)
+    runnable = gx.ExpectationSuite(name=suite.name, expectations=chosen)
+    source = _context().data_sources.add_spark("thawline", persist=False)
+    findings, outcome = _run(runnable, source, frame)
+    nothing = pd.DataFrame({"label": [], "source": [], "source_row": []})
+    report = ValidationReport(
+        title=title,
+        suite=suite.name,
+        num_rows=frame.count(),
+        rows_per_class=_rows_per_class(value_counts(frame, "label")),
+        sources=tuple(sorted(value_counts(frame, "source").index)),
+        checks=tuple(
+            _check(expectation, dataclasses.replace(finding, rows=()), nothing, lambda rows: rows["label"])
+            for expectation, finding in findings
+        ),
+        left_out=tuple(left_out),
+        engine="spark",
+    )
+    return report, outcome
+
+
+def _run(suite: gx.ExpectationSuite, source: Any, frame: Any) -> tuple[list[tuple[Any, Finding]], Any]:
+    """Return each expectation with its finding, and Great Expectations' own result."""
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    asset = source.add_dataframe_asset("rows")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    result_format = {"result_format": "SUMMARY", "partial_unexpected_count": NUM_EXAMPLES}
+    outcome = batch.validate(suite, result_format=result_format)
+    outcomes = {_key(result.expectation_config): result for result in outcome.results}
+    findings = []
+    for expectation in suite.expectations:
+        result = outcomes[_key(expectation.configuration)]
+        _refuse_broken(result)
+        findings.append((expectation, expectation.explain(result.result, passed=bool(result.success))))
+    return findings, outcome
+
+
+def _reason_against_spark(expectation: Any, frame: Any) -> str:
+    if not runs_on_spark(expectation):
+        return "looks at whole rows, which Spark does not bring here; set validation.engine: pandas"
+    if isinstance(expectation, ExpectColumnOfType) and expectation.column not in frame.columns:
+        return f"the rows carry no {expectation.column!r}: Spark promises no order"
+    return ""
+
+
+def _context() -> Any:
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(),
         progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
         analytics_enabled=False,
     )
-    context = gx.get_context(mode="ephemeral", project_config=config)
-    asset = context.data_sources.add_pandas("thawline").add_dataframe_asset("rows")
-    return asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def _rows_per_class(labels: pd.Series) -> dict[str, int]:
-    """Count the rows of each label; of very many labels the rarest are counted together."""
-    counts = labels.value_counts()
+def _rows_per_class(counts: pd.Series) -> dict[str, int]:
+    """Return the rows of each label; of very many labels the rarest are counted together."""
     shown = {str(label): int(count) for label, count in counts.iloc[:MAX_CLASSES].items()}
     rest = counts.iloc[MAX_CLASSES:]
     return shown | ({f"{len(rest)} more labels": int(rest.sum())} if len(rest) else {})

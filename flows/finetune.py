@@ -12,6 +12,7 @@ from prefect import flow
 from flows.cross_validation import cross_validate
 from flows.stopwatch import Stopwatch
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
+from tasks.calibration import calibrate
 from tasks.data import (
     obtain_data,
     push_data,
@@ -23,6 +24,7 @@ from tasks.data import (
 from tasks.evaluation import evaluate, score_champion
 from tasks.finetuning import fit_final
 from tasks.history import find_unchanged_run
+from tasks.label_audit import audit_labels, record_effect
 from tasks.profile import profile_rows
 from tasks.recording import (
     open_run,
@@ -93,15 +95,27 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             baselines = [cross_validate_baseline(context, name) for name in list_baselines(context)]
         with watch("cross-validate"):
             finetuned = cross_validate(context)
+        with watch("label audit"):
+            audit = audit_labels(context, tracking, run_id, [*baselines, finetuned])
+        fitted = context.model_copy(update={"left_out": audit.left_out})
+        if audit.left_out:
+            with watch("cross-validate without them"):
+                all_rows = [*baselines, finetuned]
+                baselines = [cross_validate_baseline(fitted, each.name) for each in baselines]
+                finetuned = cross_validate(fitted)
+                record_effect(tracking, run_id, all_rows, [*baselines, finetuned])
         with watch("record folds"):
             approaches = [*baselines, finetuned]
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
-            final = fit_final(context, finetuned)
-            clear_checkpoints(context)
+            final = fit_final(fitted, finetuned)
+            for work in (context, fitted):
+                clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
-            fits = [fit_baseline(context, best_of(baselines).name), final]
+            best = best_of(baselines)
+            baseline = fit_baseline(fitted, best.name)
+            fits = [calibrate(context, baseline, best), calibrate(context, final, finetuned)]
         with watch("evaluate"):
             evaluations = [evaluate(context, fit) for fit in fits]
             champion = score_champion(context, tracking)

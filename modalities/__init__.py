@@ -10,6 +10,7 @@ in that file) and the content columns of the modality (`text` for texts).
 import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,9 @@ class Modality:
     content: Mapping[str, str]
     """Columns that must hold something in every row, with their types as Great Expectations calls them."""
 
+    libraries: tuple[str, ...]
+    """Distributions that a model of this kind needs to predict, beside those that every model needs."""
+
     rooms: tuple[str, ...]
     """Directories of `expectations/` whose checks this kind of data has to pass."""
 
@@ -122,6 +126,9 @@ class Modality:
 
     standardised: Callable[[pd.DataFrame, Params], npt.NDArray[np.float32]] | None = None
     """Prepared rows to float32 (N, D) features of mean 0, for a kind of data that no pretrained encoder reads."""
+
+    spark_frame: Callable[[list[Path], Params], AbstractContextManager[Any]] | None = None
+    """Files to a Spark frame for the checks of `validation.engine: spark`, for the time of a block."""
 
 
 def nothing_beside(_path: Path, _params: Params) -> list[Path]:

@@ -276,6 +276,7 @@ MODALITY = Modality(
     baselines={"majority": majority, "pixels_logistic": pixels_logistic},
     baseline_input=baseline_input,
     content={},
+    libraries=("pillow", "timm", "torchvision"),
     rooms=ROOMS,
     default_encoder=DEFAULT_ENCODER,
 )

@@ -23,6 +23,8 @@ from models.classifier import Classifier
 from models.encoders import Encoder
 from models.saving import load_classifier, save_classifier
 from models.training import predict_probabilities
+from thawline.calibration import apply_temperature
+from thawline.files import write_atomically
 from thawline.params import Params
 
 PROBABILITY = "probability_"
@@ -82,7 +84,18 @@ def load_predictor(directory: Path) -> Predictor:
     description = json.loads((directory / "predictor.json").read_text(encoding="utf-8"))
     params = Params.model_validate(description["params"])
     load = {"finetuned": _load_finetuned, "baseline": _load_baseline}[description["kind"]]
-    return Predictor(description["classes"], params, load(directory, params))
+    probabilities, temperature = load(directory, params), description.get("temperature")
+    if temperature is None:
+        return Predictor(description["classes"], params, probabilities)
+    return Predictor(description["classes"], params, lambda frame: apply_temperature(probabilities(frame), temperature))
+
+
+def set_temperature(directory: Path, temperature: float) -> None:
+    """Let the model in `directory` divide its logits by a temperature (above 0)."""
+    path = directory / "predictor.json"
+    description = json.loads(path.read_text(encoding="utf-8"))
+    content = json.dumps({**description, "temperature": temperature}, indent=2)
+    write_atomically(path, content.encode())
 
 
 def _load_finetuned(directory: Path, params: Params) -> Callable[[pd.DataFrame], NDArray[np.float64]]:

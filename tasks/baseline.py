@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from modalities import get_modality
 from modalities.predictor import save_baseline
 from tasks.caching import step_cache
+from tasks.left_out import trained_on
 from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.context import BASELINE_SECTIONS, Context
@@ -40,7 +41,8 @@ def fit_baseline(context: Context, name: str) -> FinalFit:
     """Fit the baseline `name` on all of train and save it."""
     started = time.monotonic()
     data = load_training_set(context)
-    estimator = _fit(context, name, data.frame, data.labels)
+    rows = trained_on(context, np.arange(len(data.labels)))
+    estimator = _fit(context, name, data.frame.iloc[rows], data.labels[rows])
     directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_baseline(directory, estimator, params=params, classes=data.classes)
@@ -48,7 +50,7 @@ def fit_baseline(context: Context, name: str) -> FinalFit:
         name=name,
         model=directory,
         seconds=time.monotonic() - started,
-        num_fitted=len(data.labels),
+        num_fitted=len(rows),
         peak_memory_bytes=peak_memory_bytes(),
     )
 
@@ -56,6 +58,7 @@ def fit_baseline(context: Context, name: str) -> FinalFit:
 def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, directory: Path) -> FoldResult:
     started = time.monotonic()
     train, validation = data.fold_rows(fold)
+    train = trained_on(context, train)
     estimator = _fit(context, name, data.frame.iloc[train], data.labels[train])
     content = get_modality(context.params.modality).baseline_input
     probabilities = estimator.predict_proba(content(data.frame.iloc[validation]))

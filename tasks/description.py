@@ -92,8 +92,8 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
         steps.append("It overfits: fewer epochs, more dropout, or a smaller `train.learning_rate`.")
     if result.metrics["expected_calibration_error"] > UNCALIBRATED:
         steps.append(
-            f"Probabilities are off by {result.metrics['expected_calibration_error']:.2f} on average (see the figure "
-            "`reliability`): do not use them as frequencies."
+            f"Probabilities are off by {result.metrics['expected_calibration_error']:.2f} on average (figure "
+            "`reliability`): if they are used as such, set `predict.calibration: temperature`."
         )
     steps.append("Look at the most confident mistakes in `evaluation.html`: some of them may be wrong labels.")
     return steps

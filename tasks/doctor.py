@@ -91,10 +91,12 @@ def _directory(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _encoder(workspace: Workspace, params: Params) -> Finding:
-    from modalities import encoder_name
+    from modalities import encoder_name, get_modality
     from models.encoders import resolve_encoder
 
     name = encoder_name(params)
+    if get_modality(params.modality).fits_encoder(params):
+        return Finding(what="encoder", ok=True, found=f"{name or params.model.encoder} (made from the training rows)")
     if not name:
         return Finding(what="encoder", ok=True, found=f"none: {params.modality} has no pretrained one")
     try:

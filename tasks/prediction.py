@@ -1,6 +1,6 @@
 """Predicting with a registered model: chunk by chunk, so that memory does not grow with the source."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from modalities import get_modality
+from modalities.predictor import Predictor
 from tasks.tracking import Tracking, service_errors
+from thawline.chunks import Chunk
 from thawline.console import percentage
 from thawline.errors import UsageError
 from thawline.params import Params
@@ -23,14 +25,31 @@ def predict_source(tracking: Tracking, params: Params, source: Path, *, alias: s
         UnreadableFileError: `source` can't be read; what stands before a broken line has been yielded by then.
     """
     model, version = load_model(tracking, params.name, alias)
-    served = model.unwrap_python_model()
-    chunks = get_modality(params.modality).stream(source, served.predictor.params)
+    predictor = model.unwrap_python_model().predictor
+    chunks = get_modality(params.modality).stream(source, predictor.params)
     with percentage(f"predict {source.name}") as advance:
-        for chunk in chunks:
-            answer = served.predict(None, chunk.given).rename(columns={"label": "predicted_label"})
-            kept = chunk.kept.drop(columns=[*answer, "model_version"], errors="ignore")
-            yield pd.concat([kept, answer.set_axis(kept.index)], axis=1).assign(model_version=version)
-            advance(chunk.share, f"{chunk.kept.index[-1] + 1:,} rows")
+        for part in predict_chunks(predictor, chunks, advance=advance):
+            yield part.assign(model_version=version)
+
+
+def predict_chunks(
+    predictor: Predictor,
+    chunks: Iterable[Chunk],
+    *,
+    advance: Callable[[float, str], None] = lambda _share, _remark: None,
+) -> Iterator[pd.DataFrame]:
+    """Yield what is kept of each chunk, with the predictions beside it.
+
+    Args:
+        predictor: The model.
+        chunks: Rows in the order of their source.
+        advance: Told after each chunk which share is done, and a remark.
+    """
+    for chunk in chunks:
+        answer = predictor.predict(chunk.given).rename(columns={"label": "predicted_label"})
+        kept = chunk.kept.drop(columns=[*answer, "model_version"], errors="ignore")
+        yield pd.concat([kept, answer.set_axis(kept.index)], axis=1)
+        advance(chunk.share, f"{chunk.kept.index[-1] + 1:,} rows")
 
 
 def load_model(tracking: Tracking, name: str, alias: str) -> tuple[Any, str]:

@@ -36,16 +36,16 @@ log = logging.getLogger(__name__)
 
 JUDGEMENT = "thawline.judgement"
 REQUIREMENTS = (
-    "ftfy",
+    "filelock",
     "mlflow",
     "numpy",
     "pandas",
+    "pyarrow",
     "pydantic",
-    "rtdl-num-embeddings",
-    "rtdl-revisiting-models",
     "ruamel.yaml",
     "safetensors",
     "scikit-learn",
+    "scipy",
     "skops",
     "torch",
     "transformers",
@@ -138,7 +138,9 @@ def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str,
     root = Path(__file__).resolve().parent.parent
     predictor = load_predictor(fit.model)
     rows = read_frame(context.workspace.train_rows).head(3).reset_index(drop=True)
-    example = get_modality(context.params.modality).to_input(rows, context.params)
+    modality = get_modality(context.params.modality)
+    example = modality.to_input(rows, context.params)
+    libraries = sorted({*REQUIREMENTS, *modality.libraries})
     with tempfile.TemporaryDirectory(dir=context.workspace.state) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # hints on type hints: the signature below says it all
         target = Path(folder) / "model"
@@ -147,7 +149,7 @@ def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str,
             python_model=str(root / "tasks" / "served_model.py"),
             artifacts={"model": str(fit.model)},
             code_paths=[str(root / package) for package in CODE],
-            pip_requirements=[f"{library}=={importlib.metadata.version(library)}" for library in REQUIREMENTS],
+            pip_requirements=[f"{library}=={importlib.metadata.version(library)}" for library in libraries],
             signature=describe_input(example, predictor.predict(example)),
             input_example=example,
         )

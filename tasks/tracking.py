@@ -26,6 +26,7 @@ from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.epochs import epoch_table
+from tasks.saved_view import VIEW_TAG, render_view
 from thawline.errors import ServiceError
 from thawline.files import storage_errors
 from thawline.params import Params
@@ -73,7 +74,8 @@ def open_tracking(workspace: Workspace, params: Params) -> Tracking:
             return Tracking(client, uri, experiment.experiment_id)
         location = (workspace.state / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
         kind = {"mlflow.experimentKind": "custom_model_development"}  # otherwise the UI shows it as generative AI
-        return Tracking(client, uri, client.create_experiment(params.name, location, tags=kind))
+        tags = {**kind, VIEW_TAG: render_view()}
+        return Tracking(client, uri, client.create_experiment(params.name, location, tags=tags))
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from models.policies import Phase, ScheduleSettings, WrittenPhase, plan_phases
 from models.records import TrainingData, TrainSettings
 from models.rows import Rows
 from models.store import ActivationStore
+from tasks.left_out import trained_on
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.context import TRAINING_SECTIONS, Context
 from thawline.params import Params
@@ -51,10 +52,11 @@ def open_training(context: Context, fold: int | None) -> Training:
     params = context.params
     classifier = build(encoder, params, num_classes=len(data.classes))
     augment = get_modality(params.modality).augment(params)
-    arrays = TrainingData(rows=rows, labels=data.labels, train=np.arange(len(data.labels)), augment=augment)
+    everything = trained_on(context, np.arange(len(data.labels)))
+    arrays = TrainingData(rows=rows, labels=data.labels, train=everything, augment=augment)
     if fold is not None:
         training, validation = data.fold_rows(fold)
-        fitting, inner = inner_split(data, training, params)
+        fitting, inner = inner_split(data, trained_on(context, training), params)
         arrays = dataclasses.replace(arrays, train=fitting, inner=inner, validation=validation)
     return Training(
         encoder=encoder,

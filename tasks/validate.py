@@ -15,7 +15,7 @@ from modalities import Modality, get_modality
 from tasks.ingest import raw_files, read_files, read_raw
 from tasks.vectors import look_at_arrival, look_at_rows, without_vectors
 from thawline.drift import profile
-from thawline.errors import DataRefusedError
+from thawline.errors import DataRefusedError, UsageError
 from thawline.frames import read_frame
 from thawline.known_rows import find_known
 from thawline.params import Params
@@ -33,8 +33,10 @@ def validate_raw(workspace: Workspace, params: Params) -> ValidationReport:
         DataError: There is no file, or one can't be read.
     """
     modality = get_modality(params.modality)
-    frame = read_raw(workspace, params, modality)
     title = f"{params.name}: data/raw"
+    if params.validation.engine == "spark":
+        return validate_with_spark(raw_files(workspace), params, title=title, reports=workspace.reports)
+    frame = read_raw(workspace, params, modality)
     return _validate_raw(frame, params, modality, title=title, reports=workspace.reports, workspace=workspace)
 
 
@@ -66,8 +68,10 @@ def validate_file(
         DataError: The file can't be read.
     """
     modality = get_modality(params.modality)
-    frame = modality.read(path, params)
     title = f"{params.name}: {path.name}"
+    if params.validation.engine == "spark":
+        return validate_with_spark([path], params, title=title, reports=reports)
+    frame = modality.read(path, params)
     return _validate_raw(frame, params, modality, title=title, reports=reports, workspace=workspace)
 
 
@@ -77,7 +81,7 @@ def validate_arrival(
     """Check a file against what is in data/raw: its rows alone, their drift, and which of them are there already.
 
     Kinds of columns are those that the rows so far have, so that a small file is read as they were. Where data/raw
-    holds nothing else the file is checked as `validate_file` does.
+    holds nothing else, and with Spark, the file is checked by itself as `validate_file` does.
 
     Args:
         path: The file; data/raw does not hold it yet.
@@ -90,7 +94,7 @@ def validate_arrival(
         DataError: A file can't be read.
     """
     others = [file for file in raw_files(workspace) if file.name != replacing]
-    if not others:
+    if not others or params.validation.engine == "spark":
         return validate_file(path, params, reports=reports, workspace=workspace)
     modality = get_modality(params.modality)
     reference, _ = modality.prepare(read_files(others, params, modality), params)
@@ -106,6 +110,40 @@ def validate_arrival(
     suite = _suite("arrival", settled if vectors.columns else without_vectors(settled), modality, so_far)
     title = f"{params.name}: arrival {path.name}"
     return _check(frame, suite, modality, title=title, reports=reports, left_out=vectors.left_out)
+
+
+def validate_with_spark(
+    paths: list[Path], params: Params, *, title: str, reports: Path | None = None
+) -> ValidationReport:
+    """Check files with Spark, which never brings their rows into this process; checks it can't run are named.
+
+    Args:
+        paths: Files, or directories of Parquet files.
+        params: Limits and columns.
+        title: What is validated, for the reader of the report.
+        reports: Directory for validation_raw.json and the pages; none are written without it.
+
+    Raises:
+        DataError: There is no file, or one can't be read.
+        UsageError: This kind of data is not checked by Spark, or pyspark or a Java runtime is missing.
+    """
+    modality = get_modality(params.modality)
+    if modality.spark_frame is None:
+        raise UsageError(
+            f"validation.engine = 'spark' checks tables; {modality.name} data is prepared row by row with pandas: set "
+            "validation.engine: pandas"
+        )
+    if not paths:
+        raise DataRefusedError("data/raw holds no data; hand over a file with `thawline arrive FILE`")
+    from expectations.pages import write_data_docs, write_report
+    from expectations.validation import validate_spark
+
+    with modality.spark_frame(paths, params) as frame:
+        report, outcome = validate_spark(frame, _suite("raw", params, modality), title=title)
+    if reports is not None:
+        write_report(report, reports)
+        write_data_docs(outcome, reports / DATA_DOCS)
+    return report
 
 
 def refuse_if_critical(report: ValidationReport) -> None:

@@ -49,10 +49,14 @@ def carried(table: pd.DataFrame, names: Iterable[str]) -> dict[str, pd.Series]:
 
 def slice_values(frame: pd.DataFrame, name: str) -> pd.Series | None:
     """Return what parts the rows into slices by the owner's column `name`; None if the rows carry no such column."""
-    for inner in (f"{SLICE}{name}", inner_name(name)):
-        if inner in frame.columns:
-            return frame[inner]
-    return None
+    inner = slice_name(frame.columns, name)
+    return None if inner is None else frame[inner]
+
+
+def slice_name(columns: Iterable[str], name: str) -> str | None:
+    """Return which of the columns of a frame holds the owner's column `name`; None if none does."""
+    known = set(columns)
+    return next((inner for inner in (f"{SLICE}{name}", inner_name(name)) if inner in known), None)
 
 
 def constant(value: str, index: pd.Index) -> pd.Series:

@@ -26,6 +26,7 @@ class Context(BaseModel):
     """One run's workspace, params and versions; passed to every task.
 
     `data_version` names the train and test files, `code_version` this product's sources and the libraries under it.
+    `left_out` names training rows that are not trained on (`tasks/left_out.py`); they are scored all the same.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,6 +35,7 @@ class Context(BaseModel):
     params: Params
     data_version: str
     code_version: str
+    left_out: str = ""
 
     def __hash__(self) -> int:
         """Hash what makes results equal; params may hold mappings, which have no hash of their own."""
@@ -48,7 +50,8 @@ class Context(BaseModel):
         """Return a hash of data, code and the named sections of the params; of all that matter if none is named."""
         values = self.params.model_dump(mode="json", exclude={"tracking", "arrive", "store", "versioning"})
         chosen = {name: values[name] for name in sections} if sections else values
-        content = json.dumps([self.data_version, self.code_version, chosen], sort_keys=True)
+        left_out = [self.left_out] if self.left_out else []
+        content = json.dumps([self.data_version, self.code_version, chosen, *left_out], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

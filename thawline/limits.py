@@ -1,5 +1,7 @@
 """The section `validation` of the params: the limit of every expectation, and how severe it is to break one."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from thawline.section import Section
@@ -8,6 +10,11 @@ from thawline.section import Section
 class Validation(Section):
     """Limits of the expectations that run before and after preprocessing."""
 
+    engine: Literal["pandas", "spark"] = Field(
+        "pandas",
+        description="What runs the checks on raw files: pandas, or Spark on this machine's cores, for tables beyond "
+        "memory (Parquet, CSV, JSON Lines). Spark takes column kinds from the files; checks it can't run are named.",
+    )
     min_rows: int = Field(50, ge=2, description="Fewest rows to learn from (rows); fewer is critical.")
     max_missing_share: float = Field(
         0.05, ge=0, lt=1, description="Largest share of missing values in the label or the content (0 to 1); critical."

@@ -303,6 +303,16 @@ class Augment(Section):
     )
 
 
+class Predict(Section):
+    """What a model makes of its outputs."""
+
+    calibration: Literal["none", "temperature"] = Field(
+        "none",
+        description="Probabilities as the model gives them, or scaled by the temperature at which those of the folds' "
+        "unseen rows have the lowest log loss. Which class is predicted does not change.",
+    )
+
+
 class Gates(Section):
     """Limits that a challenger must keep to become champion."""
 
@@ -332,6 +342,16 @@ class Tracking(Section):
 
     mlflow_uri: str | None = Field(
         None, description="MLflow tracking server. Unset: MLFLOW_TRACKING_URI, else SQLite inside .thawline/."
+    )
+
+
+class Audit(Section):
+    """Labels that are probably wrong, told by the models that did not see them."""
+
+    policy: Literal["report", "drop"] = Field(
+        "report",
+        description="Training rows whose label is probably wrong: report them only, or also train without them. The "
+        "folds then run twice, with and without them, and the run says what it brought.",
     )
 
 
@@ -390,6 +410,8 @@ class Params(Section):
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
     store: Store = Field(default_factory=Store, description="Stored activations of frozen layers.")
     augment: Augment = Field(default_factory=Augment, description="Changes to training rows.")
+    predict: Predict = Field(default_factory=Predict, description="What a model makes of its outputs.")
+    audit: Audit = Field(default_factory=Audit, description="Labels that are probably wrong.")
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
     versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")

@@ -127,7 +127,8 @@ def _suffixes(path: Path) -> tuple[str, str]:
     if suffix not in FORMATS or (packing and suffix == ".parquet"):
         raise UnreadableFileError(
             f"{path} ends in {(suffix + packing) or 'no suffix'!r}, which is no format of rows; use "
-            f"{', '.join(FORMATS)}, the first three also packed as {', '.join(PACKINGS)}"
+            f"{', '.join(FORMATS)}, the first three also packed as {', '.join(PACKINGS)}; "
+            "a folder or zip of images is of modality image"
         )
     return suffix, packing
 

@@ -1,10 +1,12 @@
 """No class is too rare to be learnt, or to be measured in every fold."""
 
+import dataclasses
 import math
 from typing import Any, ClassVar
 
 import pandas as pd
 
+from expectations import spark
 from expectations.frame import Finding, FrameExpectation, percent
 from expectations.suites import Content
 from thawline.params import Params
@@ -18,7 +20,13 @@ class ExpectRarestClassShare(FrameExpectation):
 
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name the rarest class and its share."""
-        counts = frame["label"].value_counts()
+        return self._judge(frame["label"].value_counts())
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`."""
+        return self._judge(spark.value_counts(frame, "label"))
+
+    def _judge(self, counts: pd.Series) -> Finding:
         if counts.empty:
             return Finding(False, 0.0, self.min_share, "No row has a label.")
         share = float(counts.iloc[-1] / counts.sum())
@@ -39,7 +47,13 @@ class ExpectModerateImbalance(FrameExpectation):
 
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name both classes and the ratio."""
-        counts = frame["label"].value_counts()
+        return self._judge(frame["label"].value_counts())
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`."""
+        return self._judge(spark.value_counts(frame, "label"))
+
+    def _judge(self, counts: pd.Series) -> Finding:
         if counts.empty:
             return Finding(False, 0.0, self.max_ratio, "No row has a label.")
         ratio = float(counts.iloc[0] / counts.iloc[-1])
@@ -63,8 +77,18 @@ class ExpectRowsForFolds(FrameExpectation):
 
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name the classes that are too small."""
-        needed = rows_needed(self.num_folds, self.test_share)
         counts = frame.drop_duplicates(["normalised", "label"])["label"].value_counts()
+        finding = self._judge(counts)
+        rows = frame.index[frame["label"].isin(counts[counts < int(str(finding.limit))].index)]
+        return dataclasses.replace(finding, rows=rows.tolist()[:10], num_unexpected=len(rows))
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`; rows are counted once a content."""
+        counts = spark.value_counts(frame.select("normalised", "label").distinct(), "label")
+        return self._judge(counts)
+
+    def _judge(self, counts: pd.Series) -> Finding:
+        needed = rows_needed(self.num_folds, self.test_share)
         small = counts[counts < needed]
         least = int(counts.min()) if len(counts) else 0
         message = (
@@ -74,8 +98,7 @@ class ExpectRowsForFolds(FrameExpectation):
         if len(small):
             named = ", ".join(f"{label!r} ({count})" for label, count in small.iloc[::-1][:10].items())
             message += f" Too small: {named}. Add rows of these classes, merge them, or use fewer folds."
-        rows = frame.index[frame["label"].isin(small.index)]
-        return Finding(least >= needed, least, needed, message, rows.tolist()[:10], len(rows))
+        return Finding(least >= needed, least, needed, message, (), int(small.sum()))
 
 
 def rows_needed(num_folds: int, test_share: float) -> int:

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from expectations.frame import Finding, FrameExpectation, positions, share_finding
+from expectations import spark
+from expectations.frame import Finding, FrameExpectation, count_finding, positions, share_finding
 from expectations.suites import Content
 from thawline.cleaning import conflicting_rows
 from thawline.params import Params
@@ -24,14 +25,21 @@ class ExpectConsistentLabels(FrameExpectation):
         contents = frame["normalised"].where(frame["normalised"] != "")
         rows = positions(conflicting_rows(contents, frame["label"]))
         together = contents.iloc[rows].reset_index(drop=True).sort_values(kind="stable").index
-        return share_finding(
-            rows[together],
-            len(frame),
-            limit=self.max_share,
-            what="have content that also stands under another label",
-            key="validation.max_conflicting_share" if self.max_share else "clean.conflicting_labels is 'refuse'",
-            remedy="Mend the labels, or set clean.conflicting_labels to 'drop', 'majority' or 'keep'",
-        )
+        return share_finding(rows[together], len(frame), limit=self.max_share, **self._said())
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`; rows are counted and not named."""
+        known = frame.where("normalised != '' AND label IS NOT NULL").groupBy("normalised")
+        told = spark.expressions(known, ["COUNT(1)", "MIN(label) != MAX(label)"])
+        (count,) = spark.aggregate(told.where("v1"), ["COALESCE(SUM(v0), 0)"])
+        return count_finding(int(count), frame.count(), limit=self.max_share, **self._said())
+
+    def _said(self) -> dict[str, str]:
+        return {
+            "what": "have content that also stands under another label",
+            "key": "validation.max_conflicting_share" if self.max_share else "clean.conflicting_labels is 'refuse'",
+            "remedy": "Mend the labels, or set clean.conflicting_labels to 'drop', 'majority' or 'keep'",
+        }
 
 
 def raw(params: Params, _content: Content) -> list[Any]:

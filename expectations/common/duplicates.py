@@ -5,9 +5,15 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from expectations.frame import Finding, FrameExpectation, positions, share_finding
+from expectations.frame import Finding, FrameExpectation, count_finding, positions, share_finding
 from expectations.suites import Content
 from thawline.params import Params
+
+SAID = {
+    "what": "repeat an earlier row",
+    "key": "validation.max_duplicate_share",
+    "remedy": "Check whether a file was exported or handed over twice; clean.drop_duplicates keeps one of each",
+}
 
 
 class ExpectFewDuplicates(FrameExpectation):
@@ -19,14 +25,13 @@ class ExpectFewDuplicates(FrameExpectation):
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name the repetitions."""
         repeats = frame.duplicated(["normalised", "label"]) & (frame["normalised"] != "")
-        return share_finding(
-            positions(repeats),
-            len(frame),
-            limit=self.max_share,
-            what="repeat an earlier row",
-            key="validation.max_duplicate_share",
-            remedy="Check whether a file was exported or handed over twice; clean.drop_duplicates keeps one of each",
-        )
+        return share_finding(positions(repeats), len(frame), limit=self.max_share, **SAID)
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`; rows are counted and not named."""
+        saying = frame.where("normalised != ''").select("normalised", "label")
+        repeats = saying.count() - saying.distinct().count()
+        return count_finding(repeats, frame.count(), limit=self.max_share, **SAID)
 
 
 def raw(params: Params, _content: Content) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import great_expectations.expectations as gxe
 import pandas as pd
 
+from expectations import spark
 from expectations.frame import Finding, FrameExpectation
 from expectations.suites import Content
 from thawline.params import Params
@@ -53,7 +54,13 @@ class ExpectClassesNotNumbers(FrameExpectation):
 
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Say how many classes there are, and whether they are fractions."""
-        counts = frame["label"].value_counts()
+        return self._judge(frame["label"].value_counts())
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`."""
+        return self._judge(spark.value_counts(frame, "label"))
+
+    def _judge(self, counts: pd.Series) -> Finding:
         fractions = [label for label in counts.index if FRACTION.fullmatch(str(label))]
         is_measured = len(fractions) > max(MAX_FRACTIONS, len(counts) / 2)
         message = f"There are {len(counts)} classes; at most {self.max_classes} are allowed (validation.max_classes)."

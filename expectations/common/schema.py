@@ -9,9 +9,16 @@ from expectations.frame import Finding
 from expectations.suites import Content
 from thawline.params import Params
 
+SPARK_TYPES = {"str": "StringType", "int64": "LongType"}
+
 
 class ExpectColumnOfType(gxe.ExpectColumnValuesToBeOfType):
     """The column holds one type."""
+
+    def for_spark(self) -> "ExpectColumnOfType":
+        """Return the same rule under Spark's name of the type."""
+        kind = SPARK_TYPES.get(str(self.type_), str(self.type_))
+        return ExpectColumnOfType(column=self.column, type_=kind, severity=self.severity)
 
     def explain(self, result: Mapping[str, Any], *, passed: bool) -> Finding:
         """Name the type found and the one allowed."""

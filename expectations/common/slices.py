@@ -1,12 +1,14 @@
 """No slice is too small to be judged, or has labels that are far from those of the others."""
 
+import dataclasses
 from typing import Any, ClassVar
 
 import pandas as pd
 
+from expectations import spark
 from expectations.frame import Finding, FrameExpectation, percent, positions
 from expectations.suites import Content
-from thawline.columns import slice_values
+from thawline.columns import slice_name, slice_values
 from thawline.params import Params
 
 NUM_NAMED = 5
@@ -25,6 +27,15 @@ class ExpectSlicesOfSize(FrameExpectation):
         if values is None:
             return _no_such_column(self.column, self.min_rows)
         sizes = values.value_counts()
+        rows = positions(values.isin(sizes[sizes < self.min_rows].index)).tolist()
+        return dataclasses.replace(self._judge(sizes), rows=rows)
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`; rows are counted and not named."""
+        name = slice_name(frame.columns, self.column)
+        return self._judge(spark.value_counts(frame, name)) if name else _no_such_column(self.column, self.min_rows)
+
+    def _judge(self, sizes: pd.Series) -> Finding:
         small = sizes[sizes < self.min_rows]
         least = int(sizes.min()) if len(sizes) else 0
         message = (
@@ -36,8 +47,7 @@ class ExpectSlicesOfSize(FrameExpectation):
         named = ", ".join(f"{value!r} ({count})" for value, count in small.iloc[::-1][:NUM_NAMED].items())
         more = f" and {len(small) - NUM_NAMED} more" if len(small) > NUM_NAMED else ""
         message += f" Too small: {named}{more}. Collect more of them: how the model does there can't be told."
-        rows = positions(values.isin(small.index)).tolist()
-        return Finding(False, least, self.min_rows, message, rows, len(rows))
+        return Finding(False, least, self.min_rows, message, (), int(small.sum()))
 
 
 class ExpectEvenSlices(FrameExpectation):
@@ -57,7 +67,16 @@ class ExpectEvenSlices(FrameExpectation):
         values = slice_values(frame, self.column)
         if values is None:
             return _no_such_column(self.column, self.max_gap)
-        counts = pd.crosstab(values, frame["label"])
+        return self._judge(pd.crosstab(values, frame["label"]))
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`."""
+        name = slice_name(frame.columns, self.column)
+        if name is None:
+            return _no_such_column(self.column, self.max_gap)
+        return self._judge(spark.cross_table(frame, name, "label"))
+
+    def _judge(self, counts: pd.DataFrame) -> Finding:
         counts = counts[counts.sum(axis=1) >= self.min_rows]
         if len(counts) < 2:
             few = f"Fewer than two slices by {self.column!r} have {self.min_rows} rows (validation.min_slice_rows)"

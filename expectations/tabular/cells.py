@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from expectations import spark
 from expectations.frame import Finding, FrameExpectation, percent, positions, share_finding
 from expectations.suites import Content
 from thawline.cells import UNREADABLE, UNUSUAL
@@ -22,7 +23,16 @@ class ExpectFewMissingCells(FrameExpectation):
 
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name the columns with the most missing values."""
-        shares = frame[content_columns(frame)].isna().mean().fillna(0.0).sort_values(ascending=False, kind="stable")
+        return self._judge(frame[content_columns(frame)].isna().mean().fillna(0.0))
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`."""
+        names = content_columns(frame)
+        shares = spark.aggregate(frame, [f"AVG(INT({spark.quoted(name)} IS NULL))" for name in names])
+        return self._judge(pd.Series(shares, index=names, dtype="float64").fillna(0.0))
+
+    def _judge(self, shares: pd.Series) -> Finding:
+        shares = shares.sort_values(ascending=False, kind="stable")
         most = float(shares.iloc[0]) if len(shares) else 0.0
         lacking = shares[shares > self.max_share]
         message = (

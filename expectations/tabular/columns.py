@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from expectations import spark
 from expectations.frame import Finding, FrameExpectation, percent
 from expectations.suites import Content
 from expectations.tabular.cells import named_columns
@@ -15,6 +16,7 @@ from thawline.params import Params
 ID_SHARE = 0.95
 MIN_IDS = 20
 MIXED = 0.05
+ESTIMATE_ERROR = 0.2
 
 
 class ExpectNoConstantColumns(FrameExpectation):
@@ -31,6 +33,20 @@ class ExpectNoConstantColumns(FrameExpectation):
             first = present.iloc[0] if len(present) else None
             if len(frame) and (first is None or bool((present == first).all())):
                 constant[name] = "no value" if first is None else f"always {str(first)[:40]!r}"
+        return self._judge(constant)
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`."""
+        names = content_columns(frame)
+        ends = spark.aggregate(frame, [f"{end}({spark.quoted(name)})" for name in names for end in ("MIN", "MAX")])
+        constant = {}
+        for place, name in enumerate(names):
+            low, high = ends[2 * place], ends[2 * place + 1]
+            if low == high:
+                constant[name] = "no value" if low is None else f"always {str(low)[:40]!r}"
+        return self._judge(constant)
+
+    def _judge(self, constant: dict[str, str]) -> Finding:
         message = f"{len(constant)} columns have one value or none; none should."
         if constant:
             message += f" These: {named_columns(constant)}. They say nothing: drop them (ingest.drop_columns)."
@@ -54,6 +70,27 @@ class ExpectNoIdColumns(FrameExpectation):
             share = values.nunique() / len(values)
             if share >= ID_SHARE:
                 found[name] = f"{percent(share)} distinct"
+        return self._judge(found)
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`; distinct values are counted exactly only where an estimate is near the limit."""
+        kinds = dict(frame.dtypes)
+        names = [name for name in content_columns(frame) if kinds[name] in {"string", "double"}]
+        found = {}
+        asked = [f"{what}({spark.quoted(name)})" for name in names for what in ("COUNT", "APPROX_COUNT_DISTINCT")]
+        counts = spark.aggregate(frame, asked)
+        for place, name in enumerate(names):
+            num_values, estimate = counts[2 * place], counts[2 * place + 1]
+            if num_values < MIN_IDS or estimate < (ID_SHARE - ESTIMATE_ERROR) * num_values:
+                continue
+            quoted = spark.quoted(name)
+            whole = f"BOOL_AND({quoted} % 1 = 0)" if kinds[name] == "double" else "TRUE"
+            exact, is_whole = spark.aggregate(frame, [f"COUNT(DISTINCT {quoted})", whole])
+            if is_whole and exact / num_values >= ID_SHARE:
+                found[name] = f"{percent(exact / num_values)} distinct"
+        return self._judge(found)
+
+    def _judge(self, found: dict[str, str]) -> Finding:
         message = f"{len(found)} columns look like ids; none should."
         if found:
             message += (

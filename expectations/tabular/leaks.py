@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from expectations import spark
 from expectations.frame import Finding, FrameExpectation
 from expectations.suites import Content
 from expectations.tabular.cells import named_columns
@@ -28,7 +29,14 @@ class ExpectNoLeakingColumns(FrameExpectation):
 
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name the columns that predict the label, the best first."""
-        scores = score_columns(frame, content_columns(frame))
+        return self._judge(score_columns(frame, content_columns(frame)))
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`, on a sample of rows."""
+        names = content_columns(frame)
+        return self._judge(score_columns(spark.sample(frame, [*names, "label"], MAX_ROWS), names))
+
+    def _judge(self, scores: dict[str, float]) -> Finding:
         ordered = sorted(scores.items(), key=lambda item: -item[1])
         best, score = ordered[0] if ordered else ("", 0.0)
         leaking = {name: f"{value:.3f}" for name, value in ordered if value > self.max_score}

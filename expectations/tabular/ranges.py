@@ -1,11 +1,13 @@
 """Values lie where they can lie: in the ranges and categories of the params, and in those that training knows."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from expectations import spark
 from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions, share_finding
 from expectations.suites import Content
 from expectations.tabular.cells import named_columns
@@ -31,6 +33,17 @@ class ExpectWithinRanges(FrameExpectation):
                 )
         return _outside(outside, list(self.ranges), "ranges", len(frame))
 
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`; rows are counted and not named."""
+        conditions = {}
+        for name, (low, high) in self.ranges.items():
+            if inner_name(name) in frame.columns:
+                number = f"TRY_CAST({spark.quoted(inner_name(name))} AS DOUBLE)"
+                bounds = [f"{number} < {float(low)}D"] if low is not None else []
+                bounds += [f"{number} > {float(high)}D"] if high is not None else []
+                conditions[name] = " OR ".join(bounds) or "FALSE"
+        return _outside_spark(frame, conditions, list(self.ranges), "ranges")
+
 
 class ExpectKnownCategories(FrameExpectation):
     """Every value is one of the categories of its column; missing ones are another rule's."""
@@ -46,6 +59,15 @@ class ExpectKnownCategories(FrameExpectation):
                 values = frame[inner_name(name)]
                 outside[name] = (values.notna() & ~values.astype(object).isin(list(known))).to_numpy(bool)
         return _outside(outside, list(self.categories), "categories", len(frame))
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`; rows are counted and not named."""
+        conditions = {}
+        for name, known in self.categories.items():
+            if inner_name(name) in frame.columns:
+                literals = ", ".join(spark.literal(value) for value in known)
+                conditions[name] = f"NOT STRING({spark.quoted(inner_name(name))}) IN ({literals or 'NULL'})"
+        return _outside_spark(frame, conditions, list(self.categories), "categories")
 
 
 class ExpectCategoriesOfTraining(FrameExpectation):
@@ -107,13 +129,26 @@ def _outside(outside: dict[str, Any], names: list[str], key: str, num_rows: int)
     absent = [name for name in names if name not in outside]
     counts = {name: str(int(mask.sum())) for name, mask in outside.items() if mask.any()}
     rows = positions(np.any(list(outside.values()), axis=0)) if outside else positions(np.zeros(num_rows, dtype=bool))
-    message = f"{len(rows)} of {num_rows} rows have a value outside validation.{key}; none may."
+    finding = _judge_outside(counts, absent, key, len(rows), num_rows)
+    return dataclasses.replace(finding, rows=rows[:NUM_EXAMPLES].tolist())
+
+
+def _outside_spark(frame: Any, conditions: Mapping[str, str], names: list[str], key: str) -> Finding:
+    asked = [f"COALESCE({condition}, FALSE)" for condition in conditions.values()]
+    any_of = " OR ".join(asked) or "FALSE"
+    num_rows, count, *each = spark.aggregate(frame, ["COUNT(1)", *(f"COUNT_IF({text})" for text in (any_of, *asked))])
+    counts = {name: str(outside) for name, outside in zip(conditions, each, strict=True) if outside}
+    return _judge_outside(counts, [name for name in names if name not in conditions], key, int(count), int(num_rows))
+
+
+def _judge_outside(counts: Mapping[str, str], absent: list[str], key: str, count: int, num_rows: int) -> Finding:
+    message = f"{count} of {num_rows} rows have a value outside validation.{key}; none may."
     if counts:
         message += f" Outside: {named_columns(counts)}. Mend the values, or the {key}."
     if absent:
         message += f" The rows carry no column {', '.join(map(repr, absent))}; mend validation.{key}."
     passed = not counts and not absent
-    return Finding(passed, len(rows), 0, message, rows[:NUM_EXAMPLES].tolist(), len(rows))
+    return Finding(passed, count, 0, message, (), count)
 
 
 def _unseen(frame: pd.DataFrame, known: Mapping[str, Any], among: Any, limit: float) -> Finding:

@@ -15,6 +15,8 @@ from line import Finished
 from mlflow import MlflowClient
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tasks.saved_view import VIEW_KEY
+
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
 
 PATIENCE_MS = 60_000
@@ -90,9 +92,11 @@ def address_of(server: str, finished: Finished, rest: str = "") -> str:
 
 def test_the_experiment_lists_the_run_with_what_it_is_sorted_by(server: str, page: Page, finished: Finished) -> None:
     experiment = address_of(server, finished).split("/runs/")[0]
-    view = f"?{TRAINING}&searchFilter=tags.thawline.role%20%3D%20'finetune'"
-    page.goto(f"{experiment}/runs{view}")
-    expect(page.get_by_text("finetune", exact=False).first).to_be_visible()
+    page.goto(f"{experiment}/runs?{TRAINING}&viewStateShareKey={VIEW_KEY}")
+    expect(page.get_by_role("link", name=f"finetune {finished.first.json['data_version']}").first).to_be_visible()
+    expect(page.get_by_role("link", name="fold 1")).to_have_count(0)
+    for column in ("test_f1_macro", "thawline.promoted", "thawline.failed_gates"):
+        expect(page.get_by_text(column, exact=True).first).to_be_visible()
     save(page, "experiment")
 
 

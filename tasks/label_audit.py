@@ -1,0 +1,137 @@
+"""The label audit: which training rows are probably labelled wrong, and what training without them brings.
+
+The best approach's out-of-fold probabilities judge each row by a model that did not see it. Who reads the effect must
+know two things: the rows left out still count, under the labels they came with, when the folds are scored, so that a
+gain is real but a loss may be the wrong labels' own; and a fold's scored rows had a say in what was left out.
+"""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from prefect import task
+
+from modalities import get_modality
+from tasks.caching import NO_CACHE
+from tasks.left_out import name_rows
+from tasks.results import CrossValidation, Result, best_of
+from tasks.tracking import Tracking, log_scores
+from tasks.training_set import load_training_set
+from thawline.console import console
+from thawline.context import Context
+from thawline.files import write_atomically
+from thawline.label_issues import find_label_issues
+from thawline.workspace import Workspace
+
+STEM = "label_issues"
+MAX_SHOWN = 1000
+
+
+class LabelAudit(Result):
+    """What the audit found: by which approach, how many rows, and the set's name if they are to be left out."""
+
+    approach: str
+    num_rows: int
+    num_flagged: int
+    left_out: str = ""
+
+
+@task(name="label audit", cache_policy=NO_CACHE)
+def audit_labels(
+    context: Context, tracking: Tracking, run_id: str, approaches: Sequence[CrossValidation]
+) -> LabelAudit:
+    """Rank the training rows whose label is probably wrong; write reports/label_issues.csv and .html, and to MLflow.
+
+    Raises:
+        StorageError: No permission, or no space.
+    """
+    data, best = load_training_set(context), best_of(approaches)
+    probabilities = best.out_of_fold(len(data.labels), len(data.classes))
+    issues = find_label_issues(data.labels, probabilities, data.classes)
+    frame = data.frame.iloc[issues["row"]].reset_index(drop=True)
+    shown = pd.DataFrame(
+        {
+            "row_id": frame["row_id"],
+            "source": frame["source"],
+            "source_row": frame["source_row"],
+            **{name: issues[name] for name in ("given", "suggested", "score", "probability")},
+            "excerpt": get_modality(context.params.modality).excerpt(frame),
+        }
+    )
+    audit = LabelAudit(
+        approach=best.name,
+        num_rows=len(data.labels),
+        num_flagged=len(shown),
+        left_out=name_rows(context, issues["row"].to_numpy(np.int64)) if context.params.audit.policy == "drop" else "",
+    )
+    write_issues(context.workspace, shown, audit)
+    log_scores(tracking, run_id, {"label_issues": len(shown)})
+    for suffix in ("csv", "html"):
+        tracking.client.log_artifact(run_id, str(context.workspace.reports / f"{STEM}.{suffix}"), "reports")
+    if len(shown):
+        tracking.client.log_table(run_id, shown.head(MAX_SHOWN), f"{STEM}.json")
+    share = len(shown) / max(len(data.labels), 1)
+    console.print(
+        f"  {len(shown):,} of {len(data.labels):,} labels ({share:.1%}) look wrong to {best.name}", markup=False
+    )
+    return audit
+
+
+def write_issues(workspace: Workspace, issues: pd.DataFrame, audit: LabelAudit) -> None:
+    """Write the ranked table as CSV and as a page.
+
+    Raises:
+        StorageError: No permission, or no space.
+    """
+    write_atomically(workspace.reports / f"{STEM}.csv", issues.to_csv(index=False).encode())
+    write_atomically(workspace.reports / f"{STEM}.html", render_issues(issues, audit).encode())
+
+
+def render_issues(issues: pd.DataFrame, audit: LabelAudit) -> str:
+    """Return the page: self-contained, and inert whatever the data says."""
+    cells = [
+        "".join(f"<td>{html.escape(_text(value))}</td>" for value in row) for row in issues.head(MAX_SHOWN).to_numpy()
+    ]
+    header = "".join(f"<th>{html.escape(str(name).replace('_', ' '))}</th>" for name in issues.columns)
+    rest = f"; the first {MAX_SHOWN:,} are shown, {STEM}.csv has all" if len(issues) > MAX_SHOWN else ""
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    return f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Label issues</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #222 }}
+div {{ overflow-x: auto }} table {{ border-collapse: collapse; width: 100% }}
+th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top }}
+td {{ overflow-wrap: anywhere; min-width: 5rem }}
+</style>
+<h1>Labels that look wrong</h1>
+<p>{audit.num_flagged:,} of {audit.num_rows:,} training rows, the most suspicious first{rest}. Each was judged by a
+model ({html.escape(audit.approach)}) that did not see it. <em>score</em> is the probability of the label given,
+<em>probability</em> that of the label suggested. Look before you mend: a model errs too. Mended labels come in by
+<code>thawline data replace OLD NEW</code>.</p>
+<div><table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>
+</html>
+"""
+
+
+@task(name="record label audit", cache_policy=NO_CACHE)
+def record_effect(
+    tracking: Tracking, run_id: str, before: Sequence[CrossValidation], after: Sequence[CrossValidation]
+) -> dict[str, float]:
+    """Say and record what leaving the flagged rows out changed in the macro-F1 on the same scored rows."""
+    effects = {new.name: new.mean() - old.mean() for old, new in zip(before, after, strict=True)}
+    for old, new in zip(before, after, strict=True):
+        console.print(
+            f"  {new.name}: macro-F1 {old.mean():.4f} with them, {new.mean():.4f} without ({effects[new.name]:+.4f}); "
+            "rows left out still count in the score, under the labels given",
+            markup=False,
+        )
+        values = {"with": old.mean(), "without": new.mean(), "effect": effects[new.name]}
+        log_scores(tracking, run_id, {f"label_audit/{new.name}/{key}": value for key, value in values.items()})
+    return effects
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

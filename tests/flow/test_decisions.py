@@ -1,0 +1,47 @@
+"""A person's decisions about the champion, and a run made again, from the command line."""
+
+import pytest
+from line import Finished, run_thawline
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
+
+
+def test_a_run_is_reproduced_to_the_last_digit_though_the_data_has_changed_since(finished: Finished) -> None:
+    raw = finished.directory / "data" / "raw"
+    moved = {path: path.read_bytes() for path in raw.iterdir()}
+    for path in moved:
+        path.unlink()
+    (raw / "other.csv").write_text("text,label\nsomething else,ham\n", encoding="utf-8")
+    try:
+        again = run_thawline("reproduce", finished.first.json["run_id"][:10], cwd=finished.directory)
+    finally:
+        (raw / "other.csv").unlink()
+        for path, content in moved.items():
+            path.write_bytes(content)
+    assert again.code == 0, again.told
+    assert again.json["reproduced"] is True
+    assert again.json["num_compared"] > 40
+    assert "to the last digit" in again.told
+
+
+def test_a_data_file_that_is_nowhere_is_named_before_anything_is_trained(finished: Finished) -> None:
+    (path,) = (finished.directory / "data" / "raw").glob("*.csv")
+    content, cache = path.read_bytes(), finished.directory / ".dvc" / "cache"
+    path.unlink()
+    cache.rename(cache.with_name("elsewhere"))
+    try:
+        lost = run_thawline("reproduce", finished.first.json["run_id"], cwd=finished.directory)
+    finally:
+        path.write_bytes(content)
+        cache.with_name("elsewhere").replace(cache)
+    assert lost.code == 3
+    assert path.name in lost.json["error"]
+
+
+def test_promote_and_rollback_say_what_is_wrong_and_the_first_champion_stays(finished: Finished) -> None:
+    back = run_thawline("rollback", "--reason", "trying", cwd=finished.directory)
+    assert back.code == 2
+    assert "first champion" in back.json["error"]
+    again = run_thawline("promote", finished.first.json["version"], "--reason", "trying", cwd=finished.directory)
+    assert again.code == 2
+    assert "already" in again.json["error"]
