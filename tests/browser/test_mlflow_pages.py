@@ -140,7 +140,7 @@ def test_the_evaluation_report_stands_by_itself(page: Page, finished: Finished, 
     path = client.download_artifacts(finished.first.json["run_id"], "evaluation.html", str(tmp_path))
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    visit(page, Path(path).as_uri())
+    page.goto(Path(path).as_uri())
     expect(page.get_by_role("heading", name="Most confident mistakes")).to_be_visible()
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
