@@ -25,6 +25,7 @@ from tasks.evaluation import evaluate, score_champion
 from tasks.finetuning import fit_final
 from tasks.history import find_unchanged_run
 from tasks.label_audit import audit_labels, record_effect
+from tasks.profile import profile_rows
 from tasks.recording import (
     open_run,
     record_cross_validation,
@@ -78,6 +79,8 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
             record_refusal(tracking, workspace, params, str(error))
             raise
         context = Context(root=root, params=params, data_version=data.data_version, code_version=hash_code())
+        with watch("profile"):
+            profile_rows(context)
         if fresh:
             clear_checkpoints(context)
         unchanged = None if fresh else find_unchanged_run(context, tracking)
