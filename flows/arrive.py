@@ -47,7 +47,8 @@ def explain(record: Arrival) -> str:
     """Return what became of an arrival in one line."""
     name = record.name
     if record.repeated:
-        return f"{name}: the same content came before and is kept as {record.kept_as}; nothing was done"
+        state = record.state + (", see `thawline quarantine show`" if record.state == "refused" else "")
+        return f"{name}: the same content came before ({state}) and is kept as {record.kept_as}; nothing was done"
     if record.state == "refused":
         return f"{name}: refused, kept as data/quarantine/{record.kept_as}: {record.reason}"
     bad = f", {record.bad_rows:,} rows quarantined" if record.bad_rows else ""
