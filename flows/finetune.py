@@ -37,7 +37,7 @@ from tasks.registry import register
 from tasks.results import RunResult, best_of
 from tasks.review import gather_review
 from tasks.tracking import Tracking, open_tracking
-from tasks.trainings import clear_checkpoints
+from tasks.trainings import check_changes, clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
@@ -62,6 +62,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
     """
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
+    check_changes(params)
     watch = Stopwatch()
     with lock_workspace(workspace), overridden(workspace, overrides):
         tracking = open_tracking(workspace, params)
@@ -99,11 +100,11 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             audit = audit_labels(context, tracking, run_id, [*baselines, finetuned])
         fitted = context.model_copy(update={"left_out": audit.left_out})
         if audit.left_out:
-            with watch("cross-validate without them"):
+            with watch("cross-validate again"):
                 all_rows = [*baselines, finetuned]
                 baselines = [cross_validate_baseline(fitted, each.name) for each in baselines]
                 finetuned = cross_validate(fitted)
-                record_effect(tracking, run_id, all_rows, [*baselines, finetuned])
+                record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
         with watch("record folds"):
             approaches = [*baselines, finetuned]
             for approach in approaches:
