@@ -37,6 +37,7 @@ from tasks.registry import register
 from tasks.results import RunResult, best_of
 from tasks.review import gather_review
 from tasks.tracking import Tracking, open_tracking
+from tasks.training_due import noting_training
 from tasks.trainings import check_changes, clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context, hash_code
@@ -64,7 +65,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
     params = load_params(workspace, overrides)
     check_changes(params)
     watch = Stopwatch()
-    with lock_workspace(workspace), overridden(workspace, overrides):
+    with lock_workspace(workspace), overridden(workspace, overrides), noting_training(workspace):
         tracking = open_tracking(workspace, params)
         obtain_data(workspace, params)
         try:
