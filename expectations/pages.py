@@ -8,10 +8,9 @@ import html
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from expectations.report import ValidationReport
 from thawline.files import write_atomically
+from thawline.page.render import open_templates
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -29,9 +28,7 @@ def write_report(report: ValidationReport, directory: Path) -> None:
 
 def render_page(report: ValidationReport) -> str:
     """Return the report as one self-contained HTML page: verdict, failures, classes, all checks."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
+    environment = open_templates(TEMPLATES)
     environment.filters["title_of"] = title_of
     tone, verdict = _verdict(report)
     most = max(report.rows_per_class.values(), default=1)

@@ -1,10 +1,11 @@
-"""What `thawline data` shows: versions, and the difference of two."""
+"""What `thawline data` and `thawline quarantine` show: versions, the difference of two, and what was refused."""
 
 from collections.abc import Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
+from tasks.quarantine import Quarantined
 from thawline.console import console
 from thawline.versions import Difference, Version
 
@@ -32,6 +33,18 @@ def print_versions(versions: Sequence[Version]) -> None:
             checks,
             str(len(entry.files)),
         )
+    console.print(table)
+
+
+def print_quarantine(files: Sequence[Quarantined]) -> None:
+    """Print one line a refused or removed file, the newest last."""
+    if not files:
+        console.print("nothing is in quarantine")
+        return
+    table = Table("file", "since (UTC)", "kB", "reason", box=None)
+    for one in files:
+        since = one.since[:16].replace("T", " ")
+        table.add_row(escape(one.name), since, f"{one.size_bytes / 1000:,.1f}", escape(one.reason[:200]))
     console.print(table)
 
 

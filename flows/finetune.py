@@ -26,6 +26,7 @@ from tasks.evaluation import evaluate, score_champion
 from tasks.finetuning import fit_final
 from tasks.history import find_unchanged_run
 from tasks.label_audit import audit_labels, record_effect
+from tasks.profile import profile_rows
 from tasks.recording import (
     open_run,
     record_cross_validation,
@@ -38,6 +39,7 @@ from tasks.results import RunResult, best_of
 from tasks.review import gather_review
 from tasks.study import forget_study
 from tasks.tracking import Tracking, open_tracking
+from tasks.training_due import noting_training
 from tasks.trainings import clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context, hash_code
@@ -64,7 +66,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
     watch = Stopwatch()
-    with lock_workspace(workspace), overridden(workspace, overrides):
+    with lock_workspace(workspace), overridden(workspace, overrides), noting_training(workspace):
         tracking = open_tracking(workspace, params)
         obtain_data(workspace, params)
         try:
@@ -79,6 +81,8 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
             record_refusal(tracking, workspace, params, str(error))
             raise
         context = Context(root=root, params=params, data_version=data.data_version, code_version=hash_code())
+        with watch("profile"):
+            profile_rows(context)
         if fresh:
             clear_checkpoints(context)
             forget_study(context)

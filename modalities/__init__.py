@@ -21,6 +21,7 @@ import pandas as pd
 
 from thawline.chunks import Chunk
 from thawline.errors import ParamsError
+from thawline.page.parts import Panel
 from thawline.params import Params
 from thawline.params_file import nearest
 
@@ -74,6 +75,9 @@ class Modality:
 
     measures: Callable[[pd.DataFrame], pd.DataFrame]
     """Prepared rows to columns of numbers, dates and categories that describe them: what drift is told from."""
+
+    overview: Callable[[pd.DataFrame, Params], list[Panel]]
+    """Prepared rows with content and labels to what a person sees of this kind of data on the profile page."""
 
     settle: Callable[[pd.DataFrame, Params], Params]
     """The prepared rows a model learns from to params in which nothing is left to be inferred from other rows."""

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from modalities import Modality, Shown, encoder_name
+from modalities import Modality, Shown, encoder_name, image_overview
 from modalities.image_pixels import (
     THUMBNAIL_SIDE,
     Facts,
@@ -264,6 +264,7 @@ MODALITY = Modality(
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
+    overview=image_overview.overview,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,

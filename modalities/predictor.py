@@ -1,8 +1,8 @@
 """A fitted model on disk and back: raw rows in, label and probabilities out. No pickle is written or read.
 
 A model directory holds `predictor.json` (modality, kind, classes, params) and, by kind, `finetuned/` (safetensors,
-configuration, tokenizer) or `baseline.skops`. Rows are prepared by the same function as in cleaning, so that serving
-sees what training saw.
+configuration, tokenizer) or `baseline.skops`; `transformers/` too, where a class of Hugging Face can hold the model.
+Rows are prepared by the same function as in cleaning, so that serving sees what training saw.
 """
 
 import json
@@ -23,6 +23,7 @@ from models.classifier import Classifier
 from models.encoders import Encoder
 from models.saving import load_classifier, save_classifier
 from models.training import predict_probabilities
+from models.transformers_export import export_transformers
 from thawline.calibration import apply_temperature
 from thawline.files import write_atomically
 from thawline.params import Params
@@ -69,6 +70,7 @@ def save_finetuned(
     """Save a fine-tuned classifier; `directory` holds all of it or nothing."""
     with _replacing(directory) as target:
         save_classifier(classifier, encoder.processor, target / "finetuned", settings={})
+        export_transformers(classifier, encoder.processor, target / "transformers", classes=classes)
         _describe(target, "finetuned", params, classes)
 
 

@@ -97,6 +97,8 @@ def standardised(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.float32]
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
+    standard = params.features.model_copy(update={"scale": "standard"})
+    params = params.model_copy(update={"features": standard})
     timeless = frame[[name for name in frame if not pd.api.types.is_datetime64_any_dtype(frame[name])]]
     features = to_features(timeless)
     categories = OneHotEncoder(

@@ -19,7 +19,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from modalities import Modality, Shown, nothing_beside, table_encoding, table_features, table_spark
+from modalities import (
+    Modality,
+    Shown,
+    nothing_beside,
+    table_encoding,
+    table_features,
+    table_overview,
+    table_spark,
+)
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
 from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried, constant, content_columns, inner_name, outer_name
@@ -203,6 +211,7 @@ MODALITY = Modality(
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
+    overview=table_overview.overview,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,

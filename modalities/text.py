@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality, Shown, encoder_name, nothing_beside
+from modalities import Modality, Shown, encoder_name, nothing_beside, text_overview
 from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried
 from thawline.errors import ParamsError, UsageError
@@ -231,6 +231,7 @@ MODALITY = Modality(
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
+    overview=text_overview.overview,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,

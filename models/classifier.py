@@ -61,6 +61,7 @@ class Classifier(nn.Module):
         self.weights_hash = weights_hash
         self.groups: tuple[str, ...] = (*anatomy.groups, HEAD)
         self.first_trained = len(anatomy.groups)
+        self.holds_statistics = True
         self.trainable: frozenset[str] = frozenset({HEAD})
         self._own: set[str] = {HEAD}
         self.layer_groups()  # fails early where a parameter has no group
@@ -143,14 +144,21 @@ class Classifier(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:  # torch's signature
-        """Put trainable groups into training mode, or all into eval mode; frozen groups are always in eval mode."""
+        """Put trainable groups into training mode, or all into eval mode; frozen groups are always in eval mode.
+
+        Norms with running statistics (batch norms) keep the pretrained ones and stay in eval mode even where their
+        weights train: statistics of small batches would be others than those that the layers above were trained on.
+        Only a classifier that does not hold them, as one that starts from random weights, learns them anew.
+        """
         self.training = mode
         for path, module in self.named_modules():
             if path in ("", "network"):
                 continue
             inside = path.removeprefix("network.")
             holds_blocks = path.startswith("network.") and self.anatomy.is_container(inside)
-            module.training = mode and not holds_blocks and self.groups[self.group_index(path)] in self.trainable
+            is_held = self.holds_statistics and isinstance(module, nn.modules.batchnorm._NormBase)  # noqa: SLF001
+            trains = not holds_blocks and self.groups[self.group_index(path)] in self.trainable
+            module.training = mode and trains and not is_held
         self.network.training = mode and set(self.groups) <= self.trainable
         return self
 

@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +132,9 @@ def _load(home: Path) -> Encoder | None:
 def _keep(encoder: Encoder, home: Path) -> None:
     """Write an encoder so that `home` holds all of it or nothing."""
     with storage_errors():
-        temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=home.parent))
+        temporary = home.with_name(f".{home.name}.tmp")  # what a killed process left there goes first
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
         try:
             get_family(encoder.family).save(encoder.network, encoder.processor, temporary)
             safetensors.torch.save_model(encoder.network, str(temporary / WEIGHTS))

@@ -16,7 +16,7 @@ from tasks.champion import find_champion
 from tasks.results import Evaluation, FinalFit, ScoredChampion, load_arrays, save_arrays
 from tasks.tracking import Tracking, service_errors
 from tasks.training_set import load_training_set
-from thawline.columns import inner_name
+from thawline.columns import slice_values
 from thawline.comparison import TestPredictions
 from thawline.context import Context
 from thawline.errors import DataRefusedError, ServiceError, ThawlineError
@@ -117,8 +117,9 @@ def _score_slices(
 ) -> list[SliceScores]:
     """Score the slices whose columns the rows carry; the checks of the data report the others."""
     limits = context.params.validation
-    columns = {name: frame[inner_name(name)] for name in limits.slice_columns if inner_name(name) in frame}
-    return score_slices(labels, probabilities, pd.DataFrame(columns), min_rows=limits.min_slice_rows)
+    values = {name: slice_values(frame, name) for name in limits.slice_columns}
+    columns = pd.DataFrame({name: column for name, column in values.items() if column is not None})
+    return score_slices(labels, probabilities, columns, min_rows=limits.min_slice_rows)
 
 
 def _first_line(error: Exception) -> str:

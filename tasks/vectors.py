@@ -54,7 +54,7 @@ def look_at_arrival(frame: pd.DataFrame, reference: pd.DataFrame, params: Params
     size = params.validation.embedding_rows
     old = sample_positions(modality.normalised(reference), size)
     positions = sample_positions(frame["normalised"], size)
-    both = pd.concat([reference.iloc[old], frame.iloc[positions]], ignore_index=True)
+    both = pd.concat([reference.iloc[old], frame.iloc[positions]], ignore_index=True, join="inner")  # columns of both
     try:
         vectors = embed(both, params, workspace)
     except UsageError as error:

@@ -72,15 +72,9 @@ def add_raw_file(workspace: Workspace, source: Path, beside: Sequence[Path] = ()
         StorageError: No permission or no space.
         DvcError: DVC refused.
     """
-    stem, dot, extensions = source.name.partition(".")
-    if source.is_dir():
-        stem, dot, extensions = source.name, ".", "zip"
-        content = pack_directory(source)
-    elif beside:
-        dot, extensions = ".", "zip"
-        content = pack_files(source.parent, [source, *beside])
-    else:
-        content = source.read_bytes()
+    name, packed = pack(source, beside)
+    content = source.read_bytes() if packed is None else packed
+    stem, dot, extensions = name.partition(".")
     target = workspace.raw / f"{stem}-{hashlib.sha256(content).hexdigest()[:8]}{dot}{extensions}"
     with storage_errors():
         workspace.raw.mkdir(parents=True, exist_ok=True)
@@ -93,6 +87,20 @@ def add_raw_file(workspace: Workspace, source: Path, beside: Sequence[Path] = ()
                 temporary.unlink(missing_ok=True)
     run_dvc(workspace, "add", "-q", str(target.relative_to(workspace.root)))
     return target
+
+
+def pack(source: Path, beside: Sequence[Path] = ()) -> tuple[str, bytes | None]:
+    """Return the name of the one file that an arrival is, and its bytes; None for those of `source` as they are.
+
+    Args:
+        source: A file, or a directory: it becomes a zip.
+        beside: Files below the directory of `source` that belong to it: all become one zip.
+    """
+    if source.is_dir():
+        return f"{source.name.replace('.', '_')}.zip", pack_directory(source)
+    if beside:
+        return f"{source.name.partition('.')[0]}.zip", pack_files(source.parent, [source, *beside])
+    return source.name, None
 
 
 def reproduce_data(workspace: Workspace, *, force: bool = False) -> Reproduction:

@@ -48,7 +48,7 @@ class Context(BaseModel):
 
     def key(self, *sections: str) -> str:
         """Return a hash of data, code and the named sections of the params; of all that matter if none is named."""
-        values = self.params.model_dump(mode="json", exclude={"tracking", "arrive", "store", "versioning"})
+        values = self.params.model_dump(mode="json", exclude={"tracking", "arrive", "schedule", "store", "versioning"})
         chosen = {name: values[name] for name in sections} if sections else values
         left_out = [self.left_out] if self.left_out else []
         content = json.dumps([self.data_version, self.code_version, chosen, *left_out], sort_keys=True)

@@ -10,17 +10,9 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from thawline.limits import Validation
+from thawline.operations import Arrive, Schedule
 from thawline.search_params import Search
 from thawline.section import Section
-
-
-class Arrive(Section):
-    """How data comes in."""
-
-    initial: str | None = Field(
-        None,
-        description="File that becomes the first arrival when data/raw is empty; path relative to the workspace.",
-    )
 
 
 class Ingest(Section):
@@ -416,4 +408,5 @@ class Params(Section):
     audit: Audit = Field(default_factory=Audit, description="Labels that are probably wrong.")
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
     versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")
+    schedule: Schedule = Field(default_factory=Schedule, description="What runs by itself, and when.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")

@@ -40,6 +40,11 @@ class Workspace:
         return self.root / "data" / "quarantine"
 
     @property
+    def arrivals(self) -> Path:
+        """One small file for each content that arrived: what became of it."""
+        return self.root / "data" / "arrivals"
+
+    @property
     def versions(self) -> Path:
         """Append-only: one entry for each state of the data that passed its checks, and its rows without content."""
         return self.root / "data" / "versions"

@@ -1,5 +1,6 @@
 """No column gives the label away."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -55,6 +56,11 @@ class ExpectNoLeakingColumns(FrameExpectation):
 def raw(params: Params, _content: Content) -> list[Any]:
     """No column leaks."""
     return [ExpectNoLeakingColumns(max_score=params.validation.max_column_score, severity="critical")]
+
+
+def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
+    """As raw: new rows may bring a new column."""
+    return raw(params, content)
 
 
 def score_columns(frame: pd.DataFrame, columns: list[str]) -> dict[str, float]:

@@ -84,6 +84,12 @@ def save(page: Page, name: str) -> None:
     page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
+def visit(page: Page, address: str) -> None:
+    """Open an address anew: where only its fragment differs, MLflow keeps the artifact that was open before."""
+    page.goto("about:blank")
+    page.goto(address)
+
+
 def address_of(server: str, finished: Finished, rest: str = "") -> str:
     run_id = finished.first.json["run_id"]
     experiment = MlflowClient(finished.mlflow_uri).get_run(run_id).info.experiment_id
@@ -92,7 +98,7 @@ def address_of(server: str, finished: Finished, rest: str = "") -> str:
 
 def test_the_experiment_lists_the_run_with_what_it_is_sorted_by(server: str, page: Page, finished: Finished) -> None:
     experiment = address_of(server, finished).split("/runs/")[0]
-    page.goto(f"{experiment}/runs?{TRAINING}&viewStateShareKey={VIEW_KEY}")
+    visit(page, f"{experiment}/runs?{TRAINING}&viewStateShareKey={VIEW_KEY}")
     expect(page.get_by_role("link", name=f"finetune {finished.first.json['data_version']}").first).to_be_visible()
     expect(page.get_by_role("link", name="fold 1")).to_have_count(0)
     for column in ("test_f1_macro", "thawline.promoted", "thawline.failed_gates"):
@@ -103,7 +109,7 @@ def test_the_experiment_lists_the_run_with_what_it_is_sorted_by(server: str, pag
 def test_the_run_page_begins_with_the_verdict_and_shows_the_epoch_table(
     server: str, page: Page, finished: Finished
 ) -> None:
-    page.goto(address_of(server, finished))
+    visit(page, address_of(server, finished))
     expect(page.get_by_text("Promoted:", exact=False).first).to_be_visible()
     page.get_by_text("Show more").first.click()
     expect(page.get_by_role("heading", name="Gates").first).to_be_visible()
@@ -114,14 +120,14 @@ def test_the_run_page_begins_with_the_verdict_and_shows_the_epoch_table(
 
 
 def test_a_figure_opens(server: str, page: Page, finished: Finished) -> None:
-    page.goto(address_of(server, finished, "/artifacts/figures/learning_curves.png"))
+    visit(page, address_of(server, finished, "/artifacts/figures/learning_curves.png"))
     picture = page.locator("img[src*='learning_curves'], img[src^='blob:'], img[src^='data:image/png']").first
     expect(picture).to_be_visible()
     save(page, "figure")
 
 
 def test_the_evaluation_report_opens_inside_the_run_page(server: str, page: Page, finished: Finished) -> None:
-    page.goto(address_of(server, finished, "/artifacts/evaluation.html"))
+    visit(page, address_of(server, finished, "/artifacts/evaluation.html"))
     report = page.frame_locator("iframe").first
     expect(report.get_by_role("heading", name="Scores on the test set")).to_be_attached()
     expect(report.get_by_role("heading", name="Promoted", exact=False)).to_be_visible()
@@ -142,8 +148,8 @@ def test_the_evaluation_report_stands_by_itself(page: Page, finished: Finished, 
 
 
 def test_the_registered_model_shows_its_card_and_aliases(server: str, page: Page, finished: Finished) -> None:
-    page.goto(f"{server}/#/models/mails?{TRAINING}")
+    visit(page, f"{server}/#/models/mails?{TRAINING}")
     expect(page.get_by_text("champion", exact=False).first).to_be_visible()
-    page.goto(f"{server}/#/models/mails/versions/{finished.first.json['version']}?{TRAINING}")
+    visit(page, f"{server}/#/models/mails/versions/{finished.first.json['version']}?{TRAINING}")
     expect(page.get_by_text("Intended use").first).to_be_attached()
     save(page, "model")

@@ -88,10 +88,12 @@ def test_cached_training_equals_uncached_training_to_the_bit(networks: dict[str,
 
 
 @with_batch_norm
-def test_statistics_of_frozen_batch_norms_stand_still_and_those_of_trained_ones_move(
-    networks: dict[str, Encoder], name: str
+@pytest.mark.parametrize("holds", [True, False], ids=["held", "learnt anew"])
+def test_statistics_of_batch_norms_stand_still_but_for_trained_ones_that_are_not_held(
+    networks: dict[str, Encoder], name: str, holds: bool
 ):
     classifier = make_classifier(networks[name])
+    classifier.holds_statistics = holds
     before = weights(classifier)
     top = classifier.groups[-2]
     rows, labels = make_rows(networks[name], 24), make_images(24)[1]
@@ -102,7 +104,7 @@ def test_statistics_of_frozen_batch_norms_stand_still_and_those_of_trained_ones_
         for path, tensor in classifier.state_dict().items()
         if path.endswith(("running_mean", "running_var")) and not torch.equal(tensor, before[path])
     }
-    assert moved == {top}
+    assert moved == (set() if holds else {top})
     encoder_state = networks[name].network.state_dict()
     assert all(torch.equal(tensor, before[f"network.{path}"]) for path, tensor in encoder_state.items())
 
@@ -119,6 +121,7 @@ def test_frozen_parts_are_in_eval_mode_while_the_rest_trains(networks: dict[str,
         if module.training and path
     }
     assert training == {top, "head"}
+    assert not any(module.training for module in classifier.modules() if hasattr(module, "running_mean"))
 
 
 @architectures

@@ -67,6 +67,12 @@ def test_a_drift_is_reported_and_does_not_stop_the_line(workspace: Workspace, na
     assert [check.message for check in report.warnings if check.name == failed and message in check.message]
 
 
+def test_a_new_column_that_leaks_is_critical_and_makes_no_row_novel(workspace: Workspace) -> None:
+    report = arrive(workspace, table(80, seed=1).assign(status=lambda rows: rows["label"].map({"a": 3, "b": 7})))
+    assert [check.name for check in report.critical_failures] == ["expect_no_leaking_columns"]
+    assert "expect_relevant_rows" not in [check.name for check in report.warnings]
+
+
 def test_a_few_rows_are_not_judged_by_chance_and_read_by_the_kinds_so_far(workspace: Workspace) -> None:
     report = arrive(workspace, table(3, seed=1, shift=9.0).assign(code="12", label="a"))
     assert report.passed

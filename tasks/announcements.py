@@ -1,0 +1,35 @@
+"""Events for the Prefect server, so that whoever likes can react; without a server they are not sent."""
+
+import os
+from collections.abc import Sequence
+
+from thawline.arrivals import Arrival
+from thawline.params import Params
+
+ACCEPTED = "thawline.data.accepted"
+REFUSED = "thawline.data.refused"
+DROPPED = "thawline.file.dropped"
+
+
+def workspace_resource(params: Params) -> dict[str, str]:
+    """Return the resource that all events of a workspace are about."""
+    return {"prefect.resource.id": f"thawline.workspace.{params.name}"}
+
+
+def announce_arrivals(params: Params, settled: Sequence[Arrival]) -> None:
+    """Send one event for all that was accepted, and one for all that was refused."""
+    for event, state in ((ACCEPTED, "accepted"), (REFUSED, "refused")):
+        some = [record for record in settled if record.state == state and not record.repeated]
+        if some:
+            rows = sum(record.accepted_rows for record in some)
+            files = [record.kept_as for record in some][:100]
+            announce(event, params, {"files": files, "num_files": len(some), "rows": rows})
+
+
+def announce(event: str, params: Params, payload: dict[str, object]) -> None:
+    """Send an event; nothing happens where PREFECT_API_URL names no server. Whoever misses one is told by the clock."""
+    if not os.environ.get("PREFECT_API_URL"):
+        return
+    from prefect.events import emit_event
+
+    emit_event(event=event, resource=workspace_resource(params), payload=payload)

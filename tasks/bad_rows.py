@@ -1,0 +1,123 @@
+"""The judgement of an arrival, with rows that break critical checks parted from the rest where a tolerance allows it.
+
+A check names at most some of the rows that break it, so the rest is checked again until it passes, until more than
+`arrive.max_bad_row_share` would go, or until a check fails that names no rows: then the whole file is refused.
+"""
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from expectations.report import Check, ValidationReport
+from modalities import get_modality
+from tasks.validate import validate_arrival
+from thawline.errors import DataError
+from thawline.params import Params
+from thawline.tables import is_table, read_table
+from thawline.workspace import Workspace
+
+
+class Judgement(BaseModel):
+    """What to do with an arrival: the report says whether it passed.
+
+    `good` and `bad` are the contents of the two files that it is parted into, None where it stays whole; `suffix` is
+    the format of both. `num_rows` counts all rows, `num_bad` those of `bad`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    report: ValidationReport
+    num_rows: int = 0
+    num_bad: int = 0
+    good: bytes | None = None
+    bad: bytes | None = None
+    suffix: str = ""
+    reason: str = ""
+
+
+def judge(path: Path, workspace: Workspace, params: Params) -> Judgement:
+    """Check a file against what is in data/raw, and without its bad rows where the params allow that.
+
+    Raises:
+        ParamsError: The params can't be used on any file.
+    """
+    try:
+        report = validate_arrival(path, workspace, params)
+    except DataError as error:
+        modality = get_modality(params.modality)
+        try:
+            modality.read(path, params)
+        except DataError:
+            return refusal(path.name, str(error))
+        raise  # it is the data so far that can't be read, which is no fault of this file
+    if report.passed or not params.arrive.max_bad_row_share or not is_table(path):
+        return Judgement(report=report, num_rows=report.num_rows)
+    return _part(path, workspace, params, report)
+
+
+def refusal(name: str, reason: str) -> Judgement:
+    """Return the judgement of a file whose rows could not be looked at."""
+    check = Check(
+        name="expect_readable_file",
+        column=None,
+        severity="critical",
+        passed=False,
+        value=name,
+        limit=None,
+        message=reason,
+        num_unexpected=0,
+        examples=(),
+    )
+    report = ValidationReport(
+        title=f"arrival {name}", suite="arrival", num_rows=0, rows_per_class={}, sources=(name,), checks=(check,)
+    )
+    return Judgement(report=report)
+
+
+def _part(path: Path, workspace: Workspace, params: Params, first: ValidationReport) -> Judgement:
+    table = read_table(path, encoding=params.ingest.encoding)
+    left, report = table, first
+    reasons: dict[int, list[str]] = {}
+    while not report.passed:
+        found = _rows_by_check(report)
+        rows = {int(left.index[row]) for row, _ in found}
+        if not rows or len(rows) + len(reasons) > params.arrive.max_bad_row_share * len(table):
+            return Judgement(report=first, num_rows=len(table))
+        for row, why in found:
+            reasons.setdefault(int(left.index[row]), []).append(why)
+        left = left.drop(index=list(rows))
+        good, suffix = _write(left, path, params)
+        trial = path.with_name(f"{path.name.partition('.')[0]}-part{suffix}")
+        trial.write_bytes(good)
+        report = validate_arrival(trial, workspace, params)
+    bad = table.loc[sorted(reasons)].assign(
+        source_row=sorted(reasons), broken_checks=[json.dumps(reasons[row]) for row in sorted(reasons)]
+    )
+    return Judgement(
+        report=report,
+        num_rows=len(table),
+        num_bad=len(bad),
+        good=good,
+        bad=_write(bad, path, params)[0],
+        suffix=suffix,
+        reason=f"{len(bad):,} of {len(table):,} rows broke critical checks; the rest was accepted",
+    )
+
+
+def _rows_by_check(report: ValidationReport) -> list[tuple[int, str]]:
+    """Return (position, check) of the rows that the critical checks name; nothing if one names none."""
+    if not all(check.examples for check in report.critical_failures):
+        return []
+    return [(example.row, check.name) for check in report.critical_failures for example in check.examples]
+
+
+def _write(frame: pd.DataFrame, path: Path, params: Params) -> tuple[bytes, str]:
+    """Return rows as a file and its suffix: cells of CSV stay texts as they were written, others keep their types."""
+    if any(path.name.lower().partition(".")[2].startswith(kind) for kind in ("csv", "tsv")):
+        return frame.to_csv(index=False).encode(params.ingest.encoding), ".csv"
+    stream = io.BytesIO()
+    frame.to_parquet(stream, index=False)
+    return stream.getvalue(), ".parquet"

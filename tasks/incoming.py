@@ -1,0 +1,153 @@
+"""What lies in data/incoming: handing files over to it, telling which are complete, and taking them out again.
+
+A file is complete when two looks `settle_s` apart see the same sizes and times, and nobody has it open for writing
+(Linux tells by refusing a lease). Whoever writes slower than that writes under another name and renames.
+"""
+
+import errno
+import fcntl
+import itertools
+import os
+import shutil
+import stat
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modalities import get_modality
+from tasks.versioning import pack
+from thawline.arrivals import is_candidate
+from thawline.errors import UnreadableFileError
+from thawline.files import hash_file, storage_errors
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+Look = tuple[tuple[str, int, int], ...]
+"""Every file of an item with its size and time of change."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file or directory in data/incoming that is complete, as it looked."""
+
+    path: Path
+    look: Look
+
+    @property
+    def oddity(self) -> str:
+        """Why it is neither a file nor a directory; '' if it is one."""
+        mode = self.path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            return "it is a symbolic link, and links are not followed; hand over the file itself"
+        return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "it is neither a file nor a directory"
+
+
+def hand_over(workspace: Workspace, params: Params, source: Path) -> str:
+    """Copy a file or directory into data/incoming, whole or not at all; what lies there already stays.
+
+    A directory becomes a zip, and so does a file with others beside it.
+
+    Returns:
+        The SHA-256 of the file in data/incoming.
+
+    Raises:
+        UnreadableFileError: It is not there, or what belongs to it can't be told.
+        StorageError: No permission or no space.
+    """
+    source = source.expanduser().resolve()
+    if not (source.is_file() or source.is_dir()):
+        raise UnreadableFileError(f"{source} is no file or directory; name one that is there")
+    if source.is_file() and source.parent == workspace.incoming.resolve():
+        return hash_file(source)
+    beside = [] if source.is_dir() else get_modality(params.modality).beside(source, params)
+    name, content = pack(source, beside)
+    with storage_errors():
+        workspace.incoming.mkdir(parents=True, exist_ok=True)
+        temporary = workspace.incoming / f".{os.getpid()}.tmp"
+        try:
+            if content is None:
+                shutil.copyfile(source, temporary)
+            else:
+                temporary.write_bytes(content)
+            sha256 = hash_file(temporary)
+            _link_under_free_name(temporary, workspace.incoming / name)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return sha256
+
+
+def complete_items(workspace: Workspace, *, settle_s: float) -> list[Item]:
+    """Return what in data/incoming is complete, files before directories, the oldest first; waits `settle_s`."""
+    before = _look_at_all(workspace.incoming)
+    if not before:
+        return []
+    time.sleep(settle_s)
+    after = _look_at_all(workspace.incoming)
+    items = [Item(path, look) for path, look in after.items() if before.get(path) == look]
+    writable = [item for item in items if not any(_is_written(Path(name)) for name, _, _ in item.look)]
+    return sorted(writable, key=lambda item: (item.path.is_dir(), max(look[2] for look in item.look), item.path.name))
+
+
+def take_out(path: Path, look: Look, beside: Sequence[Path] = ()) -> None:
+    """Remove from data/incoming what is kept elsewhere, unless it has changed since `look`: then it is a new arrival.
+
+    Raises:
+        StorageError: No permission.
+    """
+    if _look(path) != look:
+        return
+    with storage_errors():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+            return
+        for each in (*beside, path):
+            each.unlink(missing_ok=True)
+        for directory in {each.parent for each in beside} - {path.parent}:
+            if directory.is_dir() and not any(directory.iterdir()):
+                directory.rmdir()
+
+
+def _link_under_free_name(temporary: Path, target: Path) -> None:
+    """Give a file its name, or one with a number before it where that is taken."""
+    for number in itertools.count(1):
+        try:
+            (target if number == 1 else target.with_name(f"{number}-{target.name}")).hardlink_to(temporary)
+        except FileExistsError:
+            continue
+        return
+
+
+def _look_at_all(incoming: Path) -> dict[Path, Look]:
+    if not incoming.is_dir():
+        return {}
+    looks = {path: _look(path) for path in incoming.iterdir() if is_candidate(path.name)}
+    return {path: look for path, look in looks.items() if look}
+
+
+def _look(path: Path) -> Look:
+    try:
+        mode = path.lstat().st_mode
+        files = sorted(each for each in path.rglob("*") if not each.is_dir()) if stat.S_ISDIR(mode) else [path]
+        states = [(str(each), each.lstat()) for each in files]
+    except FileNotFoundError:
+        return ()
+    return tuple((name, state.st_size, state.st_mtime_ns) for name, state in states)
+
+
+def _is_written(path: Path) -> bool:
+    """Say whether a process has a file open for writing; False where that can't be told."""
+    if not path.is_file() or path.is_symlink():
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    finally:
+        os.close(descriptor)
+    return False

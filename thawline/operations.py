@@ -1,0 +1,66 @@
+"""The sections `arrive` and `schedule` of the params: how data comes in, and when what runs by itself."""
+
+from pydantic import Field, field_validator
+
+from thawline.section import Section
+
+
+class Arrive(Section):
+    """How data comes in, and when it is trained on."""
+
+    initial: str | None = Field(
+        None,
+        description="File that becomes the first arrival when data/raw is empty; path relative to the workspace.",
+    )
+    settle_s: float = Field(
+        2.0,
+        ge=0,
+        le=3600,
+        description="A file in data/incoming is taken once it has not changed for so long (seconds) and nobody has it "
+        "open for writing. Names that begin with a dot or end in .tmp, .part, .partial, .filepart or .crdownload are "
+        "left alone until they are renamed.",
+    )
+    max_bad_row_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Largest share of an arrival's rows that may go to quarantine by themselves where they break "
+        "critical checks, the rest being accepted (0 to 1; files of rows only, not images). 0: the whole file is "
+        "refused.",
+    )
+    min_new_rows: int = Field(
+        1, ge=1, description="Rows that must have been accepted since the last training before the next (rows)."
+    )
+    cool_down_s: float = Field(
+        60.0, ge=0, description="Time from the end of one training to the beginning of the next, at least (seconds)."
+    )
+    train_on_drift: bool = Field(
+        True, description="Train on fewer than min_new_rows where an accepted file had drifted from the data so far."
+    )
+
+
+class Schedule(Section):
+    """What `thawline up` runs by the clock, beside what arrivals set off; times are UTC."""
+
+    sweep: str = Field(
+        "*/10 * * * *",
+        description="Cron: take what the watcher missed, and train on what had to wait for its cool-down.",
+    )
+    train: str | None = Field(
+        None, description="Cron: train whatever has arrived, however little. Unset: only when arrivals ask for it."
+    )
+    score: str | None = Field(None, description="Cron: predict the rows of score_input with the champion.")
+    score_input: str | None = Field(
+        None, description="Rows to predict: a file or directory, path relative to the workspace."
+    )
+    score_output: str = Field(
+        "reports/predictions.csv",
+        description="Where predictions go (.csv, .jsonl or .parquet), path relative to the workspace.",
+    )
+
+    @field_validator("sweep", "train", "score")
+    @classmethod
+    def _has_five_fields(cls, value: str | None) -> str | None:
+        if value is not None and len(value.split()) != 5:
+            raise ValueError(f"{value!r} is no cron line; write five fields such as '0 3 * * *' (at 3:00 every day)")
+        return value

@@ -1,0 +1,4 @@
+"""Pages that a person opens: parts, charts and a template. One file each, nothing from the network, no scripts.
+
+Whatever comes from data passes through `markupsafe`, which escapes it: markup in a cell stays text.
+"""
