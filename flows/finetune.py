@@ -40,7 +40,7 @@ from tasks.review import gather_review
 from tasks.study import forget_study
 from tasks.tracking import Tracking, open_tracking
 from tasks.training_due import noting_training
-from tasks.trainings import clear_checkpoints
+from tasks.trainings import check_changes, clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
@@ -65,6 +65,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
     """
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
+    check_changes(params)
     watch = Stopwatch()
     with lock_workspace(workspace), overridden(workspace, overrides), noting_training(workspace):
         tracking = open_tracking(workspace, params)
@@ -105,11 +106,11 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             audit = audit_labels(context, tracking, run_id, [*baselines, finetuned])
         fitted = tuned.model_copy(update={"left_out": audit.left_out})
         if audit.left_out:
-            with watch("cross-validate without them"):
+            with watch("cross-validate again"):
                 all_rows = [*baselines, finetuned]
                 baselines = [cross_validate_baseline(fitted, each.name) for each in baselines]
                 finetuned = cross_validate(fitted)
-                record_effect(tracking, run_id, all_rows, [*baselines, finetuned])
+                record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
         with watch("record folds"):
             approaches = [*baselines, finetuned]
             for approach in approaches:
