@@ -118,7 +118,7 @@ def stopping_points(phases: Sequence[Phase]) -> list[int]:
 
 def gain(before: CrossValidation, after: CrossValidation) -> float:
     """Return the gain in macro-F1 on the folds' inner rows, as a mean: the scored rows have no say in the depth."""
-    return _inner_f1(after) - _inner_f1(before)
+    return float(np.mean(inner_f1(after))) - float(np.mean(inner_f1(before)))
 
 
 def train_first_phases(trainings: Sequence[Training], *, description: str) -> None:
@@ -170,10 +170,10 @@ def _job(training: Training) -> HeadJob:
     )
 
 
-def _inner_f1(cross_validation: CrossValidation) -> float:
-    """Return the folds' mean macro-F1 on their inner rows with the weights that they ended with."""
+def inner_f1(cross_validation: CrossValidation) -> list[float]:
+    """Return each fold's macro-F1 on its inner rows with the weights that it ended with."""
     best = [[epoch["inner_f1_macro"] for epoch in fold.epochs if epoch["is_best"]] for fold in cross_validation.folds]
-    return float(np.mean([scores[-1] if scores else 0.0 for scores in best]))
+    return [scores[-1] if scores else 0.0 for scores in best]
 
 
 def stop_at_folds_best(phases: Sequence[Phase], best_epochs: Sequence[dict[str, int]]) -> list[Phase]:

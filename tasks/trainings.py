@@ -74,11 +74,21 @@ def open_training(context: Context, fold: int | None) -> Training:
 
 def build(encoder: Encoder, params: Params, *, num_classes: int) -> Classifier:
     """Return the encoder with a new head, both as `params.model` says; the head's weights follow from the seed."""
+    return build_classifier(
+        encoder,
+        num_classes=num_classes,
+        head=head_spec(params),
+        pooling=params.model.pooling,
+        seed=params.seed,
+    )
+
+
+def head_spec(params: Params) -> HeadSpec:
+    """Return the shape of the head."""
     chosen = params.model
-    head = HeadSpec(
+    return HeadSpec(
         layers=chosen.head_layers, units=chosen.head_units, activation=chosen.head_activation, dropout=chosen.dropout
     )
-    return build_classifier(encoder, num_classes=num_classes, head=head, pooling=chosen.pooling, seed=params.seed)
 
 
 def schedule_settings(params: Params) -> ScheduleSettings:

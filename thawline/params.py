@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from thawline.changes import Augment
 from thawline.limits import Validation
 from thawline.operations import Arrive, Schedule
+from thawline.search_params import Search
 from thawline.section import Section
 
 
@@ -392,6 +393,7 @@ class Params(Section):
         default_factory=Pretrain, description="Pretraining of the encoder of tables on the training rows."
     )
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
+    search: Search = Field(default_factory=Search, description="Search for hyperparameters.")
     store: Store = Field(default_factory=Store, description="Stored activations of frozen layers.")
     augment: Augment = Field(default_factory=Augment, description="Changes to training rows.")
     predict: Predict = Field(default_factory=Predict, description="What a model makes of its outputs.")
