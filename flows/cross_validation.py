@@ -1,6 +1,7 @@
 """Staged fine-tuning in every fold: the heads together, then each fold's phases, as deep as the folds gain from it."""
 
 import logging
+from collections.abc import Iterator
 
 from tasks.finetuning import FINETUNED, gain, plan, stopping_points, train_fold, train_heads
 from tasks.results import CrossValidation, FoldResult
@@ -10,7 +11,13 @@ logger = logging.getLogger(__name__)
 
 
 def cross_validate(context: Context) -> CrossValidation:
-    """Fine-tune in each fold and score its rows.
+    """Fine-tune in each fold, as deep as it pays, and score its rows."""
+    *_, reached = deepen(context)
+    return reached
+
+
+def deepen(context: Context) -> Iterator[CrossValidation]:
+    """Fine-tune in each fold and score its rows, a step deeper each time; the last one given is what counts.
 
     Before a phase that must bring a gain all folds stop. The phase is run in all of them, and taken back in all of
     them, with those after it, if the gain on the inner rows does not come.
@@ -34,7 +41,6 @@ def cross_validate(context: Context) -> CrossValidation:
                 gain(reached, deeper),
                 least,
             )
-            break
+            return
         reached = deeper
-    assert reached is not None  # noqa: S101 - there is always a last stopping point
-    return reached
+        yield reached

@@ -10,6 +10,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.cross_validation import cross_validate
+from flows.search import search
 from flows.stopwatch import Stopwatch
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
 from tasks.calibration import calibrate
@@ -36,9 +37,10 @@ from tasks.recording import (
 from tasks.registry import register
 from tasks.results import RunResult, best_of
 from tasks.review import gather_review
+from tasks.study import forget_study
 from tasks.tracking import Tracking, open_tracking
 from tasks.training_due import noting_training
-from tasks.trainings import clear_checkpoints
+from tasks.trainings import check_changes, clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
@@ -64,6 +66,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
     """
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
+    check_changes(params)
     watch = Stopwatch()
     with lock_workspace(workspace, wait_s=wait_s), overridden(workspace, overrides), noting_training(workspace):
         tracking = open_tracking(workspace, params)
@@ -84,6 +87,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
             profile_rows(context)
         if fresh:
             clear_checkpoints(context)
+            forget_study(context)
         unchanged = None if fresh else find_unchanged_run(context, tracking)
         result = unchanged or train_and_judge(context, tracking, watch)
         push_data(workspace, params)
@@ -91,28 +95,30 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
 
 
 def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> RunResult:
-    """Baseline, cross-validation, final fit, evaluation, gates and registration, recorded under one MLflow run."""
+    """Baseline, search, folds, final fit, evaluation, gates and registration, recorded under one MLflow run."""
     with open_run(context, tracking) as run_id:
         with watch("baseline"):
             baselines = [cross_validate_baseline(context, name) for name in list_baselines(context)]
+        with watch("search"):
+            tuned, found = search(context, tracking, run_id)
         with watch("cross-validate"):
-            finetuned = cross_validate(context)
+            finetuned = cross_validate(tuned)
         with watch("label audit"):
             audit = audit_labels(context, tracking, run_id, [*baselines, finetuned])
-        fitted = context.model_copy(update={"left_out": audit.left_out})
+        fitted = tuned.model_copy(update={"left_out": audit.left_out})
         if audit.left_out:
-            with watch("cross-validate without them"):
+            with watch("cross-validate again"):
                 all_rows = [*baselines, finetuned]
                 baselines = [cross_validate_baseline(fitted, each.name) for each in baselines]
                 finetuned = cross_validate(fitted)
-                record_effect(tracking, run_id, all_rows, [*baselines, finetuned])
+                record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
         with watch("record folds"):
             approaches = [*baselines, finetuned]
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
             final = fit_final(fitted, finetuned)
-            for work in (context, fitted):
+            for work in (context, tuned, fitted):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
             best = best_of(baselines)
@@ -129,4 +135,4 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
                 context, judgement, approaches=approaches, evaluations=evaluations, champion=champion
             )
             decision = register(context, tracking, fits=fits, run_id=run_id, review=review)
-        return record_outcome(tracking, run_id, decision=decision, review=review, seconds=watch.seconds)
+        return record_outcome(tracking, run_id, decision=decision, review=review, seconds=watch.seconds, found=found)

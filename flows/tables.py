@@ -27,6 +27,8 @@ def print_result(result: RunResult) -> None:
         gates.add_row(gate.name, f"{gate.value:.4f}", f"{gate.limit:.4f}", verdict, gate.message)
     console.print()
     console.print(scores)
+    if result.search is not None:
+        console.print(f"Search: {result.search.sentence()}", markup=False)
     console.print()
     console.print(_test_scores(result))
     console.print()

@@ -100,8 +100,12 @@ class Modality:
     encode: Callable[[Any, pd.DataFrame, Params], Any]
     """An encoder's processor (its tokenizer, say) and prepared rows to `models.rows.Rows`, in the rows' order."""
 
-    augment: Callable[[Params], Any]
-    """Params to the `models.records.Augment` that they ask for; None for no changes."""
+    augment: Callable[[Params, Any, pd.DataFrame], Any]
+    """Params, an encoder's processor and prepared rows to the `models.augmentation.Augmentation` that `params.augment`
+    asks for; None for no changes."""
+
+    augments: tuple[str, ...]
+    """Keys of the params section `augment` that mean something to this kind of data, besides `views`."""
 
     defaults: Mapping[str, Mapping[str, Any]]
     """Values of the params, by section, that a new workspace gets where they differ from the product's defaults."""

@@ -98,7 +98,7 @@ def excerpt(frame: pd.DataFrame) -> pd.Series:
     """Return the path, size, mode and problem of each image."""
     facts = zip(frame["path"], frame["width"], frame["height"], frame["mode"], frame["problem"], strict=True)
     lines = [
-        f"{path} ({width} x {height} {mode}{', ' if problem else ''}{problem})"
+        f"{path} ({', '.join(filter(None, (f'{width} x {height} {mode}' if width else '', problem)))})"
         for path, width, height, mode, problem in facts
     ]
     return pd.Series(lines, index=frame.index, dtype="str")
@@ -223,6 +223,18 @@ def encode(processor: Any, frame: pd.DataFrame, params: Params) -> Any:
     return read_pixels(processor, images, num_rows=len(frame), row_ids=row_ids)
 
 
+def augment(params: Params, _processor: Any, _frame: pd.DataFrame) -> Any:
+    """Return what crops, mirrors and recolours training images, and mixes them; None for nothing of the kind."""
+    from models.augmentation import Augmentation
+    from models.pixel_changes import PixelChange, PixelMix
+
+    chosen = params.augment
+    change = PixelChange(chosen.min_crop, chosen.flip, chosen.policy)
+    mix = PixelMix(chosen.mixup_alpha, chosen.cutmix_alpha)
+    parts = (change if change != PixelChange() else None, mix if mix != PixelMix() else None)
+    return Augmentation(*parts) if any(parts) else None
+
+
 def majority(_params: Params) -> Any:
     """Return the classifier that knows only how frequent the classes are."""
     from sklearn.dummy import DummyClassifier
@@ -271,7 +283,8 @@ MODALITY = Modality(
     load_encoder=load_encoder,
     fits_encoder=lambda _params: False,
     encode=encode,
-    augment=lambda _params: None,
+    augment=augment,
+    augments=("min_crop", "flip", "policy", "mixup_alpha", "cutmix_alpha"),
     defaults=DEFAULTS,
     baselines={"majority": majority, "pixels_logistic": pixels_logistic},
     baseline_input=baseline_input,

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from modalities import AUTO, table_features
@@ -13,8 +11,7 @@ from thawline.errors import EncoderNotFoundError
 from thawline.params import Params
 from thawline.workspace import Workspace
 
-Indices = npt.NDArray[np.int64]
-
+AUGMENTS = ("corrupted_cells",)
 ENCODER = "ft_transformer"
 DEFAULTS: dict[str, dict[str, Any]] = {
     "features": {"scale": "quantile"},
@@ -80,13 +77,10 @@ def encode(columns: Any, frame: pd.DataFrame, _params: Params) -> Any:
     return columns.rows(table_features.to_features(frame), row_ids)
 
 
-def augment(params: Params) -> Any:
-    """Return what replaces a share of the cells of training rows by those of other training rows; None for no share."""
+def augment(params: Params, _columns: Any, _frame: pd.DataFrame) -> Any:
+    """Return what replaces a share of the cells of training rows by those of others; None for no share."""
+    from models.augmentation import Augmentation
+    from models.table_rows import CellChange
+
     share = params.augment.corrupted_cells
-    if not share:
-        return None
-
-    def corrupt(rows: Any, indices: Indices, *, donors: Indices, seed: tuple[int, ...]) -> Any:
-        return rows.corrupted_batch(indices, donors=donors, share=share, rng=np.random.default_rng(seed))
-
-    return corrupt
+    return Augmentation(CellChange(share)) if share else None

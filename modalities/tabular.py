@@ -219,6 +219,7 @@ MODALITY = Modality(
     fits_encoder=table_encoding.fits_encoder,
     encode=table_encoding.encode,
     augment=table_encoding.augment,
+    augments=table_encoding.AUGMENTS,
     defaults=table_encoding.DEFAULTS,
     default_encoder=table_encoding.ENCODER,
     baselines={

@@ -6,6 +6,7 @@
   their word pairs overlap as much as `split.near_duplicate_similarity` says.
 """
 
+import logging
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +25,8 @@ from thawline.html_text import html_to_text
 from thawline.near_duplicates import mix, near_duplicate_groups
 from thawline.params import Params
 from thawline.tables import as_strings, read_table, require_column
+
+logger = logging.getLogger(__name__)
 
 CONTENT = "text"
 TYPES = {CONTENT: "str"}
@@ -195,6 +198,29 @@ def encode(tokenizer: Any, frame: pd.DataFrame, params: Params) -> Any:
     return tokenize_with(tokenizer, frame[CONTENT].tolist(), max_tokens=params.model.max_tokens, row_ids=row_ids)
 
 
+def augment(params: Params, tokenizer: Any, frame: pd.DataFrame) -> Any:
+    """Return what leaves out and swaps tokens of training texts and takes them in lower case; None for none of it."""
+    from models.augmentation import Augmentation
+    from models.token_changes import TokenChange
+
+    chosen = params.augment
+    if not (chosen.token_dropout or chosen.token_swap or chosen.lower_case):
+        return None
+    lowered = None
+    if chosen.lower_case:
+        lowered = encode(tokenizer, frame.assign(**{CONTENT: frame[CONTENT].str.lower()}), params)
+        if lowered.keys == encode(tokenizer, frame, params).keys:
+            logger.warning("augment.lower_case changes nothing: the encoder's tokenizer sees no case; set it to 0")
+    change = TokenChange(
+        dropout=chosen.token_dropout,
+        swap=chosen.token_swap,
+        lower_case=chosen.lower_case,
+        special_ids=frozenset(tokenizer.all_special_ids) - {tokenizer.unk_token_id},
+        lowered=lowered,
+    )
+    return Augmentation(change)
+
+
 def majority(_params: Params) -> Any:
     """Return the classifier that knows only how frequent the classes are."""
     from sklearn.dummy import DummyClassifier
@@ -238,7 +264,8 @@ MODALITY = Modality(
     load_encoder=load_encoder,
     fits_encoder=lambda _params: False,
     encode=encode,
-    augment=lambda _params: None,
+    augment=augment,
+    augments=("token_dropout", "token_swap", "lower_case"),
     defaults={},
     baselines={"majority": majority, "tfidf_logistic": tfidf_logistic},
     baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),

@@ -146,7 +146,8 @@ def identify(classifier: Classifier, phases: Sequence[Phase], data: TrainingData
     for array in (data.labels, data.train, data.inner, data.validation, data.weights):
         digest.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
     digest.update(b"".join(data.rows.keys))
-    digest.update(b"augmented" if data.augment else b"as it is")
+    digest.update(repr(data.augment).encode())
+    digest.update(b"none" if data.views is None else b"".join(data.views.keys))
     identities = []
     for phase in phases:
         digest.update(json.dumps(dataclasses.asdict(phase), sort_keys=True).encode())

@@ -4,8 +4,6 @@ Everything random in an epoch is seeded by (seed, phase, epoch) alone. Dropout d
 that generator is put back after every epoch, and trainings in several threads take their epochs in turn.
 """
 
-import logging
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.augmentation import live_batch
 from models.averaging import WeightAverage
 from models.batches import balanced_draw, training_batches
 from models.classifier import Classifier
@@ -27,15 +26,12 @@ from models.phases import apply_phase, optimizer_groups
 from models.policies import Phase
 from models.prediction import batch_logits, probabilities_from
 from models.prefix import Activations, LiveActivations
+from models.randomness import RANDOM_STATE, seed_number
 from models.records import TrainingData, TrainSettings
-from models.rows import Indices
+from models.rows import Indices, Rows
 from models.schedules import learning_rate_factor
 from models.store import ActivationStore
 from thawline.metrics import Scores, score
-
-logger = logging.getLogger(__name__)
-
-_RANDOM_STATE = threading.Lock()
 
 
 @dataclass
@@ -81,9 +77,8 @@ class PhaseRun:
         self._settings = settings
         self._processes = Processes(cpu=classifier.device.type == "cpu")
         self.boundary = choose_boundary(classifier, phase, classifier.first_trained)
-        if data.augment is not None and self.boundary > 0:
-            logger.info("Phase '%s' starts from states of frozen layers: no augmentation in it", phase.name)
-        self._activations = _open(classifier, data, self.boundary, store)
+        self._rows = data.rows if self.boundary == 0 or data.views is None else data.views
+        self._activations = _open(classifier, self._rows, self.boundary, store)
         groups = optimizer_groups(apply_phase(classifier, phase), weight_decay=settings.weight_decay)
         self._optimizer = torch.optim.AdamW(groups, fused=True)
         self._parameters = [parameter for group in groups for parameter in group["params"]]
@@ -109,7 +104,7 @@ class PhaseRun:
             self._classifier.train()
             for step in range(epoch.step, stop):
                 self._set_rates(epoch.number * len(steps) + step, self._phase.num_epochs * len(steps))
-                epoch.outputs += self._step(epoch.number * len(batches) + step * size, steps[step])
+                epoch.outputs += self._step((epoch.number, epoch.number * len(batches) + step * size), steps[step])
             self._classifier.eval()
         epoch.step = stop
         epoch.seconds += time.perf_counter() - started
@@ -135,7 +130,7 @@ class PhaseRun:
         seed = (*self._seed(epoch), place)
         with threads(self._num_threads), _randomness(self._classifier.device, EpochUnderWay(), seed):
             self._classifier.train()
-            logits = torch.cat(self._step(step * size, batches))
+            logits = torch.cat(self._step((epoch, step * size), batches))
             self._classifier.eval()
         return float(nn.functional.cross_entropy(logits, self._labels[np.concatenate(batches)]))
 
@@ -205,25 +200,25 @@ class PhaseRun:
         for group in self._optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
 
-    def _step(self, first: int, batches: Sequence[Indices]) -> list[Tensor]:
+    def _step(self, position: tuple[int, int], batches: Sequence[Indices]) -> list[Tensor]:
         """Take one optimizer step with the gradient of some batches together; return their logits.
 
         Args:
-            first: Number of the first of them in the phase.
+            position: The epoch, and the number of the first of them in the phase.
             batches: Rows of whole batches, of which each process takes its share.
         """
         mass = self._loss.mass(self._labels[np.concatenate(batches)])
         self._optimizer.zero_grad()
         outputs = []
+        epoch, first = position
         for number, batch in enumerate(batches, first):
             own = self._processes.share(batch)
             if not len(own):
                 outputs.append(torch.zeros(0, self._classifier.num_classes, device=self._classifier.device))
                 continue
             with autocast(self._classifier.device):
-                logits = self._logits(number, own)
-            weights = None if self._weights is None else self._weights[own]
-            loss: Any = self._loss.total(logits.float(), self._labels[own], weights) / mass
+                logits, targets, weights = self._forward(epoch, number, own)
+            loss: Any = self._loss.total(logits.float(), targets, weights) / mass
             loss.backward()
             outputs.append(logits.detach().float())
         self._processes.add_up_gradients(self._parameters)
@@ -237,15 +232,26 @@ class PhaseRun:
         rows, gathered = self._processes.gather(own, probabilities)
         return score(self._data.labels[rows], gathered)
 
-    def _logits(self, number: int, indices: Indices) -> Tensor:
-        augment = self._data.augment
-        if augment is None or self.boundary > 0:
-            return batch_logits(self._classifier, self.boundary, self._activations, self._data.rows, indices)
-        seed = (self._settings.seed, self._number, number, *self._processes.seed)
-        batch = augment(self._data.rows, indices, donors=self._data.train, seed=seed)
-        device = self._classifier.device
-        logits: Tensor = self._classifier({key: tensor.to(device) for key, tensor in batch.items()})
-        return logits
+    def _forward(self, epoch: int, number: int, indices: Indices) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the logits of a batch of training rows, what they should be, and the rows' weights."""
+        data, device = self._data, self._classifier.device
+        if self.boundary == 0 and data.augment is not None:
+            seed = (self._settings.seed, self._number, number)
+            batch = live_batch(
+                data, indices, num_classes=self._classifier.num_classes, seed=seed, part=self._processes.seed
+            )
+            weights = None if batch.weights is None else batch.weights.to(device)
+            inputs = {key: tensor.to(device) for key, tensor in batch.inputs.items()}
+            return self._classifier(inputs), batch.targets.to(device), weights
+        view = self._view_at(epoch)
+        logits = batch_logits(
+            self._classifier, self.boundary, self._activations, self._rows, indices + view * len(data.rows)
+        )
+        return logits, self._labels[indices], None if self._weights is None else self._weights[indices]
+
+    def _view_at(self, epoch: int) -> int:
+        """Return the view that an epoch takes its rows from; phases begin at different ones, as they may be short."""
+        return 0 if self.boundary == 0 else (self._number + epoch) % self._data.num_views
 
 
 def choose_boundary(classifier: Classifier, phase: Phase, first_trained: int) -> int:
@@ -266,8 +272,8 @@ def choose_boundary(classifier: Classifier, phase: Phase, first_trained: int) ->
 def _randomness(device: torch.device, epoch: EpochUnderWay, seed: tuple[int, ...]) -> Iterator[None]:
     """Draw random numbers of the epoch's own, from where it is, and leave torch's global ones alone."""
     cuda = device.type == "cuda"
-    with _RANDOM_STATE, torch.random.fork_rng(devices=[device] if cuda else []):
-        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+    with RANDOM_STATE, torch.random.fork_rng(devices=[device] if cuda else []):
+        torch.manual_seed(seed_number(seed))
         if epoch.random_states:
             torch.set_rng_state(epoch.random_states["cpu"])
         if cuda and "cuda" in epoch.random_states:
@@ -278,13 +284,7 @@ def _randomness(device: torch.device, epoch: EpochUnderWay, seed: tuple[int, ...
             epoch.random_states["cuda"] = torch.cuda.get_rng_state(device)
 
 
-def _open(
-    classifier: Classifier, data: TrainingData, boundary: int, store: ActivationStore | None
-) -> Activations | None:
+def _open(classifier: Classifier, rows: Rows, boundary: int, store: ActivationStore | None) -> Activations | None:
     if boundary == 0:
         return None
-    return (
-        LiveActivations(classifier, data.rows, boundary)
-        if store is None
-        else store.open(classifier, data.rows, boundary)
-    )
+    return LiveActivations(classifier, rows, boundary) if store is None else store.open(classifier, rows, boundary)

@@ -52,7 +52,7 @@ _EVALUATION_FLOATS = 1 << 24
 class HeadJob:
     """One head to train, from its first weights; `settings.seed` gives its batches and dropout masks.
 
-    `phase` trains the head alone. `inner` and `validation` mean what they mean in `TrainingData`.
+    `phase` trains the head alone. `inner`, `validation` and `weights` mean what they mean in `TrainingData`.
     """
 
     spec: HeadSpec
@@ -62,6 +62,7 @@ class HeadJob:
     train: Indices
     inner: Indices | None = None
     validation: Indices | None = None
+    weights: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def can_fuse(settings: TrainSettings) -> bool:
 def can_share_a_pass(job: HeadJob) -> tuple[object, ...]:
     """Return what must be equal for jobs to train in one pass."""
     spec = job.spec
-    return (spec.layers, spec.units if spec.layers else 0, spec.activation, job.settings.batch_size)
+    weights = b"" if job.weights is None else job.weights.tobytes()
+    return (spec.layers, spec.units if spec.layers else 0, spec.activation, job.settings.batch_size, weights)
 
 
 def train_heads(
@@ -99,7 +101,8 @@ def train_heads(
     """Train the heads of all jobs on pooled vectors.
 
     Args:
-        features: (N, D) pooled vectors of all rows.
+        features: (N, D) pooled vectors of all rows, or (V, N, D) of the rows and their views, of which each epoch takes
+            one in turn.
         labels: (N,) class numbers.
         jobs: Those of one shape and batch size share a pass.
         num_classes: C.
@@ -110,6 +113,7 @@ def train_heads(
     """
     results: dict[int, TrainedHead] = {}
     vectors, classes = torch.from_numpy(np.ascontiguousarray(features)), torch.from_numpy(labels)
+    vectors = vectors if vectors.dim() == 3 else vectors[None]
     passes: dict[tuple[object, ...], list[int]] = {}
     for number, job in enumerate(jobs):
         passes.setdefault(can_share_a_pass(job), []).append(number)
@@ -124,7 +128,8 @@ class _Pass:
     """Heads of one shape that train together; those that have stopped are taken out after each epoch."""
 
     def __init__(self, features: Tensor, labels: Tensor, jobs: Sequence[HeadJob], num_classes: int) -> None:
-        self._features, self._labels, self._jobs, self._num_classes = features, labels, jobs, num_classes
+        self._views, self._labels, self._jobs, self._num_classes = features, labels, jobs, num_classes
+        self._row_weights = None if jobs[0].weights is None else torch.from_numpy(jobs[0].weights)
         self._alive = list(range(len(jobs)))
         self._names = list(jobs[0].first_weights)
         self._weights = [torch.stack([_inputs_first(job.first_weights[name]) for job in jobs]) for name in self._names]
@@ -196,7 +201,7 @@ class _Pass:
         """Train all heads one epoch; return scores of the outputs given on the way, and the last learning rates."""
         jobs = [self._jobs[number] for number in self._alive]
         sources = [Source(job.settings.seed, job.train, job.settings.batch_size, job.spec.dropout) for job in jobs]
-        streams = Streams(sources, num_rows=len(self._features), epoch=epoch)
+        streams = Streams(sources, num_rows=len(self._labels), epoch=epoch)
         batches = [streams.batches[number] for number in streams.stream_of]
         settings = StackedSettings(
             [job.settings for job in jobs], self._labels, [job.train for job in jobs], self._num_classes
@@ -208,7 +213,8 @@ class _Pass:
                 _rate(job, epoch * len(own) + min(step, len(own) - 1), len(own))
                 for job, own in zip(jobs, batches, strict=True)
             ]
-            logits = self._step(streams, step, settings, torch.tensor(rates))
+            features = self._views[epoch % len(self._views)]
+            logits = self._step(streams, step, settings, (features, torch.tensor(rates)))
             for place, own in enumerate(batches):
                 if step < len(own):
                     outputs[place].append(logits[place, : len(own[step])])
@@ -218,10 +224,18 @@ class _Pass:
             training[number] = score(self._labels.numpy()[np.concatenate(batches[place])], probabilities)
         return training, rates
 
-    def _step(self, streams: Streams, step: int, settings: StackedSettings, rates: Tensor) -> Tensor:
-        """Take one optimizer step of all heads; return the logits (M, B, C) it began with."""
+    def _step(self, streams: Streams, step: int, settings: StackedSettings, given: tuple[Tensor, Tensor]) -> Tensor:
+        """Take one optimizer step of all heads; return the logits (M, B, C) it began with.
+
+        Args:
+            streams: The epoch's batches.
+            step: Which of them.
+            settings: Of the heads.
+            given: The epoch's view of the rows (N, D), and the heads' learning rates (M,).
+        """
+        features, rates = given
         rows, real = streams.rows_at(step)
-        inputs = self._features[rows]
+        inputs = features[rows]
         inputs *= streams.draw_masks(inputs.shape[1:])
         taking_part = streams.of_heads(real)
 
@@ -231,7 +245,8 @@ class _Pass:
         for weight in self._weights:
             weight.requires_grad_(True)
         logits = forward(self._weights, streams.of_heads(inputs), self._jobs[0].spec.activation, drop)
-        loss = settings.loss(logits, streams.of_heads(self._labels[rows]), taking_part)
+        weights = None if self._row_weights is None else streams.of_heads(self._row_weights[rows])
+        loss = settings.loss(logits, streams.of_heads(self._labels[rows]), taking_part, weights)
         gradients = torch.autograd.grad(loss, self._weights)
         for weight in self._weights:
             weight.requires_grad_(False)
@@ -260,7 +275,7 @@ class _Pass:
         parts = []
         with torch.inference_mode():
             for start in range(0, len(rows), size):
-                inputs = self._features[rows[start : start + size]].expand(len(self._alive), -1, -1)
+                inputs = self._views[0, rows[start : start + size]].expand(len(self._alive), -1, -1)
                 logits = forward(self._weights, inputs, self._jobs[0].spec.activation, lambda hidden: hidden)
                 parts.append(logits.double().softmax(dim=2))
         result: NDArray[np.float64] = torch.cat(parts, dim=1).numpy()

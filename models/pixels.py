@@ -85,13 +85,32 @@ class PixelRows:
 def read_pixels(
     processor: PixelProcessor, images: Iterable[Image.Image], *, num_rows: int, row_ids: Sequence[str] | None = None
 ) -> PixelRows:
-    """Bring images to a network's size, one after another, into a temporary file that is mapped into memory.
-
-    Neither the files' pixels nor the resized ones have to fit into memory.
+    """Bring images to a network's size, one after another.
 
     Args:
         processor: The network's.
         images: N images, as an iterator may give them.
+        num_rows: N.
+        row_ids: Names of the rows; their numbers if absent.
+
+    Raises:
+        StorageError: No space for the temporary file.
+    """
+    return collect_pixels(processor, map(processor.resize, images), num_rows=num_rows, row_ids=row_ids)
+
+
+def collect_pixels(
+    processor: PixelProcessor,
+    images: Iterable[NDArray[np.uint8]],
+    *,
+    num_rows: int,
+    row_ids: Sequence[str] | None = None,
+) -> PixelRows:
+    """Write images one after another into a temporary file that is mapped into memory: they need not fit into it.
+
+    Args:
+        processor: The network's.
+        images: N images of its size, uint8 (S, S, 3), as an iterator may give them.
         num_rows: N.
         row_ids: Names of the rows; their numbers if absent.
 
@@ -103,7 +122,7 @@ def read_pixels(
     keys = []
     with storage_errors(), tempfile.TemporaryFile() as stream:
         for image in images:
-            pixels = processor.resize(image).tobytes()
+            pixels = image.tobytes()
             keys.append(hashlib.blake2b(head + pixels, digest_size=16).digest())
             stream.write(pixels)
         stream.flush()

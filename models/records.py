@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
+from models.augmentation import Augmentation
 from models.rows import Indices, Rows
 from thawline.metrics import Scores
 
@@ -18,8 +18,11 @@ class TrainingData:
 
     `labels` (N,) int64 are class numbers from 0. `inner` decides on stopping and restoring, None for no such
     decisions. `validation` is only looked at, never used for a decision. `weights` (N,) float32 are factors on the
-    rows' training losses, all 1 if absent; scores do not know them. `augment` makes the batches of phases in which the
-    whole network trains on: see `Augment`.
+    rows' training losses, all 1 if absent; scores do not know them.
+
+    `augment` makes the batches of phases that run from the input. `views` are all rows with fixed views of the training
+    rows behind them (`augmentation.with_views`): what phases on stored states take a row from, in turn. Without, these
+    phases see the rows as they are.
     """
 
     rows: Rows
@@ -28,21 +31,13 @@ class TrainingData:
     inner: Indices | None = None
     validation: Indices | None = None
     weights: NDArray[np.float32] | None = None
-    augment: "Augment | None" = None
+    augment: Augmentation | None = None
+    views: Rows | None = None
 
-
-class Augment(Protocol):
-    """Changes training rows a little, anew in every step."""
-
-    def __call__(self, rows: Any, indices: Indices, *, donors: Indices, seed: tuple[int, ...]) -> dict[str, Tensor]:
-        """Return the batch of rows `indices`, changed.
-
-        Args:
-            rows: All rows.
-            indices: (B,) which.
-            donors: The training rows: no other row may show in the batch.
-            seed: Of this step; equal seeds change alike.
-        """
+    @property
+    def num_views(self) -> int:
+        """Forms of each row that phases on stored states see, the row itself among them."""
+        return 1 if self.views is None else len(self.views) // len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -78,7 +73,8 @@ class EpochRecord:
     """One epoch.
 
     Losses are mean negative log likelihoods (nats), without class weights or smoothing, so that they compare. The
-    training ones are running means over the epoch, in training mode. Scores without a set's name are of validation;
+    training ones are running means over the epoch, in training mode, of rows as they were changed; a mixture of two
+    counts under the label of the larger part. Scores without a set's name are of validation;
     what has no rows is None. `learning_rates` are those of the epoch's last step, by layer group. `is_best` says that
     no earlier epoch of the phase, nor the weights it began with, did better on the inner rows: a phase without such an
     epoch ends with the weights it began with.

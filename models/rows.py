@@ -5,6 +5,7 @@ its own length alone, and its key covers exactly what the network sees of it: so
 can be stored once, whichever rows surround it.
 """
 
+import dataclasses
 import functools
 import hashlib
 import itertools
@@ -86,6 +87,20 @@ class TokenRows:
             ).digest()
             for i in range(len(self))
         ]
+
+    def tokens(self, row: int) -> NDArray[np.int32]:
+        """Return the token ids of one row."""
+        return self.token_ids[self.offsets[row] : self.offsets[row + 1]]
+
+    def replaced(self, tokens: Sequence[NDArray[np.int32]], row_ids: Sequence[str]) -> "TokenRows":
+        """Return rows of the same kind with other tokens."""
+        lengths = np.fromiter((len(part) for part in tokens), dtype=np.int64, count=len(tokens))
+        return dataclasses.replace(
+            self,
+            token_ids=np.concatenate([*tokens, np.empty(0, dtype=np.int32)]),
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            row_ids=tuple(row_ids),
+        )
 
     def batch(self, indices: Indices) -> dict[str, Tensor]:
         """Return `input_ids` and `attention_mask`, both (B, T) int64, T the longest bucket among the rows."""

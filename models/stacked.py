@@ -36,17 +36,20 @@ class StackedSettings:
                 counts = torch.bincount(labels[train[place]], minlength=num_classes).clamp(min=1)
                 self._class_weights[place] = (len(train[place]) / (num_classes * counts)).float()
 
-    def loss(self, logits: Tensor, labels: Tensor, real: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, labels: Tensor, real: Tensor, row_weights: Tensor | None = None) -> Tensor:
         """Return the sum of the heads' mean losses, as `nn.CrossEntropyLoss` with weights and smoothing takes them.
 
         Args:
             logits: (M, B, C).
             labels: (M, B).
             real: (M, B) bool, False for rows that fill a batch up.
+            row_weights: (M, B) factors on the rows' losses, which the mean is not divided by.
         """
         num_classes = logits.shape[2]
         targets = functional.one_hot(labels, num_classes) * (1 - self._smoothing) + self._smoothing / num_classes
         losses = -(self._class_weights[:, None] * targets * logits.log_softmax(dim=2)).sum(dim=2)
+        if row_weights is not None:
+            losses = losses * row_weights
         weights = self._class_weights.gather(1, labels) * real
         total = (losses * real).sum(dim=1) / weights.sum(dim=1).clamp(min=1e-12)
         return total.sum()

@@ -9,7 +9,7 @@ Shapes: N rows, F number columns, K category columns.
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.randomness import Seed
 from models.rows import Indices
 
 Scale = Literal["standard", "quantile"]
@@ -128,12 +129,52 @@ class TableRows:
             cells[replaced] = column[whose, np.arange(cells.shape[1])][replaced]
         return self._tensors(numbers, codes)
 
+    def corrupted(
+        self, indices: Indices, *, donors: Indices, share: float, seeds: Sequence[Seed | None]
+    ) -> "TableRows":
+        """Return rows of their own, of whose cells a share comes from other rows as each row's seed says; None: none.
+
+        Args:
+            indices: (B,) rows.
+            donors: Rows that cells may be taken from.
+            share: 0 to 1.
+            seeds: (B,).
+        """
+        numbers, codes = self.numbers[indices], self.codes[indices]
+        num_numbers = numbers.shape[1]
+        num_cells = num_numbers + codes.shape[1]
+        for place, seed in enumerate(seeds):
+            if seed is None:
+                continue
+            rng = np.random.default_rng(seed)
+            cells = np.flatnonzero(rng.random(num_cells) < share)
+            whose = donors[rng.integers(len(donors), size=num_cells)][cells]
+            is_number = cells < num_numbers
+            first, second = cells[is_number], cells[~is_number] - num_numbers
+            numbers[place, first] = self.numbers[whose[is_number], first]
+            codes[place, second] = self.codes[whose[~is_number], second]
+        return TableRows(numbers, codes, tuple(self.row_ids[i] for i in indices.tolist()))
+
     def _tensors(self, numbers: NDArray[np.float32], codes: Indices) -> dict[str, Tensor]:
         return {
             "numbers": torch.from_numpy(numbers),
             "codes": torch.from_numpy(codes),
             "attention_mask": torch.ones(len(codes), self.num_tokens, dtype=torch.long),
         }
+
+
+@dataclass(frozen=True)
+class CellChange:
+    """Replaces a share of a row's cells by those of training rows; see `models.augmentation.Change`."""
+
+    share: float
+    takes_cells: bool = field(default=True, init=False, repr=False)
+
+    def __call__(
+        self, rows: TableRows, indices: Indices, *, donors: Indices, seeds: Sequence[Seed | None]
+    ) -> TableRows:
+        """Return the changed rows."""
+        return rows.corrupted(indices, donors=donors, share=self.share, seeds=seeds)
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,10 @@ def train(
     journal = Journal(classifier, phases, data, settings, checkpoints)
     first = journal.resume()
     yield from journal.records
+    if left_plain := phases_left_plain(classifier, phases[first:], data):
+        logger.info("%s: these read stored states, so what is changed anew in every step is off there", left_plain)
     if store is not None:
-        store.fill(classifier, data.rows, stored_boundaries(classifier, phases[first:]))
+        store.fill(classifier, data.views or data.rows, stored_boundaries(classifier, phases[first:]))
     for number, phase in enumerate(phases[first:], first):
         if phase.stop_after == 0:
             continue
@@ -89,6 +91,22 @@ def stored_boundaries(classifier: Classifier, phases: Sequence[Phase]) -> list[i
         boundaries.add(choose_boundary(classifier, phase, first_trained))
         first_trained = min(first_trained, lowest)
     return sorted(boundaries - {0})
+
+
+def phases_left_plain(classifier: Classifier, phases: Sequence[Phase], data: TrainingData) -> str:
+    """Return the names of phases that leave out some of `data.augment`, '' for none.
+
+    Phases on stored states know no mixtures of rows, and changes of a row only as `data.views`.
+    """
+    augment, names = data.augment, []
+    if augment is None or (augment.mix is None and data.views is not None):
+        return ""
+    first_trained = classifier.first_trained
+    for phase in phases:
+        if choose_boundary(classifier, phase, first_trained) > 0:
+            names.append(f"'{phase.name}'")
+        first_trained = min(first_trained, *(classifier.groups.index(name) for name in phase.trainable))
+    return ", ".join(names)
 
 
 def _begin(run: PhaseRun, data: TrainingData, best: Scores | None) -> PhaseState:

@@ -1,25 +1,30 @@
 """The baselines: what the fine-tuned model has to beat, on the same folds and by the same scores."""
 
+import logging
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 from prefect import task
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import has_fit_parameter
 
 from modalities import get_modality
 from modalities.predictor import save_baseline
 from tasks.caching import step_cache
-from tasks.left_out import trained_on
+from tasks.left_out import row_weights, trained_on
 from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.context import BASELINE_SECTIONS, Context
 from thawline.memory import peak_memory_bytes
 from thawline.metrics import score
 from thawline.scorecard import score_fully
+
+logger = logging.getLogger(__name__)
 
 
 def list_baselines(context: Context) -> list[str]:
@@ -42,7 +47,7 @@ def fit_baseline(context: Context, name: str) -> FinalFit:
     started = time.monotonic()
     data = load_training_set(context)
     rows = trained_on(context, np.arange(len(data.labels)))
-    estimator = _fit(context, name, data.frame.iloc[rows], data.labels[rows])
+    estimator = _fit(context, name, data, rows)
     directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_baseline(directory, estimator, params=params, classes=data.classes)
@@ -59,7 +64,7 @@ def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, directo
     started = time.monotonic()
     train, validation = data.fold_rows(fold)
     train = trained_on(context, train)
-    estimator = _fit(context, name, data.frame.iloc[train], data.labels[train])
+    estimator = _fit(context, name, data, train)
     content = get_modality(context.params.modality).baseline_input
     probabilities = estimator.predict_proba(content(data.frame.iloc[validation]))
     on_train = estimator.predict_proba(content(data.frame.iloc[train]))
@@ -74,9 +79,22 @@ def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, directo
     )
 
 
-def _fit(context: Context, name: str, frame: pd.DataFrame, labels: "np.ndarray[tuple[int], np.dtype[np.int64]]"):  # type: ignore[no-untyped-def]
+def _fit(context: Context, name: str, data: TrainingSet, rows: NDArray[np.int64]) -> Any:
     modality = get_modality(context.params.modality)
     estimator = clone(modality.baselines[name](context.params))
+    weights = row_weights(context, len(data.labels))
+    options = {} if weights is None else weight_options(estimator, weights[rows])
+    if weights is not None and not options:
+        logger.warning("Baseline '%s' takes no row weights: every row counts the same in it", name)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
-        return estimator.fit(modality.baseline_input(frame), labels)
+        return estimator.fit(modality.baseline_input(data.frame.iloc[rows]), data.labels[rows], **options)
+
+
+def weight_options(estimator: Any, weights: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Return the option that hands row weights to a classifier, or to a pipeline's last step; none if it has none."""
+    steps = getattr(estimator, "steps", None)
+    name, last = steps[-1] if steps else ("", estimator)
+    if not has_fit_parameter(last, "sample_weight"):
+        return {}
+    return {f"{name}__sample_weight" if name else "sample_weight": weights}

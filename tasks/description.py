@@ -8,6 +8,7 @@ from tasks.epochs import mean_epoch_table
 from tasks.markdown import escape, table
 from tasks.results import CrossValidation, Evaluation, RunResult
 from tasks.review import Review
+from tasks.search_record import describe_search
 from thawline.comparison import Comparison
 from thawline.gates import Gate
 
@@ -35,6 +36,7 @@ def describe_run(result: RunResult, review: Review) -> str:
     parts += [
         "### Cross-validation",
         table(("approach", "macro-F1", "accuracy", "loss", "training time"), [_fold_row(a) for a in review.approaches]),
+        *([] if result.search is None else ["### Search", describe_search(result.search)]),
         "### Epochs of the fine-tuned model, mean over the folds",
         epoch_markdown(mean_epoch_table([fold.epochs for fold in review.tuned.folds])),
         "### What to do next",

@@ -16,12 +16,12 @@ from models.anatomy import HEAD
 from models.fused import HeadJob, can_fuse
 from models.fused import train_heads as train_heads_together
 from models.policies import Phase
-from models.training import EpochRecord, predict_probabilities, stored_boundaries, train
+from models.training import EpochRecord, phases_left_plain, predict_probabilities, stored_boundaries, train
 from tasks.caching import step_cache
 from tasks.results import CrossValidation, FinalFit, FoldResult, HeadPhase, save_arrays
 from tasks.training_set import load_training_set
 from tasks.trainings import Training, open_training
-from thawline.console import progress
+from thawline.console import console, progress
 from thawline.context import TRAINING_SECTIONS, Context
 from thawline.memory import peak_memory_bytes
 from thawline.scorecard import score_fully
@@ -95,14 +95,20 @@ def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
         model=directory,
         epochs=_as_dicts(epochs, phases),
         seconds=time.monotonic() - started,
-        num_fitted=len(data.labels),
+        num_fitted=len(training.data.train),
         peak_memory_bytes=peak_memory_bytes(),
     )
 
 
 def plan(context: Context) -> list[Phase]:
-    """Return the phases of every fold."""
-    return open_training(context, 0).phases
+    """Return the phases of every fold; say in which of them rows are not changed though the params ask."""
+    training = open_training(context, 0)
+    if plain := phases_left_plain(training.classifier, training.phases, training.data):
+        has_views = training.data.views is not None
+        what = "MixUp and CutMix are" if has_views else "augmentation is"
+        remedy = "" if has_views else "; augment.views gives them fixed changed forms of the rows"
+        console.print(f"  {plain}: {what} off in phases that start from stored states{remedy}", markup=False)
+    return training.phases
 
 
 def stopping_points(phases: Sequence[Phase]) -> list[int]:
@@ -112,29 +118,34 @@ def stopping_points(phases: Sequence[Phase]) -> list[int]:
 
 def gain(before: CrossValidation, after: CrossValidation) -> float:
     """Return the gain in macro-F1 on the folds' inner rows, as a mean: the scored rows have no say in the depth."""
-    return _inner_f1(after) - _inner_f1(before)
+    return float(np.mean(inner_f1(after))) - float(np.mean(inner_f1(before)))
 
 
 def train_first_phases(trainings: Sequence[Training], *, description: str) -> None:
     """Train the first phase of several trainings in one pass, if it is a head's; write each down as if done alone.
 
-    Trainings that are further on already are left as they are. All share the pooled vectors of the first one's rows.
+    Trainings that are further on already are left as they are, and so are those whose views of the rows are their own.
+    All share the pooled vectors of the first one's rows.
     """
     waiting = [
         (training, journal)
         for training, journal in ((training, training.journal()) for training in trainings)
-        if training.phases[0].trainable == (HEAD,) and can_fuse(training.settings) and journal.resume() == 0
+        if training.phases[0].trainable == (HEAD,)
+        and can_fuse(training.settings)
+        and training.data.views is trainings[0].data.views
+        and journal.resume() == 0
     ]
     if not waiting:
         return
     first = waiting[0][0]
     boundaries = {k for training, _ in waiting for k in stored_boundaries(training.classifier, training.phases)}
-    first.store.fill(first.classifier, first.data.rows, boundaries)  # deeper ones too: it is the same pass
-    pooled = first.store.open(first.classifier, first.data.rows, first.classifier.pooled_boundary)
-    features = pooled.batch(np.arange(len(first.data.rows)), 1).numpy()
+    rows = first.data.views or first.data.rows
+    first.store.fill(first.classifier, rows, boundaries)  # deeper ones too: it is the same pass
+    pooled = first.store.open(first.classifier, rows, first.classifier.pooled_boundary)
+    features = pooled.batch(np.arange(len(rows)), 1).numpy()
     with progress(description, max(training.phases[0].num_epochs for training, _ in waiting)) as advance:
         heads = train_heads_together(
-            features,
+            features.reshape(first.data.num_views, len(first.data.rows), -1),
             first.data.labels,
             [_job(training) for training, _ in waiting],
             num_classes=first.classifier.num_classes,
@@ -155,13 +166,14 @@ def _job(training: Training) -> HeadJob:
         train=training.data.train,
         inner=training.data.inner,
         validation=training.data.validation,
+        weights=training.data.weights,
     )
 
 
-def _inner_f1(cross_validation: CrossValidation) -> float:
-    """Return the folds' mean macro-F1 on their inner rows with the weights that they ended with."""
+def inner_f1(cross_validation: CrossValidation) -> list[float]:
+    """Return each fold's macro-F1 on its inner rows with the weights that it ended with."""
     best = [[epoch["inner_f1_macro"] for epoch in fold.epochs if epoch["is_best"]] for fold in cross_validation.folds]
-    return float(np.mean([scores[-1] if scores else 0.0 for scores in best]))
+    return [scores[-1] if scores else 0.0 for scores in best]
 
 
 def stop_at_folds_best(phases: Sequence[Phase], best_epochs: Sequence[dict[str, int]]) -> list[Phase]:

@@ -1,8 +1,8 @@
-"""The label audit: which training rows are probably labelled wrong, and what training without them brings.
+"""The label audit: which training rows are probably labelled wrong, and what it brings if they count less, or not.
 
 The best approach's out-of-fold probabilities judge each row by a model that did not see it. Who reads the effect must
-know two things: the rows left out still count, under the labels they came with, when the folds are scored, so that a
-gain is real but a loss may be the wrong labels' own; and a fold's scored rows had a say in what was left out.
+know two things: those rows still count in full, under the labels they came with, when the folds are scored, so that a
+gain is real but a loss may be the wrong labels' own; and a fold's scored rows had a say in which rows those are.
 """
 
 import html
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from prefect import task
 
 from modalities import get_modality
@@ -30,7 +31,7 @@ MAX_SHOWN = 1000
 
 
 class LabelAudit(Result):
-    """What the audit found: by which approach, how many rows, and the set's name if they are to be left out."""
+    """What the audit found: by which approach, how many rows, and the set's name if they are to count less, or not."""
 
     approach: str
     num_rows: int
@@ -64,7 +65,7 @@ def audit_labels(
         approach=best.name,
         num_rows=len(data.labels),
         num_flagged=len(shown),
-        left_out=name_rows(context, issues["row"].to_numpy(np.int64)) if context.params.audit.policy == "drop" else "",
+        left_out=_set_aside(context, issues["row"].to_numpy(np.int64)),
     )
     write_issues(context.workspace, shown, audit)
     log_scores(tracking, run_id, {"label_issues": len(shown)})
@@ -77,6 +78,14 @@ def audit_labels(
         f"  {len(shown):,} of {len(data.labels):,} labels ({share:.1%}) look wrong to {best.name}", markup=False
     )
     return audit
+
+
+def _set_aside(context: Context, rows: NDArray[np.int64]) -> str:
+    """Name the rows as `audit.policy` has it; '' if they are only reported."""
+    audit = context.params.audit
+    if audit.policy == "report":
+        return ""
+    return name_rows(context, rows, weight=audit.weight if audit.policy == "down_weight" else 0.0)
 
 
 def write_issues(workspace: Workspace, issues: pd.DataFrame, audit: LabelAudit) -> None:
@@ -118,17 +127,23 @@ model ({html.escape(audit.approach)}) that did not see it. <em>score</em> is the
 
 @task(name="record label audit", cache_policy=NO_CACHE)
 def record_effect(
-    tracking: Tracking, run_id: str, before: Sequence[CrossValidation], after: Sequence[CrossValidation]
+    context: Context,
+    tracking: Tracking,
+    run_id: str,
+    before: Sequence[CrossValidation],
+    after: Sequence[CrossValidation],
 ) -> dict[str, float]:
-    """Say and record what leaving the flagged rows out changed in the macro-F1 on the same scored rows."""
+    """Say and record what it changed in macro-F1 on the same scored rows that the flagged ones count less."""
+    audit = context.params.audit
+    way = f"counting {audit.weight:g}" if audit.policy == "down_weight" else "left out"
     effects = {new.name: new.mean() - old.mean() for old, new in zip(before, after, strict=True)}
     for old, new in zip(before, after, strict=True):
         console.print(
-            f"  {new.name}: macro-F1 {old.mean():.4f} with them, {new.mean():.4f} without ({effects[new.name]:+.4f}); "
-            "rows left out still count in the score, under the labels given",
+            f"  {new.name}: macro-F1 {old.mean():.4f} with them, {new.mean():.4f} with them {way} "
+            f"({effects[new.name]:+.4f}); in the score they count in full, under the labels given",
             markup=False,
         )
-        values = {"with": old.mean(), "without": new.mean(), "effect": effects[new.name]}
+        values = {"with": old.mean(), audit.policy: new.mean(), "effect": effects[new.name]}
         log_scores(tracking, run_id, {f"label_audit/{new.name}/{key}": value for key, value in values.items()})
     return effects
 

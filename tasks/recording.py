@@ -19,7 +19,7 @@ from tasks.caching import NO_CACHE
 from tasks.epochs import mean_epoch_table, overfitting_alarms, seconds_per_phase
 from tasks.figures import draw_confusion, draw_learning_curves
 from tasks.pages import record_review
-from tasks.results import CrossValidation, Decision, Evaluation, FinalFit, FoldResult, RunResult
+from tasks.results import CrossValidation, Decision, Evaluation, FinalFit, FoldResult, RunResult, SearchResult
 from tasks.review import Review
 from tasks.tracking import FINGERPRINT, Tracking
 from tasks.training_set import load_training_set
@@ -112,7 +112,13 @@ def record_final_fit(tracking: Tracking, parent: str, fit: FinalFit) -> None:
 
 
 def record_outcome(
-    tracking: Tracking, run_id: str, *, decision: Decision, review: Review, seconds: Mapping[str, float]
+    tracking: Tracking,
+    run_id: str,
+    *,
+    decision: Decision,
+    review: Review,
+    seconds: Mapping[str, float],
+    found: SearchResult | None = None,
 ) -> RunResult:
     """Record test scores, pictures, pages and verdict on the parent run and return the run's result."""
     review = dataclasses.replace(review, judgement=decision.judgement)  # that of a version registered before stands
@@ -139,6 +145,7 @@ def record_outcome(
         data_version=context.data_version,
         rows={"train": len(review.train_labels), "test": len(review.test)},
         mlflow_uri=tracking.uri,
+        search=found,
     )
     _record_test_scores(tracking, run_id, review.evaluations, candidate=judgement.candidate)
     record_review(tracking, run_id, review, result)

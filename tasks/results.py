@@ -155,6 +155,52 @@ class Decision(Result):
     judgement: Judgement
 
 
+class TrialResult(Result):
+    """One trial of a search: its changes to the params, its score, and how far it came.
+
+    `screened` is the score with the encoder frozen, `score` that of the deepest phase it came to, which decides;
+    `seconds` is all the training it took. A trial that failed has a `reason` and no score.
+    """
+
+    number: int
+    changes: dict[str, Any] = {}
+    screened: float = 0.0
+    score: float = 0.0
+    loss: float = 0.0
+    f1_macro: list[float] = []
+    seconds: float = 0.0
+    num_phases: int = 1
+    reason: str = ""
+
+    def gone_deeper(self, score: float, *, seconds: float, num_phases: int) -> "TrialResult":
+        """Return the trial after further phases; `seconds` are those of all its training."""
+        return self.model_copy(update={"score": score, "seconds": seconds, "num_phases": num_phases})
+
+
+class SearchResult(Result):
+    """A whole search: its trials by number, which one won, and the seconds it took."""
+
+    strategy: str
+    trials: list[TrialResult]
+    winner: int
+    seconds: float
+
+    @property
+    def best(self) -> TrialResult:
+        """The trial that won."""
+        return next(trial for trial in self.trials if trial.number == self.winner)
+
+    def sentence(self) -> str:
+        """Return the outcome in words."""
+        failed = sum(bool(trial.reason) for trial in self.trials)
+        own = next((trial for trial in self.trials if trial.number == 0 and not trial.reason), None)
+        versus = "" if own is None or own.number == self.winner else f" (the params as they stand: {own.score:.4f})"
+        what = "the params as they stand" if self.winner == 0 else ", ".join(map(_pair, self.best.changes.items()))
+        return f"Trial {self.winner:02d} of {len(self.trials)} wins with {self.best.score:.4f}{versus}: {what}" + (
+            f"; {failed} trials failed" if failed else ""
+        )
+
+
 class RunResult(Result):
     """The outcome of one run of the line: the JSON object of `thawline run --json`."""
 
@@ -180,6 +226,7 @@ class RunResult(Result):
     rows: dict[str, int]
     mlflow_uri: str
     standing: str = ""
+    search: SearchResult | None = None
 
 
 class SuggestedRate(Result):
@@ -189,6 +236,11 @@ class SuggestedRate(Result):
     param: str
     used: float
     suggested: float | None
+
+
+def _pair(item: tuple[str, Any]) -> str:
+    name, value = item
+    return f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
 
 
 def save_arrays(path: Path, **arrays: NDArray[Any]) -> Path:

@@ -1,7 +1,7 @@
 """MLflow: runs by explicit ids, so that workers nest them right; nothing here uses the fluent API's active run.
 
-The tree: parent (one flow run) > baseline/..., fold N, final. A parent that a killed process left open is closed by
-the next run in the same workspace, which holds the workspace's lock and so knows that nobody else writes it.
+The tree: parent (one flow run) > baseline/..., trial NN, fold N, final. A parent that a killed process left open is
+closed by the next run in the same workspace, which holds the workspace's lock and so knows that nobody else writes it.
 """
 
 import logging
@@ -94,7 +94,7 @@ def service_errors(uri: str) -> Iterator[None]:
 def start_run(
     tracking: Tracking, name: str, *, role: str, parent: str | None = None, tags: Mapping[str, str] | None = None
 ) -> str:
-    """Create a run and return its id; `role` is 'finetune', 'finetune refused', 'baseline', 'fold' or 'final'."""
+    """Create a run and return its id; `role` says what kind: 'finetune', 'baseline', 'fold', 'trial' and so on."""
     all_tags = {MLFLOW_RUN_NAME: name, ROLE: role, **(tags or {})}
     if parent is not None:
         all_tags[MLFLOW_PARENT_RUN_ID] = parent
@@ -131,9 +131,12 @@ def find_finished_run(tracking: Tracking, fingerprint: str) -> Run | None:
 
 def log_params(tracking: Tracking, run_id: str, params: Params) -> None:
     """Log every param under its dotted name."""
-    flat = flatten(params.model_dump(mode="json"))
-    entries = [Param(key, str(value)[:6000]) for key, value in flat.items()]
-    tracking.client.log_batch(run_id, params=entries)
+    log_values(tracking, run_id, flatten(params.model_dump(mode="json")))
+
+
+def log_values(tracking: Tracking, run_id: str, values: Mapping[str, Any]) -> None:
+    """Log values as the run's params; one that is logged already can't be changed."""
+    tracking.client.log_batch(run_id, params=[Param(key, str(value)[:6000]) for key, value in values.items()])
 
 
 def log_scores(tracking: Tracking, run_id: str, values: Mapping[str, float], *, step: int = 0) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalities import get_modality
+from models.augmentation import Augmentation, with_views
 from models.checkpoints import Checkpoints
 from models.classifier import Classifier, build_classifier
 from models.encoders import Encoder
@@ -22,9 +23,10 @@ from models.policies import Phase, ScheduleSettings, WrittenPhase, plan_phases
 from models.records import TrainingData, TrainSettings
 from models.rows import Rows
 from models.store import ActivationStore
-from tasks.left_out import trained_on
+from tasks.left_out import row_weights, trained_on
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.context import TRAINING_SECTIONS, Context
+from thawline.errors import ParamsError
 from thawline.params import Params
 from thawline.splits import assign_folds
 
@@ -51,13 +53,14 @@ def open_training(context: Context, fold: int | None) -> Training:
     data, (encoder, rows) = load_training_set(context), load_encoded(context, fold)
     params = context.params
     classifier = build(encoder, params, num_classes=len(data.classes))
-    augment = get_modality(params.modality).augment(params)
     everything = trained_on(context, np.arange(len(data.labels)))
-    arrays = TrainingData(rows=rows, labels=data.labels, train=everything, augment=augment)
+    weights = row_weights(context, len(data.labels))
+    arrays = TrainingData(rows=rows, labels=data.labels, train=everything, weights=weights)
     if fold is not None:
         training, validation = data.fold_rows(fold)
         fitting, inner = inner_split(data, trained_on(context, training), params)
         arrays = dataclasses.replace(arrays, train=fitting, inner=inner, validation=validation)
+    arrays = augmented(arrays, context, fold)
     return Training(
         encoder=encoder,
         classifier=classifier,
@@ -71,11 +74,21 @@ def open_training(context: Context, fold: int | None) -> Training:
 
 def build(encoder: Encoder, params: Params, *, num_classes: int) -> Classifier:
     """Return the encoder with a new head, both as `params.model` says; the head's weights follow from the seed."""
+    return build_classifier(
+        encoder,
+        num_classes=num_classes,
+        head=head_spec(params),
+        pooling=params.model.pooling,
+        seed=params.seed,
+    )
+
+
+def head_spec(params: Params) -> HeadSpec:
+    """Return the shape of the head."""
     chosen = params.model
-    head = HeadSpec(
+    return HeadSpec(
         layers=chosen.head_layers, units=chosen.head_units, activation=chosen.head_activation, dropout=chosen.dropout
     )
-    return build_classifier(encoder, num_classes=num_classes, head=head, pooling=chosen.pooling, seed=params.seed)
 
 
 def schedule_settings(params: Params) -> ScheduleSettings:
@@ -121,8 +134,12 @@ def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
     An encoder that is made from rows sees those of the fold's training part alone (of all of train, for no fold), so
     that nothing of the scored rows is in it. All others are the same for all folds.
     """
-    own = get_modality(context.params.modality).fits_encoder(context.params)
-    return _encode(context, fold if own else None)
+    return _encode(context, _own_encoder(context, fold))
+
+
+def _own_encoder(context: Context, fold: int | None) -> int | None:
+    """Return the fold if it has an encoder of its own."""
+    return fold if get_modality(context.params.modality).fits_encoder(context.params) else None
 
 
 @lru_cache(maxsize=1)
@@ -131,6 +148,73 @@ def _encode(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
     seen = data.frame if fold is None else data.frame.iloc[data.fold_rows(fold)[0]]
     encoder = modality.load_encoder(context.params, context.root, seen)
     return encoder, modality.encode(encoder.processor, data.frame, context.params)
+
+
+def augmented(data: TrainingData, context: Context, fold: int | None) -> TrainingData:
+    """Return the data of a training with what `params.augment` does to its training rows.
+
+    Views of rows that change each by itself are the same in all folds, and made once in a process.
+
+    Raises:
+        ParamsError: `params.augment` names something that this kind of data does not have.
+    """
+    augmentation = _augmentation(context, _own_encoder(context, fold))
+    if augmentation is None or augmentation.change is None or not context.params.augment.views:
+        return dataclasses.replace(data, augment=augmentation)
+    if augmentation.change.takes_cells:
+        num_views = context.params.augment.views
+        views = with_views(augmentation.change, data.rows, data.train, donors=data.train, num_views=num_views)
+    else:
+        views = _views(context)
+    return dataclasses.replace(data, augment=augmentation, views=views)
+
+
+def has_own_vectors(context: Context) -> bool:
+    """Return whether the encoder or the views of rows are each fold's own: heads of folds then share no vectors."""
+    if get_modality(context.params.modality).fits_encoder(context.params):
+        return True
+    augmentation = _augmentation(context, None)
+    change = None if augmentation is None else augmentation.change
+    return bool(context.params.augment.views and change is not None and change.takes_cells)
+
+
+@lru_cache(maxsize=1)
+def _augmentation(context: Context, fold: int | None) -> Augmentation | None:
+    params = context.params
+    check_changes(params)
+    encoder, _ = _encode(context, fold)
+    augmentation: Augmentation | None = get_modality(params.modality).augment(
+        params, encoder.processor, load_training_set(context).frame
+    )
+    return augmentation
+
+
+@lru_cache(maxsize=1)
+def _views(context: Context) -> Rows:
+    _, rows = _encode(context, None)
+    augmentation = _augmentation(context, None)
+    assert augmentation is not None  # noqa: S101 - the caller has looked
+    assert augmentation.change is not None  # noqa: S101
+    everything, num_views = np.arange(len(rows)), context.params.augment.views
+    return with_views(augmentation.change, rows, everything, donors=everything, num_views=num_views)
+
+
+def check_changes(params: Params) -> None:
+    """Raise if `params.augment` asks for a change that this kind of data does not have.
+
+    Raises:
+        ParamsError: It does.
+    """
+    known = get_modality(params.modality).augments
+    fields = type(params.augment).model_fields
+    asked = [name for name, field in fields.items() if getattr(params.augment, name) != field.default]
+    foreign = [name for name in asked if name not in {"views", *known}]
+    if foreign:
+        name = foreign[0]
+        raise ParamsError(
+            f"augment.{name} ({getattr(params.augment, name)}) means nothing to modality {params.modality}, which has "
+            f"{', '.join(f'augment.{one}' for one in known)}; set augment.{name} to {fields[name].default}"
+        )
 
 
 def inner_split(

@@ -16,7 +16,17 @@ from thawline.params import Params
 from thawline.workspace import Workspace
 
 PACKAGES = ("expectations", "flows", "modalities", "models", "tasks", "thawline")
-LIBRARIES = ("numpy", "pandas", "pillow", "scikit-learn", "timm", "torch", "transformers", "tokenizers")
+LIBRARIES = (
+    "numpy",
+    "pandas",
+    "pillow",
+    "scikit-learn",
+    "timm",
+    "torch",
+    "torchvision",
+    "transformers",
+    "tokenizers",
+)
 _DATA_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "features")
 TRAINING_SECTIONS = (*_DATA_SECTIONS, "model", "ft_transformer", "pretrain", "train", "augment")
 BASELINE_SECTIONS = (*_DATA_SECTIONS, "baseline")
@@ -26,7 +36,7 @@ class Context(BaseModel):
     """One run's workspace, params and versions; passed to every task.
 
     `data_version` names the train and test files, `code_version` this product's sources and the libraries under it.
-    `left_out` names training rows that are not trained on (`tasks/left_out.py`); they are scored all the same.
+    `left_out` names training rows that count less, or not at all (`tasks/left_out.py`); they are scored all the same.
     """
 
     model_config = ConfigDict(frozen=True)

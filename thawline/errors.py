@@ -12,6 +12,7 @@ ThawlineError                   exit 1: a fault of ours or of a service
 ├── WorkspaceBusyError          another run holds the workspace
 ├── StorageError                no permission, or the disk is full
 ├── ServiceError                a tracking or orchestration server does not answer
+├── SearchError                 every trial of a search failed
 ├── DvcError                    a DVC command failed
 └── LayerGroupError             a parameter in no layer group, or in two
 
@@ -72,6 +73,10 @@ class StorageError(ThawlineError):
 
 class ServiceError(ThawlineError):
     """A tracking or orchestration server does not answer."""
+
+
+class SearchError(ThawlineError):
+    """Every trial of a search failed."""
 
 
 class DvcError(ThawlineError):

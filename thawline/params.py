@@ -9,8 +9,10 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from thawline.changes import Augment
 from thawline.limits import Validation
 from thawline.operations import Arrive, Schedule
+from thawline.search_params import Search
 from thawline.section import Section
 
 
@@ -283,18 +285,6 @@ class Store(Section):
     )
 
 
-class Augment(Section):
-    """Training rows changed a little, anew in every epoch, while no layer is frozen."""
-
-    corrupted_cells: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Share of a row's cells that are replaced by those of other training rows (modality tabular, 0 to "
-        "1). Only in phases that train all layers: the others read stored states.",
-    )
-
-
 class Predict(Section):
     """What a model makes of its outputs."""
 
@@ -340,10 +330,13 @@ class Tracking(Section):
 class Audit(Section):
     """Labels that are probably wrong, told by the models that did not see them."""
 
-    policy: Literal["report", "drop"] = Field(
+    policy: Literal["report", "drop", "down_weight"] = Field(
         "report",
-        description="Training rows whose label is probably wrong: report them only, or also train without them. The "
-        "folds then run twice, with and without them, and the run says what it brought.",
+        description="Training rows whose label is probably wrong: report them only, train without them, or let them "
+        "count less. In the latter two the folds run twice, and the run says what it brought.",
+    )
+    weight: float = Field(
+        0.2, gt=0, lt=1, description="What such a row counts under 'down_weight', where the others count 1 (0 to 1)."
     )
 
 
@@ -400,6 +393,7 @@ class Params(Section):
         default_factory=Pretrain, description="Pretraining of the encoder of tables on the training rows."
     )
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
+    search: Search = Field(default_factory=Search, description="Search for hyperparameters.")
     store: Store = Field(default_factory=Store, description="Stored activations of frozen layers.")
     augment: Augment = Field(default_factory=Augment, description="Changes to training rows.")
     predict: Predict = Field(default_factory=Predict, description="What a model makes of its outputs.")

@@ -52,6 +52,8 @@ def render_params(params: Params, keep: Sequence[str] = ()) -> str:
 def _describe_type(field: FieldInfo) -> str:
     """Return a field's type and bounds in words, such as 'integer, at least 1' or "'mean' or 'cls'"."""
     options = get_args(field.annotation)
+    if get_origin(field.annotation) is dict:
+        return "mapping"
     if get_origin(field.annotation) is Literal:
         return " or ".join(repr(option) for option in options)
     kinds = [_describe(option) for option in options or [field.annotation] if option is not NoneType]
@@ -81,4 +83,9 @@ _BOUNDS: dict[type, str] = {
 def _yaml(value: Any) -> str:
     if isinstance(value, tuple):
         value = [item.model_dump(exclude_none=True) if isinstance(item, BaseModel) else item for item in value]
+    if isinstance(value, dict):
+        value = {
+            key: item.model_dump(exclude_defaults=True) if isinstance(item, BaseModel) else item
+            for key, item in value.items()
+        }
     return json.dumps(value, ensure_ascii=False)

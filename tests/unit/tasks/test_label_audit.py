@@ -5,10 +5,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from tasks.baseline import cross_validate_baseline
+from tasks.baseline import cross_validate_baseline, weight_options
 from tasks.label_audit import LabelAudit, audit_labels, record_effect, render_issues
-from tasks.left_out import name_rows, trained_on
+from tasks.left_out import name_rows, row_weights, trained_on
 from tasks.tracking import Tracking
 from thawline.context import Context
 from thawline.frames import write_frame
@@ -34,6 +38,19 @@ def test_rows_left_out_are_named_by_what_they_are(tmp_path: Path) -> None:
     assert fitted.key() != context.key()
     assert name_rows(context, np.array([], dtype=np.int64)) == ""
     assert trained_on(context, np.arange(3)).tolist() == [0, 1, 2]
+
+
+def test_rows_that_count_less_are_trained_on_and_named_by_their_weight_too(tmp_path: Path) -> None:
+    context = Context(root=tmp_path, params=Params(name="test"), data_version="v", code_version="c")
+    names = [name_rows(context, np.array([2, 5]), weight=weight) for weight in (0.25, 0.5, 0.0)]
+    assert len(set(names)) == 3
+    fitted = context.model_copy(update={"left_out": names[0]})
+    assert trained_on(fitted, np.arange(7)).tolist() == list(range(7))
+    weights = row_weights(fitted, 7)
+    assert weights is not None
+    assert weights.tolist() == [1, 1, 0.25, 1, 1, 0.25, 1]
+    assert row_weights(context, 7) is None
+    assert row_weights(context.model_copy(update={"left_out": names[2]}), 7) is None
 
 
 class Recorder:
@@ -91,8 +108,39 @@ def test_wrong_labels_are_reported_and_training_without_them_is_measured(tmp_pat
     assert sum(fold.num_fitted for fold in without[1].folds) == 4 * (len(frame) - len(found))
     scored = [fold.predictions for fold in (*baselines[1].folds, *without[1].folds)]
     assert len(set(scored)) == 10
-    effects = record_effect.fn(tracking, "run", baselines, without)
+    effects = record_effect.fn(context, tracking, "run", baselines, without)
     assert set(effects) == {"majority", "tfidf_logistic"}
     assert effects["tfidf_logistic"] == without[1].mean() - baselines[1].mean()
     names = {name for name, _, _ in tracking.client.logged}
     assert {"log_artifact", "log_table", "log_batch"} <= names
+
+
+def test_wrong_labels_that_count_less_pull_less_in_the_baseline(tmp_path: Path) -> None:
+    params = Params.model_validate({"name": "test", "audit": {"policy": "down_weight", "weight": 0.05}})
+    context = Context(root=tmp_path, params=params, data_version="weighed", code_version="c")
+    frame, wrong = noisy_texts()
+    write_frame(frame, context.workspace.train_rows)
+    tracking: Any = Tracking(client=Recorder(), uri="", experiment_id="1")  # type: ignore[arg-type]
+    before = [cross_validate_baseline.fn(context, "tfidf_logistic")]
+    audit = audit_labels.fn(context, tracking, "run", before)
+    assert audit.left_out.startswith("weighing-0.05-")
+
+    fitted = context.model_copy(update={"left_out": audit.left_out})
+    after = [cross_validate_baseline.fn(fitted, "tfidf_logistic")]
+    assert [fold.num_fitted for fold in after[0].folds] == [fold.num_fitted for fold in before[0].folds]
+    labels = (frame["label"] == "b").to_numpy(np.int64)
+    rows = np.array(sorted(wrong))
+    given = [each[0].out_of_fold(len(frame), 2)[rows, labels[rows]].mean() for each in (before, after)]
+    assert given[1] < given[0]  # the wrong labels seem less likely still
+    record_effect.fn(context, tracking, "run", before, after)
+    logged = [options for name, _, options in tracking.client.logged if name == "log_batch"]
+    assert "label_audit/tfidf_logistic/down_weight" in str(logged) + str(tracking.client.logged)
+
+
+def test_weights_are_handed_only_to_classifiers_that_take_them() -> None:
+    neighbours, logistic = KNeighborsClassifier(), make_pipeline(StandardScaler(), LogisticRegression())
+    weights = np.ones(4, dtype=np.float32)
+    assert weight_options(neighbours, weights) == {}
+    assert weight_options(make_pipeline(StandardScaler(), neighbours), weights) == {}
+    assert list(weight_options(logistic, weights)) == ["logisticregression__sample_weight"]
+    assert list(weight_options(LogisticRegression(), weights)) == ["sample_weight"]

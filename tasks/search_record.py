@@ -1,0 +1,87 @@
+"""How a search looks in MLflow: a child run a trial, pictures of what mattered, and the winner on the parent run."""
+
+from typing import Any
+
+import pandas as pd
+from prefect import task
+
+from tasks import tracking as store
+from tasks.caching import NO_CACHE
+from tasks.markdown import escape, table
+from tasks.results import SearchResult, TrialResult
+from tasks.search_figures import draw_importance, draw_parallel_coordinates
+from tasks.study import importances, open_study
+from tasks.tracking import Tracking
+from tasks.trial_space import current_values
+from thawline.context import Context
+
+NUM_SHOWN = 10
+
+
+@task(name="record search", cache_policy=NO_CACHE)
+def record_search(context: Context, tracking: Tracking, parent: str, result: SearchResult) -> None:
+    """Record each trial as a child run, and on the parent the winner, a table and pictures."""
+    space = context.params.search.space
+    own = current_values(context.params, space)
+    for trial in result.trials:
+        _record_trial(tracking, parent, trial, own, wins=trial.number == result.winner)
+    winning = {**own, **result.best.changes}
+    store.log_values(tracking, parent, {f"winner.{name}": value for name, value in winning.items()})
+    store.set_tags(tracking, parent, {"thawline.search.winner": f"trial {result.winner:02d}"})
+    scores = {"search_score": result.best.score, "search_trials": len(result.trials), "search_seconds": result.seconds}
+    store.log_scores(tracking, parent, scores)
+    rows = [{"trial": trial.number, **own, **trial.changes, **_outcome(trial)} for trial in result.trials]
+    tracking.client.log_table(parent, pd.DataFrame(rows), "search.json")
+    logarithmic = [name for name, dimension in space.items() if dimension.log]
+    if len(own):
+        figure = draw_parallel_coordinates(result, own, logarithmic)
+        tracking.client.log_figure(parent, figure, "figures/search_trials.png")
+    shares = importances(open_study(context))
+    if shares:
+        tracking.client.log_figure(parent, draw_importance(shares), "figures/search_importance.png")
+
+
+def describe_search(result: SearchResult) -> str:
+    """Return the search as Markdown: the outcome in a sentence, and the best trials."""
+    ranked = sorted(result.trials, key=lambda trial: (bool(trial.reason), -trial.score, trial.number))
+    rows = [
+        (
+            f"{trial.number:02d}" + (" **wins**" if trial.number == result.winner else ""),
+            f"{trial.screened:.4f}",
+            f"{trial.score:.4f} after {trial.num_phases} phases" if trial.num_phases > 1 else "",
+            f"{trial.seconds:.1f} s",
+            ", ".join(f"{name} {_short(value)}" for name, value in trial.changes.items()) or "the params as they stand",
+        )
+        for trial in ranked[:NUM_SHOWN]
+        if not trial.reason
+    ]
+    header = ("trial", "inner macro-F1, encoder frozen", "and deeper", "training", "changes")
+    return f"{escape(result.sentence())} ({result.strategy}, {result.seconds:.1f} s).\n\n{table(header, rows)}"
+
+
+def _record_trial(tracking: Tracking, parent: str, trial: TrialResult, own: dict[str, Any], *, wins: bool) -> None:
+    tags = {"thawline.search.wins": "true"} if wins else {}
+    if trial.reason:
+        tags["thawline.error"] = trial.reason[-4000:]
+    run_id = store.start_run(tracking, f"trial {trial.number:02d}", role="trial", parent=parent, tags=tags)
+    store.log_values(tracking, run_id, {**own, **trial.changes})
+    for fold, score in enumerate(trial.f1_macro):
+        store.log_scores(tracking, run_id, {"fold_inner_f1_macro": score}, step=fold)
+    store.log_scores(tracking, run_id, {} if trial.reason else _outcome(trial))
+    store.end_run(tracking, run_id, status="FAILED" if trial.reason else "FINISHED")
+
+
+def _outcome(trial: TrialResult) -> dict[str, float]:
+    if trial.reason:
+        return {}
+    return {
+        "search_score": trial.score,
+        "screened_f1_macro": trial.screened,
+        "inner_loss": trial.loss,
+        "num_phases": trial.num_phases,
+        "training_seconds": trial.seconds,
+    }
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,198 @@
+"""Trials of a search: their params, and their screening with the encoder frozen, folds and trials in one pass.
+
+A trial's score is the folds' mean macro-F1 on their inner rows, at the epoch that stopping on them would choose. The
+scored rows of the folds have no part in it, so that the cross-validated score of the winner is an honest one.
+"""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from prefect import task
+
+from models.fused import HeadJob, can_fuse
+from models.fused import train_heads as train_heads_together
+from models.heads import build_head
+from models.policies import Phase, plan_phases
+from models.records import TrainingData
+from models.training import stored_boundaries, train
+from tasks.caching import NO_CACHE
+from tasks.results import Result
+from tasks.training_set import load_training_set
+from tasks.trainings import has_own_vectors, head_spec, open_training, schedule_settings, train_settings
+from thawline.console import progress
+from thawline.context import Context
+from thawline.errors import UsageError
+from thawline.metrics import Scores
+from thawline.params import Params
+from thawline.params_file import parse_params
+from thawline.search_params import Value
+
+log = logging.getLogger(__name__)
+
+
+class Screening(Result):
+    """What screening a trial gave: inner macro-F1 and loss of each fold, and seconds; or the reason why it failed."""
+
+    f1_macro: tuple[float, ...] = ()
+    loss: tuple[float, ...] = ()
+    seconds: float = 0.0
+    reason: str = ""
+
+
+def trial_params(params: Params, values: Mapping[str, Value], *, name: str) -> Params:
+    """Return params with a trial's values on top.
+
+    Raises:
+        ParamsError: A value breaks its rule.
+    """
+    content = params.model_dump(mode="json")
+    for key, value in values.items():
+        section, _, leaf = key.partition(".")
+        content[section][leaf] = value
+    return parse_params(content, source=name)
+
+
+def trial_context(context: Context, values: Mapping[str, Value]) -> Context:
+    """Return the work with a trial's values on top of its params."""
+    if not values:
+        return context
+    return context.model_copy(update={"params": trial_params(context.params, values, name="a trial")})
+
+
+def penalised_mean(scores: Sequence[float], penalty: float) -> float:
+    """Return the mean of scores minus `penalty` times its standard error."""
+    error = float(np.std(scores, ddof=1)) / len(scores) ** 0.5 if len(scores) > 1 else 0.0
+    return float(np.mean(scores)) - penalty * error
+
+
+@task(name="screen", cache_policy=NO_CACHE)
+def screen(context: Context, trials: Mapping[int, Mapping[str, Value]], *, fused: bool = True) -> dict[int, Screening]:
+    """Train the heads of all trials in all folds; a trial with impossible values fails alone.
+
+    Args:
+        context: The work, with the params that trials change.
+        trials: By number, the values that a trial changes.
+        fused: Train together what can be; otherwise one head after another, with the same result but for rounding.
+    """
+    results: dict[int, Screening] = {}
+    together: dict[int, Params] = {}
+    alone: dict[int, Params] = {}
+    for number, values in trials.items():
+        try:
+            params = trial_params(context.params, values, name=f"trial {number:02d}")
+            _check_schedule(context, params)
+        except UsageError as error:
+            results[number] = Screening(reason=str(error))
+            continue
+        (together if fused and can_fuse(train_settings(params, seed=0)) else alone)[number] = params
+    results |= _screen_together(context, together)
+    for number, params in alone.items():
+        results[number] = _screen_alone(context.model_copy(update={"params": params}))
+    return {number: _checked(results[number]) for number in trials}
+
+
+def _screen_together(context: Context, trials: Mapping[int, Params]) -> dict[int, Screening]:
+    if not trials:
+        return {}
+    data, num_folds = load_training_set(context), context.params.split.num_folds
+    passes = [[fold] for fold in range(num_folds)] if has_own_vectors(context) else [list(range(num_folds))]
+    scores: dict[int, list[tuple[Scores, float]]] = {number: [] for number in trials}
+    most = max(params.train.head_epochs for params in trials.values())
+    with progress(f"screen {len(trials)} trials in {num_folds} folds", most * len(passes)) as advance:
+        for folds in passes:
+            features = pooled_vectors(context, folds[0])
+            owners = [(number, fold) for fold in folds for number in trials]
+            jobs = [_job(trials[number], _fold_data(context, fold), fold, features) for number, fold in owners]
+            heads = train_heads_together(
+                features, data.labels, jobs, num_classes=len(data.classes), advance=lambda: advance("heads")
+            )
+            for (number, _), head in zip(owners, heads, strict=True):
+                assert head.inner is not None  # noqa: S101 - every fold has inner rows
+                scores[number].append((head.inner, sum(record.seconds for record in head.records)))
+    return {
+        number: Screening(
+            f1_macro=tuple(one.f1_macro for one, _ in each),
+            loss=tuple(one.loss for one, _ in each),
+            seconds=sum(seconds for _, seconds in each),
+        )
+        for number, each in scores.items()
+    }
+
+
+def _screen_alone(context: Context) -> Screening:
+    """Screen one trial by the trainer that knows every setting."""
+    started = time.monotonic()
+    inner: list[tuple[float, float]] = []
+    for fold in range(context.params.split.num_folds):
+        opened = open_training(context, fold)
+        data = dataclasses.replace(opened.data, validation=None)
+        phase = _head_phase(context.params, opened.classifier.groups)
+        records = list(train(opened.classifier, [phase], data, opened.settings, opened.store))
+        best = [record for record in records if record.is_best]
+        chosen = (best or records)[-1]
+        inner.append((chosen.inner_f1_macro or 0.0, float("nan") if chosen.inner_loss is None else chosen.inner_loss))
+    return Screening(
+        f1_macro=tuple(f1 for f1, _ in inner), loss=tuple(loss for _, loss in inner), seconds=time.monotonic() - started
+    )
+
+
+@lru_cache(maxsize=64)
+def pooled_vectors(context: Context, fold: int | None) -> NDArray[np.float32]:
+    """Return what the frozen encoder of a fold makes of all training rows and their views: float32 (V, N, D)."""
+    opened = open_training(context, fold)
+    pooled = opened.classifier.pooled_boundary
+    deeper = stored_boundaries(opened.classifier, opened.phases)  # it is the same pass
+    rows = opened.data.views or opened.data.rows
+    opened.store.fill(opened.classifier, rows, {pooled, *deeper})
+    states = opened.store.open(opened.classifier, rows, pooled).batch(np.arange(len(rows)), 1).numpy()
+    shaped = states.reshape(opened.data.num_views, len(opened.data.rows), -1)
+    return np.ascontiguousarray(shaped, dtype=np.float32)
+
+
+@lru_cache(maxsize=64)
+def _fold_data(context: Context, fold: int) -> TrainingData:
+    return open_training(context, fold).data
+
+
+def _job(params: Params, data: TrainingData, fold: int, features: NDArray[np.float32]) -> HeadJob:
+    spec = head_spec(params)
+    num_classes = int(data.labels.max()) + 1
+    head = build_head(spec, num_inputs=features.shape[2], num_classes=num_classes, seed=params.seed)
+    return HeadJob(
+        spec=spec,
+        phase=_head_phase(params, ("encoder", "head")),
+        settings=train_settings(params, seed=params.seed + 1000 * (fold + 1)),
+        first_weights=head.state_dict(),
+        train=data.train,
+        inner=data.inner,
+        weights=data.weights,
+    )
+
+
+def _head_phase(params: Params, groups: Sequence[str]) -> Phase:
+    return plan_phases("head_only", groups, schedule_settings(params))[0]
+
+
+@lru_cache(maxsize=4)
+def _groups(context: Context) -> tuple[str, ...]:
+    return open_training(context, 0).classifier.groups
+
+
+def _check_schedule(context: Context, params: Params) -> None:
+    """Plan the trial's phases, the deeper ones too.
+
+    Raises:
+        PolicyError: They can't be carried out.
+    """
+    plan_phases(params.train.policy, _groups(context), schedule_settings(params))
+
+
+def _checked(result: Screening) -> Screening:
+    if result.reason or np.isfinite(result.loss).all():
+        return result
+    return Screening(seconds=result.seconds, reason="the loss is not a number: the learning rate is too high")

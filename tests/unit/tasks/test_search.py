@@ -1,0 +1,235 @@
+"""The search for hyperparameters: honest scores, trials that fail alone, and a study that survives any kill."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from optuna.trial import TrialState
+
+from flows.search import choose_finalists
+from tasks.results import SearchResult, TrialResult
+from tasks.search_figures import draw_importance, draw_parallel_coordinates
+from tasks.search_record import describe_search
+from tasks.study import conclude, forget_study, importances, next_batch, open_study, summarise, trials_without_gain
+from tasks.trials import Screening, penalised_mean, screen
+from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
+from thawline.context import Context
+from thawline.errors import ParamsError, SearchError, ServiceError
+from thawline.params_file import parse_params
+from thawline.workspace import Workspace
+
+NUM_ROWS, NUM_FOLDS = 120, 3
+SPACE = {
+    "train.head_learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
+    "train.batch_size": {"choices": [16, 32]},
+    "model.head_layers": {"low": 0, "high": 1},
+}
+VALUES: dict[str, Any] = {
+    "name": "words",
+    "model": {"encoder": "bert", "max_tokens": 32},
+    "split": {"num_folds": NUM_FOLDS},
+    "train": {"head_epochs": 6, "inner_share": 0.2, "batch_size": 16},
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a workspace with training rows and an encoder."""
+    directory = tmp_path_factory.mktemp("words")
+    save_encoder(CONFIGS["bert"](), directory / "bert")
+    write_rows(directory, *make_texts(NUM_ROWS))
+    return directory
+
+
+def write_rows(root: Path, texts: list[str], labels: np.ndarray) -> None:
+    rows = Workspace(root).train_rows
+    rows.parent.mkdir(parents=True, exist_ok=True)
+    frame = pd.DataFrame({"text": texts, "label": np.where(labels == 1, "b", "a")})
+    numbers = np.arange(len(frame))
+    frame.assign(
+        fold=numbers % NUM_FOLDS, group=numbers, row_id=[f"{7919 * (i + 1):016x}" for i in numbers]
+    ).to_parquet(rows)
+
+
+def work(root: Path, *, version: str = "1", **search: Any) -> Context:
+    given = {"strategy": "random", "num_trials": 6, "space": SPACE, **search}
+    return Context(root=root, params=parse_params({**VALUES, "search": given}), data_version=version, code_version="1")
+
+
+def pretended(number: int, values: dict[str, Any]) -> Screening:
+    score = values.get("train.head_learning_rate", 0.005) + 0.01 * values.get("model.head_layers", 0)
+    return Screening(f1_macro=(score, score + 0.02, score), loss=(1.0, 1.0, 1.0), seconds=1.0)
+
+
+def pursue(context: Context, *, killed: Callable[[], None] = lambda: None) -> list[TrialResult]:
+    study = open_study(context)
+    while batch := next_batch(study, context.params):
+        for trial in batch:
+            killed()
+            conclude(study, {trial.number: pretended(trial.number, trial.params)}, penalty=0)
+    return summarise(study)
+
+
+@pytest.mark.parametrize("strategy", ["grid", "bayesian", "gp"])
+def test_a_search_killed_again_and_again_ends_with_the_same_trials(tmp_path: Path, strategy: str) -> None:
+    (tmp_path / "a" / ".thawline").mkdir(parents=True)
+    (tmp_path / "b" / ".thawline").mkdir(parents=True)
+    options = {"strategy": strategy, "num_trials": 14}
+    whole = pursue(work(tmp_path / "a", **options))
+    steps = itertools.count(1)
+
+    def killed() -> None:
+        if next(steps) % 3 == 0:
+            raise KeyboardInterrupt
+
+    context = work(tmp_path / "b", **options)
+    for _ in range(10):
+        try:
+            pieces = pursue(context, killed=killed)
+            break
+        except KeyboardInterrupt:
+            continue
+    assert pieces == whole
+    assert [trial.number for trial in whole] == list(range(len(whole)))
+    assert len(whole) == (13 if strategy == "grid" else 14)  # the params, and 3 rates x 2 sizes x 2 layers
+
+
+def test_trials_of_an_informed_search_look_at_what_came_before(tmp_path: Path) -> None:
+    (tmp_path / ".thawline").mkdir()
+    trials = pursue(work(tmp_path, strategy="bayesian", num_trials=31))
+    rates = [trial.changes["train.head_learning_rate"] for trial in trials[1:]]
+    assert np.mean(rates[20:]) > np.mean(rates[:10])
+
+
+def test_another_space_or_code_is_another_study_and_fresh_forgets(tmp_path: Path) -> None:
+    (tmp_path / ".thawline").mkdir()
+    pursue(work(tmp_path))
+    assert len(open_study(work(tmp_path)).trials) == 6
+    assert not open_study(work(tmp_path, num_trials=7)).trials
+    assert not open_study(work(tmp_path, version="2")).trials
+    forget_study(work(tmp_path))
+    assert not open_study(work(tmp_path)).trials
+
+
+def test_a_database_that_does_not_answer_is_said_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match=r"search\.storage, does not answer"):
+        open_study(work(tmp_path, storage=f"sqlite:////{tmp_path}/nowhere/search.db"))
+
+
+def test_folds_and_trials_in_one_pass_give_what_each_gives_alone(root: Path) -> None:
+    trials: dict[int, dict[str, Any]] = {
+        0: {},
+        1: {"train.head_learning_rate": 0.05, "train.batch_size": 32},
+        2: {"model.head_layers": 1, "model.head_units": 8, "train.weight_decay": 0.1},
+        3: {"train.class_weights": "balanced", "model.dropout": 0.3, "train.schedule": "cosine"},
+    }
+    together, alone = screen.fn(work(root), trials), screen.fn(work(root), trials, fused=False)
+    assert list(together) == list(alone) == [0, 1, 2, 3]
+    for number in trials:
+        assert together[number].f1_macro == pytest.approx(alone[number].f1_macro, abs=0.002)
+        assert together[number].loss == pytest.approx(alone[number].loss, abs=1e-3)
+        assert len(together[number].f1_macro) == NUM_FOLDS
+
+
+def test_what_cannot_be_fused_is_screened_all_the_same(root: Path) -> None:
+    results = screen.fn(work(root), {0: {}, 1: {"train.sampling": "balanced"}})
+    assert [bool(result.reason) for result in results.values()] == [False, False]
+    assert results[0].loss != results[1].loss
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"train.batch_size": 0}, r"train\.batch_size = 0: .*greater than or equal to 1"),
+        ({"model.head_activation": "sine"}, r"model\.head_activation = 'sine'"),
+        ({"train.policy": "chain_thaw", "train.num_epochs": 1}, "raise train.num_epochs or use 'head_only'"),
+        ({"train.head_learning_rate": 1.0, "train.max_grad_norm": 1e30, "train.weight_decay": 1.0}, ""),
+    ],
+    ids=["out of bounds", "unknown choice", "impossible schedule", "wild but possible"],
+)
+def test_a_trial_with_impossible_values_fails_alone(root: Path, values: dict[str, Any], reason: str) -> None:
+    results = screen.fn(work(root), {0: {}, 1: values})
+    assert results[0].reason == ""
+    assert len(results[0].f1_macro) == NUM_FOLDS
+    assert bool(results[1].reason) == bool(reason)
+    assert np.any([pd.Series([results[1].reason]).str.contains(reason).item()])
+
+
+def test_a_search_in_which_every_trial_fails_says_why(tmp_path: Path) -> None:
+    (tmp_path / ".thawline").mkdir()
+    context = work(tmp_path, num_trials=2)
+    study = open_study(context)
+    failed = Screening(reason="train.batch_size = 0: input should be 1 or more")
+    conclude(study, {trial.number: failed for trial in next_batch(study, context.params)}, penalty=0)
+    assert {trial.state for trial in study.trials} == {TrialState.FAIL}
+    with pytest.raises(SearchError, match=r"(?s)all 2 trials of the search failed.*train\.batch_size = 0") as caught:
+        summarise(study)
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({"train.schedule": {"low": 1, "high": 2}}, "is no number"),
+        ({"train.batch_size": {"low": 1.5, "high": 8}}, "whole number"),
+        ({"train.batch": {"choices": [1]}}, "can't be searched; name one of"),
+        ({"train.batch_size": {"low": 8, "high": 4}}, "is not below high"),
+        ({"train.weight_decay": {"low": 0, "high": 0.1, "log": True}}, "which log: true needs"),
+        ({"train.batch_size": {"low": 8}}, "neither choices nor"),
+        ({"train.batch_size": {"low": 8, "high": 9, "choices": [8]}}, "has choices and"),
+    ],
+    ids=["words with bounds", "fraction", "unknown", "upside down", "log of zero", "half a span", "both forms"],
+)
+def test_a_space_that_makes_no_sense_is_refused(tmp_path: Path, space: dict[str, Any], message: str) -> None:
+    (tmp_path / ".thawline").mkdir()
+    with pytest.raises(ParamsError, match=message):
+        next_batch(optuna.create_study(), work(tmp_path, space=space).params)
+
+
+def trial(number: int, score: float, **fields: Any) -> TrialResult:
+    changes = {"model.dropout": score} if number else {}
+    return TrialResult(number=number, changes=changes, score=score, screened=score, f1_macro=[score], **fields)
+
+
+def test_the_params_as_they_stand_always_go_deeper() -> None:
+    trials = [trial(0, 0.5), trial(1, 0.9), trial(2, 0.8), trial(3, 0.95, reason="impossible")]
+    assert [one.number for one in choose_finalists(trials, 2)] == [1, 0]
+    assert [one.number for one in choose_finalists(trials, 3)] == [1, 2, 0]
+    assert [one.number for one in choose_finalists(trials, 1)] == [1]
+    assert [one.number for one in choose_finalists([trial(1, 0.9), trial(2, 0.9, loss=-1)], 1)] == [2]
+
+
+def test_spread_over_the_folds_costs_if_asked() -> None:
+    assert penalised_mean([0.8, 0.9], 0) == pytest.approx(0.85)
+    assert penalised_mean([0.8, 0.9], 1) == pytest.approx(0.80)
+
+
+def test_patience_counts_trials_since_the_best(tmp_path: Path) -> None:
+    (tmp_path / ".thawline").mkdir()
+    context = work(tmp_path, num_trials=4, space={"model.dropout": {"choices": [0.1]}})
+    study = open_study(context)
+    batch = next_batch(study, context.params)
+    for one, score in zip(batch, (0.5, 0.7, 0.6, 0.7), strict=True):
+        conclude(study, {one.number: Screening(f1_macro=(score,), loss=(1.0,))}, penalty=0)
+    assert trials_without_gain(study) == 2
+
+
+def test_pictures_and_words_show_the_winner_and_the_failed(tmp_path: Path) -> None:
+    (tmp_path / ".thawline").mkdir()
+    context = work(tmp_path, num_trials=12)
+    trials = [*pursue(context), TrialResult(number=12, reason="impossible | <b>")]
+    result = SearchResult(strategy="random", trials=trials, winner=3, seconds=1.0)
+    own = {"train.head_learning_rate": 0.005, "train.batch_size": 16, "model.head_layers": 0}
+    figure = draw_parallel_coordinates(result, own, ["train.head_learning_rate"])
+    assert len(figure.axes[0].lines) == 12 + 4
+    shares = importances(open_study(context))
+    assert max(shares, key=lambda name: shares[name]) == "train.head_learning_rate"
+    assert len(draw_importance(shares).axes[0].patches) == 3
+    told = describe_search(result)
+    assert "Trial 03 of 13 wins" in told
+    assert "1 trials failed" in told
