@@ -88,9 +88,7 @@ def main(num_rows: int, max_tokens: int, num_trials: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         plain = make_workspace(Path(directory) / "plain", num_rows)
         base, result = run(plain, common)
-        print(
-            "| search | seconds | times plain | cv macro-F1 | inner macro-F1 of winner | of trial 0 |"
-        )
+        print("| search | seconds | times plain | cv macro-F1 | inner macro-F1 of winner | of trial 0 |")
         print("|---|---|---|---|---|---|")
         print(f"| none | {base:.1f} | 1.0 | {result['cv']['mean']:.4f} | | |")
         for strategy in STRATEGIES:
