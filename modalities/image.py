@@ -98,7 +98,7 @@ def excerpt(frame: pd.DataFrame) -> pd.Series:
     """Return the path, size, mode and problem of each image."""
     facts = zip(frame["path"], frame["width"], frame["height"], frame["mode"], frame["problem"], strict=True)
     lines = [
-        f"{path} ({width} x {height} {mode}{', ' if problem else ''}{problem})"
+        f"{path} ({', '.join(filter(None, (f'{width} x {height} {mode}' if width else '', problem)))})"
         for path, width, height, mode, problem in facts
     ]
     return pd.Series(lines, index=frame.index, dtype="str")

@@ -64,11 +64,21 @@ def inspect_image(content: bytes | None, *, max_pixels: int) -> tuple[Facts, Ima
             is_upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
             return replace(facts, is_plain=is_plain and is_upright), _plain(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError:
-        return Facts(problem="too many pixels"), None
+        return replace(_declared(content), problem="too many pixels"), None
     except UnidentifiedImageError:
         return Facts(problem="not an image"), None
     except (OSError, SyntaxError, ValueError, EOFError, OverflowError, struct.error, zlib.error):
         return replace(facts, problem="truncated or damaged"), None
+
+
+def _declared(content: bytes) -> Facts:
+    """Return what the header of a file says that Pillow itself will not open for its size."""
+    for name in FORMATS:
+        opened, accepts = Image.OPEN[name]
+        if accepts is not None and accepts(content[:16]) is True:
+            with opened(io.BytesIO(content), "") as image:
+                return Facts(image.width, image.height, image.mode)
+    return Facts()
 
 
 def hash_pixels(image: Image.Image) -> str:

@@ -169,6 +169,15 @@ def augmented(data: TrainingData, context: Context, fold: int | None) -> Trainin
     return dataclasses.replace(data, augment=augmentation, views=views)
 
 
+def has_own_vectors(context: Context) -> bool:
+    """Return whether the encoder or the views of rows are each fold's own: heads of folds then share no vectors."""
+    if get_modality(context.params.modality).fits_encoder(context.params):
+        return True
+    augmentation = _augmentation(context, None)
+    change = None if augmentation is None else augmentation.change
+    return bool(context.params.augment.views and change is not None and change.takes_cells)
+
+
 @lru_cache(maxsize=1)
 def _augmentation(context: Context, fold: int | None) -> Augmentation | None:
     params = context.params

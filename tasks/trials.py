@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from prefect import task
 
-from modalities import get_modality
 from models.fused import HeadJob, can_fuse
 from models.fused import train_heads as train_heads_together
 from models.heads import build_head
@@ -24,7 +23,7 @@ from models.training import stored_boundaries, train
 from tasks.caching import NO_CACHE
 from tasks.results import Result
 from tasks.training_set import load_training_set
-from tasks.trainings import head_spec, open_training, schedule_settings, train_settings
+from tasks.trainings import has_own_vectors, head_spec, open_training, schedule_settings, train_settings
 from thawline.console import progress
 from thawline.context import Context
 from thawline.errors import UsageError
@@ -101,7 +100,7 @@ def _screen_together(context: Context, trials: Mapping[int, Params]) -> dict[int
     if not trials:
         return {}
     data, num_folds = load_training_set(context), context.params.split.num_folds
-    passes = [[fold] for fold in range(num_folds)] if _have_own_vectors(context) else [list(range(num_folds))]
+    passes = [[fold] for fold in range(num_folds)] if has_own_vectors(context) else [list(range(num_folds))]
     scores: dict[int, list[tuple[Scores, float]]] = {number: [] for number in trials}
     most = max(params.train.head_epochs for params in trials.values())
     with progress(f"screen {len(trials)} trials in {num_folds} folds", most * len(passes)) as advance:
@@ -144,15 +143,15 @@ def _screen_alone(context: Context) -> Screening:
 
 @lru_cache(maxsize=64)
 def pooled_vectors(context: Context, fold: int | None) -> NDArray[np.float32]:
-    """Return what the frozen encoder of a fold makes of all training rows and their views: float32 (views, rows, D)."""
+    """Return what the frozen encoder of a fold makes of all training rows and their views: float32 (V, N, D)."""
     opened = open_training(context, fold)
-    rows = opened.data.views or opened.data.rows
     pooled = opened.classifier.pooled_boundary
     deeper = stored_boundaries(opened.classifier, opened.phases)  # it is the same pass
+    rows = opened.data.views or opened.data.rows
     opened.store.fill(opened.classifier, rows, {pooled, *deeper})
-    states = opened.store.open(opened.classifier, rows, pooled)
-    vectors = states.batch(np.arange(len(rows)), 1).numpy()
-    return np.ascontiguousarray(vectors.reshape(opened.data.num_views, len(opened.data.rows), -1), dtype=np.float32)
+    states = opened.store.open(opened.classifier, rows, pooled).batch(np.arange(len(rows)), 1).numpy()
+    shaped = states.reshape(opened.data.num_views, len(opened.data.rows), -1)
+    return np.ascontiguousarray(shaped, dtype=np.float32)
 
 
 @lru_cache(maxsize=64)
@@ -160,18 +159,10 @@ def _fold_data(context: Context, fold: int) -> TrainingData:
     return open_training(context, fold).data
 
 
-def _have_own_vectors(context: Context) -> bool:
-    """Return whether each fold sees its rows by an encoder, or by views, of its own."""
-    views = [_fold_data(context, fold).views for fold in range(context.params.split.num_folds)]
-    return get_modality(context.params.modality).fits_encoder(context.params) or any(
-        one is not views[0] for one in views
-    )
-
-
 def _job(params: Params, data: TrainingData, fold: int, features: NDArray[np.float32]) -> HeadJob:
     spec = head_spec(params)
     num_classes = int(data.labels.max()) + 1
-    head = build_head(spec, num_inputs=features.shape[-1], num_classes=num_classes, seed=params.seed)
+    head = build_head(spec, num_inputs=features.shape[2], num_classes=num_classes, seed=params.seed)
     return HeadJob(
         spec=spec,
         phase=_head_phase(params, ("encoder", "head")),

@@ -17,6 +17,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -104,16 +105,18 @@ def as_strings(values: pd.Series, *, strip: bool = False) -> pd.Series:
         return texts.mask(texts == "") if strip else texts
     if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")
-    cells = [None if missing else _as_string(cell) for cell, missing in zip(values, values.isna(), strict=True)]
+    given = zip(values, values.isna(), strict=True)
+    cells = [None if missing else _as_string(cell, values.name, row) for row, (cell, missing) in enumerate(given)]
     if strip:
         cells = [cell.strip() or None if cell is not None else None for cell in cells]
     return pd.Series(cells, index=values.index, name=values.name, dtype="str")
 
 
-def _as_string(cell: Any) -> str:
-    if isinstance(cell, list | dict | tuple | bytes):
+def _as_string(cell: Any, column: object, row: int) -> str:
+    if isinstance(cell, list | dict | tuple | bytes | np.ndarray):
         raise UnreadableFileError(
-            f"a cell holds a {type(cell).__name__}, not a text: {str(cell)[:80]}; write it as text"
+            f"a cell holds a {type(cell).__name__}, not a text: {str(cell)[:80]} (row {row} of column {column!r}); "
+            "write it as text"
         )
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))

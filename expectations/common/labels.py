@@ -63,9 +63,8 @@ class ExpectClassesNotNumbers(FrameExpectation):
     def _judge(self, counts: pd.Series) -> Finding:
         fractions = [label for label in counts.index if FRACTION.fullmatch(str(label))]
         is_measured = len(fractions) > max(MAX_FRACTIONS, len(counts) / 2)
-        message = f"There are {len(counts)} classes; at most {self.max_classes} are allowed (validation.max_classes)."
-        if is_measured:
-            message += f" {len(fractions)} of them are fractions such as {fractions[0]!r}."
+        message = f"There are {len(counts)} classes; at most {self.max_classes} are allowed (validation.max_classes)"
+        message += f", and {len(fractions)} of them are fractions such as {fractions[0]!r}." if is_measured else "."
         passed = len(counts) <= self.max_classes and not is_measured
         if not passed:
             message += (

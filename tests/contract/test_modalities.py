@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from modalities import Modality, get_modality, list_modalities
+from thawline.changes import Augment
 from thawline.errors import ParamsError
 
 
@@ -25,6 +26,12 @@ def test_a_stage_need_not_wait_for_a_heavy_library(name: str) -> None:
     heavy = "{'torch', 'transformers', 'great_expectations', 'mlflow', 'prefect'}"
     code = f"import sys, modalities.{name}; assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_each_change_to_training_rows_is_of_some_modality_and_each_named_one_exists() -> None:
+    claimed = [key for name in list_modalities() for key in get_modality(name).augments]
+    assert {*claimed, "views"} == set(Augment.model_fields)
+    assert len(claimed) == len(set(claimed))
 
 
 def test_an_unknown_modality_is_refused_with_the_nearest() -> None:

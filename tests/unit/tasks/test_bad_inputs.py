@@ -1,7 +1,10 @@
 """Bad input, a table for each kind of data: it is refused or reported in words, and no row is lost without a word."""
 
+import hashlib
 import io
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ pytest.importorskip("great_expectations")
 
 from expectations.pages import render_page
 from expectations.report import ValidationReport
+from modalities import get_modality
 from tasks.validate import validate_file
 from thawline.errors import DataError, UnreadableFileError
 from thawline.params import Params
@@ -119,6 +123,29 @@ def linked_image(directory: Path) -> Path:
     return root
 
 
+def png_of_one_colour(width: int, height: int) -> bytes:
+    """Return a small file that unfolds to a large image, made without the image."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    pixels = zlib.compress(bytes(1 + width // 8) * height, level=1)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def linked_folder(directory: Path) -> Path:
+    root = images()(directory)
+    (root / "c").symlink_to(root / "a")
+    return root
+
+
+def absolute_manifest(directory: Path) -> Path:
+    root = images()(directory)
+    (root / "labels.csv").write_text("path,label\n/etc/passwd,a\n")
+    return root
+
+
 def escaping_manifest(directory: Path) -> Path:
     root = images()(directory)
     (root / "labels.csv").write_text("path,label\n../../etc/passwd,a\n")
@@ -149,7 +176,7 @@ TABLES: dict[str, tuple[Make, str, str]] = {
     "a label column of floats": (
         table(label=lambda frame: frame["size"]),
         "critical",
-        "of them are fractions such as .* A measured number, an id or a text is no class",
+        "at most 1000 are allowed .*, and 200 of them are fractions such as .* A measured number, an id or a text is",
     ),
     "the label under another name": (
         table(outcome=lambda frame: frame["label"].map({"a": 7, "b": 3})),
@@ -162,6 +189,16 @@ TABLES: dict[str, tuple[Make, str, str]] = {
 }
 TEXTS: dict[str, tuple[Make, str, str]] = {
     "zero bytes": (content("rows.csv", b""), "refused", "0 bytes"),
+    "lists among texts": (
+        texts(text=first_rows("text", 3, lambda row: ["a", row])),
+        "refused",
+        r"a cell holds a list, not a text: \['a', 0\] \(row 0 of column 'text'\)",
+    ),
+    "numbers and truth values among texts": (
+        texts(text=first_rows("text", 9, lambda row: row * 1.5 or True)),
+        "accepted",
+        "",
+    ),
     "NUL bytes": (texts(text=first_rows("text", 9, lambda row: f"a\x00b number {row}")), "accepted", ""),
     "lone surrogates": (
         texts(text=first_rows("text", 9, lambda row: f"a\ud800b number {row}")),
@@ -180,14 +217,37 @@ IMAGES: dict[str, tuple[Make, str, str]] = {
     "fake": (images(fake=b"<html>404</html>"), "critical", r"not an image \(1\)"),
     "zero bytes": (images(empty=b""), "critical", r"empty file \(1\)"),
     "wrong mode": (images(**{f"i{n}": image_bytes(100 + n, "CMYK") for n in range(9)}), "warning", r"CMYK \(9\)"),
+    "20,000 x 20,000 pixels": (
+        images(bomb=png_of_one_colour(20_000, 20_000)),
+        "critical",
+        "1 images have more than 50,000,000 pixels and were not decoded",
+    ),
     "symbolic link": (linked_image, "refused", "is a symbolic link"),
+    "a symbolic link to a folder": (linked_folder, "refused", "is a symbolic link"),
     "a path that leaves the root": (escaping_manifest, "refused", "leaves the folder"),
+    "an absolute path": (absolute_manifest, "refused", "'/etc/passwd' leaves the folder"),
 }
 
 
 def judge(make: Make, directory: Path, modality: str, verdict: str, message: str) -> ValidationReport | None:
     """Check a file; the verdict must be the one foretold, for the reason foretold."""
     path = make(directory)
+    before = contents(directory)
+    report = judged(path, modality, verdict, message)
+    assert contents(directory) == before, "a check changes no file"
+    return report
+
+
+def contents(directory: Path) -> dict[Path, str]:
+    """Return a hash of every file, and where every link leads."""
+    return {
+        path: str(path.readlink()) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in directory.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def judged(path: Path, modality: str, verdict: str, message: str) -> ValidationReport | None:
     params = Params.model_validate({"name": "test", "modality": modality, "clean": {"conflicting_labels": "keep"}})
     if verdict == "refused":
         with pytest.raises(UnreadableFileError, match=message) as caught:
@@ -207,18 +267,28 @@ def judge(make: Make, directory: Path, modality: str, verdict: str, message: str
 
 @pytest.mark.parametrize("name", TABLES)
 def test_bad_tables(tmp_path: Path, name: str) -> None:
-    judge(TABLES[name][0], tmp_path, "tabular", *TABLES[name][1:])
+    report = judge(TABLES[name][0], tmp_path, "tabular", *TABLES[name][1:])
+    assert report is None or report.num_rows == NUM_ROWS
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_bad_texts(tmp_path: Path, name: str) -> None:
-    judge(TEXTS[name][0], tmp_path, "text", *TEXTS[name][1:])
+    report = judge(TEXTS[name][0], tmp_path, "text", *TEXTS[name][1:])
+    assert report is None or report.num_rows == NUM_ROWS
 
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_bad_images(tmp_path: Path, name: str) -> None:
     report = judge(IMAGES[name][0], tmp_path, "image", *IMAGES[name][1:])
     assert report is None or report.num_rows > 60
+
+
+def test_an_image_too_large_to_open_still_says_its_size(tmp_path: Path) -> None:
+    images(bomb=png_of_one_colour(20_000, 20_000))(tmp_path)
+    params = Params.model_validate({"name": "test", "modality": "image"})
+    modality = get_modality("image")
+    said = modality.excerpt(modality.read(tmp_path / "pictures", params))
+    assert "a/bomb.png (20000 x 20000 1, too many pixels)" in said.tolist()
 
 
 @pytest.mark.slow

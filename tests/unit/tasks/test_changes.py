@@ -15,6 +15,7 @@ from models.table_rows import CellChange
 from tasks import finetuning
 from tasks.left_out import name_rows
 from tasks.trainings import Training, check_changes, open_training, train_settings
+from tasks.trials import screen
 from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
 from thawline.context import Context
 from thawline.errors import ParamsError
@@ -161,3 +162,13 @@ def test_weights_sampling_and_loss_reach_the_training_from_the_params(tmp_path: 
     fields = {field.name for field in dataclasses.fields(TrainSettings)} - {"seed"}
     assert fields <= set(type(context.params.train).model_fields)
     assert train_settings(context.params, seed=5).seed == 5
+
+
+def test_trials_are_screened_on_the_same_views_and_weights_together_as_alone(tmp_path: Path) -> None:
+    augment, schedule = {"token_dropout": 0.3, "views": 2}, {"head_epochs": 5, "head_learning_rate": 0.05}
+    context = text_context(tmp_path, augment, train=schedule)
+    context = context.model_copy(update={"left_out": name_rows(context, np.arange(20), weight=0.3)})
+    together, alone = (screen.fn(context, {0: {}}, fused=fused)[0] for fused in (True, False))
+    assert together.loss == pytest.approx(alone.loss, abs=1e-4)
+    plain = context.model_copy(update={"params": text_context(tmp_path, {}, train=schedule).params})
+    assert screen.fn(plain, {0: {}})[0].loss != pytest.approx(together.loss, abs=1e-4)
