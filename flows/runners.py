@@ -10,6 +10,7 @@ from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
+from thawline.errors import UsageError
 from thawline.params import Params
 
 
@@ -17,6 +18,7 @@ def run_all(params: Params, task: Task[..., Any], calls: Sequence[dict[str, Any]
     """Run a task once for each mapping of arguments, where `params.runner` says; return the results in order.
 
     Raises:
+        UsageError: `params.runner` asks for Ray, which is not installed.
         ThawlineError: What the task raises.
     """
     if params.runner.kind == "local":
@@ -29,9 +31,14 @@ def run_all(params: Params, task: Task[..., Any], calls: Sequence[dict[str, Any]
 def _open(params: Params) -> "TaskRunner[Any]":
     if params.runner.kind == "process":
         return ProcessPoolTaskRunner(max_workers=params.runner.num_workers)
-    from prefect_ray import RayTaskRunner
-
-    return RayTaskRunner(address=params.runner.address, init_kwargs=_ray_settings(params))
+    try:
+        from prefect_ray import RayTaskRunner
+    except ImportError as error:
+        raise UsageError(
+            f"runner.kind is 'ray', but {error.name} is not installed; `pip install -e '.[ray]'`, or set it to 'process'"
+        ) from error
+    runner: TaskRunner[Any] = RayTaskRunner(address=params.runner.address, init_kwargs=_ray_settings(params))
+    return runner
 
 
 def _resources(params: Params) -> AbstractContextManager[Any]:
