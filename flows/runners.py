@@ -35,7 +35,7 @@ def _open(params: Params) -> "TaskRunner[Any]":
         from prefect_ray import RayTaskRunner
     except ImportError as error:
         raise UsageError(
-            f"runner.kind is 'ray', but {error.name} is not installed; `pip install -e '.[ray]'`, or set it to 'process'"
+            f"runner.kind is 'ray', but {error.name} is missing; run `pip install -e .[ray]`, or set it to 'process'"
         ) from error
     runner: TaskRunner[Any] = RayTaskRunner(address=params.runner.address, init_kwargs=_ray_settings(params))
     return runner
