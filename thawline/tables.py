@@ -27,7 +27,7 @@ from thawline.errors import ParamsError, UnreadableFileError
 from thawline.params_file import nearest
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
-PACKINGS: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {
+PACKINGS: dict[str, Callable[[IO[bytes]], Any]] = {
     ".gz": lambda packed: gzip.GzipFile(fileobj=packed),
     ".xz": lzma.LZMAFile,
     ".bz2": bz2.BZ2File,
