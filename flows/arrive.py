@@ -1,12 +1,15 @@
 """The flow `arrive`: what lies complete in data/incoming is accepted or quarantined, once, and told."""
 
+import logging
+from collections import Counter
 from pathlib import Path
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.states import Completed
 
-from tasks.announcements import announce_arrivals
+from tasks.announcements import DUE, announce, announce_arrivals
 from tasks.arrivals import take_arrivals
+from tasks.training_due import training_due
 from thawline.arrivals import Arrival, Due
 from thawline.console import console
 from thawline.params_file import load_params
@@ -15,18 +18,29 @@ from thawline.workspace import Workspace
 
 
 @flow(name="arrive", validate_parameters=False, retries=2, retry_delay_seconds=10)
-def arrive(root: Path) -> object:
+def arrive(root: str) -> object:
     """Take what has arrived. Of several at once, one works and one waits; the others have nothing to do.
 
     Raises:
         StorageError: No permission or no space; nothing was lost.
         DvcError: DVC refused; nothing was lost.
     """
-    settled = settle_arrivals(Workspace(Path(root)))
+    workspace = Workspace(Path(root))
+    settled = settle_arrivals(workspace)
     if settled is None:
         return Completed(name="Skipped", message="another run waits for its turn and will take this, too")
-    accepted = [record for record in settled if record.state == "accepted"]
-    return Completed(message=f"{len(settled)} contents: {len(accepted)} accepted, {len(settled) - len(accepted)} not")
+    logger = get_run_logger()
+    for record in settled:
+        logger.log(logging.WARNING if record.state == "refused" else logging.INFO, explain(record))
+    params = load_params(workspace)
+    due = training_due(workspace, params)
+    logger.info(explain_due(due))
+    new = Counter(record.state for record in settled if not record.repeated)
+    if due.train and not new["accepted"]:
+        announce(DUE, params, {"reason": due.reason})  # what had to wait for its cool-down
+    repeated = len(settled) - new.total()
+    counts = f"{new['accepted']} accepted, {new['refused']} refused, {repeated} known already"
+    return Completed(message=f"{counts}; {explain_due(due)}")
 
 
 def settle_arrivals(workspace: Workspace) -> list[Arrival] | None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from thawline.errors import ServiceError
 from thawline.files import require_space
+from thawline.up_state import find_up
 from thawline.workspace import Workspace
 
 
@@ -35,6 +36,9 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
         "TRANSFORMERS_VERBOSITY": "error",
         "GX_ANALYTICS_ENABLED": "false",
     }
+    running = find_up(workspace)
+    if running is not None:
+        defaults["PREFECT_API_URL"] = running.prefect_api  # what is started by hand is seen there, too
     require_space(workspace.state)  # also makes it: Prefect makes its home, but not what is above it
     for name, value in defaults.items():
         os.environ.setdefault(name, value)

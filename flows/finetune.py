@@ -50,13 +50,14 @@ from thawline.workspace import Workspace
 
 
 @flow(name="finetune", validate_parameters=False)
-def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) -> RunResult:
+def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, wait_s: float = 0) -> RunResult:
     """Run the whole line once.
 
     Args:
         root: The workspace's directory.
         overrides: Values such as 'train.policy=full' on top of params.yaml, for this run.
         fresh: Compute everything anew although nothing changed.
+        wait_s: How long to wait for another run in this workspace (seconds); -1 for as long as it takes.
 
     Raises:
         DataRefusedError: A critical expectation failed; nothing was trained.
@@ -67,7 +68,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False) 
     params = load_params(workspace, overrides)
     check_changes(params)
     watch = Stopwatch()
-    with lock_workspace(workspace), overridden(workspace, overrides), noting_training(workspace):
+    with lock_workspace(workspace, wait_s=wait_s), overridden(workspace, overrides), noting_training(workspace):
         tracking = open_tracking(workspace, params)
         obtain_data(workspace, params)
         try:

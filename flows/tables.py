@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from tasks.doctor import Finding
-from tasks.results import RunResult, SuggestedRate
+from tasks.results import ComparedApproaches, RunResult, SuggestedRate
 from thawline.console import console
 from thawline.params import WrittenPhase
 
@@ -45,6 +45,22 @@ def print_result(result: RunResult) -> None:
     times = ", ".join(f"{step} {value:.0f} s" for step, value in result.seconds.items())
     console.print(f"[dim]{times}[/dim]")
     console.print(f"[dim]MLFLOW_TRACKING_URI={result.mlflow_uri}[/dim]", soft_wrap=True)
+
+
+def print_comparison(result: ComparedApproaches) -> None:
+    """Print the table approach | training time | data needed | performance, and what follows from it."""
+    columns = ("approach", "training time", "data needed", "performance")
+    title = "Performance: macro-F1 on held-out folds, mean over the seeds (lowest to highest)"
+    table = Table(*columns, title=title, title_justify="left", box=None)
+    for row in result.table:
+        table.add_row(*(str(row[name]) for name in columns))
+    console.print()
+    console.print(table)
+    console.print()
+    console.print(result.recommendation, style="bold", markup=False)
+    for name in result.left_out:
+        console.print(f"left out for want of time: {name}", style="yellow", markup=False)
+    console.print(f"[dim]{result.seconds:.0f} s; figures/comparison.png of MLflow run {result.run_id}[/dim]")
 
 
 def print_suggested_rates(run_id: str, suggestions: Sequence[SuggestedRate]) -> None:

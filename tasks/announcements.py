@@ -9,6 +9,7 @@ from thawline.params import Params
 ACCEPTED = "thawline.data.accepted"
 REFUSED = "thawline.data.refused"
 DROPPED = "thawline.file.dropped"
+DUE = "thawline.training.due"
 
 
 def workspace_resource(params: Params) -> dict[str, str]:

@@ -23,8 +23,13 @@ from thawline.context import BASELINE_SECTIONS, Context
 from thawline.memory import peak_memory_bytes
 from thawline.metrics import score
 from thawline.scorecard import score_fully
+from thawline.splits import assign_folds
 
 logger = logging.getLogger(__name__)
+
+TUNED = {"C": (0.1, 10.0), "learning_rate": (0.5, 2.0)}
+"""Factors on what regularises: logistic regression's C, gradient boosting's learning rate."""
+TUNING_PARTS, MIN_TUNED_ROWS, MAX_TUNED_ROWS = 5, 50, 5000
 
 
 def list_baselines(context: Context) -> list[str]:
@@ -47,7 +52,7 @@ def fit_baseline(context: Context, name: str) -> FinalFit:
     started = time.monotonic()
     data = load_training_set(context)
     rows = trained_on(context, np.arange(len(data.labels)))
-    estimator = _fit(context, name, data, rows)
+    estimator = fit_estimator(context, name, data, rows)
     directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_baseline(directory, estimator, params=params, classes=data.classes)
@@ -64,7 +69,7 @@ def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, directo
     started = time.monotonic()
     train, validation = data.fold_rows(fold)
     train = trained_on(context, train)
-    estimator = _fit(context, name, data, train)
+    estimator = fit_estimator(context, name, data, train)
     content = get_modality(context.params.modality).baseline_input
     probabilities = estimator.predict_proba(content(data.frame.iloc[validation]))
     on_train = estimator.predict_proba(content(data.frame.iloc[train]))
@@ -79,16 +84,45 @@ def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, directo
     )
 
 
-def _fit(context: Context, name: str, data: TrainingSet, rows: NDArray[np.int64]) -> Any:
-    modality = get_modality(context.params.modality)
+def fit_estimator(context: Context, name: str, data: TrainingSet, rows: NDArray[np.int64]) -> Any:
+    """Return the baseline `name` fitted on some training rows, tuned a little so that beating it means something.
+
+    Which of the few candidates is taken is chosen within `rows`: by the loss on an inner split of them.
+    """
+    modality, weights = get_modality(context.params.modality), row_weights(context, len(data.labels))
     estimator = clone(modality.baselines[name](context.params))
-    weights = row_weights(context, len(data.labels))
-    options = {} if weights is None else weight_options(estimator, weights[rows])
-    if weights is not None and not options:
+    if weights is not None and not weight_options(estimator, weights):
         logger.warning("Baseline '%s' takes no row weights: every row counts the same in it", name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        return estimator.fit(modality.baseline_input(data.frame.iloc[rows]), data.labels[rows], **options)
+
+    def fit(candidate: Any, chosen: NDArray[np.int64]) -> Any:
+        options = {} if weights is None else weight_options(candidate, weights[chosen])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            return candidate.fit(modality.baseline_input(data.frame.iloc[chosen]), data.labels[chosen], **options)
+
+    candidates = list_candidates(estimator)
+    if len(candidates) == 1 or len(rows) < MIN_TUNED_ROWS:
+        return fit(estimator, rows)
+    sample = np.sort(np.random.default_rng(context.params.seed).permutation(rows)[:MAX_TUNED_ROWS])
+    inner = assign_folds(data.frame.iloc[sample], num_folds=TUNING_PARTS, seed=context.params.seed) == 0
+    content = modality.baseline_input(data.frame.iloc[sample[inner]])
+    losses = []
+    for candidate in candidates:
+        fitted = fit(clone(candidate), sample[~inner])
+        probabilities = np.full((int(inner.sum()), len(data.classes)), 1e-12)
+        probabilities[:, fitted.classes_] = fitted.predict_proba(content)
+        losses.append(score(data.labels[sample[inner]], probabilities).loss)
+    return fit(candidates[int(np.argmin(losses))], rows)
+
+
+def list_candidates(estimator: Any) -> list[Any]:
+    """Return the estimator as it is, first, and with what it is regularised by a good deal smaller and larger."""
+    chosen = [key for key in estimator.get_params() if key.rpartition("__")[2] in TUNED]
+    if not chosen:
+        return [estimator]
+    own = estimator.get_params()[chosen[0]]
+    factors = TUNED[chosen[0].rpartition("__")[2]]
+    return [estimator, *(clone(estimator).set_params(**{chosen[0]: own * factor}) for factor in factors)]
 
 
 def weight_options(estimator: Any, weights: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

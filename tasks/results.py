@@ -229,6 +229,34 @@ class RunResult(Result):
     search: SearchResult | None = None
 
 
+class Measured(Result):
+    """One training of a comparison: by which approach, on how many rows, its seconds and its scores on the same fold.
+
+    `percent` is the share of the fold's training part, `seed` says which fold is held out and which rows are drawn.
+    """
+
+    approach: str
+    percent: int
+    seed: int
+    num_rows: int
+    seconds: float
+    f1_macro: float
+    accuracy: float
+    loss: float
+
+
+class ComparedApproaches(Result):
+    """What `thawline compare` prints: every training, those left out for want of time, and what follows from them."""
+
+    run_id: str = ""
+    baseline: str
+    measured: list[Measured]
+    left_out: list[str]
+    seconds: float
+    table: list[dict[str, Any]] = []
+    recommendation: str = ""
+
+
 class SuggestedRate(Result):
     """What the range test says of one phase: the param that sets its rate, its value, and the suggested one."""
 

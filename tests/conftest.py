@@ -1,6 +1,11 @@
 """A real workspace on real mails with real weights, run once for all tests that look at it."""
 
+import os
 from pathlib import Path
+
+# Two tests share two cores: threads of one that wait for a core would make each operation ten times slower. Before
+# torch is imported, and for the commands that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pandas as pd
 import pytest

@@ -28,6 +28,7 @@ LIBRARIES = (
     "tokenizers",
 )
 _DATA_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "features")
+_NO_MATTER = {"tracking", "arrive", "compare", "schedule", "store", "versioning"}
 TRAINING_SECTIONS = (*_DATA_SECTIONS, "model", "ft_transformer", "pretrain", "train", "augment")
 BASELINE_SECTIONS = (*_DATA_SECTIONS, "baseline")
 
@@ -58,8 +59,9 @@ class Context(BaseModel):
 
     def key(self, *sections: str) -> str:
         """Return a hash of data, code and the named sections of the params; of all that matter if none is named."""
-        values = self.params.model_dump(mode="json", exclude={"tracking", "arrive", "schedule", "store", "versioning"})
-        chosen = {name: values[name] for name in sections} if sections else values
+        chosen = self.params.model_dump(
+            mode="json", include=set(sections) or None, exclude=None if sections else _NO_MATTER
+        )
         left_out = [self.left_out] if self.left_out else []
         content = json.dumps([self.data_version, self.code_version, chosen, *left_out], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from thawline.changes import Augment
+from thawline.compare_params import Compare
 from thawline.limits import Validation
 from thawline.operations import Arrive, Schedule
 from thawline.search_params import Search
@@ -394,6 +395,7 @@ class Params(Section):
     )
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
     search: Search = Field(default_factory=Search, description="Search for hyperparameters.")
+    compare: Compare = Field(default_factory=Compare, description="Fine-tuning against what costs less.")
     store: Store = Field(default_factory=Store, description="Stored activations of frozen layers.")
     augment: Augment = Field(default_factory=Augment, description="Changes to training rows.")
     predict: Predict = Field(default_factory=Predict, description="What a model makes of its outputs.")

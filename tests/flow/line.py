@@ -33,7 +33,7 @@ def run_thawline(*arguments: str, cwd: Path, environment: dict[str, str] | None 
     process = subprocess.run(
         [sys.executable, "-m", "flows.cli", *arguments, "--json"],
         cwd=cwd,
-        env={**inherited, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2", **(environment or {})},
+        env={**inherited, "PYTHONPATH": str(ROOT), **(environment or {})},
         capture_output=True,
         text=True,
         timeout=600,

@@ -7,23 +7,17 @@ rows of a fold learns its code; who does not is at chance on them.
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from tasks.baseline import cross_validate_baseline
 from tasks.finetuning import train_fold
 from tasks.trials import screen, trial_context
-from tests.unit.models.conftest import CONFIGS, save_encoder
+from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words
 from thawline.context import Context
-from thawline.params_file import parse_params
-from thawline.workspace import Workspace
 
-NUM_ROWS, NUM_FOLDS, NUM_WORDS = 480, 3, 8
+NUM_ROWS, NUM_WORDS = 480, 8
 CHANCE = (0.25, 0.75)  # of accuracy; a fold has but 16 words, and each is right or wrong in all of its rows
-VALUES: dict[str, Any] = {
-    "name": "words",
-    "model": {"encoder": "bert", "max_tokens": 16},
-    "split": {"num_folds": NUM_FOLDS},
+PARAMS: dict[str, Any] = {
     "train": {
         "policy": "lp_ft",
         "head_epochs": 25,
@@ -47,17 +41,13 @@ TRIALS: dict[int, dict[str, Any]] = {
 def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """Return the work on rows that only a leak could learn."""
     root = tmp_path_factory.mktemp("marked")
-    save_encoder(CONFIGS["bert"](), root / "bert")
     rng = np.random.default_rng(0)
     labels, numbers = rng.integers(0, 2, NUM_ROWS), np.arange(NUM_ROWS)
     firsts = NUM_WORDS * (2 * (numbers % NUM_FOLDS) + labels)
     marks = [f"w{first + rng.integers(NUM_WORDS)}" for first in firsts]
     rest = [f"w{rng.integers(2 * NUM_FOLDS * NUM_WORDS, 56)}" for _ in numbers]
-    frame = pd.DataFrame({"text": [f"{mark} {mark} {mark} {word}" for mark, word in zip(marks, rest, strict=True)]})
-    frame = frame.assign(label=np.where(labels == 1, "b", "a"), fold=numbers % NUM_FOLDS, group=numbers)
-    Workspace(root).train_rows.parent.mkdir(parents=True)
-    frame.assign(row_id=[f"{7919 * (row + 1):016x}" for row in numbers]).to_parquet(Workspace(root).train_rows)
-    return Context(root=root, params=parse_params(VALUES), data_version="marked", code_version="1")
+    write_words(root, [f"{mark} {mark} {mark} {word}" for mark, word in zip(marks, rest, strict=True)], labels)
+    return words_context(root, PARAMS, version="marked")
 
 
 def test_the_winner_of_a_search_is_at_chance_on_the_rows_it_is_scored_on(context: Context) -> None:

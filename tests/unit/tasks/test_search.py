@@ -17,48 +17,31 @@ from tasks.search_figures import draw_importance, draw_parallel_coordinates
 from tasks.search_record import describe_search
 from tasks.study import conclude, forget_study, importances, next_batch, open_study, summarise, trials_without_gain
 from tasks.trials import Screening, penalised_mean, screen
-from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
+from tests.unit.models.conftest import make_texts
+from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words
 from thawline.context import Context
 from thawline.errors import ParamsError, SearchError, ServiceError
-from thawline.params_file import parse_params
-from thawline.workspace import Workspace
 
-NUM_ROWS, NUM_FOLDS = 120, 3
+NUM_ROWS = 120
 SPACE = {
     "train.head_learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
     "train.batch_size": {"choices": [16, 32]},
     "model.head_layers": {"low": 0, "high": 1},
 }
-VALUES: dict[str, Any] = {
-    "name": "words",
-    "model": {"encoder": "bert", "max_tokens": 32},
-    "split": {"num_folds": NUM_FOLDS},
-    "train": {"head_epochs": 6, "inner_share": 0.2, "batch_size": 16},
-}
+TRAIN = {"head_epochs": 6, "inner_share": 0.2, "batch_size": 16}
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a workspace with training rows and an encoder."""
     directory = tmp_path_factory.mktemp("words")
-    save_encoder(CONFIGS["bert"](), directory / "bert")
-    write_rows(directory, *make_texts(NUM_ROWS))
+    write_words(directory, *make_texts(NUM_ROWS))
     return directory
-
-
-def write_rows(root: Path, texts: list[str], labels: np.ndarray) -> None:
-    rows = Workspace(root).train_rows
-    rows.parent.mkdir(parents=True, exist_ok=True)
-    frame = pd.DataFrame({"text": texts, "label": np.where(labels == 1, "b", "a")})
-    numbers = np.arange(len(frame))
-    frame.assign(
-        fold=numbers % NUM_FOLDS, group=numbers, row_id=[f"{7919 * (i + 1):016x}" for i in numbers]
-    ).to_parquet(rows)
 
 
 def work(root: Path, *, version: str = "1", **search: Any) -> Context:
     given = {"strategy": "random", "num_trials": 6, "space": SPACE, **search}
-    return Context(root=root, params=parse_params({**VALUES, "search": given}), data_version=version, code_version="1")
+    return words_context(root, {"train": TRAIN, "search": given}, version=version)
 
 
 def pretended(number: int, values: dict[str, Any]) -> Screening:

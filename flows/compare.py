@@ -1,0 +1,88 @@
+"""The flow `compare`: fine-tuning beside what costs less, on growing shares of the rows, within a budget of seconds."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from prefect import flow
+
+from tasks.approaches import APPROACHES, draw_share, measure, prepare_vectors, strongest_baseline
+from tasks.approaches_record import record_comparison
+from tasks.data import obtain_data, reproduce, validate_processed_rows, validate_raw_files
+from tasks.results import ComparedApproaches, Measured
+from tasks.tracking import close_stale_runs, open_tracking
+from thawline.console import progress
+from thawline.context import Context, hash_code
+from thawline.lock import lock_workspace
+from thawline.params import Params
+from thawline.params_file import load_params, overridden
+from thawline.workspace import Workspace
+
+PRUDENCE = 1.2
+"""A training is begun if so many times its expected seconds are left."""
+
+
+@flow(name="compare", validate_parameters=False)
+def compare(root: Path, overrides: Sequence[str] = ()) -> ComparedApproaches:
+    """Compare the approaches of this workspace; nothing is registered.
+
+    Args:
+        root: The workspace's directory.
+        overrides: Values such as 'compare.num_seeds=3' on top of params.yaml, for this comparison.
+
+    Raises:
+        DataRefusedError: A critical expectation failed; nothing was trained.
+        WorkspaceBusyError: Another run works in this workspace.
+        ThawlineError: Anything else that stops the comparison.
+    """
+    workspace = Workspace(root)
+    params = load_params(workspace, overrides)
+    with lock_workspace(workspace), overridden(workspace, overrides):
+        tracking = open_tracking(workspace, params)
+        close_stale_runs(tracking)
+        obtain_data(workspace, params)
+        validate_raw_files(workspace, params)
+        data = reproduce(workspace, force=False)
+        validate_processed_rows(workspace, params)
+        context = Context(root=root, params=params, data_version=data.data_version, code_version=hash_code())
+        return record_comparison(context, tracking, measure_all(context))
+
+
+def measure_all(context: Context) -> ComparedApproaches:
+    """Train by every approach on every share, the first seed first; what would not end in time is left out."""
+    started = time.monotonic()
+    limit = context.params.compare.max_seconds
+    plan = list(trainings(context.params))
+    measured: list[Measured] = []
+    left_out: list[str] = []
+    seconds_per_row: dict[str, float] = {}
+    prepared: set[int] = set()
+    with progress("compare approaches", len(plan)) as advance:
+        for approach, percent, seed in plan:
+            advance(f"{approach} on {percent} %, seed {seed}")
+            share = draw_share(context, percent, seed)
+            expected = seconds_per_row.get(approach, 0.0) * len(share.learned) * PRUDENCE
+            if time.monotonic() - started + expected > limit and measured:
+                left_out.append(f"{approach} on {percent} %, seed {seed}")
+                continue
+            if share.fold not in prepared:
+                prepare_vectors(context, share.fold)
+                prepared.add(share.fold)
+            begun = time.monotonic()
+            one = measure(context, approach, percent, seed)
+            measured.append(one)
+            seconds_per_row[approach] = max(time.monotonic() - begun, one.seconds) / len(share.learned)
+    return ComparedApproaches(
+        baseline=strongest_baseline(context),
+        measured=measured,
+        left_out=left_out,
+        seconds=time.monotonic() - started,
+    )
+
+
+def trainings(params: Params) -> Iterator[tuple[str, int, int]]:
+    """Yield (approach, percent, seed) of each training: a whole curve before the next seed, small shares first."""
+    for seed in range(params.compare.num_seeds):
+        for percent in params.compare.percents:
+            for approach in APPROACHES:
+                yield approach, percent, seed

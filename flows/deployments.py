@@ -1,0 +1,77 @@
+"""What runs by itself: the deployments of a workspace, served by this process until it is ended.
+
+`python -m flows.deployments DIR` needs a Prefect server (PREFECT_API_URL); `thawline up` starts both. Parameters are
+fixed here; nothing of an event's payload reaches a flow.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from prefect import serve
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import StateType
+from prefect.events import DeploymentEventTrigger
+from prefect.states import Crashed
+from prefect.types.entrypoint import EntrypointType
+
+from flows.arrive import arrive
+from flows.train import train
+from tasks.announcements import ACCEPTED, DROPPED, DUE, workspace_resource
+from thawline.params import Params
+from thawline.params_file import load_params
+from thawline.workspace import Workspace
+
+MAX_RUNS = 6
+UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING, StateType.PAUSED]
+
+
+def list_deployments(workspace: Workspace, params: Params) -> list[Any]:
+    """Return the deployments that the params ask for."""
+    root, resource = str(workspace.root), workspace_resource(params)
+    dropped = DeploymentEventTrigger(expect={DROPPED}, match=resource)
+    accepted = DeploymentEventTrigger(expect={ACCEPTED, DUE}, match=resource)
+    common: dict[str, Any] = {"entrypoint_type": EntrypointType.MODULE_PATH, "tags": [params.name]}
+    schedule = params.schedule
+    always = {"root": root, "only_if_due": False}
+    found = [
+        arrive.to_deployment("arrivals", triggers=[dropped], cron=schedule.sweep, parameters={"root": root}, **common),
+        train.to_deployment("when-due", triggers=[accepted], parameters={"root": root}, **common),
+        train.to_deployment("scheduled", cron=schedule.train, parameters=always, **common),
+    ]
+    if schedule.score is not None:
+        from flows.score import score
+
+        found.append(score.to_deployment("scheduled", cron=schedule.score, parameters={"root": root}, **common))
+    return found
+
+
+def close_stale_runs() -> None:
+    """Mark as crashed what an ended process left open, and drop what the clock has asked for meanwhile.
+
+    Only for a server of the workspace's own: nobody else's runs are there.
+    """
+    with get_client(sync_client=True) as client:
+        for run in _runs_in(client, UNFINISHED):
+            client.set_flow_run_state(run.id, Crashed(message="ended with `thawline up`"), force=True)
+        for run in _runs_in(client, [StateType.SCHEDULED]):
+            client.delete_flow_run(run.id)
+
+
+def _runs_in(client: Any, types: list[StateType]) -> list[Any]:
+    wanted = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types)))
+    return list(client.read_flow_runs(flow_run_filter=wanted))
+
+
+def main(root: Path, *, own_server: bool) -> None:
+    """Serve the deployments of the workspace at `root`."""
+    workspace = Workspace(root)
+    if own_server:
+        close_stale_runs()
+    deployments = list_deployments(workspace, load_params(workspace))
+    serve(*deployments, pause_on_shutdown=False, print_starting_message=False, limit=MAX_RUNS)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), own_server="--own-server" in sys.argv[2:])

@@ -1,0 +1,39 @@
+"""The flow `train`: the flow `finetune`, if there is reason to. What arrivals and the clock set off."""
+
+from pathlib import Path
+
+from prefect import flow, get_run_logger
+from prefect.states import Completed
+
+from thawline.params_file import load_params
+from thawline.waiting_room import take_turn
+from thawline.workspace import Workspace
+
+
+@flow(name="train", validate_parameters=False)
+def train(root: str, *, only_if_due: bool = True) -> object:
+    """Wait for the workspace, and train on all that has arrived. Of several at once, one works and one waits.
+
+    Args:
+        root: The workspace's directory.
+        only_if_due: Only if the section `arrive` of the params says so: enough new rows or a drift, and cooled down.
+
+    Raises:
+        DataRefusedError: A critical expectation failed; nothing was trained.
+        ThawlineError: Anything else that stops the line.
+    """
+    workspace = Workspace(Path(root))
+    if only_if_due:
+        from tasks.training_due import training_due
+
+        with take_turn(workspace, "train") as is_turn:
+            if not is_turn:
+                return Completed(name="Skipped", message="another run waits for its turn and will train on this, too")
+            due = training_due(workspace, load_params(workspace))
+        get_run_logger().info(due.reason)
+        if not due.train:
+            return Completed(name="NotDue", message=due.reason)
+    from flows.finetune import finetune  # takes long to import, which those who have nothing to do need not wait for
+
+    result = finetune(workspace.root, wait_s=-1)
+    return Completed(message=f"{result.model} version {result.version}: {result.verdict}"[:1000])

@@ -1,0 +1,176 @@
+"""Everything that a workspace needs to run by itself, as processes that are watched over: `thawline up`.
+
+- Each process is started again when it ends, after a pause that doubles up to a minute.
+- All carry a mark (`thawline/up_state.py`): a start begins by ending what an earlier one, killed, has left behind, and
+  a stop ends what is left, training included: it goes on where it was at the next start.
+- Servers are waited for by their health, and given up with the end of their log.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import httpx
+
+from thawline.console import console
+from thawline.errors import ServiceError, UsageError
+from thawline.files import storage_errors
+from thawline.up_state import MARK
+from thawline.workspace import Workspace
+
+START_TIMEOUT_S = 180.0
+POLL_S = 0.5
+MAX_PAUSE_S = 60.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass
+class Service:
+    """A process that is to run; `address` is where it answers once it does, None if it serves nobody."""
+
+    name: str
+    arguments: Sequence[str]
+    address: str | None = None
+    process: subprocess.Popen[bytes] | None = None
+    pause_s: float = 1.0
+    start_at: float = field(default=0.0)
+
+
+class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
+    """Somebody asked for the end: Ctrl-C or SIGTERM."""
+
+
+def require_free_port(host: str, port: int, option: str) -> None:
+    """Raise if a port is taken.
+
+    Raises:
+        UsageError: It is; names the option that asks for another.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UsageError(
+                f"{host}:{port} can't be bound ({error.strerror}); end what uses it, or give another: {option} PORT"
+            ) from None
+
+
+def run_services(
+    workspace: Workspace,
+    stages: Sequence[Sequence[Service]],
+    *,
+    environment: Mapping[str, str],
+    when_ready: Callable[[], None],
+) -> None:
+    """Start services, the stages one after the other, and watch over them until SIGTERM or Ctrl-C.
+
+    Args:
+        workspace: Its .thawline/logs gets their output.
+        stages: Services that may start together; each stage waits until those before it answer.
+        environment: What they see beside this process's own environment.
+        when_ready: Called once when all have started.
+
+    Raises:
+        ServiceError: One does not answer in time, or ends before it does.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    variables = {**os.environ, **environment, MARK: str(workspace.root)}
+    services: list[Service] = []
+    try:
+        for stage in stages:
+            for service in stage:
+                _start(workspace, service, variables)
+                services.append(service)
+            for service in stage:
+                _wait_for_answer(workspace, service)
+        when_ready()
+        while True:
+            for service in services:
+                _keep_alive(workspace, service, variables)
+            time.sleep(POLL_S)
+    except Stopped:
+        return
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for service in reversed(services):
+            if service.process is not None and service.process.poll() is None:
+                service.process.terminate()
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise Stopped
+
+
+def _start(workspace: Workspace, service: Service, variables: Mapping[str, str]) -> None:
+    """Start a service in a session of its own, so that Ctrl-C reaches only us, and we end all in order."""
+    with storage_errors():
+        log = _log_path(workspace, service)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.is_file() and log.stat().st_size:
+            log.replace(log.with_suffix(".previous.log"))
+        with log.open("wb") as output:
+            service.process = subprocess.Popen(
+                [sys.executable, "-m", *service.arguments],
+                cwd=workspace.root,
+                env=dict(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    service.start_at = time.monotonic()
+
+
+def _keep_alive(workspace: Workspace, service: Service, variables: Mapping[str, str]) -> None:
+    if service.process is not None and service.process.poll() is not None:
+        code = service.process.returncode
+        ran_s = time.monotonic() - service.start_at
+        service.pause_s = 1.0 if ran_s > MAX_PAUSE_S else min(2 * service.pause_s, MAX_PAUSE_S)
+        service.process, service.start_at = None, time.monotonic() + service.pause_s
+        console.print(
+            f"{service.name} ended with code {code} after {ran_s:.0f} s; it starts again in {service.pause_s:.0f} s "
+            f"(log: {_log_path(workspace, service)})",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+    if service.process is None and time.monotonic() >= service.start_at:
+        _start(workspace, service, variables)
+
+
+def _wait_for_answer(workspace: Workspace, service: Service) -> None:
+    """Wait until a service answers at its address.
+
+    Raises:
+        ServiceError: It does not in time, or it ended.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while service.address is not None:
+        try:
+            if httpx.get(service.address, timeout=5).status_code < 500:
+                return
+        except httpx.HTTPError:
+            pass
+        assert service.process is not None  # noqa: S101 - it was started just before
+        ended = service.process.poll() is not None
+        if ended or time.monotonic() > deadline:
+            what = f"ended with code {service.process.returncode}" if ended else f"is silent for {START_TIMEOUT_S:g} s"
+            log = _log_path(workspace, service)
+            tail = "\n".join(log.read_text(errors="replace").strip().splitlines()[-8:])
+            raise ServiceError(f"{service.name} {what}; its log, {log}, ends:\n{tail}\nmend that and start again")
+        time.sleep(POLL_S)
+
+
+def _log_path(workspace: Workspace, service: Service) -> Path:
+    return workspace.state / "logs" / f"{service.name}.log"

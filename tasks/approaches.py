@@ -1,0 +1,206 @@
+"""Approaches beside each other: fine-tuning, the same network from random weights, frozen features, the baseline.
+
+All learn from the same rows and are scored on the same fold, which none of them looks at. A smaller share of rows is
+part of every larger one. What stopping and regularisation are chosen on is an inner split of the rows learned from.
+"""
+
+import dataclasses
+import time
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from prefect import task
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from modalities import get_modality
+from models.encoders import Encoder
+from models.policies import plan_phases
+from models.records import TrainingData
+from models.scratch import randomise
+from models.training import predict_probabilities, train
+from tasks.baseline import fit_estimator, list_baselines
+from tasks.caching import step_cache
+from tasks.left_out import trained_on
+from tasks.results import Measured
+from tasks.training_set import load_training_set
+from tasks.trainings import augmented, build, inner_split, load_encoded, open_store, schedule_settings, train_settings
+from tasks.trials import pooled_vectors
+from thawline.context import BASELINE_SECTIONS, TRAINING_SECTIONS, Context
+from thawline.metrics import score
+
+SECTIONS = tuple(dict.fromkeys((*TRAINING_SECTIONS, *BASELINE_SECTIONS, "compare")))
+INVERSE_REGULARIZATION = (0.01, 0.1, 1.0, 10.0)
+NUM_TIMED_ROWS = 96
+
+Indices = NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """Rows of one comparison: `fitted` and `inner` are learned from, `scored` is the fold held out."""
+
+    fold: int
+    seed: int
+    fitted: Indices
+    inner: Indices
+    scored: Indices
+
+    @property
+    def learned(self) -> Indices:
+        """All rows that are learned from."""
+        return np.sort(np.concatenate([self.fitted, self.inner]))
+
+
+def draw_share(context: Context, percent: int, seed: int) -> Share:
+    """Return the rows of a comparison: the same share of each class, at least two rows of it."""
+    data = load_training_set(context)
+    fold = seed % data.num_folds
+    training, scored = data.fold_rows(fold)
+    order = np.random.default_rng((context.params.seed, seed)).permutation(trained_on(context, training))
+    labels = data.labels[order]
+    chosen = [
+        order[labels == number][: max(2, round(percent / 100 * int((labels == number).sum())))]
+        for number in range(len(data.classes))
+    ]
+    fitted, inner = inner_split(data, np.sort(np.concatenate(chosen)), context.params)
+    return Share(fold, seed, fitted, inner, scored)
+
+
+@task(name="measure", task_run_name="{approach} on {percent} %, seed {seed}", **step_cache(*SECTIONS))
+def measure(context: Context, approach: str, percent: int, seed: int) -> Measured:
+    """Train by one approach on a share of the rows and score the fold held out.
+
+    The time is that of training alone, for fine-tuning and frozen features with what the frozen layers take for the
+    rows learned from, wherever their output came from.
+    """
+    data, share = load_training_set(context), draw_share(context, percent, seed)
+    probabilities, seconds = APPROACHES[approach](context, share)
+    scores = score(data.labels[share.scored], probabilities)
+    return Measured(
+        approach=approach,
+        percent=percent,
+        seed=seed,
+        num_rows=len(share.learned),
+        seconds=seconds,
+        f1_macro=scores.f1_macro,
+        accuracy=scores.accuracy,
+        loss=scores.loss,
+    )
+
+
+@task(name="frozen pass", task_run_name="frozen layers of fold {fold}")
+def prepare_vectors(context: Context, fold: int) -> None:
+    """Let the frozen layers see all rows once: what they make of them is kept in the store."""
+    pooled_vectors(context, fold)
+
+
+Trained = tuple[NDArray[np.float64], float]
+
+
+def finetuned(context: Context, share: Share) -> Trained:
+    """Fine-tune as the params say."""
+    encoder, _ = load_encoded(context, share.fold)
+    probabilities, seconds = _train(context, share, encoder, is_pretrained=True)
+    return probabilities, seconds + len(share.learned) * _frozen_seconds(context, share.fold)
+
+
+def scratch(context: Context, share: Share) -> Trained:
+    """Train the same network from random weights, all of it at once."""
+    chosen = context.params.compare
+    values = {
+        "policy": "full",
+        "num_epochs": chosen.scratch_epochs,
+        "learning_rate": chosen.scratch_learning_rate,
+        "layer_lr_decay": 1.0,
+    }
+    params = context.params.model_copy(update={"train": context.params.train.model_copy(update=values)})
+    encoder, _ = load_encoded(context, share.fold)
+    blank = randomise(encoder, seed=context.params.seed + share.seed)
+    return _train(context.model_copy(update={"params": params}), share, blank, is_pretrained=False)
+
+
+def frozen(context: Context, share: Share) -> Trained:
+    """Fit logistic regression on what the frozen encoder makes of the rows, regularised as the inner rows ask."""
+    labels, vectors = load_training_set(context).labels, pooled_vectors(context, share.fold)[0]
+    started = time.perf_counter()
+
+    def fit(rows: Indices, strength: float) -> "Callable[[NDArray[np.float32]], NDArray[np.float64]]":
+        estimator = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            estimator.fit(vectors[rows], labels[rows])
+        known = np.unique(labels[rows])
+
+        def predict(given: NDArray[np.float32]) -> NDArray[np.float64]:
+            probabilities = np.zeros((len(given), int(labels.max()) + 1))
+            probabilities[:, known] = estimator.predict_proba(given)
+            return probabilities
+
+        return predict
+
+    losses = [
+        score(labels[share.inner], fit(share.fitted, strength)(vectors[share.inner])).loss
+        for strength in INVERSE_REGULARIZATION
+    ]
+    best = fit(share.learned, INVERSE_REGULARIZATION[int(np.argmin(losses))])
+    seconds = time.perf_counter() - started
+    return best(vectors[share.scored]), seconds + len(share.learned) * _frozen_seconds(context, share.fold)
+
+
+def baseline(context: Context, share: Share) -> Trained:
+    """Fit the strongest baseline of the kind of data."""
+    data, content = load_training_set(context), get_modality(context.params.modality).baseline_input
+    started = time.perf_counter()
+    estimator = fit_estimator(context, strongest_baseline(context), data, share.learned)
+    seconds = time.perf_counter() - started
+    return np.asarray(estimator.predict_proba(content(data.frame.iloc[share.scored])), np.float64), seconds
+
+
+APPROACHES: dict[str, Callable[[Context, Share], Trained]] = {
+    "baseline": baseline,
+    "frozen features": frozen,
+    "fine-tuning": finetuned,
+    "from random weights": scratch,
+}
+"""By name, the cheapest first."""
+
+
+def strongest_baseline(context: Context) -> str:
+    """Return the name of the last, strongest baseline."""
+    return list_baselines(context)[-1]
+
+
+def _train(context: Context, share: Share, encoder: Encoder, *, is_pretrained: bool) -> Trained:
+    params, data = context.params, load_training_set(context)
+    _, rows = load_encoded(context, share.fold)
+    classifier = build(encoder, params, num_classes=len(data.classes))
+    classifier.holds_statistics = is_pretrained
+    arrays = TrainingData(rows=rows, labels=data.labels, train=share.fitted, inner=share.inner)
+    arrays = augmented(arrays, context, share.fold)
+    if not is_pretrained:
+        arrays = dataclasses.replace(arrays, views=None)  # every phase sees the rows themselves
+    phases = plan_phases(params.train.policy, classifier.groups, schedule_settings(params))
+    settings = train_settings(params, seed=params.seed + share.seed)
+    store = open_store(context) if is_pretrained else None
+    started = time.perf_counter()
+    for _ in train(classifier, phases, arrays, settings, store):
+        pass
+    seconds = time.perf_counter() - started
+    return predict_probabilities(classifier, rows, share.scored, store=store), seconds
+
+
+@lru_cache(maxsize=64)
+def _frozen_seconds(context: Context, fold: int) -> float:
+    """Return the seconds that the frozen encoder takes for a row, measured on a sample."""
+    encoder, rows = load_encoded(context, fold)
+    classifier = build(encoder, context.params, num_classes=2)
+    sample = np.random.default_rng(0).permutation(len(rows))[:NUM_TIMED_ROWS]
+    started = time.perf_counter()
+    predict_probabilities(classifier, rows, np.sort(sample))
+    return (time.perf_counter() - started) / len(sample)

@@ -1,0 +1,124 @@
+"""What `thawline up` starts, and that it never opens a door without a lock."""
+
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from flows import services
+from flows.services import LOGIN, Addresses, list_services, read_login, security_environment
+from flows.up import Service, require_free_port, run_services
+from thawline.errors import ServiceError, UsageError
+from thawline.workspace import Workspace
+
+DOORS = {
+    "beyond loopback without login": ("0.0.0.0", None, "THAWLINE_LOGIN is not set"),
+    "beyond loopback, other address": ("10.0.0.1", None, "SSH tunnel"),
+    "no password": ("0.0.0.0", "user", "12 characters"),
+    "no user": ("127.0.0.1", ":0123456789ab", "12 characters"),
+    "short password": ("0.0.0.0", "user:short", "12 characters"),
+}
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_servers_beyond_loopback_demand_a_login(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    host, login, told = DOORS[name]
+    monkeypatch.delenv(LOGIN, raising=False)
+    if login is not None:
+        monkeypatch.setenv(LOGIN, login)
+    with pytest.raises(UsageError, match=told):
+        read_login(host)
+
+
+def test_loopback_needs_no_login_and_takes_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(LOGIN, raising=False)
+    assert read_login("127.0.0.1") is None
+    monkeypatch.setattr(services, "find_spec", lambda _: object())
+    monkeypatch.setenv(LOGIN, "user:0123456789ab:c")
+    assert read_login("0.0.0.0") == ("user", "0123456789ab:c")
+    monkeypatch.setattr(services, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match="pip install"):
+        read_login("0.0.0.0")
+
+
+def test_the_password_is_in_no_file_and_no_argument(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    environment = security_environment(workspace, ("user", "0123456789ab"))
+    assert environment["PREFECT_SERVER_API_AUTH_STRING"] == "user:0123456789ab"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and "0123456789ab" in path.read_text()]
+    addresses = Addresses("127.0.0.1", free_port(), free_port())
+    stages = list_services(workspace, addresses, mlflow_store="sqlite:///x", foreign_prefect=False, with_login=True)
+    arguments = [argument for stage in stages for service in stage for argument in service.arguments]
+    assert "basic-auth" in arguments
+    assert not [argument for argument in arguments if "0123456789ab" in argument]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_busy_port_is_said_with_the_option_that_asks_for_another() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(UsageError, match=f"127.0.0.1:{port} can't be bound .*--mlflow-port PORT"):
+            require_free_port("127.0.0.1", port, "--mlflow-port")
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [("0.0.0.0", "http://127.0.0.1:1"), ("::1", "http://[::1]:1"), ("10.0.0.1", "http://10.0.0.1:1")],
+)
+def test_addresses_are_those_that_reach_the_servers(host: str, reached: str) -> None:
+    assert Addresses(host, 1, 2).prefect == reached
+
+
+def test_a_service_that_ends_starts_again_and_all_end_on_sigterm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path)
+    (tmp_path / "counting.py").write_text("open('starts', 'a').write('x')")
+    (tmp_path / "staying.py").write_text("import time\ntime.sleep(600)")
+    monkeypatch.setattr("flows.up.MAX_PAUSE_S", 0.1)
+    short, long = Service("counting", ["counting"]), Service("staying", ["staying"])
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+
+    def end_when_restarted() -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if (tmp_path / "starts").is_file() and len((tmp_path / "starts").read_text()) >= 3:
+                break
+            time.sleep(0.05)
+        signal.raise_signal(signal.SIGTERM)
+
+    watcher = threading.Thread(target=end_when_restarted)
+    environment = {"PYTHONPATH": str(tmp_path)}
+    try:
+        run_services(workspace, [[short], [long]], environment=environment, when_ready=watcher.start)
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+    watcher.join()
+    assert len((tmp_path / "starts").read_text()) >= 3
+    assert long.process is not None
+    assert long.process.wait(timeout=10) == -signal.SIGTERM
+
+
+def test_a_service_that_can_not_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("raise SystemExit('no such thing')")
+    service = Service("broken", ["broken"], f"http://127.0.0.1:{free_port()}/health")
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(ServiceError, match=r"ended with code 1(.|\n)*no such thing"):
+            run_services(
+                Workspace(tmp_path), [[service]], environment={"PYTHONPATH": str(tmp_path)}, when_ready=lambda: None
+            )
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])

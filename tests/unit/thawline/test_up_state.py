@@ -1,0 +1,59 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from thawline.up_state import FILE, MARK, UpState, end_processes, find_up, forget_up, note_up
+from thawline.workspace import Workspace
+
+
+def sleeper(mark: str, *, code: str = "") -> subprocess.Popen[bytes]:
+    program = f"{code}\nimport time\nprint('ready', flush=True)\ntime.sleep(600)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, MARK: mark},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def test_only_the_processes_of_this_workspace_are_ended_stubborn_ones_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thawline.up_state.PATIENCE_S", 1.0)
+    workspace = Workspace(tmp_path)
+    (tmp_path / ".thawline").mkdir()
+    own, other = sleeper(str(tmp_path)), sleeper(str(tmp_path / "other"))
+    ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    start = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    stubborn = sleeper(str(tmp_path), code=f"{ignore}\n{start}")
+    try:
+        assert end_processes(workspace) == 3
+        assert own.poll() is not None
+        assert stubborn.poll() is not None
+        assert other.poll() is None
+        assert end_processes(workspace) == 0
+    finally:
+        for process in (own, other, stubborn):
+            process.kill()
+            process.communicate()
+
+
+def test_a_note_counts_only_while_its_process_lives_and_not_for_another_of_the_same_id(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    (tmp_path / ".thawline").mkdir()
+    assert find_up(workspace) is None
+    state = note_up(workspace, prefect_api="http://p", mlflow="http://m")
+    assert find_up(workspace) == state
+    earlier = UpState(pid=os.getpid(), began_s=psutil.Process().create_time() - 1, prefect_api="http://p", mlflow="m")
+    (tmp_path / ".thawline" / FILE).write_text(earlier.model_dump_json())
+    assert find_up(workspace) is None
+    note_up(workspace, prefect_api="http://p", mlflow="http://m")
+    forget_up(workspace)
+    assert find_up(workspace) is None
