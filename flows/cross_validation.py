@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 
+from flows.runners import run_all
 from tasks.finetuning import FINETUNED, gain, plan, stopping_points, train_fold, train_heads
 from tasks.results import CrossValidation, FoldResult
 from thawline.context import Context
@@ -28,9 +29,11 @@ def deepen(context: Context) -> Iterator[CrossValidation]:
     seconds = [heads.seconds / num_folds] * num_folds
     reached: CrossValidation | None = None
     for num_phases in stopping_points(phases):
-        folds: list[FoldResult] = [
-            train_fold(context, fold, num_phases, seconds_before=seconds[fold]) for fold in range(num_folds)
+        calls = [
+            {"context": context, "fold": fold, "num_phases": num_phases, "seconds_before": seconds[fold]}
+            for fold in range(num_folds)
         ]
+        folds: list[FoldResult] = run_all(context.params, train_fold, calls)
         deeper = CrossValidation(name=FINETUNED, folds=folds)
         seconds = [fold.seconds for fold in folds]
         least = phases[num_phases - 1].min_gain

@@ -36,7 +36,7 @@ def settle_raw_files(workspace: Workspace, params: Params) -> None:
         console.print(f"  {name}: was missing here, brought back", markup=False)
     added, changed = track_raw_files(workspace)
     for name in added:
-        console.print(f"  {name}: was put into data/raw by hand; DVC tracks it now", markup=False)
+        console.print(f"  {name}: lay in data/raw without a track; DVC tracks it now", markup=False)
     for name in changed:
         console.print(
             f"  {name}: was edited in data/raw; DVC tracks it as it is now and keeps the old bytes in its cache. "

@@ -6,7 +6,15 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-console = Console(stderr=True, highlight=False)
+
+class _Shared(Console):
+    """A console of which there is one in a process: sent to a worker, it becomes the worker's own."""
+
+    def __reduce__(self) -> str:
+        return "console"
+
+
+console = _Shared(stderr=True, highlight=False)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from thawline.changes import Augment
 from thawline.compare_params import Compare
 from thawline.limits import Validation
 from thawline.operations import Arrive, Schedule
+from thawline.runner_params import Runner
 from thawline.search_params import Search
 from thawline.section import Section
 
@@ -394,6 +395,7 @@ class Params(Section):
         default_factory=Pretrain, description="Pretraining of the encoder of tables on the training rows."
     )
     train: Train = Field(default_factory=Train, description="Staged fine-tuning.")
+    runner: Runner = Field(default_factory=Runner, description="Where folds are trained.")
     search: Search = Field(default_factory=Search, description="Search for hyperparameters.")
     compare: Compare = Field(default_factory=Compare, description="Fine-tuning against what costs less.")
     store: Store = Field(default_factory=Store, description="Stored activations of frozen layers.")

@@ -14,8 +14,9 @@ import json
 import lzma
 import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,13 @@ from thawline.errors import ParamsError, UnreadableFileError
 from thawline.params_file import nearest
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
-PACKINGS = {".gz": gzip.decompress, ".xz": lzma.decompress, ".bz2": bz2.decompress}
+PACKINGS: dict[str, Callable[[IO[bytes]], Any]] = {
+    ".gz": lambda packed: gzip.GzipFile(fileobj=packed),
+    ".xz": lzma.LZMAFile,
+    ".bz2": bz2.BZ2File,
+}
+MAX_UNPACKING = 200
+SMALL_BYTES = 256 * 1024**2
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -152,9 +159,16 @@ def _unpacked(content: bytes, packing: str, path: Path) -> bytes:
         raise UnreadableFileError(f"{path} is empty (0 bytes); was it written completely?")
     if packing:
         try:
-            content = PACKINGS[packing](content)
+            limit = max(SMALL_BYTES, MAX_UNPACKING * len(content))  # a bomb would take all memory, and others with it
+            with PACKINGS[packing](io.BytesIO(content)) as stream:
+                content = stream.read(limit + 1)
         except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
             raise UnreadableFileError(f"{path} can't be unpacked: {error}; it is damaged, copy it again") from None
+        if len(content) > limit:
+            raise UnreadableFileError(
+                f"{path} unpacks to more than {limit / 1e6:,.0f} MB, over {MAX_UNPACKING} times its size, as no table "
+                "does; hand it over unpacked if it is one"
+            )
         if not content:
             raise UnreadableFileError(f"{path} is empty once unpacked; was it written completely?")
     return content

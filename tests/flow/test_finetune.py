@@ -114,6 +114,38 @@ def test_the_same_again_changes_nothing_and_fresh_gives_the_same_digits(finished
     assert len(MlflowClient(finished.mlflow_uri).search_model_versions("name = 'mails'")) == 1
 
 
+def test_folds_in_processes_of_their_own_give_the_same_digits(finished: Finished) -> None:
+    apart = run_thawline("run", "--fresh", "--set", "runner.kind=process", cwd=finished.directory)
+    assert apart.code == 0, apart.told
+    assert apart.json["cv"] == finished.first.json["cv"]
+    assert apart.json["metrics"] == finished.first.json["metrics"]
+
+
+def test_a_search_is_recorded_trial_by_trial_and_its_winner_is_what_is_trained(finished: Finished) -> None:
+    rates, sizes = '{"low": 0.001, "high": 0.05, "log": true}', '{"choices": [0, 32]}'
+    space = f'{{"train.head_learning_rate": {rates}, "train.batch_size": {sizes}}}'
+    asked = ("search.strategy=bayesian", "search.num_trials=6", f"search.space={space}")
+    outcome = run_thawline("run", *[part for one in asked for part in ("--set", one)], cwd=finished.directory)
+    assert outcome.code == 0, outcome.told
+    found = outcome.json["search"]
+    assert [trial["number"] for trial in found["trials"]] == list(range(6))
+    winner = found["trials"][found["winner"]]
+    assert winner["score"] >= found["trials"][0]["score"]
+    client = MlflowClient(finished.mlflow_uri)
+    parent = client.get_run(outcome.json["run_id"])
+    children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    trials = {run.info.run_name: run for run in children if run.info.run_name.startswith("trial")}
+    assert sorted(trials) == [f"trial {number:02d}" for number in range(6)]
+    for trial in found["trials"]:
+        failed = trial["changes"].get("train.batch_size") == 0
+        assert bool(trial["reason"]) == failed
+        assert trials[f"trial {trial['number']:02d}"].info.status == ("FAILED" if failed else "FINISHED")
+    assert parent.data.tags["thawline.search.winner"] == f"trial {found['winner']:02d}"
+    assert {"winner.train.head_learning_rate", "winner.train.batch_size"} <= set(parent.data.params)
+    figures = {Path(item.path).name for item in client.list_artifacts(parent.info.run_id, "figures")}
+    assert "search_trials.png" in figures
+
+
 def test_runs_and_show_tell_the_same_verdict(finished: Finished) -> None:
     listed = run_thawline("runs", cwd=finished.directory)
     assert finished.first.json["run_id"] in [row["run_id"] for row in listed.json["runs"]]

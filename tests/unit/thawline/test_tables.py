@@ -125,6 +125,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "not json": ("rows.jsonl", b'{"text": "x"}\n{oops\n', "line 2 is not JSON"),
     "json list": ("rows.jsonl", b"[1, 2]\n", "line 1 is a JSON list"),
     "corrupt gzip": ("rows.csv.gz", gzip.compress(ROWS.encode())[:-6], "can't be unpacked"),
+    "gzip bomb": ("rows.csv.gz", gzip.compress(b"0" * 300 * 1024**2, 1), "over 200 times its size"),
     "not gzip": ("rows.csv.gz", ROWS.encode(), "can't be unpacked"),
     "flipped gzip": ("rows.csv.gz", gzip.compress(ROWS.encode())[:12] + b"\xff" * 20, "can't be unpacked"),
     "corrupt xz": ("rows.csv.xz", lzma.compress(ROWS.encode())[:-6], "can't be unpacked"),

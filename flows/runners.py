@@ -1,0 +1,72 @@
+"""Where the folds are trained: here, in processes of this machine, or on Ray. The only place that knows Ray."""
+
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from prefect import Task
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
+
+from thawline.errors import UsageError
+from thawline.params import Params
+
+
+def run_all(params: Params, task: Task[..., Any], calls: Sequence[dict[str, Any]]) -> list[Any]:
+    """Run a task once for each mapping of arguments, where `params.runner` says; return the results in order.
+
+    Raises:
+        UsageError: `params.runner` asks for Ray, which is not installed.
+        ThawlineError: What the task raises.
+    """
+    if params.runner.kind == "local":
+        return [task(**call) for call in calls]
+    with _server(), _open(params) as runner, _resources(params):
+        futures = [runner.submit(task, call) for call in calls]
+        return [future.result() for future in futures]
+
+
+def _open(params: Params) -> "TaskRunner[Any]":
+    if params.runner.kind == "process":
+        return ProcessPoolTaskRunner(max_workers=params.runner.num_workers)
+    try:
+        from prefect_ray import RayTaskRunner
+    except ImportError as error:
+        raise UsageError(
+            f"runner.kind is 'ray', but {error.name} is missing; run `pip install -e .[ray]`, or set it to 'process'"
+        ) from error
+    runner: TaskRunner[Any] = RayTaskRunner(address=params.runner.address, init_kwargs=_ray_settings(params))
+    return runner
+
+
+def _resources(params: Params) -> AbstractContextManager[Any]:
+    """Say what each task needs of a cluster, for the tasks handed over in the block."""
+    if params.runner.kind != "ray":
+        return nullcontext()
+    from prefect_ray.context import remote_options
+
+    needed: AbstractContextManager[Any] = remote_options(num_cpus=1, num_gpus=params.runner.gpus_per_task)
+    return needed
+
+
+def _ray_settings(params: Params) -> dict[str, Any]:
+    settings: dict[str, Any] = {"runtime_env": {"env_vars": _environment()}}
+    if params.runner.address is None:
+        settings |= {"num_cpus": params.runner.num_workers, "include_dashboard": False}
+    return settings
+
+
+def _environment() -> dict[str, str]:
+    names = [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "OMP_", "HF_", "PYTHONPATH"))]
+    return {name: os.environ[name] for name in names} | {"PREFECT_API_URL": _server_url()}
+
+
+def _server() -> AbstractContextManager[Any]:
+    """Let workers find this run's server: each would start one of its own."""
+    return temporary_settings({PREFECT_API_URL: _server_url()})
+
+
+def _server_url() -> str:
+    return os.environ.get("PREFECT_API_URL") or SubprocessASGIServer().api_url

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+from flows.deployments import list_deployments
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+PARAMS = Params.model_validate({"name": "mails", "schedule": {"score": "0 6 * * *", "train": "0 3 * * 0"}})
+
+
+def test_no_payload_of_an_event_reaches_a_flow(tmp_path: Path) -> None:
+    deployments = list_deployments(Workspace(tmp_path), PARAMS)
+    triggers = [trigger for one in deployments for trigger in one.triggers]
+    assert len(triggers) == 2
+    assert all(not trigger.parameters for trigger in triggers)
+    assert {one.parameters["root"] for one in deployments} == {str(tmp_path)}
+
+
+def test_events_of_other_workspaces_set_nothing_off(tmp_path: Path) -> None:
+    triggers = [trigger for one in list_deployments(Workspace(tmp_path), PARAMS) for trigger in one.triggers]
+    for trigger in triggers:
+        assert trigger.match.model_dump() == {"prefect.resource.id": "thawline.workspace.mails"}
+
+
+def test_schedules_are_those_of_the_params(tmp_path: Path) -> None:
+    found = {one.name + "/" + one.flow_name: one for one in list_deployments(Workspace(tmp_path), PARAMS)}
+    crons = {name: [entry.schedule.cron for entry in one.schedules] for name, one in found.items() if one.schedules}
+    assert crons == {
+        "arrivals/arrive": ["*/10 * * * *"],
+        "scheduled/train": ["0 3 * * 0"],
+        "scheduled/score": ["0 6 * * *"],
+    }

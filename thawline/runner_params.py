@@ -1,0 +1,20 @@
+"""Params of where folds are trained."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from thawline.section import Section
+
+
+class Runner(Section):
+    """Where the folds are trained; the results are the same."""
+
+    kind: Literal["local", "process", "ray"] = Field(
+        "local", description="One fold after another here, in processes of this machine, or on a Ray cluster."
+    )
+    num_workers: int = Field(2, ge=1, le=1024, description="Folds that are trained at the same time ('process').")
+    address: str | None = Field(
+        None, description="Address of the Ray cluster, such as ray://HOST:10001. Unset: one is started here."
+    )
+    gpus_per_task: float = Field(0.0, ge=0, description="GPUs that a fold is given on Ray; parts of one are possible.")
