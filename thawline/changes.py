@@ -1,8 +1,8 @@
 """The section `augment` of the params: how training rows are changed."""
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from thawline.section import Section
 
@@ -10,13 +10,6 @@ from thawline.section import Section
 class Augment(Section):
     """Training rows changed a little: anew in every epoch of phases that run from the input, in views elsewhere."""
 
-    views: int = Field(
-        0,
-        ge=0,
-        le=100,
-        description="Phases over frozen layers read stored states. With views they take, epoch by epoch in turn, the "
-        "row itself and so many fixed changed forms of it, stored likewise; 0: they see the rows as they are.",
-    )
     token_dropout: float = Field(
         0.0, ge=0, lt=1, description="Probability that a token is left out (modality text, 0 to 1)."
     )
@@ -59,13 +52,21 @@ class Augment(Section):
         description="Share of a row's cells that are replaced by those of other training rows (modality tabular, 0 to "
         "1).",
     )
+    views: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Phases over frozen layers read stored states. With views they take, epoch by epoch in turn, the "
+        "row itself and so many fixed changed forms of it, stored likewise; 0: they see the rows as they are.",
+    )
 
-    @model_validator(mode="after")
-    def _views_change_something(self) -> Self:
-        changes = set(type(self).model_fields) - {"views", "mixup_alpha", "cutmix_alpha"}
-        if self.views and not any(getattr(self, name) != type(self).model_fields[name].default for name in changes):
+    @field_validator("views")
+    @classmethod
+    def _views_change_something(cls, value: int, info: ValidationInfo) -> int:
+        changes = set(cls.model_fields) - {"views", "mixup_alpha", "cutmix_alpha"}
+        if value and not any(info.data.get(name) != cls.model_fields[name].default for name in changes):
             raise ValueError(
-                f"views ({self.views}) are changed forms of rows, and no change is set; set one of "
-                f"{', '.join(sorted(changes))}, or views to 0"
+                f"views are changed forms of rows, and no change is set; set one of {', '.join(sorted(changes))}, or "
+                "views to 0"
             )
-        return self
+        return value

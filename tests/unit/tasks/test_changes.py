@@ -115,7 +115,9 @@ def test_what_has_no_meaning_for_the_kind_of_data_is_refused_by_name() -> None:
         ParamsError, match=r"augment.flip \(0.5\) means nothing to modality text, which has augment.token"
     ):
         check_changes(params)
-    with pytest.raises(ParamsError, match=r"views \(3\) are changed forms of rows, and no change is set"):
+    with pytest.raises(
+        ParamsError, match=r"augment.views = 3: .*views are changed forms of rows, and no change is set"
+    ):
         parse_params({"name": "t", "augment": {"views": 3}})
 
 
