@@ -10,7 +10,7 @@ import pytest
 from test_versions import free_port, make_bucket
 
 from tasks.fetching import _connect, _list, fetch_objects
-from thawline.errors import ServiceError, StorageError
+from thawline.errors import ServiceError
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -52,9 +52,18 @@ def test_each_object_is_fetched_once_a_changed_one_again_and_none_is_removed(end
     assert fetch_objects(workspace, params) == ["bucket/in/a.csv"]
     assert len(_list(_connect(), "s3://bucket/in")) == 3
 
-    nowhere = Params.model_validate({"name": "test", "arrive": {"source": "s3://nobody/in"}})
-    with pytest.raises((ServiceError, StorageError), match="nobody"):
-        fetch_objects(workspace, nowhere)
+
+def test_a_bucket_that_does_not_answer_is_named_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent:
+        def find(self, source: str, detail: bool) -> None:
+            raise ConnectionError("no answer")
+
+    monkeypatch.setattr("tasks.fetching._connect", Silent)
+    params = Params.model_validate({"name": "test", "arrive": {"source": "s3://nobody/in"}})
+    with pytest.raises(ServiceError, match=r"can't fetch from s3://nobody/in: no answer; check the bucket"):
+        fetch_objects(Workspace(tmp_path), params)
 
 
 @pytest.mark.parametrize("source", ["gs://bucket/x", "s3://", "s3://key:secret@bucket/x", "/tmp/x"])
