@@ -26,6 +26,7 @@ from modalities import get_modality
 from tasks.arrival_records import find_kept, read_record, write_record
 from tasks.bad_rows import Judgement, judge, refusal
 from tasks.data import settle_raw_files
+from tasks.fetching import fetch_objects
 from tasks.incoming import Item, complete_items, take_out
 from tasks.raw_data import track_raw_files
 from tasks.versioning import pack
@@ -48,9 +49,11 @@ def take_arrivals(workspace: Workspace, params: Params) -> Iterator[Arrival]:
         ParamsError: The params can't be used on any file.
         StorageError: No permission or no space; nothing was lost.
         DvcError: DVC refused; nothing was lost.
+        ServiceError: `arrive.source` does not answer; nothing was lost.
     """
     settle_raw_files(workspace, params)
     yield from _finish_begun(workspace)
+    fetch_objects(workspace, params)
     for item in complete_items(workspace, settle_s=params.arrive.settle_s):
         yield _take(workspace, params, item)
     track_raw_files(workspace)

@@ -11,7 +11,8 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,19 +63,29 @@ def hand_over(workspace: Workspace, params: Params, source: Path) -> str:
         return hash_file(source)
     beside = [] if source.is_dir() else get_modality(params.modality).beside(source, params)
     name, content = pack(source, beside)
+    with put_into_incoming(workspace, name) as temporary:
+        if content is None:
+            shutil.copyfile(source, temporary)
+        else:
+            temporary.write_bytes(content)
+        return hash_file(temporary)
+
+
+@contextmanager
+def put_into_incoming(workspace: Workspace, name: str) -> Iterator[Path]:
+    """Yield a path to write to; what is written there then lies in data/incoming, named `name` or nearly so.
+
+    Raises:
+        StorageError: No permission or no space.
+    """
     with storage_errors():
         workspace.incoming.mkdir(parents=True, exist_ok=True)
         temporary = workspace.incoming / f".{os.getpid()}.tmp"
         try:
-            if content is None:
-                shutil.copyfile(source, temporary)
-            else:
-                temporary.write_bytes(content)
-            sha256 = hash_file(temporary)
+            yield temporary
             _link_under_free_name(temporary, workspace.incoming / name)
         finally:
             temporary.unlink(missing_ok=True)
-    return sha256
 
 
 def complete_items(workspace: Workspace, *, settle_s: float) -> list[Item]:

@@ -12,6 +12,11 @@ class Arrive(Section):
         None,
         description="File that becomes the first arrival when data/raw is empty; path relative to the workspace.",
     )
+    source: str | None = Field(
+        None,
+        description="Where files arrive beside data/incoming: s3://BUCKET/PREFIX. Each object is fetched once, at "
+        "every `schedule.sweep`, and stays there. Credentials come from the environment (AWS_ACCESS_KEY_ID and so on).",
+    )
     settle_s: float = Field(
         2.0,
         ge=0,
@@ -37,6 +42,15 @@ class Arrive(Section):
     train_on_drift: bool = Field(
         True, description="Train on fewer than min_new_rows where an accepted file had drifted from the data so far."
     )
+
+    @field_validator("source")
+    @classmethod
+    def _is_a_bucket(cls, value: str | None) -> str | None:
+        if value is not None and (not value.startswith("s3://") or "@" in value or not value[5:].strip("/")):
+            raise ValueError(
+                f"{value!r} is no s3://BUCKET/PREFIX; write one, without name and password, or leave it unset"
+            )
+        return value
 
 
 class Schedule(Section):

@@ -24,6 +24,7 @@ from models.table_rows import CellChange, TableRows
 from models.token_changes import TokenChange
 from models.training import train
 from tests.unit.models.conftest import make_classifier, make_texts, phase, weights
+from tests.unit.models.image_networks import load_network, make_images, make_rows
 
 SPECIAL = frozenset({1, 2, 3})
 TOKENS = TokenChange(dropout=0.2, swap=0.2, special_ids=SPECIAL)
@@ -291,3 +292,35 @@ def test_what_is_off_over_frozen_layers_is_said_once(encoder: Encoder, data: Tra
     caplog.clear()
     losses(encoder, augmented(data), [HEAD, TOP])
     assert "stored states" not in caplog.text
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    return load_network("test_efficientnet", tmp_path_factory.mktemp("network"))
+
+
+def picture_data(network: Encoder) -> TrainingData:
+    rows, labels = make_rows(network, 40), make_images(40)[1]
+    train_rows, change = np.arange(24), PixelChange(min_crop=0.5, flip=0.5, policy="trivial")
+    views = with_views(change, rows, train_rows, donors=train_rows, num_views=1)
+    augment = Augmentation(change, PixelMix(0.4, 1.0))
+    return TrainingData(rows, labels, train_rows, np.arange(24, 32), np.arange(32, 40), augment=augment, views=views)
+
+
+def test_views_of_images_from_the_store_equal_those_computed_live_to_the_bit(network: Encoder, tmp_path: Path) -> None:
+    given = picture_data(network)
+    phases = [phase("head", num_epochs=3), phase(*make_classifier(network).groups[-2:], num_epochs=2)]
+    stored, live = losses(network, given, phases, ActivationStore(tmp_path)), losses(network, given, phases)
+    assert stored[0] == live[0]
+    assert all(torch.equal(stored[1][name], live[1][name]) for name in live[1])
+    assert losses(network, dataclasses.replace(given, augment=None, views=None), phases)[0] != live[0]
+
+
+def test_mixtures_are_trained_on_live_alike_for_the_same_seed(network: Encoder) -> None:
+    given = picture_data(network)
+    everything = [phase(*make_classifier(network).groups, num_epochs=1)]
+    first, again = losses(network, given, everything), losses(network, given, everything)
+    assert first[0] == again[0]
+    assert np.isfinite(first[0]).all()
+    unmixed = dataclasses.replace(given, augment=dataclasses.replace(given.augment, mix=None))
+    assert losses(network, unmixed, everything)[0] != first[0]

@@ -40,6 +40,10 @@ def test_statistics_of_frozen_batch_norms_stand_still(classifier: Classifier, ro
     assert torch.equal(embeddings.LayerNorm[0].norm.running_mean, before)
     apply_phase(classifier, phase(*classifier.groups))
     classifier(rows.batch([0, 1, 2]))
+    assert torch.equal(embeddings.LayerNorm[0].norm.running_mean, before)  # held, though its weights train
+    classifier.holds_statistics = False
+    classifier.train()
+    classifier(rows.batch([0, 1, 2]))
     assert not torch.equal(embeddings.LayerNorm[0].norm.running_mean, before)
 
 

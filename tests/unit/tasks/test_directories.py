@@ -25,7 +25,7 @@ def test_a_directory_becomes_one_zip_that_its_dates_do_not_change(tmp_path: Path
     first = versioning.add_raw_file(workspace, pictures)
     os.utime(pictures / "a" / "1.png", (0, 0))
     assert versioning.add_raw_file(workspace, pictures) == first
-    assert first.name.startswith("pictures.v1-")
+    assert first.name.startswith("pictures_v1-")
     assert first.suffix == ".zip"
     (pictures / "a" / "1.png").write_bytes(b"other")
     assert versioning.add_raw_file(workspace, pictures) != first

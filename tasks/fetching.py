@@ -1,0 +1,66 @@
+"""Objects below an S3 prefix (`arrive.source`), copied into data/incoming once each.
+
+An object is whole from the moment it is listed: S3 shows none that is still being written. It is known by its key and
+ETag, noted once it lies in data/incoming; killed in between, it comes again and is known by its content.
+"""
+
+import json
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tasks.incoming import put_into_incoming
+from thawline.arrivals import is_candidate
+from thawline.console import console
+from thawline.errors import ServiceError
+from thawline.files import write_atomically
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+FETCHED = "fetched.json"
+
+
+def fetch_objects(workspace: Workspace, params: Params) -> list[str]:
+    """Copy what is new below `arrive.source` into data/incoming; return the keys. Call it under the workspace's lock.
+
+    Raises:
+        ServiceError: The bucket does not answer, or refuses.
+        StorageError: No permission or no space.
+    """
+    if params.arrive.source is None:
+        return []
+    note = workspace.state / FETCHED
+    seen: dict[str, str] = json.loads(note.read_bytes()) if note.is_file() else {}
+    fetched = []
+    try:
+        bucket = _connect()
+        for key, tag in _list(bucket, params.arrive.source).items():
+            name = key.rpartition("/")[2]
+            if seen.get(key) == tag or not is_candidate(name):
+                continue
+            with put_into_incoming(workspace, name) as temporary:
+                bucket.get_file(key, str(temporary))
+            seen[key] = tag
+            write_atomically(note, json.dumps(seen).encode())
+            fetched.append(key)
+            console.print(f"  fetched s3://{key}", markup=False, soft_wrap=True)
+    except (BotoCoreError, ClientError, OSError) as error:
+        raise ServiceError(
+            f"can't fetch from {params.arrive.source}: {error}; check the bucket's name, the network and the AWS "
+            "variables of the environment; what was fetched is kept"
+        ) from error
+    return fetched
+
+
+def _connect() -> Any:
+    from s3fs import S3FileSystem
+
+    return S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
+
+
+def _list(bucket: Any, source: str) -> dict[str, str]:
+    """Return the ETag of each object by its key, the oldest first; names of folders are no objects."""
+    found = bucket.find(source, detail=True)
+    files = [info for info in found.values() if info["type"] == "file" and not info["name"].endswith("/")]
+    files.sort(key=lambda info: (str(info.get("LastModified", "")), info["name"]))
+    return {str(info["name"]): str(info.get("ETag", "")) for info in files}
