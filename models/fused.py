@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.devices import threads
 from models.heads import HeadSpec
 from models.policies import Phase
 from models.records import EpochRecord, TrainSettings
@@ -117,10 +118,11 @@ def train_heads(
     passes: dict[tuple[object, ...], list[int]] = {}
     for number, job in enumerate(jobs):
         passes.setdefault(can_share_a_pass(job), []).append(number)
-    for numbers in passes.values():
-        together = _Pass(vectors, classes, [jobs[number] for number in numbers], num_classes)
-        for position, trained in together.run(advance):
-            results[numbers[position]] = trained
+    with threads(1):  # the products are small
+        for numbers in passes.values():
+            together = _Pass(vectors, classes, [jobs[number] for number in numbers], num_classes)
+            for position, trained in together.run(advance):
+                results[numbers[position]] = trained
     return [results[number] for number in range(len(jobs))]
 
 
