@@ -22,7 +22,7 @@ from torch import Tensor
 from models.devices import threads
 from models.heads import HeadSpec
 from models.policies import Phase
-from models.records import EpochRecord, TrainSettings
+from models.records import EpochRecord, TrainSettings, record_epoch
 from models.rows import Indices
 from models.schedules import learning_rate_factor
 from models.stacked import StackedAdamW, StackedSettings, forward
@@ -154,11 +154,11 @@ class _Pass:
             for place, number in enumerate(self._alive):
                 is_best = self._compare(place, inner[number])
                 self._records[number].append(
-                    _record(
-                        self._jobs[number].phase,
-                        epoch,
+                    record_epoch(
+                        self._jobs[number].phase.name,
+                        (epoch + 1, epoch + 1),
                         (training[number], inner[number], validation[number]),
-                        rate=rates[place],
+                        learning_rates={self._jobs[number].phase.trainable[0]: rates[place]},
                         seconds=seconds,
                         is_best=is_best,
                     )
@@ -304,32 +304,3 @@ def _inputs_first(value: Tensor) -> Tensor:
 
 def _outputs_first(value: Tensor) -> Tensor:
     return value.T.contiguous() if value.dim() == 2 else value.clone()
-
-
-def _record(
-    phase: Phase,
-    epoch: int,
-    scores: tuple[Scores, Scores | None, Scores | None],
-    *,
-    rate: float,
-    seconds: float,
-    is_best: bool,
-) -> EpochRecord:
-    training, inner, validation = scores
-    return EpochRecord(
-        phase=phase.name,
-        epoch=epoch + 1,
-        phase_epoch=epoch + 1,
-        train_loss=training.loss,
-        train_f1_macro=training.f1_macro,
-        inner_loss=inner.loss if inner else None,
-        inner_f1_macro=inner.f1_macro if inner else None,
-        validation_loss=validation.loss if validation else None,
-        accuracy=validation.accuracy if validation else None,
-        precision_macro=validation.precision_macro if validation else None,
-        recall_macro=validation.recall_macro if validation else None,
-        f1_macro=validation.f1_macro if validation else None,
-        learning_rates={phase.trainable[0]: rate},
-        seconds=seconds,
-        is_best=is_best,
-    )

@@ -95,3 +95,43 @@ class EpochRecord:
     learning_rates: Mapping[str, float]
     seconds: float
     is_best: bool
+
+
+def record_epoch(
+    phase: str,
+    position: tuple[int, int],
+    scores: tuple[Scores, Scores | None, Scores | None],
+    *,
+    learning_rates: Mapping[str, float],
+    seconds: float,
+    is_best: bool,
+) -> EpochRecord:
+    """Return the record of one epoch.
+
+    Args:
+        phase: Name of the phase.
+        position: Number of the epoch in the training and in the phase, both from 1.
+        scores: Of the outputs given while training, of the inner rows and of the validation rows.
+        learning_rates: Those of the last step, by layer group.
+        seconds: What the epoch took.
+        is_best: Whether nothing before it in the phase did better.
+    """
+    epoch, phase_epoch = position
+    training, inner, validation = scores
+    return EpochRecord(
+        phase=phase,
+        epoch=epoch,
+        phase_epoch=phase_epoch,
+        train_loss=training.loss,
+        train_f1_macro=training.f1_macro,
+        inner_loss=inner.loss if inner else None,
+        inner_f1_macro=inner.f1_macro if inner else None,
+        validation_loss=validation.loss if validation else None,
+        accuracy=validation.accuracy if validation else None,
+        precision_macro=validation.precision_macro if validation else None,
+        recall_macro=validation.recall_macro if validation else None,
+        f1_macro=validation.f1_macro if validation else None,
+        learning_rates=learning_rates,
+        seconds=seconds,
+        is_best=is_best,
+    )

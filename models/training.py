@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from models.checkpoints import Checkpoints
 from models.classifier import Classifier
 from models.devices import choose_device
-from models.epochs import EpochUnderWay, PhaseRun, TrainedEpoch, choose_boundary
+from models.epochs import EpochUnderWay, PhaseRun, choose_boundary
 from models.journal import Journal, PhaseState
 from models.policies import Phase, check_phase
 from models.prediction import predict_probabilities
-from models.records import EpochRecord, TrainingData, TrainSettings
+from models.records import EpochRecord, TrainingData, TrainSettings, record_epoch
 from models.store import ActivationStore
 from thawline.errors import PolicyError
 from thawline.metrics import Scores
@@ -138,7 +138,14 @@ def _run_phase(
         if is_best:
             state.best, state.memory, state.waited, state.gained = inner, run.remember(), 0, True
         position = (len(journal.records) + 1, state.epoch.number + 1)
-        record = _record(phase, position, trained, (inner, validation), is_best=is_best)
+        record = record_epoch(
+            phase.name,
+            position,
+            (trained.scores, inner, validation),
+            learning_rates=trained.learning_rates,
+            seconds=trained.seconds,
+            is_best=is_best,
+        )
         journal.records.append(record)
         state.epoch = EpochUnderWay(state.epoch.number + 1)
         journal.note(run, number, state)
@@ -149,35 +156,6 @@ def _run_phase(
         run.settle()
     if not state.gained:
         logger.info("Phase '%s' gained nothing on the inner rows; back to the weights it began with", phase.name)
-
-
-def _record(
-    phase: Phase,
-    position: tuple[int, int],
-    trained: TrainedEpoch,
-    scores: tuple[Scores | None, Scores | None],
-    *,
-    is_best: bool,
-) -> EpochRecord:
-    epoch, phase_epoch = position
-    inner, validation = scores
-    return EpochRecord(
-        phase=phase.name,
-        epoch=epoch,
-        phase_epoch=phase_epoch,
-        train_loss=trained.scores.loss,
-        train_f1_macro=trained.scores.f1_macro,
-        inner_loss=inner.loss if inner else None,
-        inner_f1_macro=inner.f1_macro if inner else None,
-        validation_loss=validation.loss if validation else None,
-        accuracy=validation.accuracy if validation else None,
-        precision_macro=validation.precision_macro if validation else None,
-        recall_macro=validation.recall_macro if validation else None,
-        f1_macro=validation.f1_macro if validation else None,
-        learning_rates=trained.learning_rates,
-        seconds=trained.seconds,
-        is_best=is_best,
-    )
 
 
 def _check(classifier: Classifier, phases: Sequence[Phase]) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from models import chain
 from models.families import Batch, EncoderSource, Family, Loaded
 from models.families.layers import group_by_blocks
-from models.families.transformers_files import hash_configuration, quiet_loading
+from models.families.transformers_files import fingerprint, quiet_loading
 from models.pixels import PixelProcessor, load_processor
 from thawline.errors import EncoderNotFoundError
 
@@ -115,14 +115,6 @@ def pixel_probe(size: int) -> Batch:
     return {"pixel_values": torch.randn(2, 3, size, size, generator=generator)}
 
 
-def _fingerprint(network: Any) -> dict[str, str | int | None]:
-    return {
-        "config": hash_configuration(network.config),
-        "attention": getattr(network.config, "_attn_implementation", None),
-        "transformers": transformers.__version__,
-    }
-
-
 def _save(network: Any, processor: PixelProcessor, directory: Path) -> None:
     network.config.save_pretrained(directory / "encoder")
     processor.save(directory / "encoder")
@@ -156,7 +148,7 @@ FAMILY = Family(
     capture=partial(chain.capture, forward=_hidden),
     run_from=partial(chain.run_from, forward=_hidden),
     width_at=lambda _network, anatomy, boundary: anatomy.cuts[boundary].width,
-    fingerprint=_fingerprint,
+    fingerprint=fingerprint,
     save=_save,
     rebuild=_rebuild,
 )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.anatomy import StackAnatomy, find_anatomy, token_probe
 from models.families import Batch, EncoderSource, Family, Loaded
-from models.families.transformers_files import hash_configuration, quiet_loading
+from models.families.transformers_files import fingerprint, quiet_loading
 from models.heads import pool
 from models.splitting import capture, find_splits, run_from
 from thawline.errors import EncoderNotFoundError
@@ -60,14 +60,6 @@ def _prove_splits(network: Any, anatomy: StackAnatomy, probe: Batch) -> StackAna
     return dataclasses.replace(anatomy, splits=find_splits(network, anatomy, probe))
 
 
-def _fingerprint(network: Any) -> dict[str, str | int | None]:
-    return {
-        "config": hash_configuration(network.config),
-        "attention": getattr(network.config, "_attn_implementation", None),
-        "transformers": transformers.__version__,
-    }
-
-
 def _save(network: Any, tokenizer: Any, directory: Path) -> None:
     network.config.save_pretrained(directory / "encoder")
     tokenizer.save_pretrained(directory / "tokenizer")
@@ -94,7 +86,7 @@ FAMILY = Family(
     capture=capture,
     run_from=run_from,
     width_at=lambda network, _anatomy, _boundary: int(network.config.hidden_size),
-    fingerprint=_fingerprint,
+    fingerprint=fingerprint,
     save=_save,
     rebuild=_rebuild,
 )

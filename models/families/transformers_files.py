@@ -11,6 +11,15 @@ import transformers
 _NOISE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
 
 
+def fingerprint(network: Any) -> dict[str, str | int | None]:
+    """Return what besides the weights decides the output of a network of transformers."""
+    return {
+        "config": hash_configuration(network.config),
+        "attention": getattr(network.config, "_attn_implementation", None),
+        "transformers": transformers.__version__,
+    }
+
+
 def hash_configuration(config: Any) -> str:
     """Return the SHA-256 (hex) of a transformers configuration, without what says only where it came from."""
     values = {name: value for name, value in config.to_dict().items() if name not in _NOISE}
