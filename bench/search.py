@@ -65,7 +65,8 @@ def search_and_score(root: Path, data_version: str, settings: list[str]) -> dict
         searched = time.perf_counter() - started
         scores = cross_validate(tuned)
         answer = {"seconds": time.perf_counter() - started, "search": searched, "f1": scores.mean(), "sd": scores.sd()}
-        return answer | {"found": found, "folds": [fold.best_epochs for fold in scores.folds]}
+        epochs = [fold.best_epochs for fold in scores.folds]
+        return answer | {"found": found, "folds": scores.scores(), "epochs": epochs}
 
     return line()
 
@@ -108,13 +109,15 @@ def alone(root: Path, action: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def report(strategy: str, answer: dict[str, Any]) -> None:
-    """Print a row of the table."""
+    """Print a row of the table, and on standard error what the folds scored and how many epochs they took."""
+    print(f"  folds: {' '.join(map(str, answer['folds']))}, best epochs {answer['epochs']}", file=sys.stderr)
     told = [strategy, f"{answer['seconds']:.1f}", f"{answer['f1']:.4f} ± {answer['sd']:.4f}"]
     if found := answer["found"]:
         trials = {trial.number: trial for trial in found.trials}
         told += [f"{found.best.score:.4f}", f"{trials[0].score:.4f}", str(len(trials))]
         deep = {number: trial.seconds for number, trial in trials.items() if trial.num_phases > 1}
         told.append(", ".join(f"trial {number} {seconds:.0f} s" for number, seconds in deep.items()))
+        print(f"  search alone: {answer['search']:.1f} s", file=sys.stderr)
         print(f"  {found.sentence()}", file=sys.stderr)
     print(f"| {' | '.join(told)} |", flush=True)
 
