@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from thawline.comparison import Comparison, TestPredictions, compare
 from thawline.metrics import score, score_classes
-from thawline.params import Gates
+from thawline.outcome_params import Gates
 from thawline.slice_scores import SliceScores, widest_gap
 
 __all__ = ["CrossValidated", "Gate", "TestPredictions", "choose_candidate", "judge", "summarise"]
