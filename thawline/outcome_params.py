@@ -1,8 +1,9 @@
 """The sections of the params that say what becomes of a model: `predict`, `audit`, `gates`, `tracking`."""
 
-from typing import Literal
+import math
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from thawline.section import Section
 
@@ -15,6 +16,35 @@ class Predict(Section):
         description="Probabilities as the model gives them, or scaled by the temperature at which those of the folds' "
         "unseen rows have the lowest log loss. Which class is predicted does not change.",
     )
+    decision: Literal["most_probable", "f1_macro", "cost"] = Field(
+        "most_probable",
+        description="Which class is answered: the most probable one; the one of the largest probability times a weight "
+        "per class, the weights being those of the best macro-F1 on the folds' unseen rows (a threshold, for two "
+        "classes); or the one of the least expected cost. Probabilities stay; gates judge what is answered.",
+    )
+    costs: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        description="What errors cost under 'cost', as {true label: {label answered: cost}}; one that is not named "
+        "costs 1, a right answer nothing. Expected costs are only as good as the probabilities: calibrate them, too.",
+    )
+
+    @field_validator("costs")
+    @classmethod
+    def _are_costs_of_errors(cls, value: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        for true, row in value.items():
+            for answered, cost in row.items():
+                if true == answered:
+                    raise ValueError(f"names {true!r} answered as {answered!r}, which is right and costs nothing")
+                if not (math.isfinite(cost) and cost >= 0):
+                    raise ValueError(f"of {true!r} answered as {answered!r} is {cost}; give a number of 0 or more")
+        return value
+
+    @model_validator(mode="after")
+    def _costs_go_with_their_decision(self) -> Self:
+        if bool(self.costs) != (self.decision == "cost"):
+            have = "names no costs" if not self.costs else f"has costs, which decision '{self.decision}' does not use"
+            raise ValueError(f"{have}; set decision: cost and costs together, or neither")
+        return self
 
 
 class Audit(Section):
