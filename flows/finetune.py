@@ -13,6 +13,7 @@ from flows.cross_validation import cross_validate
 from flows.opening import open_data
 from flows.search import search
 from flows.stopwatch import Stopwatch
+from tasks.blend import blend_folds, fit_blend
 from tasks.calibration import answer_folds, calibrate, check_costs
 from tasks.data import push_data
 from tasks.evaluation import evaluate, score_champion
@@ -93,8 +94,11 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
                 finetuned = cross_validate(fitted)
                 record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
         with watch("record folds"):
-            approaches = [answer_folds(context, each) for each in (*baselines, finetuned)]
-            *baselines, finetuned = approaches
+            *baselines, finetuned = [answer_folds(context, each) for each in (*baselines, finetuned)]
+            best = best_of(baselines)
+            if context.params.predict.blend:
+                baselines.append(answer_folds(context, blend_folds(context, best, finetuned)))
+            approaches = [*baselines, finetuned]
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
@@ -102,9 +106,11 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             for work in (context, tuned, fitted):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
-            best = best_of(baselines)
-            baseline = fit_rival(fitted, best.name)
-            fits = [calibrate(context, baseline, best), calibrate(context, final, finetuned)]
+            fits = [fit_rival(fitted, best.name), final]
+            if context.params.predict.blend:
+                fits.append(fit_blend(context, (best, fits[0]), (finetuned, final)))
+            by_name = {approach.name: approach for approach in approaches}
+            fits = [calibrate(context, fit, by_name[fit.name]) for fit in fits]
         with watch("evaluate"):
             evaluations = [evaluate(context, fit) for fit in fits]
             champion = score_champion(context, tracking)

@@ -16,6 +16,7 @@ from prefect import task
 
 from tasks import tracking as store
 from tasks.answers_report import rule_metrics
+from tasks.blend import BLEND
 from tasks.caching import NO_CACHE
 from tasks.epochs import mean_epoch_table, overfitting_alarms
 from tasks.figures import draw_confusion, draw_learning_curves
@@ -79,7 +80,8 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     summary["training_seconds"] = approach.seconds
     summary["peak_memory_bytes"] = max(fold.peak_memory_bytes for fold in approach.folds)
     if not approach.folds[0].epochs:
-        run_id = store.start_run(tracking, f"baseline/{approach.name}", role="baseline", parent=parent)
+        name = approach.name if approach.name == BLEND else f"baseline/{approach.name}"
+        run_id = store.start_run(tracking, name, role="baseline", parent=parent)
         for fold in approach.folds:
             store.log_scores(
                 tracking, run_id, {f"fold_{key}": value for key, value in fold.scores.items()}, step=fold.fold
