@@ -142,7 +142,7 @@ def main(chosen: argparse.Namespace) -> None:
         runs = [part for part in chosen.parts if part != "screening"]
         if runs:
             print(
-                "| search | seconds | of a processor | macro-F1 of the folds | inner, winner | trial 0 | trials | deeper |"
+                "| search | seconds | of a core | macro-F1 of the folds | inner, winner | trial 0 | trials | deeper |"
             )
             print("|---|---|---|---|---|---|---|---|", flush=True)
         for strategy in runs:
