@@ -28,7 +28,8 @@ from tasks.left_out import row_weights, trained_on
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.context import TRAINING_SECTIONS, Context
 from thawline.errors import ParamsError
-from thawline.params import Model, Params
+from thawline.model_params import Model
+from thawline.params import Params
 from thawline.splits import assign_folds
 
 _ENCODER_PARAMS = ("encoder", "max_tokens", "image_size", "pooling")
