@@ -85,6 +85,8 @@ def _record_trial(tracking: Tracking, parent: str, trial: TrialResult, own: dict
     if trial.reason:
         tags["thawline.error"] = trial.reason[-4000:]
     run_id = store.start_run(tracking, f"trial {trial.number:02d}", role="trial", parent=parent, tags=tags)
+    if trial.reason:
+        store.set_description(tracking, run_id, f"**Failed**: {escape(trial.reason)}")
     store.log_values(tracking, run_id, {**own, **trial.changes})
     series = {key: [value] for key, value in _outcome(trial).items()}
     store.log_series(tracking, run_id, {**series, "fold_inner_f1_macro": trial.f1_macro})
