@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
@@ -54,7 +55,8 @@ def predict_chunks(
         kept = chunk.kept.drop(columns=[*answer, "model_version"], errors="ignore")
         if chunk.problems is not None:
             problems = chunk.problems.where(chunk.problems != "", rows[PROBLEM].set_axis(kept.index))
-            answer = answer.mask((problems != "").to_numpy()).astype({"predicted_label": "str"})
+            is_lost = np.broadcast_to((problems != "").to_numpy()[:, None], answer.shape)
+            answer = answer.mask(is_lost).astype({"predicted_label": "str"})
             kept = kept.assign(**{PROBLEM: problems})
         yield pd.concat([kept, answer.set_axis(kept.index)], axis=1)
         advance(chunk.share, f"{chunk.kept.index[-1] + 1:,} rows")

@@ -30,7 +30,7 @@ def build(name: str, encoders: dict[str, Encoder], tmp_path: Path) -> tuple[Clas
     return make_classifier(encoder), make_rows(encoder, 40)
 
 
-NAMES = ("bert", "distilbert", "mpnet", "roberta", "vit", "test_efficientnet", "table")
+NAMES = ("bert", "test_efficientnet", "table")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -55,6 +55,7 @@ def test_a_difference_above_the_tolerance_fails_with_the_value_and_leaves_no_fil
     encoders: dict[str, Encoder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     classifier, rows = build("bert", encoders, tmp_path)
+    monkeypatch.setattr(onnx_export, "_write", lambda *args: args[-1].write_bytes(b"a graph"))
     monkeypatch.setattr(onnx_export, "_largest_difference", lambda *_: 0.0123)
     with pytest.raises(ExportError, match=r"differ by 0\.012 .* at most 0\.0001"):
         export_onnx(classifier, rows, tmp_path / "model.onnx")

@@ -14,6 +14,7 @@ from tasks.tracking import Tracking
 from tasks.training_set import TrainingSet
 
 
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # MLflow's, in log_table
 @pytest.mark.parametrize(("limit", "suffix"), [(21, "json"), (20, "parquet")])
 def test_a_small_table_is_json_and_a_large_one_parquet_with_the_same_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, suffix: str
