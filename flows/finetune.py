@@ -12,6 +12,7 @@ from prefect import flow
 from flows.cross_validation import cross_validate
 from flows.search import search
 from flows.stopwatch import Stopwatch
+from tasks.announcements import announce_model
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
 from tasks.calibration import calibrate
 from tasks.data import (
@@ -90,6 +91,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
             forget_study(context)
         unchanged = None if fresh else find_unchanged_run(context, tracking)
         result = unchanged or train_and_judge(context, tracking, watch)
+        announce_model(params, result)
         push_data(workspace, params)
         return result
 

@@ -1,4 +1,7 @@
-"""The sections `arrive` and `schedule` of the params: how data comes in, and when what runs by itself."""
+"""Sections of the params: how data comes in, where copies of it are kept, what runs by itself, and who is told."""
+
+import re
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -63,6 +66,9 @@ class Schedule(Section):
     train: str | None = Field(
         None, description="Cron: train whatever has arrived, however little. Unset: only when arrivals ask for it."
     )
+    clean: str | None = Field(
+        "0 4 * * *", description="Cron: remove what can be computed again, as the section `keep` says. Unset: never."
+    )
     score: str | None = Field(None, description="Cron: predict the rows of score_input with the champion.")
     score_input: str | None = Field(
         None, description="Rows to predict: a file or directory, path relative to the workspace."
@@ -72,9 +78,74 @@ class Schedule(Section):
         description="Where predictions go (.csv, .jsonl or .parquet), path relative to the workspace.",
     )
 
-    @field_validator("sweep", "train", "score")
+    @field_validator("sweep", "train", "clean", "score")
     @classmethod
     def _has_five_fields(cls, value: str | None) -> str | None:
         if value is not None and len(value.split()) != 5:
             raise ValueError(f"{value!r} is no cron line; write five fields such as '0 3 * * *' (at 3:00 every day)")
+        return value
+
+
+class Versioning(Section):
+    """Where copies of the data are kept."""
+
+    remote: str | None = Field(
+        None,
+        description="DVC remote: a directory (relative to the workspace) or s3://BUCKET/PATH. After a run all data is "
+        "pushed there, and what is missing here is pulled before one. Credentials come from the environment "
+        "(AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL and so on). Unset: data stays here.",
+    )
+    push_failure: Literal["warn", "fail"] = Field(
+        "warn", description="A push that fails after three tries: warn, or fail the run (its results are kept)."
+    )
+
+    @field_validator("remote")
+    @classmethod
+    def _has_a_known_form(cls, value: str | None) -> str | None:
+        scheme, mark, rest = (value or "").partition("://")
+        if mark and "@" in rest.partition("/")[0]:
+            raise ValueError("holds a name or password; leave them out: credentials come from the environment")
+        if mark and scheme != "s3":
+            raise ValueError(f"{scheme}:// is not supported; name a directory or s3://BUCKET/PATH")
+        if value is not None and not (rest if mark else value).strip():
+            raise ValueError("is empty; name a directory or s3://BUCKET/PATH, or leave it unset")
+        return value
+
+
+class Keep(Section):
+    """What `thawline clean` leaves. Data, its versions, quarantine and registered models' runs it never touches."""
+
+    unused_days: float = Field(
+        30.0, ge=0, description="What can be computed again and was not used for so long goes (days)."
+    )
+    max_gb: float | None = Field(
+        None,
+        ge=0,
+        description="Of what can be computed again, what is unused the longest goes until the rest takes no more (GB). "
+        "Unset: only age counts.",
+    )
+    run_days: float | None = Field(
+        None,
+        ge=0,
+        description="MLflow runs that ended so long ago (days) and that no registered model hangs on go, with their "
+        "children and artifacts. Unset: all runs stay.",
+    )
+
+
+class Notify(Section):
+    """Who is told of refused data, failed flows, and refused and promoted models, while `thawline up` runs."""
+
+    blocks: tuple[str, ...] = Field(
+        (),
+        description="Notification blocks on the Prefect server, as TYPE/NAME such as slack-webhook/team; their "
+        "addresses and passwords stay there. Told beside them: the apprise addresses, with white space between, in the "
+        "environment variable THAWLINE_NOTIFY.",
+    )
+
+    @field_validator("blocks")
+    @classmethod
+    def _are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", name):
+                raise ValueError("holds what is no TYPE/NAME of a block; addresses belong into THAWLINE_NOTIFY")
         return value

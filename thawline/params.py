@@ -7,12 +7,12 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from thawline.changes import Augment
 from thawline.compare_params import Compare
 from thawline.limits import Validation
-from thawline.operations import Arrive, Schedule
+from thawline.operations import Arrive, Keep, Notify, Schedule, Versioning
 from thawline.runner_params import Runner
 from thawline.search_params import Search
 from thawline.section import Section
@@ -342,32 +342,6 @@ class Audit(Section):
     )
 
 
-class Versioning(Section):
-    """Where copies of the data are kept."""
-
-    remote: str | None = Field(
-        None,
-        description="DVC remote: a directory (relative to the workspace) or s3://BUCKET/PATH. After a run all data is "
-        "pushed there, and what is missing here is pulled before one. Credentials come from the environment "
-        "(AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL and so on). Unset: data stays here.",
-    )
-    push_failure: Literal["warn", "fail"] = Field(
-        "warn", description="A push that fails after three tries: warn, or fail the run (its results are kept)."
-    )
-
-    @field_validator("remote")
-    @classmethod
-    def _has_a_known_form(cls, value: str | None) -> str | None:
-        scheme, mark, rest = (value or "").partition("://")
-        if mark and "@" in rest.partition("/")[0]:
-            raise ValueError("holds a name or password; leave them out: credentials come from the environment")
-        if mark and scheme != "s3":
-            raise ValueError(f"{scheme}:// is not supported; name a directory or s3://BUCKET/PATH")
-        if value is not None and not (rest if mark else value).strip():
-            raise ValueError("is empty; name a directory or s3://BUCKET/PATH, or leave it unset")
-        return value
-
-
 class Params(Section):
     """All of params.yaml."""
 
@@ -405,4 +379,6 @@ class Params(Section):
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
     versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")
     schedule: Schedule = Field(default_factory=Schedule, description="What runs by itself, and when.")
+    keep: Keep = Field(default_factory=Keep, description="What stays of what can be computed again.")
+    notify: Notify = Field(default_factory=Notify, description="Who is told of what happens.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")
