@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from prefect import flow, get_run_logger
+from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from tasks.clean_runs import RUNS, list_runs_to_spare, remove_runs
@@ -10,6 +11,7 @@ from tasks.clean_up import list_kept, remove_kept
 from tasks.tracking import Tracking, open_tracking
 from thawline.console import progress
 from thawline.lock import lock_workspace
+from thawline.logs import logging_to
 from thawline.operations import Keep
 from thawline.params import Params
 from thawline.params_file import load_params
@@ -22,7 +24,7 @@ def clean(root: str) -> object:
     """Remove what the section `keep` of the params does not keep; waits for whatever runs in the workspace."""
     workspace = Workspace(Path(root))
     params = load_params(workspace)
-    with lock_workspace(workspace, wait_s=-1):
+    with lock_workspace(workspace, wait_s=-1), logging_to(workspace, flow_run_id=str(flow_run.id)):
         tracking = open_tracking(workspace, params)
         _, doomed = choose(workspace, params, tracking, keep=params.keep)
         freed = remove(workspace, tracking, doomed)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.cross_validation import cross_validate
 from flows.search import search
@@ -46,6 +47,7 @@ from tasks.verdict import decide
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
 from thawline.lock import lock_workspace
+from thawline.logs import logging_to
 from thawline.params_file import load_params, overridden
 from thawline.workspace import Workspace
 
@@ -69,7 +71,12 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
     params = load_params(workspace, overrides)
     check_changes(params)
     watch = Stopwatch()
-    with lock_workspace(workspace, wait_s=wait_s), overridden(workspace, overrides), noting_training(workspace):
+    with (
+        lock_workspace(workspace, wait_s=wait_s),
+        logging_to(workspace, flow_run_id=str(flow_run.id)),
+        overridden(workspace, overrides),
+        noting_training(workspace),
+    ):
         tracking = open_tracking(workspace, params)
         obtain_data(workspace, params)
         try:

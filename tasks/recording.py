@@ -13,6 +13,7 @@ import mlflow
 import pandas as pd
 from mlflow.entities import DatasetInput, InputTag
 from prefect import task
+from prefect.runtime import flow_run
 
 from tasks import tracking as store
 from tasks.caching import NO_CACHE
@@ -27,6 +28,7 @@ from tasks.versioning import read_git_commit
 from thawline.context import Context
 from thawline.errors import ThawlineError
 from thawline.frames import read_frame
+from thawline.logs import log_ids
 from thawline.metrics import confusion
 from thawline.params import Params
 from thawline.workspace import Workspace
@@ -45,11 +47,14 @@ def open_run(context: Context, tracking: Tracking) -> Iterator[str]:
         "thawline.data_version": context.data_version,
         "thawline.code_version": context.code_version,
         "thawline.git_commit": read_git_commit(Path(__file__).resolve().parent) or "none",
+        "thawline.flow_run_id": str(flow_run.id or "none"),
     }
     run_id = store.start_run(tracking, f"finetune {context.data_version}", role="finetune", tags=tags)
     try:
-        _record_inputs(context, tracking, run_id)
-        yield run_id
+        with log_ids(mlflow_run_id=run_id):
+            log.info("MLflow run %s begins", run_id)
+            _record_inputs(context, tracking, run_id)
+            yield run_id
     except BaseException as error:
         reason = str(error) if isinstance(error, ThawlineError) else traceback.format_exc()
         store.set_tags(tracking, run_id, {"thawline.error": reason[-4000:]})

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ import psutil
 from tests.faults.batches import drop, make_batch, make_pair, outcome
 from tests.faults.line import PARAMS, arrive, finetune, in_own_mlflow, trained
 from tests.faults.processes import Child, Work, run_to_end, started
-from tests.faults.servers import Servers, name_servers, running_servers
+from tests.faults.servers import VARIABLES, Servers, name_servers, running_servers
 from thawline.workspace import Workspace
 
 ARRIVE = ("copy", "check", "move", "track")
@@ -46,6 +47,7 @@ FINETUNE = (
     "gate and register",
 )
 WORKER_SHARE = 7
+WORK = {"arrive": arrive, "finetune": finetune}
 PER_BATCH = {"arrive": 2, "finetune": 8}
 TRIES = 3
 """The next run may find DVC's lock held by a DVC whose flow was killed; it ends by itself."""
@@ -61,11 +63,12 @@ class Aim:
     victim: str
 
 
-def list_aims() -> list[Aim]:
-    """Return every combination that there is; workers work in one phase, which counts several times."""
+def list_aims(flows: Sequence[str]) -> list[Aim]:
+    """Return every combination that some flows have; workers work in one phase, which counts several times."""
     aims = [Aim("arrive", phase, victim) for phase in ARRIVE for victim in ("flow", "prefect")]
     aims += [Aim("finetune", phase, victim) for phase in FINETUNE for victim in ("flow", "prefect", "mlflow")]
-    return aims + [Aim("finetune", "cross-validate", "worker")] * WORKER_SHARE
+    aims += [Aim("finetune", "cross-validate", "worker")] * WORKER_SHARE
+    return [aim for aim in aims if aim.flow in flows]
 
 
 def choose(queue: list[Aim], flow: str, number: int) -> list[Aim]:
@@ -80,7 +83,8 @@ def choose(queue: list[Aim], flow: str, number: int) -> list[Aim]:
 class Trial:
     """Two workspaces, the servers, and what has been hit so far."""
 
-    def __init__(self, directory: Path, seed: int) -> None:
+    def __init__(self, directory: Path, flows: Sequence[str], seed: int) -> None:
+        self.flows = flows
         self.directory, self.rng = directory, random.Random(seed)  # noqa: S311 - moments, no secrets
         self.calm, self.killed = Workspace(directory / "calm"), Workspace(directory / "killed")
         self.hits: list[list[str]] = []
@@ -108,7 +112,8 @@ class Trial:
         self.earlier += batch.values()
         for workspace in (self.calm, self.killed):
             drop(workspace, batch)
-        for flow, work in (("arrive", arrive), ("finetune", finetune)):
+        for flow in self.flows:
+            work = WORK[flow]
             status, seconds = run_to_end(in_own_mlflow(work(self.calm)), log)
             if status != 0:
                 raise SystemExit(f"the undisturbed {flow} ended with {status}; see {log}")
@@ -119,8 +124,10 @@ class Trial:
                     self.queue.append(aim)
             self.converge(flow, work(self.killed), servers, log)
         self.number += 1
-        one = outcome(self.calm) | trained(self.calm, None)
-        other = outcome(self.killed) | trained(self.killed, os.environ["MLFLOW_TRACKING_URI"])
+        one, other = outcome(self.calm), outcome(self.killed)
+        if "finetune" in self.flows:
+            one |= trained(self.calm, None)
+            other |= trained(self.killed, os.environ["MLFLOW_TRACKING_URI"])
         wrong = [f"{key}: undisturbed {one[key]}, killed {other.get(key)}" for key in one if one[key] != other.get(key)]
         return wrong + [f"left: {name}" for name in self.leftovers()]
 
@@ -189,14 +196,14 @@ class Trial:
             time.sleep(0.5)
 
 
-def open_trial(directory: Path, seed: int) -> Trial:
+def open_trial(directory: Path, flows: Sequence[str], seed: int) -> Trial:
     """Return the trial that was begun in a directory, or begin one there."""
-    trial = Trial(directory, seed)
+    trial = Trial(directory, flows, seed)
     if (directory / "trial.json").is_file():
         trial.load()
         return trial
     make_pair(directory, np.random.default_rng(seed), PARAMS)
-    trial.queue = list_aims()
+    trial.queue = list_aims(flows)
     trial.rng.shuffle(trial.queue)
     return trial
 
@@ -216,6 +223,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=60, help="how often to kill, in all")
     parser.add_argument("--seed", type=int, default=0, help="seed of the order and the moments")
+    parser.add_argument("--flows", nargs="+", choices=list(WORK), default=list(WORK), help="what to kill")
     parser.add_argument("--state", type=Path, help="directory to go on in")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no further batch after so long")
     chosen = parser.parse_args()
@@ -233,13 +241,15 @@ def main() -> int:
 
     wrong: list[str] = []
     log = directory / "flows.log"
-    with running_servers(trial.killed, directory / "servers.log") as servers:
+    names = list(VARIABLES) if "finetune" in chosen.flows else ["prefect"]
+    with running_servers(trial.killed, names, directory / "servers.log") as servers:
         while not wrong and len(trial.hits) < chosen.kills and time.monotonic() - begun < chosen.seconds:
             left = chosen.kills - len(trial.hits)
-            kills = {"arrive": min(PER_BATCH["arrive"], left)}
-            kills["finetune"] = min(PER_BATCH["finetune"], left - kills["arrive"])
+            kills = {"arrive": min(PER_BATCH["arrive"], left)} if "arrive" in chosen.flows else {}
+            kills["finetune"] = min(PER_BATCH["finetune"], left - kills.get("arrive", 0))
             if not trial.queue:
-                trial.queue = trial.rng.sample(list_aims(), len(list_aims()))
+                trial.queue = list_aims(chosen.flows)
+                trial.rng.shuffle(trial.queue)
             wrong = trial.run_batch(servers, kills, log)
             trial.save()
             verdict = "DIFFERENT" if wrong else "the same"

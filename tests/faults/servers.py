@@ -5,7 +5,7 @@ import random
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,14 +16,15 @@ from tests.faults.processes import Child, Tell, started
 from thawline.workspace import Workspace
 
 PATIENCE_S = 180
-SERVERS = ("prefect", "mlflow")
+VARIABLES = {"prefect": "PREFECT_API_URL", "mlflow": "MLFLOW_TRACKING_URI"}
+"""The servers, and what names each one's address."""
 
 
 class Servers:
-    """Both servers of a workspace, and the process that watches over them."""
+    """The servers of a workspace, and the process that watches over them."""
 
-    def __init__(self, workspace: Workspace, keeper: Child) -> None:
-        self.workspace, self.keeper = workspace, keeper
+    def __init__(self, names: Sequence[str], keeper: Child) -> None:
+        self.names, self.keeper = names, keeper
 
     def find(self, name: str) -> list[psutil.Process]:
         """Return the processes of a server: the one that was started, and those it started."""
@@ -45,8 +46,8 @@ class Servers:
         return f"{name} server, process {number + 1} of {len(found)}"
 
     def wait_until_healthy(self) -> None:
-        """Wait until both answer."""
-        for url in (f"{os.environ['PREFECT_API_URL']}/health", f"{os.environ['MLFLOW_TRACKING_URI']}/health"):
+        """Wait until all answer."""
+        for url in (f"{os.environ[VARIABLES[name]]}/health" for name in self.names):
             deadline = time.monotonic() + PATIENCE_S
             while not _answers(url):
                 if time.monotonic() > deadline or not self.keeper.poll():
@@ -55,25 +56,26 @@ class Servers:
 
 
 @contextmanager
-def running_servers(workspace: Workspace, log: Path) -> Iterator[Servers]:
-    """Run both for the time of the block at the addresses that the environment names (`name_servers`)."""
+def running_servers(workspace: Workspace, names: Sequence[str], log: Path) -> Iterator[Servers]:
+    """Run servers, by name, for the time of the block, at the addresses that `name_servers` chose."""
 
     def keep(_tell: Tell) -> int:
         from flows.services import Addresses, list_services
         from flows.up import run_services
 
-        ports = [int(os.environ[name].split(":")[2].split("/")[0]) for name in _VARIABLES]
+        ports = [int(os.environ[name].split(":")[2].split("/")[0]) for name in VARIABLES.values()]
         addresses = Addresses("127.0.0.1", *ports)
         store = f"sqlite:///{workspace.state / 'mlflow.db'}"
         services = list_services(workspace, addresses, mlflow_store=store, foreign_prefect=False, with_login=False)
-        run_services(workspace, services[:1], environment={}, when_ready=lambda: None)
+        chosen = [service for service in services[0] if service.name in names]
+        run_services(workspace, [chosen], environment={}, when_ready=lambda: None)
         return 0
 
     from thawline.up_state import end_processes
 
     with started(keep, log) as keeper:
         try:
-            servers = Servers(workspace, keeper)
+            servers = Servers(names, keeper)
             servers.wait_until_healthy()
             yield servers
         finally:
@@ -81,9 +83,6 @@ def running_servers(workspace: Workspace, log: Path) -> Iterator[Servers]:
                 os.kill(keeper.pid, signal.SIGTERM)
                 keeper.wait(30)
             end_processes(workspace)
-
-
-_VARIABLES = ("PREFECT_API_URL", "MLFLOW_TRACKING_URI")
 
 
 def name_servers() -> None:
