@@ -1,7 +1,6 @@
-"""Sections of the params: how data comes in, where copies of it are kept, what runs by itself, and who is told."""
+"""Sections of the params: how data comes in, what runs by itself and when, what is kept, and who is told."""
 
 import re
-from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -83,32 +82,6 @@ class Schedule(Section):
     def _has_five_fields(cls, value: str | None) -> str | None:
         if value is not None and len(value.split()) != 5:
             raise ValueError(f"{value!r} is no cron line; write five fields such as '0 3 * * *' (at 3:00 every day)")
-        return value
-
-
-class Versioning(Section):
-    """Where copies of the data are kept."""
-
-    remote: str | None = Field(
-        None,
-        description="DVC remote: a directory (relative to the workspace) or s3://BUCKET/PATH. After a run all data is "
-        "pushed there, and what is missing here is pulled before one. Credentials come from the environment "
-        "(AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL and so on). Unset: data stays here.",
-    )
-    push_failure: Literal["warn", "fail"] = Field(
-        "warn", description="A push that fails after three tries: warn, or fail the run (its results are kept)."
-    )
-
-    @field_validator("remote")
-    @classmethod
-    def _has_a_known_form(cls, value: str | None) -> str | None:
-        scheme, mark, rest = (value or "").partition("://")
-        if mark and "@" in rest.partition("/")[0]:
-            raise ValueError("holds a name or password; leave them out: credentials come from the environment")
-        if mark and scheme != "s3":
-            raise ValueError(f"{scheme}:// is not supported; name a directory or s3://BUCKET/PATH")
-        if value is not None and not (rest if mark else value).strip():
-            raise ValueError("is empty; name a directory or s3://BUCKET/PATH, or leave it unset")
         return value
 
 
