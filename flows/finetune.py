@@ -40,7 +40,7 @@ from tasks.registry import register
 from tasks.results import RunResult, best_of
 from tasks.review import gather_review
 from tasks.study import forget_study
-from tasks.tracking import Tracking, open_tracking
+from tasks.tracking import Tracking, close_stale_runs, open_tracking
 from tasks.training_due import noting_training
 from tasks.trainings import check_changes, clear_checkpoints
 from tasks.verdict import decide
@@ -78,6 +78,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
         noting_training(workspace),
     ):
         tracking = open_tracking(workspace, params)
+        close_stale_runs(tracking)
         obtain_data(workspace, params)
         try:
             with watch("validate raw"):

@@ -216,5 +216,5 @@ def _unreachable(uri: str, error: Exception) -> ServiceError:
     reason = str(error).splitlines()[0][:300]
     return ServiceError(
         f"the MLflow tracking store {uri} does not answer ({reason}); start it, or unset MLFLOW_TRACKING_URI and "
-        "tracking.mlflow_uri to use the workspace's own SQLite; nothing was trained"
+        "tracking.mlflow_uri to use the workspace's own SQLite; the next run goes on from what is done"
     )

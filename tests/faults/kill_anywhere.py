@@ -91,6 +91,7 @@ class Trial:
         self.queue: list[Aim] = []
         self.earlier: list[bytes] = []
         self.number = 0
+        self.is_done = False
 
     def save(self) -> None:
         queue = [[aim.flow, aim.phase, aim.victim] for aim in self.queue]
@@ -117,10 +118,9 @@ class Trial:
             status, seconds = run_to_end(in_own_mlflow(work(self.calm)), log)
             if status != 0:
                 raise SystemExit(f"the undisturbed {flow} ended with {status}; see {log}")
+            self.is_done = False
             for aim in choose(self.queue, flow, kills[flow]):
-                changes = ("runner.kind=process",) if aim.victim == "worker" else ()
-                aimed_at = finetune(self.killed, *changes) if flow == "finetune" else arrive(self.killed)
-                if not self.hit(aim, aimed_at, seconds, servers, log):
+                if not self.hit(aim, self.aimed_at(aim), seconds, servers, log):
                     self.queue.append(aim)
             self.converge(flow, work(self.killed), servers, log)
         self.number += 1
@@ -131,16 +131,25 @@ class Trial:
         wrong = [f"{key}: undisturbed {one[key]}, killed {other.get(key)}" for key in one if one[key] != other.get(key)]
         return wrong + [f"left: {name}" for name in self.leftovers()]
 
+    def aimed_at(self, aim: Aim) -> Work:
+        """Return the work to be killed; what has been done already is done anew."""
+        if aim.flow == "arrive":
+            return arrive(self.killed)
+        changes = ("runner.kind=process",) if aim.victim == "worker" else ()
+        return finetune(self.killed, *changes, fresh=self.is_done)
+
     def hit(self, aim: Aim, work: Work, seconds: dict[str, float], servers: Servers, log: Path) -> bool:
         """Run a flow and kill what the aim says in its phase; return whether it was hit."""
         with started(work, log) as child:
             if not child.wait_for(aim.phase, PHASE_TIMEOUT_S):
+                self.is_done = self.is_done or child.status == 0
                 return False
             if aim.victim != "worker":
                 time.sleep(self.rng.uniform(0, seconds.get(aim.phase, 0.1)))
             what = self.kill(aim.victim, child, servers)
             phase = child.phase
             status = child.wait(RUN_TIMEOUT_S)
+        self.is_done = self.is_done or status == 0
         if not what:
             return False
         told = {None: "HUNG", 0: "went on", 1: "failed"}.get(status, "died")

@@ -45,8 +45,8 @@ def arrive(workspace: Workspace) -> Work:
     return work
 
 
-def finetune(workspace: Workspace, *overrides: str) -> Work:
-    """Return the flow `finetune` as work, with changed params; its phases are the flow's steps."""
+def finetune(workspace: Workspace, *overrides: str, fresh: bool = False) -> Work:
+    """Return the flow `finetune` as work, with changed params, all anew if asked; its phases are the flow's steps."""
 
     def work(tell: Tell) -> int:
         from flows import finetune as module
@@ -60,8 +60,8 @@ def finetune(workspace: Workspace, *overrides: str) -> Work:
                     yield
 
         module.Stopwatch = TellingStopwatch  # type: ignore[misc]
-        with _own_results(workspace):
-            module.finetune(workspace.root, overrides, wait_s=-1)
+        with _own_results(workspace, fresh=fresh):
+            module.finetune(workspace.root, overrides, fresh=fresh, wait_s=-1)
         return 0
 
     return work
@@ -96,14 +96,19 @@ def trained(workspace: Workspace, mlflow_uri: str | None) -> dict[str, Any]:
     return {
         "splits": [hash_file(path) for path in (workspace.ledger, workspace.train_rows, workspace.test_rows)],
         "rows in the line": (len(rows), hash(tuple(rows["row_id"]))),
-        "versions": [(one.version, *(one.tags.get(name) for name in names)) for one in versions],
-        "aliases": dict(client.get_registered_model(PARAMS.name).aliases) if versions else {},
+        "versions": [(str(one.version), *(one.tags.get(name) for name in names)) for one in versions],
+        "aliases": _aliases(client) if versions else {},
         "models that are not whole": [one.version for one in versions if not _is_whole(client, one)],
         "runs left open": len(left_open),
         "finished runs by data": sorted(
             {run.data.tags.get("thawline.data_version", "") for run in _finished(client, experiment.experiment_id)}
         ),
     }
+
+
+def _aliases(client: Any) -> dict[str, str]:
+    found = client.get_registered_model(PARAMS.name).aliases
+    return {name: str(version) for name, version in found.items()}  # SQLite gives numbers, a server texts
 
 
 def _finished(client: Any, experiment_id: str) -> list[Any]:
@@ -125,9 +130,10 @@ def _telling(function: Callable[..., Any], tell: Tell, phase: str) -> Callable[.
 
 
 @contextmanager
-def _own_results(workspace: Workspace) -> Iterator[None]:
+def _own_results(workspace: Workspace, *, fresh: bool = False) -> Iterator[None]:
     """Keep task results in the workspace: two of the same content would share them."""
-    from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+    from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, PREFECT_TASKS_REFRESH_CACHE, temporary_settings
 
-    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: workspace.state / "results"}):
+    place = workspace.state / "results"
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: place, PREFECT_TASKS_REFRESH_CACHE: fresh}):
         yield
