@@ -86,7 +86,7 @@ def service_errors(uri: str) -> Iterator[None]:
     except (RequestException, SQLAlchemyError) as error:
         raise _unreachable(uri, error) from error
     except MlflowException as error:
-        if error.error_code == "INTERNAL_ERROR" or "API request to" in str(error):
+        if error.error_code in {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"} or "API request to" in str(error):
             raise _unreachable(uri, error) from error
         raise
 

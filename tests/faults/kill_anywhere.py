@@ -10,6 +10,7 @@ With `--state DIR` a later call goes on where this one ended, as long as its `--
 """
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -27,7 +28,7 @@ import numpy as np
 import psutil
 
 from tests.faults.batches import drop, make_batch, make_pair, outcome
-from tests.faults.line import PARAMS, arrive, finetune, in_own_mlflow, trained
+from tests.faults.flow_work import PARAMS, arrive, finetune, in_own_mlflow, trained
 from tests.faults.processes import Child, Work, run_to_end, started
 from tests.faults.servers import VARIABLES, Servers, name_servers, running_servers
 from thawline.workspace import Workspace
@@ -244,9 +245,10 @@ def main() -> int:
     name_servers()
     from flows.environment import prepare_environment
 
-    trial = open_trial(directory, chosen.seed)
+    trial = open_trial(directory, chosen.flows, chosen.seed)
     prepare_environment(trial.killed)
-    import flows.finetune  # noqa: F401 - once, for all processes that are forked from this one
+    for flow in chosen.flows:
+        importlib.import_module(f"flows.{flow}")  # once, for all processes that are forked from this one
 
     wrong: list[str] = []
     log = directory / "flows.log"
