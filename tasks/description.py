@@ -39,6 +39,7 @@ def describe_run(result: RunResult, review: Review) -> str:
     if result.comparison is not None:
         parts += ["### Against the champion", _describe_comparison(result.comparison, review.judgement.champion or "")]
     parts += [
+        *([escape(result.onnx)] if result.onnx else []),
         "### Cross-validation",
         table(("approach", "macro-F1", "accuracy", "loss", "training time"), [_fold_row(a) for a in review.approaches]),
         *([] if result.search is None else ["### Search", describe_search(result.search)]),
@@ -82,8 +83,9 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
             f"Version {result.version} is champion: `thawline predict FILE` uses it; `thawline rollback` undoes it."
         )
     else:
+        standing = "No version is champion yet." if review.judgement.champion is None else "The champion stays."
         steps.append(
-            "The champion stays. Look at the gates that failed; if you know better than they do: "
+            f"{standing} Look at the gates that failed; if you know better than they do: "
             f"`thawline promote {result.version} --reason ...`."
         )
     if result.candidate != review.tuned.name:
@@ -104,6 +106,11 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
         steps.append(
             f"Probabilities are off by {result.metrics['expected_calibration_error']:.2f} on average (figure "
             "`reliability`): if they are used as such, set `predict.calibration: temperature`."
+        )
+    if review.audit is not None and review.audit.num_flagged:
+        steps.append(
+            f"Look at the {review.audit.num_flagged:,} training rows whose label looks wrong, in `evaluation.html` and "
+            "`reports/label_issues.csv`; `thawline data replace` takes a mended file."
         )
     steps.append("Look at the most confident mistakes in `evaluation.html`: some of them may be wrong labels.")
     return steps

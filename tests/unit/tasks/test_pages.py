@@ -12,6 +12,7 @@ from tasks.answers_report import brings_nothing, rule_metrics, tell_rule
 from tasks.description import describe_run, epoch_markdown, next_steps
 from tasks.epochs import mean_epoch_table, overfitting_alarms, seconds_per_phase
 from tasks.evaluation_report import render_evaluation, score_figures
+from tasks.exporting import Exported
 from tasks.label_audit import LabelAudit
 from tasks.model_card import render_card
 from tasks.results import CrossValidation, Evaluation, FoldResult, Judgement, RunResult
@@ -113,6 +114,13 @@ def test_the_description_begins_with_the_verdict_and_holds_the_epoch_table(revie
     assert "<b>" not in text
 
 
+def test_the_description_says_how_an_export_went(review: Review) -> None:
+    told = describe_run(result_of(review, onnx=Exported(largest_difference=2e-6).sentence()), review)
+    assert "no probability differs by more than 2e-06 (0.0001 allowed)" in told
+    assert "Not exported to ONNX: it is too large." in Exported(reason="it is too large").sentence()
+    assert "ONNX" not in describe_run(result_of(review), review)
+
+
 def test_the_page_shows_hostile_rows_classes_and_slices_as_text_and_needs_nothing_beside_it(review: Review) -> None:
     page = render_evaluation(review, name="mails", alarms=["Overfitting from epoch 2 on."])
     assert "<script" not in page
@@ -174,7 +182,11 @@ def test_what_to_do_next_depends_on_what_failed(review: Review) -> None:
     refused = [gate.model_copy(update={"passed": gate.name != "recall kept"}) for gate in review.judgement.gates]
     steps = next_steps(result_of(review, promoted=False, gates=refused), review)
     assert "thawline promote 4" in steps[0]
+    assert steps[0].startswith("The champion stays.")
+    first = dataclasses.replace(review, judgement=review.judgement.model_copy(update={"champion": None}))
+    assert next_steps(result_of(first, promoted=False), first)[0].startswith("No version is champion yet.")
     assert any("flipped_rows" in step for step in steps)
+    assert any("3 training rows whose label looks wrong" in step for step in steps)
     assert "thawline rollback" in next_steps(result_of(review), review)[0]
 
 
