@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.cross_validation import cross_validate
 from flows.opening import open_data
 from flows.search import search
 from flows.stopwatch import Stopwatch
+from tasks.announcements import announce_model
 from tasks.blend import blend_folds, fit_blend
 from tasks.calibration import answer_folds, calibrate, check_costs
 from tasks.data import push_data
@@ -39,6 +41,7 @@ from tasks.trainings import check_changes, clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context
 from thawline.lock import lock_workspace
+from thawline.logs import logging_to
 from thawline.params_file import load_params, overridden
 from thawline.workspace import Workspace
 
@@ -62,7 +65,12 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
     params = load_params(workspace, overrides)
     check_changes(params)
     watch = Stopwatch()
-    with lock_workspace(workspace, wait_s=wait_s), overridden(workspace, overrides), noting_training(workspace):
+    with (
+        lock_workspace(workspace, wait_s=wait_s),
+        logging_to(workspace, flow_run_id=str(flow_run.id)),
+        overridden(workspace, overrides),
+        noting_training(workspace),
+    ):
         context, tracking = open_data(workspace, params, watch, fresh=fresh)
         check_costs(context)
         with watch("profile"):
@@ -72,6 +80,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
             forget_study(context)
         unchanged = None if fresh else find_unchanged_run(context, tracking)
         result = unchanged or train_and_judge(context, tracking, watch)
+        announce_model(params, result)
         push_data(workspace, params)
         return result
 
