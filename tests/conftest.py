@@ -10,6 +10,25 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pandas as pd
 import pytest
 from line import ROOT, Finished, make_workspace, run_thawline
+from session import end_session, start_prefect
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where several workers test, start the Prefect server that they share."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        start_prefect()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker do all tests that look at the finished workspace: each worker would make one of its own."""
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("line"))
+
+
+def pytest_unconfigure() -> None:
+    """End what the tests have shared, in the process that has started it."""
+    end_session()
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +44,6 @@ def mails(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, mails: Path) -> Finished:
-    """Return a workspace after its first run."""
+    """Return a workspace after its first run, which is started as from a shell, with Prefect's temporary server."""
     directory = make_workspace(tmp_path_factory.mktemp("spaces") / "mails", mails)
-    return Finished(directory, run_thawline("run", cwd=directory))
+    return Finished(directory, run_thawline("run", cwd=directory, by_itself=True))
