@@ -13,7 +13,7 @@ from flows.cross_validation import cross_validate
 from flows.search import search
 from flows.stopwatch import Stopwatch
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
-from tasks.calibration import calibrate
+from tasks.calibration import answer_folds, calibrate, check_costs
 from tasks.data import (
     obtain_data,
     push_data,
@@ -83,6 +83,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
             record_refusal(tracking, workspace, params, str(error))
             raise
         context = Context(root=root, params=params, data_version=data.data_version, code_version=hash_code())
+        check_costs(context)
         with watch("profile"):
             profile_rows(context)
         if fresh:
@@ -113,7 +114,8 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
                 finetuned = cross_validate(fitted)
                 record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
         with watch("record folds"):
-            approaches = [*baselines, finetuned]
+            approaches = [answer_folds(context, each) for each in (*baselines, finetuned)]
+            *baselines, finetuned = approaches
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
@@ -132,7 +134,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
                 context, finetuned=finetuned, baselines=baselines, evaluations=evaluations, champion=champion
             )
             review = gather_review(
-                context, judgement, approaches=approaches, evaluations=evaluations, champion=champion
+                context, judgement, approaches=approaches, evaluations=evaluations, champion=champion, audit=audit
             )
             decision = register(context, tracking, fits=fits, run_id=run_id, review=review)
         return record_outcome(tracking, run_id, decision=decision, review=review, seconds=watch.seconds, found=found)

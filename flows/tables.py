@@ -9,7 +9,7 @@ from rich.table import Table
 from tasks.doctor import Finding
 from tasks.results import ComparedApproaches, RunResult, SuggestedRate
 from thawline.console import console
-from thawline.params import WrittenPhase
+from thawline.model_params import WrittenPhase
 
 if TYPE_CHECKING:  # it brings torch along, which most commands do without
     from tasks.store import StoredShelf

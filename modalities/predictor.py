@@ -24,8 +24,10 @@ from models.encoders import Encoder
 from models.saving import load_classifier, save_classifier
 from models.training import predict_probabilities
 from models.transformers_export import export_transformers
+from thawline.answers import Rule, answer, preferences
 from thawline.calibration import apply_temperature
 from thawline.files import write_atomically
+from thawline.metrics import answers_of
 from thawline.params import Params
 
 PROBABILITY = "probability_"
@@ -36,12 +38,13 @@ class Predictor:
     """A fitted model: class names, the params it was made with, and its function from prepared rows.
 
     Rows of train and test are prepared already: `prepared_probabilities` (rows, classes) is for them, as preparing
-    twice may change a text.
+    twice may change a text. `rule` says which class is answered, see `thawline.answers`; None for the most probable.
     """
 
     classes: list[str]
     params: Params
     prepared_probabilities: Callable[[pd.DataFrame], NDArray[np.float64]]
+    rule: Rule | None = None
 
     def predict(self, given: Any) -> pd.DataFrame:
         """Predict raw rows, as `Modality.to_rows` takes them, in their order.
@@ -52,16 +55,27 @@ class Predictor:
         modality = get_modality(self.params.modality)
         rows, _ = modality.prepare(modality.to_rows(given, self.params), self.params)
         probabilities = self.prepared_probabilities(rows)
-        answer = pd.DataFrame(
-            probabilities, columns=[f"{PROBABILITY}{name}" for name in self.classes], index=rows.index
-        )
-        answer.insert(0, "label", [self.classes[number] for number in probabilities.argmax(axis=1)])
-        return answer
+        columns = [f"{PROBABILITY}{name}" for name in self.classes]
+        predicted = pd.DataFrame(probabilities, columns=columns, index=rows.index)
+        predicted.insert(0, "label", [self.classes[number] for number in self.answers(probabilities)])
+        return predicted
 
-    def aligned_probabilities(self, rows: pd.DataFrame, classes: list[str]) -> NDArray[np.float64]:
-        """Return probabilities (rows, classes) of prepared rows for `classes`; 0 for one the model does not know."""
-        known = pd.DataFrame(self.prepared_probabilities(rows), columns=self.classes)
-        return known.reindex(columns=classes, fill_value=0.0).to_numpy(np.float64)
+    def answers(self, probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
+        """Return the number of the class (rows,) that is answered, of probabilities (rows, classes)."""
+        return answer(probabilities, self.rule)
+
+    def aligned(self, rows: pd.DataFrame, classes: list[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return probabilities (rows, classes) of prepared rows for `classes`, and the numbers (rows,) answered.
+
+        A class that the model does not know has a probability of 0; one that is not in `classes` is not answered.
+        """
+        known = self.prepared_probabilities(rows)
+        tables = (pd.DataFrame(values, columns=self.classes) for values in (known, preferences(known, self.rule)))
+        aligned, preferred = (
+            table.reindex(columns=classes, fill_value=absent).to_numpy(np.float64)
+            for table, absent in zip(tables, (0.0, -np.inf), strict=True)
+        )
+        return aligned, answers_of(preferred)
 
 
 def save_finetuned(
@@ -87,17 +101,20 @@ def load_predictor(directory: Path) -> Predictor:
     params = Params.model_validate(description["params"])
     load = {"finetuned": _load_finetuned, "baseline": _load_baseline}[description["kind"]]
     probabilities, temperature = load(directory, params), description.get("temperature")
+    rule = None if description.get("rule") is None else np.array(description["rule"])
     if temperature is None:
-        return Predictor(description["classes"], params, probabilities)
-    return Predictor(description["classes"], params, lambda frame: apply_temperature(probabilities(frame), temperature))
+        return Predictor(description["classes"], params, probabilities, rule)
+    return Predictor(
+        description["classes"], params, lambda frame: apply_temperature(probabilities(frame), temperature), rule
+    )
 
 
-def set_temperature(directory: Path, temperature: float) -> None:
-    """Let the model in `directory` divide its logits by a temperature (above 0)."""
+def set_outputs(directory: Path, *, temperature: float | None, rule: Rule | None) -> None:
+    """Let the model in `directory` divide its logits by a temperature (above 0), and answer by a rule."""
     path = directory / "predictor.json"
     description = json.loads(path.read_text(encoding="utf-8"))
-    content = json.dumps({**description, "temperature": temperature}, indent=2)
-    write_atomically(path, content.encode())
+    outputs = {"temperature": temperature, "rule": None if rule is None else rule.tolist()}
+    write_atomically(path, json.dumps({**description, **outputs}, indent=2).encode())
 
 
 def _load_finetuned(directory: Path, params: Params) -> Callable[[pd.DataFrame], NDArray[np.float64]]:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from tasks.answers_report import brings_nothing, rule_rows, tell_rule
 from tasks.epochs import mean_epoch_table
 from tasks.markdown import escape, table
 from tasks.results import CrossValidation, Evaluation, RunResult
 from tasks.review import Review
 from tasks.search_record import describe_search
+from thawline.answers import RuleEffect
 from thawline.comparison import Comparison
 from thawline.gates import Gate
 
@@ -31,6 +33,9 @@ def describe_run(result: RunResult, review: Review) -> str:
             [_test_row(each) for each in review.evaluations],
         ),
     ]
+    rule = review.evaluation.rule
+    if rule is not None:
+        parts += ["### How it answers", _describe_rule(rule)]
     if result.comparison is not None:
         parts += ["### Against the champion", _describe_comparison(result.comparison, review.judgement.champion or "")]
     parts += [
@@ -86,6 +91,9 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
             "Fine-tuning does not beat the baseline yet: try more unfrozen layers (`train.max_unfrozen_groups`), more "
             "epochs, or longer inputs (`model.max_tokens`)."
         )
+    rule = review.evaluation.rule
+    if rule is not None and brings_nothing(rule):
+        steps.append("Its rule of answers brought nothing on out-of-fold rows: set `predict.decision: most_probable`.")
     if failed & {"precision kept", "recall kept", "gain over champion"}:
         steps.append("Look at `tables/flipped_rows.json`: the rows that were right before and are wrong now.")
     if "slice gap" in failed:
@@ -99,6 +107,11 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
         )
     steps.append("Look at the most confident mistakes in `evaluation.html`: some of them may be wrong labels.")
     return steps
+
+
+def _describe_rule(rule: RuleEffect) -> str:
+    header = ("rows", "score", "by the most probable class", "by the rule")
+    return f"{escape(tell_rule(rule))}\n\n{table(header, rule_rows(rule))}"
 
 
 def _describe_comparison(comparison: Comparison, version: str) -> str:

@@ -16,6 +16,7 @@ from tasks.champion import find_champion
 from tasks.results import Evaluation, FinalFit, ScoredChampion, load_arrays, save_arrays
 from tasks.tracking import Tracking, service_errors
 from tasks.training_set import load_training_set
+from thawline.answers import Rule, RuleEffect, answer, measure_answers
 from thawline.columns import slice_values
 from thawline.comparison import TestPredictions
 from thawline.context import Context
@@ -41,23 +42,32 @@ def evaluate(context: Context, fit: FinalFit) -> Evaluation:
     classes = predictor.classes
     labels = label_numbers(frame, classes)
     probabilities = predictor.prepared_probabilities(frame)
+    answers = predictor.answers(probabilities)
     directory = context.workspace.state / "steps" / context.key() / "test"
     return Evaluation(
         name=fit.name,
-        scores=score_fully(labels, probabilities),
-        per_class={k: dataclasses.asdict(v) for k, v in score_classes(labels, probabilities, classes).items()},
+        scores=score_fully(labels, probabilities, answers),
+        per_class={k: dataclasses.asdict(v) for k, v in score_classes(labels, probabilities, classes, answers).items()},
         intervals=bootstrap_intervals(
-            labels, probabilities, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=context.params.seed
+            labels, probabilities, answers, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=context.params.seed
         ),
-        slices=_score_slices(context, frame, labels, probabilities),
-        predictions=save_arrays(directory / f"{fit.name}.npz", labels=labels, probabilities=probabilities),
+        slices=_score_slices(context, frame, labels, answers),
+        predictions=save_arrays(
+            directory / f"{fit.name}.npz", labels=labels, probabilities=probabilities, answers=answers
+        ),
+        rule=_on_test(fit.rule, predictor.rule, labels, probabilities),
     )
 
 
 def predictions_of(arrays: Path, classes: list[str]) -> TestPredictions:
     """Return what the gates compare, from the file that `Evaluation.predictions` names."""
     with load_arrays(arrays) as stored:
-        return TestPredictions(labels=stored["labels"], probabilities=stored["probabilities"], classes=classes)
+        return TestPredictions(
+            labels=stored["labels"],
+            probabilities=stored["probabilities"],
+            classes=classes,
+            decided=stored["answers"],
+        )
 
 
 def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | None:
@@ -79,7 +89,7 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
         with service_errors(tracking.uri):
             mlflow.set_tracking_uri(tracking.uri)
             model = mlflow.pyfunc.load_model(f"models:/{name}/{version}").unwrap_python_model()
-            probabilities = model.predictor.aligned_probabilities(frame, classes)
+            probabilities, answers = model.predictor.aligned(frame, classes)
     except ServiceError:
         raise
     except UNSCORABLE as error:
@@ -87,7 +97,9 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
         log.warning("%s; thresholds decide", reason)
         return ScoredChampion(version=version, unscorable=reason)
     directory = context.workspace.state / "steps" / context.key() / "test"
-    arrays = save_arrays(directory / f"champion-{version}.npz", labels=labels, probabilities=probabilities)
+    arrays = save_arrays(
+        directory / f"champion-{version}.npz", labels=labels, probabilities=probabilities, answers=answers
+    )
     return ScoredChampion(version=version, predictions=arrays)
 
 
@@ -112,14 +124,26 @@ def label_numbers(frame: pd.DataFrame, classes: list[str]) -> NDArray[np.int64]:
     return np.array([numbers[label] for label in frame["label"]], dtype=np.int64)
 
 
+def _on_test(
+    effect: RuleEffect | None, rule: Rule | None, labels: NDArray[np.int64], probabilities: NDArray[np.float64]
+) -> RuleEffect | None:
+    """Return what a rule changes, with its scores on the test rows."""
+    if effect is None or rule is None:
+        return None
+    without, with_rule = (
+        measure_answers(labels, probabilities, answer(probabilities, each), rule) for each in (None, rule)
+    )
+    return effect.model_copy(update={"test_before": without, "test_after": with_rule})
+
+
 def _score_slices(
-    context: Context, frame: pd.DataFrame, labels: NDArray[np.int64], probabilities: NDArray[np.float64]
+    context: Context, frame: pd.DataFrame, labels: NDArray[np.int64], answers: NDArray[np.int64]
 ) -> list[SliceScores]:
     """Score the slices whose columns the rows carry; the checks of the data report the others."""
     limits = context.params.validation
     values = {name: slice_values(frame, name) for name in limits.slice_columns}
     columns = pd.DataFrame({name: column for name, column in values.items() if column is not None})
-    return score_slices(labels, probabilities, columns, min_rows=limits.min_slice_rows)
+    return score_slices(labels, answers, columns, min_rows=limits.min_slice_rows)
 
 
 def _first_line(error: Exception) -> str:

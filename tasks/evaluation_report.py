@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 from PIL import Image, UnidentifiedImageError
 
+from tasks.answers_report import rule_rows, tell_rule
 from tasks.figures import draw_confusion
 from tasks.review import Review, confident_mistakes
 from tasks.score_figures import draw_curves, draw_reliability
@@ -29,7 +30,8 @@ def render_evaluation(review: Review, *, name: str, alarms: list[str]) -> str:
         lstrip_blocks=True,
     )
     mistakes = confident_mistakes(review)
-    num_wrong = int((review.predictions.probabilities.argmax(axis=1) != review.predictions.labels).sum())
+    num_wrong = int((review.predictions.answers != review.predictions.labels).sum())
+    rule = review.evaluation.rule
     page: str = environment.get_template(TEMPLATE).render(
         name=name,
         judgement=review.judgement,
@@ -38,11 +40,14 @@ def render_evaluation(review: Review, *, name: str, alarms: list[str]) -> str:
         approaches=review.approaches,
         comparison=review.judgement.comparison,
         alarms=alarms,
+        rule=None if rule is None else (tell_rule(rule), rule_rows(rule)),
         data_version=review.context.data_version,
         num_train=len(review.train_labels),
         num_test=len(review.test),
         num_wrong=num_wrong,
         mistakes=[(mistake, _picture(mistake.image)) for mistake in mistakes],
+        audit=review.audit,
+        issues=[(issue, _picture(issue.image)) for issue in review.issues],
         figures={title: _inline(figure) for title, figure in score_figures(review).items()},
     )
     return page
@@ -54,7 +59,7 @@ def score_figures(review: Review) -> Mapping[str, Figure]:
     subject = f"{review.evaluation.name}, test set"
     return {
         "Confusion matrix": draw_confusion(
-            confusion(of.labels, of.probabilities), of.classes, f"Confusion matrix of {subject}"
+            confusion(of.labels, of.probabilities, of.answers), of.classes, f"Confusion matrix of {subject}"
         ),
         "ROC and precision-recall": draw_curves(
             of.labels, of.probabilities, of.classes, f"ROC and precision-recall of {subject}"

@@ -28,15 +28,31 @@ from thawline.workspace import Workspace
 
 STEM = "label_issues"
 MAX_SHOWN = 1000
+NUM_WORST = 20
+"""Issues that the evaluation page shows whole."""
+
+
+class LabelIssue(Result):
+    """A training row, by its position, whose label is probably wrong; `score` is the probability of the given one."""
+
+    row: int
+    given: str
+    suggested: str
+    score: float
+    probability: float
 
 
 class LabelAudit(Result):
-    """What the audit found: by which approach, how many rows, and the set's name if they are to count less, or not."""
+    """What the audit found: by which approach, how many rows, the worst of them, the worst first.
+
+    `left_out` is the set's name if they are to count less, or not at all.
+    """
 
     approach: str
     num_rows: int
     num_flagged: int
     left_out: str = ""
+    worst: tuple[LabelIssue, ...] = ()
 
 
 @task(name="label audit", cache_policy=NO_CACHE)
@@ -66,6 +82,7 @@ def audit_labels(
         num_rows=len(data.labels),
         num_flagged=len(shown),
         left_out=_set_aside(context, issues["row"].to_numpy(np.int64)),
+        worst=tuple(LabelIssue.model_validate(row) for row in issues.head(NUM_WORST).to_dict("records")),
     )
     write_issues(context.workspace, shown, audit)
     log_scores(tracking, run_id, {"label_issues": len(shown)})

@@ -2,8 +2,10 @@
 
 import importlib.metadata
 
+from tasks.answers_report import rule_rows, tell_rule
 from tasks.markdown import escape, table
 from tasks.review import Review
+from thawline.answers import RuleEffect
 
 SCORES = ("f1_macro", "accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "loss", "brier")
 LIBRARIES = ("mlflow", "numpy", "pandas", "scikit-learn", "torch", "transformers")
@@ -19,11 +21,13 @@ def render_card(review: Review, *, git_commit: str) -> str:
         (name, f"{scores['num_rows']:.0f}", *(f"{scores[metric]:.4f}" for metric in ("precision", "recall", "f1")))
         for name, scores in evaluation.per_class.items()
     ]
+    rule = evaluation.rule
     parts = [
         f"# {params.name}: {evaluation.name}",
         f"**{escape(review.judgement.verdict)}**",
         "## Intended use",
         _use(review),
+        *([] if rule is None else ["## How it answers", escape(tell_rule(rule)), _rule_table(rule)]),
         "## Data",
         _data(review),
         "## Scores on the test set",
@@ -49,6 +53,10 @@ def _use(review: Review) -> str:
         f"{review.context.params.modality} data like that it was trained on. Input: the columns of the signature. "
         "Output: `label` and one `probability_CLASS` a class."
     )
+
+
+def _rule_table(rule: RuleEffect) -> str:
+    return table(("rows", "score", "by the most probable class", "by the rule"), rule_rows(rule))
 
 
 def _data(review: Review) -> str:
@@ -77,6 +85,14 @@ def _limits(review: Review) -> str:
     ]
     if review.context.params.train.class_weights != "none":
         limits.append("It was trained with class weights: its probabilities are not the frequencies of the data.")
+    scaled = review.context.params.predict.calibration != "none"
+    parts = [name for name, there in (("temperature", scaled), ("rule of answers", review.evaluation.rule)) if there]
+    if parts:
+        limits.append(
+            f"Its {' and '.join(parts)} are applied by `mlflow.pyfunc`, `mlflow models serve` and `thawline predict`; "
+            "a directory `transformers/` beside the model can't hold them: its logits are plain, and so is the class "
+            "of the largest."
+        )
     if few:
         limits.append(f"Fewer than 30 test rows speak for: {', '.join(map(escape, few[:10]))}.")
     return "\n".join(f"- {limit}" for limit in limits)

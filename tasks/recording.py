@@ -15,6 +15,7 @@ from mlflow.entities import DatasetInput, InputTag
 from prefect import task
 
 from tasks import tracking as store
+from tasks.answers_report import rule_metrics
 from tasks.caching import NO_CACHE
 from tasks.epochs import mean_epoch_table, overfitting_alarms, seconds_per_phase
 from tasks.figures import draw_confusion, draw_learning_curves
@@ -99,7 +100,8 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     tracking.client.log_table(parent, _out_of_fold_table(data.frame, data.classes, probabilities), "out_of_fold.json")
     tracking.client.log_figure(parent, draw_learning_curves(histories), "figures/learning_curves.png")
     title = "Confusion matrix, out of fold"
-    figure = draw_confusion(confusion(data.labels, probabilities), data.classes, title)
+    answers = approach.out_of_fold_answers(len(data.labels))
+    figure = draw_confusion(confusion(data.labels, probabilities, answers), data.classes, title)
     tracking.client.log_figure(parent, figure, "figures/confusion_out_of_fold.png")
 
 
@@ -162,6 +164,9 @@ def _costs(fit: FoldResult | FinalFit) -> dict[str, float]:
 def _record_test_scores(tracking: Tracking, run_id: str, evaluations: Sequence[Evaluation], *, candidate: str) -> None:
     for each in evaluations:
         prefix = "test_" if each.name == candidate else f"test_{each.name}_"
+        if each.rule is not None and each.name == candidate:
+            store.log_scores(tracking, run_id, rule_metrics(each.rule))
+            tracking.client.log_text(run_id, each.rule.model_dump_json(indent=1), "decision.json")
         store.log_scores(tracking, run_id, {f"{prefix}{key}": value for key, value in each.scores.items()})
         for key, (low, high) in each.intervals.items():
             store.log_scores(tracking, run_id, {f"{prefix}{key}_low": low, f"{prefix}{key}_high": high})

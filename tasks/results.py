@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from thawline.answers import RuleEffect
 from thawline.comparison import Comparison
 from thawline.errors import ThawlineError
 from thawline.gates import CrossValidated, Gate
@@ -34,8 +35,9 @@ class FoldResult(Result):
 
     `scores` are those of `thawline.scorecard.score_fully` on the fold's validation rows. `epochs` has one `EpochRecord`
     as a dict for each epoch (none for baselines), `best_epochs` the best epoch of each phase, 0 where one was rolled
-    back. `predictions` names a .npz with `rows` (n,) and `probabilities` (n, classes). `num_fitted` counts the rows
-    that weights were fitted to, `peak_memory_bytes` is that of the process so far.
+    back. `predictions` names a .npz with `rows` (n,) and `probabilities` (n, classes), and with `answers` (n,) where a
+    rule answers other classes than the most probable; `plain_f1_macro` is macro-F1 without it. `num_fitted` counts the
+    rows that weights were fitted to, `peak_memory_bytes` is that of the process so far.
     """
 
     fold: int
@@ -45,6 +47,7 @@ class FoldResult(Result):
     predictions: Path
     num_fitted: int
     peak_memory_bytes: int
+    plain_f1_macro: float | None = None
     epochs: list[dict[str, Any]] = []
     best_epochs: dict[str, int] = {}
 
@@ -80,7 +83,13 @@ class CrossValidation(Result):
     def summary(self) -> CrossValidated:
         """Return what the gates look at."""
         train = float(np.mean([fold.train_f1_macro for fold in self.folds]))
-        return CrossValidated(name=self.name, train_f1_macro=train, f1_macro=self.mean())
+        plain = [fold.plain_f1_macro for fold in self.folds if fold.plain_f1_macro is not None]
+        return CrossValidated(
+            name=self.name,
+            train_f1_macro=train,
+            f1_macro=self.mean(),
+            plain_f1_macro=float(np.mean(plain)) if plain else None,
+        )
 
     def out_of_fold(self, num_rows: int, num_classes: int) -> NDArray[np.float64]:
         """Return each training row's probabilities (rows, classes) by the model that did not see it."""
@@ -90,6 +99,16 @@ class CrossValidation(Result):
                 probabilities[stored["rows"]] = stored["probabilities"]
         return probabilities
 
+    def out_of_fold_answers(self, num_rows: int) -> NDArray[np.int64] | None:
+        """Return the class (rows,) that each training row is answered with; None for the most probable ones."""
+        answers = np.zeros(num_rows, dtype=np.int64)
+        for fold in self.folds:
+            with load_arrays(fold.predictions) as stored:
+                if "answers" not in stored:
+                    return None
+                answers[stored["rows"]] = stored["answers"]
+        return answers
+
 
 def best_of(approaches: Sequence[CrossValidation]) -> CrossValidation:
     """Return the approach with the highest mean macro-F1, the first where several tie."""
@@ -97,7 +116,7 @@ def best_of(approaches: Sequence[CrossValidation]) -> CrossValidation:
 
 
 class FinalFit(Result):
-    """A model fitted on all of train: its directory, its history and what it took."""
+    """A model fitted on all of train: its directory, its history, what it took, and the rule that it answers by."""
 
     name: str
     model: Path
@@ -105,10 +124,14 @@ class FinalFit(Result):
     seconds: float
     num_fitted: int
     peak_memory_bytes: int
+    rule: RuleEffect | None = None
 
 
 class Evaluation(Result):
-    """One model on the test rows; `intervals` are 95 % bootstrap intervals (low, high)."""
+    """One model on the test rows; `intervals` are 95 % bootstrap intervals (low, high).
+
+    `predictions` names a .npz with `labels` (rows,), `probabilities` (rows, classes) and `answers` (rows,).
+    """
 
     name: str
     scores: dict[str, float]
@@ -116,6 +139,7 @@ class Evaluation(Result):
     intervals: dict[str, tuple[float, float]]
     slices: list[SliceScores]
     predictions: Path
+    rule: RuleEffect | None = None
 
 
 class ScoredChampion(Result):

@@ -11,7 +11,8 @@ from models.encoders import Encoder
 from models.policies import plan_phases
 from tasks.trainings import build, schedule_settings
 from thawline.frames import read_frame
-from thawline.params import Params, WrittenPhase
+from thawline.model_params import WrittenPhase
+from thawline.params import Params
 from thawline.workspace import Workspace
 
 

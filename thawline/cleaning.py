@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from thawline.data_params import Clean
 from thawline.errors import DataRefusedError
-from thawline.params import Clean
 
 RULES = ("missing_label", "missing_content", "empty_content", "conflicting_labels", "duplicate")
 NUM_NAMED = 5

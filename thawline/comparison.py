@@ -5,14 +5,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import binomtest
 
-from thawline.metrics import bootstrap_f1_macro, score, score_classes
+from thawline.metrics import answers_of, bootstrap_f1_macro, score, score_classes
 
 NUM_BOOTSTRAP_SAMPLES = 2000
 CLASS_METRICS = ("precision", "recall", "f1")
 
 
 class TestPredictions(BaseModel):
-    """Class probabilities (rows, classes) of one model on the test rows, whose true classes are `labels` (rows,)."""
+    """Class probabilities (rows, classes) of one model on the test rows, whose true classes are `labels` (rows,).
+
+    `decided` are the classes (rows,) that its rule answers; without one the most probable are answered.
+    """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
     __test__ = False
@@ -20,6 +23,12 @@ class TestPredictions(BaseModel):
     labels: NDArray[np.int64]
     probabilities: NDArray[np.floating]
     classes: list[str]
+    decided: NDArray[np.int64] | None = None
+
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """The class (rows,) that each row is answered with."""
+        return answers_of(self.probabilities) if self.decided is None else self.decided
 
 
 class Comparison(BaseModel):
@@ -45,14 +54,14 @@ class Comparison(BaseModel):
 
 def compare(challenger: TestPredictions, champion: TestPredictions) -> Comparison:
     """Compare two models' predictions of the same rows."""
-    predictions = [each.probabilities.argmax(axis=1) for each in (challenger, champion)]
+    predictions = [each.answers for each in (challenger, champion)]
     samples = bootstrap_f1_macro(
         challenger.labels, predictions, len(challenger.classes), num_samples=NUM_BOOTSTRAP_SAMPLES, seed=0
     )
     changes = samples[:, 0] - samples[:, 1]
     low, high = np.quantile(changes, [0.025, 0.975])
     mended, broken = (len(rows) for rows in flipped_rows(challenger, champion))
-    new, old = (score(each.labels, each.probabilities) for each in (challenger, champion))
+    new, old = (score(each.labels, each.probabilities, each.answers) for each in (challenger, champion))
     return Comparison(
         f1_change=new.f1_macro - old.f1_macro,
         f1_interval=(float(low), float(high)),
@@ -67,12 +76,14 @@ def compare(challenger: TestPredictions, champion: TestPredictions) -> Compariso
 
 def flipped_rows(challenger: TestPredictions, champion: TestPredictions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the positions of the rows that only the challenger has right, and of those that only the champion has."""
-    right, was_right = (each.probabilities.argmax(axis=1) == each.labels for each in (challenger, champion))
+    right, was_right = (each.answers == each.labels for each in (challenger, champion))
     return np.flatnonzero(right & ~was_right), np.flatnonzero(was_right & ~right)
 
 
 def _class_changes(challenger: TestPredictions, champion: TestPredictions) -> dict[str, dict[str, float]]:
-    new, old = (score_classes(each.labels, each.probabilities, each.classes) for each in (challenger, champion))
+    new, old = (
+        score_classes(each.labels, each.probabilities, each.classes, each.answers) for each in (challenger, champion)
+    )
     return {
         name: {metric: getattr(new[name], metric) - getattr(old[name], metric) for metric in CLASS_METRICS}
         for name in challenger.classes

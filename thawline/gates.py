@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from thawline.comparison import Comparison, TestPredictions, compare
 from thawline.metrics import score, score_classes
-from thawline.params import Gates
+from thawline.outcome_params import Gates
 from thawline.slice_scores import SliceScores, widest_gap
 
 __all__ = ["CrossValidated", "Gate", "TestPredictions", "choose_candidate", "judge", "summarise"]
@@ -31,13 +31,17 @@ class Gate(BaseModel):
 
 
 class CrossValidated(BaseModel):
-    """Macro-F1 of one approach over the folds, on their training and their validation rows."""
+    """Macro-F1 of one approach over the folds, on their training and their validation rows.
+
+    `plain_f1_macro` is that of the most probable classes, as `train_f1_macro` is, where a rule answers others.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     train_f1_macro: float
     f1_macro: float
+    plain_f1_macro: float | None = None
 
 
 def choose_candidate(finetuned: CrossValidated, baselines: Sequence[CrossValidated]) -> CrossValidated:
@@ -105,7 +109,7 @@ def summarise(gates: Sequence[Gate], candidate: str, *, has_champion: bool, unsc
 
 
 def _floor(challenger: TestPredictions, limits: Gates) -> Gate:
-    value = score(challenger.labels, challenger.probabilities).f1_macro
+    value = score(challenger.labels, challenger.probabilities, challenger.answers).f1_macro
     return Gate(
         name="metric floor",
         passed=value >= limits.min_f1_macro,
@@ -127,7 +131,8 @@ def _baseline(candidate: CrossValidated, rivals: Sequence[CrossValidated]) -> Ga
 
 
 def _overfitting(candidate: CrossValidated, limits: Gates) -> Gate:
-    value = candidate.train_f1_macro - candidate.f1_macro
+    plain = candidate.f1_macro if candidate.plain_f1_macro is None else candidate.plain_f1_macro
+    value = candidate.train_f1_macro - plain
     return Gate(
         name="overfitting gap",
         passed=value <= limits.max_overfitting_gap,
@@ -180,7 +185,8 @@ def _kept(
 
 
 def _per_class(metric: str, predictions: TestPredictions) -> Mapping[str, float]:
-    classes = score_classes(predictions.labels, predictions.probabilities, predictions.classes)
+    of = predictions
+    classes = score_classes(of.labels, of.probabilities, of.classes, of.answers)
     values = {f"class {name!r}": float(getattr(scores, metric)) for name, scores in classes.items()}
-    overall = score(predictions.labels, predictions.probabilities)
+    overall = score(of.labels, of.probabilities, of.answers)
     return values | {"the mean over classes": float(getattr(overall, f"{metric}_macro"))}

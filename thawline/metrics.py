@@ -39,13 +39,22 @@ class ClassScores:
     num_rows: int
 
 
-def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Scores:
+def answers_of(probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the most probable class (rows,) of `probabilities` (rows, classes), the first of equals."""
+    answers: NDArray[np.int64] = probabilities.argmax(axis=1)
+    return answers
+
+
+def score(
+    labels: NDArray[np.int64], probabilities: NDArray[np.floating], answers: NDArray[np.int64] | None = None
+) -> Scores:
     """Score `probabilities` (rows, classes) against `labels` (rows,), class numbers 0 to classes - 1.
 
-    Macro averages run over all classes; one without a row, or never predicted, counts 0.
+    `answers` (rows,) are the classes answered, the most probable ones if absent. Macro averages run over all classes;
+    one without a row, or never answered, counts 0.
     """
     num_rows = len(labels)
-    counts = confusion(labels, probabilities)
+    counts = confusion(labels, probabilities, answers)
     hits, true, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     given = np.clip(probabilities.astype(np.float64), 1e-12, None)
     likelihoods = given[np.arange(num_rows), labels] / given.sum(axis=1)
@@ -59,10 +68,13 @@ def score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Sco
 
 
 def score_classes(
-    labels: NDArray[np.int64], probabilities: NDArray[np.floating], classes: list[str]
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.floating],
+    classes: list[str],
+    answers: NDArray[np.int64] | None = None,
 ) -> dict[str, ClassScores]:
     """Score each class by name; arguments as for `score`, `classes` names the columns."""
-    counts = confusion(labels, probabilities)
+    counts = confusion(labels, probabilities, answers)
     hits, true, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     precision, recall, f1 = _share(hits, predicted), _share(hits, true), _share(2 * hits, true + predicted)
     return {
@@ -71,10 +83,12 @@ def score_classes(
     }
 
 
-def confusion(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Return the confusion matrix (true class, predicted class) in rows."""
+def confusion(
+    labels: NDArray[np.int64], probabilities: NDArray[np.floating], answers: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Return the confusion matrix (true class, answered class) in rows; arguments as for `score`."""
     num_classes = probabilities.shape[1]
-    cells = labels * num_classes + probabilities.argmax(axis=1)
+    cells = labels * num_classes + (answers_of(probabilities) if answers is None else answers)
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 

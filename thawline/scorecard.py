@@ -15,19 +15,22 @@ from thawline.metrics import confusion, score
 Counts = NDArray[np.number]
 
 
-def score_fully(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> dict[str, float]:
+def score_fully(
+    labels: NDArray[np.int64], probabilities: NDArray[np.floating], answers: NDArray[np.int64] | None = None
+) -> dict[str, float]:
     """Return every score of `probabilities` (rows, classes) against `labels` (rows,), by name.
 
+    `answers` (rows,) are the classes answered, the most probable ones if absent.
     Those of `thawline.metrics.score` come first. `roc_auc` and `pr_auc` are means over classes, each against the rest,
     that have rows; they are left out where only one class has any. `brier` (0 to 2), `loss` and
     `expected_calibration_error` (0 to 1) are better when lower.
     """
     classes = [str(number) for number in range(probabilities.shape[1])]
-    counts = confusion(labels, probabilities)
+    counts = confusion(labels, probabilities, answers)
     roc, precision_recall = (find(labels, probabilities, classes) for find in (roc_curves, precision_recall_curves))
     areas = {"roc_auc": _mean_area(roc), "pr_auc": _mean_area(precision_recall)} if roc else {}
     return {
-        **score(labels, probabilities).as_dict(),
+        **score(labels, probabilities, answers).as_dict(),
         **{name: float(function(counts)) for name, function in COUNTED.items()},
         **areas,
         "brier": brier_score(labels, probabilities),
@@ -36,7 +39,13 @@ def score_fully(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) 
 
 
 def bootstrap_intervals(
-    labels: NDArray[np.int64], probabilities: NDArray[np.floating], *, num_samples: int, seed: int, level: float = 0.95
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.floating],
+    answers: NDArray[np.int64] | None = None,
+    *,
+    num_samples: int,
+    seed: int,
+    level: float = 0.95,
 ) -> dict[str, tuple[float, float]]:
     """Return percentile bootstrap intervals (low, high) of the scores that a confusion matrix gives, loss and Brier.
 
@@ -44,7 +53,7 @@ def bootstrap_intervals(
     so that the scores of all samples come from one array.
     """
     rng = np.random.default_rng(seed)
-    counts, num_rows = confusion(labels, probabilities), len(labels)
+    counts, num_rows = confusion(labels, probabilities, answers), len(labels)
     num_classes = len(counts)
     drawn = rng.multinomial(num_rows, counts.ravel() / num_rows, size=num_samples)
     drawn = drawn.reshape(num_samples, num_classes, num_classes)

@@ -25,13 +25,13 @@ class SliceScores(BaseModel):
 
 
 def score_slices(
-    labels: NDArray[np.int64], probabilities: NDArray[np.floating], columns: pd.DataFrame, *, min_rows: int
+    labels: NDArray[np.int64], answers: NDArray[np.int64], columns: pd.DataFrame, *, min_rows: int
 ) -> list[SliceScores]:
     """Score each slice of at least `min_rows` rows; of a column with many values the MAX_SLICES largest.
 
     Args:
         labels: (rows,) true classes.
-        probabilities: (rows, classes).
+        answers: (rows,) classes answered.
         columns: One column a way to part the rows; a missing value is a slice of its own.
         min_rows: Fewest rows of a slice that is judged.
     """
@@ -48,7 +48,6 @@ def score_slices(
         return float(f1_score(true, predicted, labels=classes, average="macro", zero_division=0))
 
     metrics = {"num_rows": count, "accuracy": accuracy_score, "recall_macro": recall, "f1_macro": f1}
-    predicted = probabilities.argmax(axis=1)
     scores: list[SliceScores] = []
     for name in columns.columns:
         values = columns[name].astype(object).where(columns[name].notna(), MISSING).astype("str").to_numpy(dtype=object)
@@ -58,7 +57,7 @@ def score_slices(
         if len(kept) == 0:
             continue
         frame = MetricFrame(
-            metrics=metrics, y_true=labels[rows], y_pred=predicted[rows], sensitive_features=pd.Series(values[rows])
+            metrics=metrics, y_true=labels[rows], y_pred=answers[rows], sensitive_features=pd.Series(values[rows])
         )
         for value, line in frame.by_group.sort_index().iterrows():
             scores.append(

@@ -7,7 +7,7 @@ import pytest
 from models.policies import POLICIES
 from models.records import TrainSettings
 from models.schedules import COURSES
-from thawline.params import Train
+from thawline.model_params import Train
 
 
 def choices(name: str) -> set[str]:

@@ -1,5 +1,6 @@
 """The pages of a run say the verdict first, hold every number, and show whatever a row says as text."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.answers_report import brings_nothing, rule_metrics, tell_rule
 from tasks.description import describe_run, epoch_markdown, next_steps
 from tasks.epochs import mean_epoch_table, overfitting_alarms, seconds_per_phase
 from tasks.evaluation_report import render_evaluation, score_figures
+from tasks.label_audit import LabelAudit
 from tasks.model_card import render_card
 from tasks.results import CrossValidation, Evaluation, FoldResult, Judgement, RunResult
-from tasks.review import Review, confident_mistakes, flipped_table
+from tasks.review import Mistake, Review, confident_mistakes, flipped_table
+from thawline.answers import RuleEffect, cost_rule, describe_rule
 from thawline.comparison import TestPredictions, compare
 from thawline.context import Context
 from thawline.gates import CrossValidated, judge, summarise
@@ -22,6 +26,15 @@ from thawline.slice_scores import score_slices
 
 EVIL = "<script>alert(1)</script> | <img src=x onerror=alert(2)>"
 CLASSES = ["ham|eggs", "<b>spam</b>"]
+ISSUE = Mistake("id7", CLASSES[0], CLASSES[1], 0.97, f"Win now {EVIL}", None, origin=f"{EVIL}.csv, row 12")
+RULE = RuleEffect(
+    objective="f1_macro",
+    weights={CLASSES[0]: 0.5, CLASSES[1]: 2.0},
+    before={"f1_macro": 0.8, "accuracy": 0.81},
+    after={"f1_macro": 0.85, "accuracy": 0.8},
+    test_before={"f1_macro": 0.7, "accuracy": 0.7},
+    test_after={"f1_macro": 0.75, "accuracy": 0.7},
+)
 LABELS = np.arange(60) % 2
 
 
@@ -53,9 +66,7 @@ def fold(number: int) -> FoldResult:
 def review() -> Review:
     challenger, champion = predictions(5), predictions(12)
     approaches = [CrossValidation(name=name, folds=[fold(0), fold(1)]) for name in ("tfidf_logistic", "finetuned")]
-    slices = score_slices(
-        LABELS, challenger.probabilities, pd.DataFrame({"place": [EVIL] * 30 + ["Oslo"] * 30}), min_rows=10
-    )
+    slices = score_slices(LABELS, challenger.answers, pd.DataFrame({"place": [EVIL] * 30 + ["Oslo"] * 30}), min_rows=10)
     evaluation = Evaluation(
         name="finetuned",
         scores=score_fully(LABELS, challenger.probabilities),
@@ -78,6 +89,7 @@ def review() -> Review:
         context=Context(root=Path("space"), params=params, data_version="abc", code_version="def"),
         judgement=judgement, approaches=approaches, evaluations=[evaluation], evaluation=evaluation,
         predictions=challenger, champion=champion, train_labels=CLASSES * 20, test=test,
+        audit=LabelAudit(approach="finetuned", num_rows=40, num_flagged=3), issues=[ISSUE],
     )  # fmt: skip
 
 
@@ -113,6 +125,9 @@ def test_the_page_shows_hostile_rows_classes_and_slices_as_text_and_needs_nothin
         "Overfitting from epoch 2 on.",
         "5 of 5 test rows that are wrong",
         "slice gap",
+        "3 of 40 training rows, the 1 most suspicious of them",
+        "Win now &lt;script&gt;",
+        ".csv, row 12",
     ):
         assert told in page, told
 
@@ -133,6 +148,26 @@ def test_mistakes_come_with_the_surest_first_and_flips_name_both_answers(review:
     assert flips is not None
     assert flips["change"].tolist() == ["mended"] * 7
     assert (flips["challenger"] == flips["label"]).all()
+
+
+def test_a_rule_of_answers_stands_on_page_card_and_description_with_what_it_changes(review: Review) -> None:
+    evaluation = review.evaluation.model_copy(update={"rule": RULE})
+    ruled = dataclasses.replace(review, evaluation=evaluation, evaluations=[evaluation])
+    texts = (
+        describe_run(result_of(ruled), ruled),
+        render_card(ruled, git_commit="0"),
+        render_evaluation(ruled, name="mails", alarms=[]),
+    )
+    for text in texts:
+        for told in ("How it answers", "from a probability of 0.2000 on", "0.8500", "0.7000"):
+            assert told in text, told
+        assert "<b>spam" not in text
+    assert "can't hold them" in texts[1]
+    assert rule_metrics(RULE)["decision/out_of_fold_f1_macro_by_rule"] == 0.85
+    worse = RULE.model_copy(update={"after": RULE.before})
+    assert (brings_nothing(RULE), brings_nothing(worse)) == (False, True)
+    costs = RuleEffect(objective="cost", **describe_rule(cost_rule({"a": {"b": 5.0}}, ["a", "b"]), ["a", "b"]))
+    assert "a answered as b costs 5, b answered as a costs 1" in tell_rule(costs)
 
 
 def test_what_to_do_next_depends_on_what_failed(review: Review) -> None:

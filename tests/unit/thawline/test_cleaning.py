@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thawline.cleaning import RULES, Cleaned, drop_rows
+from thawline.data_params import Clean
 from thawline.errors import DataRefusedError
-from thawline.params import Clean
 
 
 def clean(rows: list[tuple[str | None, str | None]], **params: object) -> Cleaned:

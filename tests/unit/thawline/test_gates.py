@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from thawline.gates import CrossValidated, TestPredictions, choose_candidate, judge, summarise
-from thawline.params import Gates
+from thawline.outcome_params import Gates
 from thawline.slice_scores import SliceScores
 
 NUM_ROWS = 1000
