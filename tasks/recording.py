@@ -25,6 +25,7 @@ from tasks.review import Review
 from tasks.tracking import FINGERPRINT, Tracking
 from tasks.training_set import load_training_set
 from tasks.versioning import read_git_commit
+from thawline.addresses import masked
 from thawline.context import Context
 from thawline.errors import ThawlineError
 from thawline.frames import read_frame
@@ -146,7 +147,7 @@ def record_outcome(
         seconds=dict(seconds),
         data_version=context.data_version,
         rows={"train": len(review.train_labels), "test": len(review.test)},
-        mlflow_uri=tracking.uri,
+        mlflow_uri=masked(tracking.uri),
         search=found,
     )
     _record_test_scores(tracking, run_id, review.evaluations, candidate=judgement.candidate)

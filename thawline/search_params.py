@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from thawline.addresses import without_password
 from thawline.section import Section
 
 Value = bool | int | float | str
@@ -98,7 +99,8 @@ class Search(Section):
     )
     storage: str | None = Field(
         None,
-        description="Database of the trials: sqlite:///PATH or postgresql://HOST/NAME. Unset: SQLite in .thawline/.",
+        description="Database of the trials: sqlite:///PATH or postgresql://USER@HOST/NAME, the password from "
+        "PGPASSWORD. Unset: SQLite in .thawline/.",
     )
     space: dict[str, Dimension] = Field(
         default_factory=default_space,
@@ -106,6 +108,8 @@ class Search(Section):
         "use (train.learning_rate, layer_lr_decay, num_epochs, policy, groups_per_phase) tell nothing apart while "
         "the encoder is frozen: with them, keep more trials.",
     )
+
+    _is_safe_to_show = field_validator("storage")(without_password)
 
     @field_validator("space")
     @classmethod

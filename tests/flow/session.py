@@ -99,9 +99,9 @@ def end_session() -> None:
     shutil.rmtree(session.directory, ignore_errors=True)
 
 
-def end_with_parent() -> None:
-    """Ask the kernel to kill this process when the one that started it ends, however it does."""
-    ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+def end_with_parent(number: int = signal.SIGKILL) -> None:
+    """Ask the kernel to end this process, by a signal, when the one that started it ends, however it does."""
+    ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, number)
 
 
 def free_port() -> int:
