@@ -1,8 +1,8 @@
 """Folds on a Ray cluster of two nodes, one of which is killed while it trains: python -m tests.faults.ray_nodes.
 
-The line runs once with `runner.kind: local`. Then a head node and a second one start on this machine, one processor
-each. On both of them the line must give the same scores to the last digit; and so it must when the second node dies by
-SIGKILL, all its processes at once, while it trains a fold: Ray gives that fold to the other.
+The line runs once with `runner.kind: local` and once with `process`. Then a head node and a second one start on this
+machine, one processor each. On both of them the line must give the same scores to the last digit; and so it must when
+the second node dies by SIGKILL, all its processes at once, while it trains a fold: Ray gives that fold to the other.
 """
 
 import argparse
@@ -145,7 +145,9 @@ def _trains(worker: psutil.Process, space: Path) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=240, help="made-up texts to train on")
-    parser.add_argument("--only-kill", action="store_true", help="leave out the run on two nodes that both live")
+    parser.add_argument(
+        "--only-kill", action="store_true", help="leave out the runs on processes and on two nodes that both live"
+    )
     chosen = parser.parse_args()
     from session import end_session
     from workspaces import make_small_workspace
@@ -154,9 +156,10 @@ def main() -> int:
         try:
             space = make_small_workspace(Path(name), CHANGES, num_rows=chosen.rows)
             local = run(space)
+            results = [] if chosen.only_kill else [run(space, "runner.kind=process")]
             with two_nodes(Path(name)) as (address, second):
                 on_ray = ("runner.kind=ray", f"runner.address={address}")
-                results = [] if chosen.only_kill else [run(space, *on_ray)]
+                results += [] if chosen.only_kill else [run(space, *on_ray)]
                 killed: list[int] = []
                 killer = threading.Thread(target=kill_while_it_trains, args=(second, space, killed))
                 killer.start()

@@ -20,6 +20,9 @@ from line import run_thawline
 from servers import Database, make_bucket, postgresql, s3_environment
 from workspaces import Up, made_up_texts, make_small_workspace, own_processes, wait_for
 
+from thawline.up_state import find_up
+from thawline.workspace import Workspace
+
 pytestmark = pytest.mark.slow
 
 START_LIMIT_S = 30
@@ -66,6 +69,10 @@ def served(tmp_path: Path, s3_address: str) -> Iterator[Place]:
 
 
 def end_all(space: Path) -> None:
+    """End what a test that failed has left running."""
+    running = find_up(Workspace(space))
+    if running is not None:
+        os.kill(running.pid, signal.SIGKILL)
     for pid in own_processes(space):
         os.kill(pid, signal.SIGKILL)
 

@@ -17,7 +17,7 @@ import psutil
 from line import change_params, make_workspace
 from session import ROOT, end_with_parent, free_port
 
-PATIENCE_S = 240
+PATIENCE_S = 400
 WORDS = [f"w{number}" for number in range(50)]
 """What the tiny encoder knows; the first ten give a text's label away, five for each."""
 SMALL = {
