@@ -89,4 +89,5 @@ FAMILY = Family(
     fingerprint=fingerprint,
     save=_save,
     rebuild=_rebuild,
+    varying=(0, 1),
 )
