@@ -31,7 +31,13 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "flow"))
 
 DAY = 1440  # sweeps, at one a minute
-SERVICES = {"prefect": "prefect", "mlflow": "mlflow", "deployments": "flows.deployments", "watcher": "flows.watcher"}
+SERVICES = {
+    "prefect": ("prefect",),
+    "mlflow": ("mlflow", "mlflow.server.fastapi_app:app"),
+    "deployments": ("flows.deployments",),
+    "watcher": ("flows.watcher",),
+}
+"""What the command line of a service's processes holds."""
 PATIENCE_S = 240
 MAX_GROWTH = {"memory_mb": 0.10, "files": 0.10, "processes": 0.0, "connections": 0.25}
 """Shares by which the last third may be above the middle third."""
@@ -58,18 +64,21 @@ def sweep(up: Any) -> float:
         deployment = _insist(lambda: client.get("/deployments/name/arrive/arrivals"))["id"]
         run = _insist(lambda: client.post(f"/deployments/{deployment}/create_flow_run", json={}))["id"]
         while time.monotonic() - begun < PATIENCE_S:
-            if _insist(lambda: client.get(f"/flow_runs/{run}"))["end_time"]:
+            found = _insist(lambda: client.get(f"/flow_runs/{run}"))
+            if found is None or found["end_time"]:  # deployments that start anew drop what has not begun
                 return time.monotonic() - begun
             time.sleep(0.1)
     raise SystemExit(f"a sweep has not ended within {PATIENCE_S} s")
 
 
 def _insist(ask: Callable[[], httpx.Response]) -> Any:
-    """Ask until there is an answer: the server may be starting again."""
+    """Ask until there is an answer, as the server may be starting again; None if it knows no such thing."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             answer = ask()
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return None
             if answer.status_code < 500:
                 return answer.raise_for_status().json()
         except httpx.TransportError:
@@ -113,7 +122,7 @@ def services(space: Path) -> dict[str, list[psutil.Process]]:
             line = process.cmdline()
         except psutil.NoSuchProcess:
             continue
-        name = next((name for name, module in SERVICES.items() if module in line[:5]), "flows")
+        name = next((name for name, words in SERVICES.items() if set(words) & set(line)), "flows")
         found.setdefault(name, []).append(process)
     return found
 
