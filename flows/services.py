@@ -10,6 +10,7 @@ from flows.environment import QUIET
 from flows.up import LOOPBACK, Service, require_free_port
 from thawline.errors import UsageError
 from thawline.files import write_atomically
+from thawline.logs import PACKAGES
 from thawline.workspace import Workspace
 
 LOGIN = "THAWLINE_LOGIN"
@@ -89,6 +90,8 @@ def server_environment() -> dict[str, str]:
     """
     wanted = {
         "PREFECT_LOGGING_LEVEL": "INFO",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(PACKAGES),  # what our modules log is seen beside the flow run
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "PREFECT_RUNNER_POLL_FREQUENCY": "2",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "true",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(KEEP_RUNS_DAYS * 24 * 3600),
