@@ -29,6 +29,7 @@ from tasks.tracking import FINGERPRINT, Tracking
 from tasks.training_runs import record_folds
 from tasks.training_set import load_training_set
 from tasks.versioning import read_git_commit
+from thawline.addresses import masked
 from thawline.context import Context
 from thawline.errors import ServiceError, ThawlineError
 from thawline.frames import read_frame
@@ -143,7 +144,7 @@ def record_outcome(
         seconds=dict(seconds),
         data_version=context.data_version,
         rows={"train": len(review.train_labels), "test": len(review.test)},
-        mlflow_uri=tracking.uri,
+        mlflow_uri=masked(tracking.uri),
         search=found,
         onnx="" if exported is None else exported.sentence(),
     )

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from thawline.addresses import without_password
 from thawline.section import Section
 
 
@@ -104,5 +105,14 @@ class Tracking(Section):
     """Where MLflow and DVC keep things. Environment variables win over these."""
 
     mlflow_uri: str | None = Field(
-        None, description="MLflow tracking server. Unset: MLFLOW_TRACKING_URI, else SQLite inside .thawline/."
+        None,
+        description="MLflow: a server (http://HOST:PORT) or its database (postgresql://USER@HOST/NAME, the password "
+        "from PGPASSWORD). Unset: MLFLOW_TRACKING_URI, else SQLite inside .thawline/.",
     )
+    artifacts: str | None = Field(
+        None,
+        description="Where models, reports and figures are kept when MLflow's database is used directly: a directory "
+        "or s3://BUCKET/PATH. Read when the experiment is made. Unset: .thawline/mlartifacts; a server decides itself.",
+    )
+
+    _is_safe_to_show = field_validator("mlflow_uri", "artifacts")(without_password)

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from thawline.addresses import without_password
 from thawline.changes import Augment
 from thawline.section import Section
 
@@ -112,7 +113,8 @@ class Search(Section):
     )
     storage: str | None = Field(
         None,
-        description="Database of the trials: sqlite:///PATH or postgresql://HOST/NAME. Unset: SQLite in .thawline/.",
+        description="Database of the trials: sqlite:///PATH or postgresql://USER@HOST/NAME, the password from "
+        "PGPASSWORD. Unset: SQLite in .thawline/.",
     )
     space: dict[str, Dimension] = Field(
         default_factory=default_space,
@@ -120,6 +122,8 @@ class Search(Section):
         "use (train.learning_rate, layer_lr_decay, num_epochs, policy, groups_per_phase, max_unfrozen_groups) tell "
         "trials apart only among those that go deeper: keep more for them.",
     )
+
+    _is_safe_to_show = field_validator("storage")(without_password)
 
     @field_validator("space")
     @classmethod
