@@ -185,7 +185,7 @@ def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
     from models.encoders import load_encoder as load
     from models.rows import tokenize
 
-    encoder = load(encoder_name(params), root=root)
+    encoder = load(encoder_name(params), root=root, settings={"attention_dropout": params.model.attention_dropout})
     tokenize(encoder, [], max_tokens=params.model.max_tokens)  # refuses more tokens than the encoder has positions
     return encoder
 

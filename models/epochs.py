@@ -5,7 +5,7 @@ that generator is put back after every epoch, and trainings in several threads t
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,8 +134,8 @@ class PhaseRun:
             self._classifier.eval()
         return float(nn.functional.cross_entropy(logits, self._labels[np.concatenate(batches)]))
 
-    def evaluate(self, indices: Indices | None) -> Scores | None:
-        """Score the classifier on some rows; None for no rows."""
+    def evaluate(self, indices: Indices | None, *, deciding: bool = False) -> Scores | None:
+        """Score the classifier on some rows; `deciding` adds what is monitored. None for no rows."""
         if indices is None or len(indices) == 0:
             return None
         own = self._processes.share(indices)
@@ -147,7 +147,7 @@ class PhaseRun:
                 (self._data.rows, own),
                 batch_size=self._settings.batch_size,
             )
-        return self._score(own, probabilities)
+        return self._score(own, probabilities, self._settings.judge if deciding else score)
 
     def remember(self) -> list[Tensor]:
         """Return copies of all that training may change, averaged where weights are, for `restore`."""
@@ -227,10 +227,15 @@ class PhaseRun:
         self._average.after_step()
         return outputs
 
-    def _score(self, own: Indices, probabilities: NDArray[np.float64]) -> Scores:
+    def _score(
+        self,
+        own: Indices,
+        probabilities: NDArray[np.float64],
+        measure: Callable[[Indices, NDArray[np.float64]], Scores] = score,
+    ) -> Scores:
         """Score this process's rows together with those of the others."""
         rows, gathered = self._processes.gather(own, probabilities)
-        return score(self._data.labels[rows], gathered)
+        return measure(self._data.labels[rows], gathered)
 
     def _forward(self, epoch: int, number: int, indices: Indices) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the logits of a batch of training rows, what they should be, and the rows' weights."""
