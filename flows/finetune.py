@@ -23,6 +23,7 @@ from tasks.data import (
     validate_raw_files,
 )
 from tasks.evaluation import evaluate, score_champion
+from tasks.exporting import export_candidate
 from tasks.finetuning import fit_final
 from tasks.history import find_unchanged_run
 from tasks.label_audit import audit_labels, record_effect
@@ -136,5 +137,8 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             review = gather_review(
                 context, judgement, approaches=approaches, evaluations=evaluations, champion=champion, audit=audit
             )
+            exported = export_candidate(context, tracking, run_id, fits, judgement.candidate)
             decision = register(context, tracking, fits=fits, run_id=run_id, review=review)
-        return record_outcome(tracking, run_id, decision=decision, review=review, seconds=watch.seconds, found=found)
+        return record_outcome(
+            tracking, run_id, decision=decision, review=review, seconds=watch.seconds, found=found, exported=exported
+        )

@@ -5,7 +5,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.states import Completed
 
-from tasks.prediction import predict_source
+from tasks.prediction import list_problems, predict_source
 from tasks.tracking import open_tracking
 from thawline.errors import UsageError
 from thawline.frame_writers import writing_frames
@@ -27,9 +27,11 @@ def score(root: str) -> object:
         raise UsageError("schedule.score_input is unset; name the file or directory whose rows are to be predicted")
     source, target = workspace.root / params.schedule.score_input, workspace.root / params.schedule.score_output
     target.parent.mkdir(parents=True, exist_ok=True)
-    num_rows = 0
+    num_rows, problems = 0, []
     with writing_frames(target) as write:
         for part in predict_source(open_tracking(workspace, params), params, source, alias="champion"):
             write(part)
             num_rows += len(part)
-    return Completed(message=f"{num_rows:,} rows of {source.name} predicted: {target}")
+            problems += list_problems(part)
+    unread = f", {len(problems):,} of them unreadable ({'; '.join(problems[:3])})" if problems else ""
+    return Completed(message=f"{num_rows:,} rows of {source.name} predicted{unread}: {target}")

@@ -73,10 +73,8 @@ def read(path: Path, params: Params) -> pd.DataFrame:
 
 
 def stream(path: Path, params: Params) -> Iterator[Chunk]:
-    """Read the images of a folder or a zip, CHUNK_IMAGES at a time; the answer stands beside their paths."""
-    for contents, share in stream_images(path, num_images=CHUNK_IMAGES):
-        given = contents[[CONTENT]].rename(columns={CONTENT: params.ingest.image_column})
-        yield Chunk(given, contents[["path"]], share)
+    """Read the images of a folder, a zip or a manifest, CHUNK_IMAGES at a time; see `stream_images`."""
+    return stream_images(path, params, num_images=CHUNK_IMAGES)
 
 
 def missing(frame: pd.DataFrame) -> pd.Series:

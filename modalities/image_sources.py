@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from thawline.columns import carried
+from thawline.chunks import Chunk, read_chunks
+from thawline.columns import carried, constant
 from thawline.errors import UnreadableFileError
 from thawline.params import Params
 from thawline.tables import as_strings, is_table, parse_table, read_table, require_column
@@ -79,24 +80,58 @@ def list_images_beside(path: Path, params: Params) -> list[Path]:
     return [path.parent / name for name in names if (path.parent / name).is_file()]
 
 
-def stream_images(path: Path, *, num_images: int) -> Iterator[tuple[pd.DataFrame, float]]:
-    """Yield the columns `path` and `image` of a folder or zip, some at a time, and the share that is done.
+def stream_images(path: Path, params: Params, *, num_images: int) -> Iterator[Chunk]:
+    """Read the images of a folder, a zip or a manifest, some at a time; labels are not looked at.
 
-    Labels and manifests are not looked at. A zip is unpacked into memory, a folder is not.
+    A zip is unpacked into memory, a folder is not. A path of a manifest that can't be read is a row
+    with a problem and an empty file, not the end.
+
+    Returns:
+        Chunks of the images' bytes under `ingest.image_column`; kept are their paths, or all columns of the manifest.
 
     Raises:
-        UnreadableFileError: There is no image, a path or link leaves the root, or the source is damaged.
+        UnreadableFileError: There is no image, a path or link of a folder or zip leaves it, or the source is damaged.
     """
+    column = params.ingest.image_column
+    if path.is_file() and is_table(path):
+        yield from _stream_manifest(path, params, num_images=num_images)
+        return
     root = _open_zip(path) if path.is_file() else _open_folder(path)
     names = [name for name in root.names if PurePosixPath(name).suffix.lower() in SUFFIXES]
     if not names:
         raise UnreadableFileError(f"{path} holds no images ({', '.join(sorted(SUFFIXES))})")
     for start in range(0, len(names), num_images):
         part = names[start : start + num_images]
-        frame = pd.DataFrame(
-            {"path": pd.Series(part, dtype="str"), "image": pd.Series(map(root.read, part), dtype=object)}
-        )
-        yield frame.set_axis(pd.RangeIndex(start, start + len(part))), (start + len(part)) / len(names)
+        index = pd.RangeIndex(start, start + len(part))
+        given = pd.DataFrame({column: pd.Series(list(map(root.read, part)), dtype=object, index=index)})
+        kept = pd.DataFrame({"path": pd.Series(part, dtype="str", index=index)})
+        yield Chunk(given, kept, (start + len(part)) / len(names), problems=constant("", index))
+
+
+def _stream_manifest(path: Path, params: Params, *, num_images: int) -> Iterator[Chunk]:
+    column, root = params.ingest.image_column, _open_folder(path.parent, walk=False)
+    for chunk in read_chunks(path, num_rows=num_images, encoding=params.ingest.encoding):
+        names = as_strings(
+            require_column(chunk.given, column, key="ingest.image_column", path=path), strip=True
+        ).astype(object)
+        found = [_read_named(root, name if isinstance(name, str) else "") for name in names]
+        contents, problems = ([each[part] for each in found] for part in (0, 1))
+        index = chunk.kept.index
+        given = pd.DataFrame({column: pd.Series(contents, dtype=object, index=index)})
+        yield Chunk(given, chunk.kept, chunk.share, problems=pd.Series(problems, dtype="str", index=index))
+
+
+def _read_named(root: Root, name: str) -> tuple[bytes, str]:
+    """Return the file that a manifest names and '', or nothing and what is wrong with it."""
+    if not name:
+        return b"", "no path"
+    try:
+        _refuse_escape(name, str(root.path))
+        return root.read(name), ""
+    except FileNotFoundError:
+        return b"", "no such file"
+    except (UnreadableFileError, OSError) as error:
+        return b"", str(error)
 
 
 def _read_classes(root: Root) -> pd.DataFrame:

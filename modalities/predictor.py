@@ -52,8 +52,16 @@ class Predictor:
         Returns:
             `label` and one `probability_CLASS` column a class.
         """
+        return self.predict_prepared(self.prepare(given))
+
+    def prepare(self, given: Any) -> pd.DataFrame:
+        """Return raw rows, as `Modality.to_rows` takes them, as the model takes them."""
         modality = get_modality(self.params.modality)
         rows, _ = modality.prepare(modality.to_rows(given, self.params), self.params)
+        return rows
+
+    def predict_prepared(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Predict prepared rows; returns what `predict` returns."""
         probabilities = self.prepared_probabilities(rows)
         columns = [f"{PROBABILITY}{name}" for name in self.classes]
         predicted = pd.DataFrame(probabilities, columns=columns, index=rows.index)

@@ -11,8 +11,7 @@ Shapes: B rows, F number columns, K category columns, T = 1 + F + K tokens ([CLS
 
 import itertools
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -90,7 +89,7 @@ class FeatureTokenizer(nn.Module):
             tokens.append(torch.where(is_missing[..., None], self.missing, known))
         if self.categories is not None:
             tokens.append(self.categories(codes + self.starts))
-        cls = self.cls.expand(len(codes), 1, -1)
+        cls = self.cls.expand(codes.shape[0], 1, -1)  # len() would fix the number of rows in an exported graph
         return torch.cat([cls, torch.cat(tokens, dim=1) + self.bias], dim=1)
 
 
@@ -108,6 +107,12 @@ class Block(nn.Module):
         tokens = tokens + parts["attention_residual_dropout"](parts["attention"](normed, normed))
         changed: Tensor = parts["ffn_residual_dropout"](parts["ffn"](parts["ffn_normalization"](tokens)))
         return tokens + changed
+
+
+class Hidden(NamedTuple):
+    """What a network returns: tokens (B, T, D), under the name that Hugging Face's networks give them."""
+
+    last_hidden_state: Tensor
 
 
 class TableNetwork(nn.Module):
@@ -130,12 +135,12 @@ class TableNetwork(nn.Module):
         self.blocks = nn.ModuleList(Block(parts) for parts in backbone.blocks)
         self.norm = nn.LayerNorm(shape.hidden_size)
 
-    def forward(self, numbers: Tensor, codes: Tensor, attention_mask: Tensor | None = None) -> Any:  # noqa: ARG002
-        """Return an object whose `last_hidden_state` is (B, T, D); no token is padding, so the mask says nothing."""
+    def forward(self, numbers: Tensor, codes: Tensor, attention_mask: Tensor | None = None) -> Hidden:  # noqa: ARG002
+        """Return tokens (B, T, D); none is padding, so the mask says nothing."""
         hidden = self.embeddings(numbers, codes)
         for block in self.blocks:
             hidden = block(hidden)
-        return SimpleNamespace(last_hidden_state=self.norm(hidden))
+        return Hidden(self.norm(hidden))
 
 
 def build_network(shape: TableShape, *, seed: int) -> TableNetwork:

@@ -39,6 +39,7 @@ def describe_run(result: RunResult, review: Review) -> str:
     if result.comparison is not None:
         parts += ["### Against the champion", _describe_comparison(result.comparison, review.judgement.champion or "")]
     parts += [
+        *([escape(result.onnx)] if result.onnx else []),
         "### Cross-validation",
         table(("approach", "macro-F1", "accuracy", "loss", "training time"), [_fold_row(a) for a in review.approaches]),
         *([] if result.search is None else ["### Search", describe_search(result.search)]),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
@@ -15,6 +16,9 @@ from thawline.chunks import Chunk
 from thawline.console import percentage
 from thawline.errors import UsageError
 from thawline.params import Params
+
+PROBLEM = "problem"
+"""Column of what is wrong with a row's content, '' for nothing, where the kind of data may be unreadable."""
 
 
 def predict_source(tracking: Tracking, params: Params, source: Path, *, alias: str) -> Iterator[pd.DataFrame]:
@@ -38,7 +42,7 @@ def predict_chunks(
     *,
     advance: Callable[[float, str], None] = lambda _share, _remark: None,
 ) -> Iterator[pd.DataFrame]:
-    """Yield what is kept of each chunk, with the predictions beside it.
+    """Yield what is kept of each chunk, with the predictions beside it; a row that can't be read has none.
 
     Args:
         predictor: The model.
@@ -46,10 +50,24 @@ def predict_chunks(
         advance: Told after each chunk which share is done, and a remark.
     """
     for chunk in chunks:
-        answer = predictor.predict(chunk.given).rename(columns={"label": "predicted_label"})
+        rows = predictor.prepare(chunk.given)
+        answer = predictor.predict_prepared(rows).rename(columns={"label": "predicted_label"})
         kept = chunk.kept.drop(columns=[*answer, "model_version"], errors="ignore")
+        if chunk.problems is not None:
+            problems = chunk.problems.where(chunk.problems != "", rows[PROBLEM].set_axis(kept.index))
+            is_lost = np.broadcast_to((problems != "").to_numpy()[:, None], answer.shape)
+            answer = answer.mask(is_lost).astype({"predicted_label": "str"})
+            kept = kept.assign(**{PROBLEM: problems})
         yield pd.concat([kept, answer.set_axis(kept.index)], axis=1)
         advance(chunk.share, f"{chunk.kept.index[-1] + 1:,} rows")
+
+
+def list_problems(part: pd.DataFrame) -> list[str]:
+    """Return 'row N: what is wrong' of the predicted rows whose content could not be read; they have no answer."""
+    if PROBLEM not in part:
+        return []
+    problems = part.loc[part["predicted_label"].isna(), PROBLEM]
+    return [f"row {row}: {problem}" for row, problem in problems.items()]
 
 
 def load_model(tracking: Tracking, name: str, alias: str) -> tuple[Any, str]:

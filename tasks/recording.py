@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
-import pandas as pd
 from mlflow.entities import DatasetInput, InputTag
 from prefect import task
 
@@ -18,7 +17,9 @@ from tasks import tracking as store
 from tasks.answers_report import rule_metrics
 from tasks.caching import NO_CACHE
 from tasks.epochs import mean_epoch_table, overfitting_alarms, seconds_per_phase
+from tasks.exporting import Exported
 from tasks.figures import draw_confusion, draw_learning_curves
+from tasks.out_of_fold import log_out_of_fold
 from tasks.pages import record_review
 from tasks.results import CrossValidation, Decision, Evaluation, FinalFit, FoldResult, RunResult, SearchResult
 from tasks.review import Review
@@ -97,7 +98,7 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     histories = [fold.epochs for fold in approach.folds]
     store.log_scores(tracking, parent, summary)
     tracking.client.log_table(parent, mean_epoch_table(histories), "epochs.json")
-    tracking.client.log_table(parent, _out_of_fold_table(data.frame, data.classes, probabilities), "out_of_fold.json")
+    log_out_of_fold(tracking, parent, data, approach)
     tracking.client.log_figure(parent, draw_learning_curves(histories), "figures/learning_curves.png")
     title = "Confusion matrix, out of fold"
     answers = approach.out_of_fold_answers(len(data.labels))
@@ -121,6 +122,7 @@ def record_outcome(
     review: Review,
     seconds: Mapping[str, float],
     found: SearchResult | None = None,
+    exported: Exported | None = None,
 ) -> RunResult:
     """Record test scores, pictures, pages and verdict on the parent run and return the run's result."""
     review = dataclasses.replace(review, judgement=decision.judgement)  # that of a version registered before stands
@@ -148,6 +150,7 @@ def record_outcome(
         rows={"train": len(review.train_labels), "test": len(review.test)},
         mlflow_uri=tracking.uri,
         search=found,
+        onnx="" if exported is None else exported.sentence(),
     )
     _record_test_scores(tracking, run_id, review.evaluations, candidate=judgement.candidate)
     record_review(tracking, run_id, review, result)
@@ -196,11 +199,3 @@ def _dataset_input(name: str, path: Path, role: str, data_version: str) -> Datas
 
 def _reports(workspace: Workspace) -> list[Path]:
     return sorted(workspace.reports.iterdir()) if workspace.reports.is_dir() else []
-
-
-def _out_of_fold_table(frame: pd.DataFrame, classes: list[str], probabilities) -> pd.DataFrame:  # type: ignore[no-untyped-def]
-    table = frame[["row_id", "label", "fold"]].reset_index(drop=True)
-    table["predicted"] = [classes[number] for number in probabilities.argmax(axis=1)]
-    for number, name in enumerate(classes):
-        table[f"probability_{name}"] = probabilities[:, number].round(6)
-    return table

@@ -31,12 +31,14 @@ OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 class Chunk:
     """Some rows in the order of their source: what a model is given, what is repeated beside its answer, and how far.
 
-    `share` is the part of the source that has been read so far, 0 to 1.
+    `share` is the part of the source that has been read so far, 0 to 1. `problems` says of each row why its content
+    can't be read, '' for nothing; None where the kind of data knows no such thing.
     """
 
     given: pd.DataFrame
     kept: pd.DataFrame
     share: float
+    problems: pd.Series | None = None
 
 
 def read_chunks(path: Path, *, num_rows: int, encoding: str = "utf-8") -> Iterator[Chunk]:

@@ -14,6 +14,7 @@ ThawlineError                   exit 1: a fault of ours or of a service
 ├── ServiceError                a tracking or orchestration server does not answer
 ├── SearchError                 every trial of a search failed
 ├── DvcError                    a DVC command failed
+├── ExportError                 a model that can't be written in another format
 └── LayerGroupError             a parameter in no layer group, or in two
 
 Each message says the value, the rule and the remedy. The command line prints the message and
@@ -81,6 +82,10 @@ class SearchError(ThawlineError):
 
 class DvcError(ThawlineError):
     """A DVC command failed."""
+
+
+class ExportError(ThawlineError):
+    """A model that can't be written in another format, or comes back different."""
 
 
 class LayerGroupError(ThawlineError):

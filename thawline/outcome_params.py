@@ -1,4 +1,4 @@
-"""The sections of the params that say what becomes of a model: `predict`, `audit`, `gates`, `tracking`."""
+"""The sections of the params that say what becomes of a model: `predict`, `export`, `audit`, `gates` and so on."""
 
 import math
 from typing import Literal, Self
@@ -45,6 +45,16 @@ class Predict(Section):
             have = "names no costs" if not self.costs else f"has costs, which decision '{self.decision}' does not use"
             raise ValueError(f"{have}; set decision: cost and costs together, or neither")
         return self
+
+
+class Export(Section):
+    """The model in other formats, beside its own."""
+
+    onnx: bool = Field(
+        False,
+        description="Also write a fine-tuned model as an ONNX graph (pip install 'thawline[onnx]'), and compare it on "
+        "test rows by onnxruntime; if a probability differs by more than 0.0001 it is not kept, and the run says so.",
+    )
 
 
 class Audit(Section):

@@ -14,7 +14,7 @@ from thawline.data_params import Clean, Features, Ingest, Split, Versioning
 from thawline.limits import Validation
 from thawline.model_params import Baseline, FTTransformer, Model, Pretrain, Store, Train
 from thawline.operations import Arrive, Schedule
-from thawline.outcome_params import Audit, Gates, Predict, Tracking
+from thawline.outcome_params import Audit, Export, Gates, Predict, Tracking
 from thawline.runner_params import Runner
 from thawline.search_params import Search
 from thawline.section import Section
@@ -53,6 +53,7 @@ class Params(Section):
     store: Store = Field(default_factory=Store, description="Stored activations of frozen layers.")
     augment: Augment = Field(default_factory=Augment, description="Changes to training rows.")
     predict: Predict = Field(default_factory=Predict, description="What a model makes of its outputs.")
+    export: Export = Field(default_factory=Export, description="The model in other formats, beside its own.")
     audit: Audit = Field(default_factory=Audit, description="Labels that are probably wrong.")
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
     versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")

@@ -120,6 +120,9 @@ class Family:
     rebuild: Callable[[Path], tuple[Any, Any]]
     """Read what `save` wrote: a network with any weights, and the processor."""
 
+    varying: tuple[int, ...] = (0,)
+    """Axes of a batch's tensors whose size changes from batch to batch: rows, and positions where they are padded."""
+
 
 class CaptureFunction(Protocol):
     """See `splitting.capture`."""

@@ -90,4 +90,5 @@ FAMILY = Family(
     fingerprint=fingerprint,
     save=_save,
     rebuild=_rebuild,
+    varying=(0, 1),
 )

@@ -12,6 +12,7 @@ from tasks.answers_report import brings_nothing, rule_metrics, tell_rule
 from tasks.description import describe_run, epoch_markdown, next_steps
 from tasks.epochs import mean_epoch_table, overfitting_alarms, seconds_per_phase
 from tasks.evaluation_report import render_evaluation, score_figures
+from tasks.exporting import Exported
 from tasks.label_audit import LabelAudit
 from tasks.model_card import render_card
 from tasks.results import CrossValidation, Evaluation, FoldResult, Judgement, RunResult
@@ -111,6 +112,13 @@ def test_the_description_begins_with_the_verdict_and_holds_the_epoch_table(revie
     assert "Version 3 on the same test rows" in text
     assert "ham\\|eggs" in text
     assert "<b>" not in text
+
+
+def test_the_description_says_how_an_export_went(review: Review) -> None:
+    told = describe_run(result_of(review, onnx=Exported(largest_difference=2e-6).sentence()), review)
+    assert "no probability differs by more than 2e-06 (0.0001 allowed)" in told
+    assert "Not exported to ONNX: it is too large." in Exported(reason="it is too large").sentence()
+    assert "ONNX" not in describe_run(result_of(review), review)
 
 
 def test_the_page_shows_hostile_rows_classes_and_slices_as_text_and_needs_nothing_beside_it(review: Review) -> None:
