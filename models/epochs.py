@@ -19,6 +19,7 @@ from models.augmentation import live_batch
 from models.averaging import WeightAverage
 from models.batches import balanced_draw, training_batches
 from models.classifier import Classifier
+from models.compilation import compile_trainable, undo
 from models.devices import autocast, threads
 from models.losses import build_loss
 from models.parallel import Processes
@@ -91,6 +92,7 @@ class PhaseRun:
         self._average = WeightAverage(
             settings.averaging, self._parameters, decay=settings.ema_decay, num_epochs=phase.num_epochs
         )
+        self._compiled = self._compile() if settings.compile and not pooled else []
 
     def advance(self, epoch: EpochUnderWay, most_steps: int | None = None) -> TrainedEpoch | None:
         """Train on with an epoch, for so many steps at most; return its result once it is at its end, None before."""
@@ -164,6 +166,10 @@ class PhaseRun:
         """Keep the weights as they are, averaged where weights are."""
         self._average.settle()
 
+    def finish(self) -> None:
+        """Let compiled parts of the network run as they were written again."""
+        undo(self._compiled)
+
     def state(self) -> dict[str, Tensor]:
         """Return what the run holds besides the classifier's weights: AdamW's moments and the average, by name."""
         moments = self._optimizer.state_dict()["state"]
@@ -182,6 +188,14 @@ class PhaseRun:
                 moments.setdefault(int(keys[0]), {})[keys[1]] = tensor
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
         self._average.load_state(average)
+
+    def _compile(self) -> list[nn.Module]:
+        rows = self._data.train[:2]
+        with threads(self._num_threads), _randomness(self._classifier.device, EpochUnderWay(), self._seed(0)):
+            self._classifier.train()
+            compiled = compile_trainable(self._classifier, lambda: self._forward(0, 0, rows)[0])
+            self._classifier.eval()
+        return compiled
 
     def _seed(self, epoch: int) -> tuple[int, ...]:
         return self._settings.seed, self._number, epoch

@@ -39,6 +39,7 @@ SUPPORTED = frozenset(
         "class_weights",
         "label_smoothing",
         "monitor",
+        "compile",
         "seed",
         "device",
     }

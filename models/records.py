@@ -60,6 +60,7 @@ class TrainSettings:
     averaging: Literal["none", "ema", "swa"] = "none"
     ema_decay: float = 0.99
     monitor: Literal["calibrated_loss", "loss", "f1_macro"] = "calibrated_loss"
+    compile: bool = False
     seed: int = 0
     device: str = "auto"
 

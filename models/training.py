@@ -74,7 +74,10 @@ def train(
         lowest = min(classifier.groups.index(name) for name in phase.trainable)
         classifier.first_trained = min(first_trained, lowest)
         state = journal.start_phase(run, number, first_trained) or _begin(run, data, journal.best)
-        yield from _run_phase(run, phase, number, (data, settings), state=state, journal=journal)
+        try:
+            yield from _run_phase(run, phase, number, (data, settings), state=state, journal=journal)
+        finally:
+            run.finish()
         if not state.gained:
             classifier.first_trained = first_trained
         journal.note_end(number, state.best)

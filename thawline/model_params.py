@@ -186,6 +186,11 @@ class Train(Section):
         "float32", description="Number format of stored activations; float16 halves the disk space, and rounds."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to train; auto takes a GPU.")
+    compile: bool = Field(
+        False,
+        description="Compile the layers that train with torch.compile: worth it where a phase takes many minutes, as "
+        "compiling takes one. Where it fails, training goes on without it and says why.",
+    )
     checkpoint_steps: int | None = Field(
         None,
         ge=1,
