@@ -2,7 +2,7 @@
 
 Makes an environment from the model's own requirements.txt, loads the model there and predicts its input example, in a
 directory without this repository, and compares the answer with that of the present environment. Takes minutes: torch is
-installed. MODEL_DIR is the folder `model` of a run's artifacts.
+installed. MODEL_DIR is the folder `model` of a run's artifacts, of whatever kind of data.
 """
 
 import json
@@ -37,9 +37,9 @@ def main(model: Path) -> int:
         started = time.perf_counter()
         venv.create(root / "venv", with_pip=True)
         python = root / "venv" / "bin" / "python"
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
         subprocess.run([*install, "-r", str(copied / "requirements.txt")], check=True)
-        print(f"environment made in {time.perf_counter() - started:.0f} s")
+        print(f"environment made in {time.perf_counter() - started:.0f} s", flush=True)
         there = predict(python, copied, cwd=root)
     agree = here["answer"] == there["answer"]
     print(f"here:  {here['where']}\nthere: {there['where']}")

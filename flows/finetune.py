@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.cross_validation import cross_validate
 from flows.search import search
 from flows.stopwatch import Stopwatch
+from tasks.announcements import announce_model
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
 from tasks.calibration import answer_folds, calibrate, check_costs
 from tasks.data import (
@@ -39,13 +41,14 @@ from tasks.registry import register
 from tasks.results import RunResult, best_of
 from tasks.review import gather_review
 from tasks.study import forget_study
-from tasks.tracking import Tracking, open_tracking
+from tasks.tracking import Tracking, close_stale_runs, open_tracking
 from tasks.training_due import noting_training
 from tasks.trainings import check_changes, clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
 from thawline.lock import lock_workspace
+from thawline.logs import logging_to
 from thawline.params_file import load_params, overridden
 from thawline.workspace import Workspace
 
@@ -69,8 +72,14 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
     params = load_params(workspace, overrides)
     check_changes(params)
     watch = Stopwatch()
-    with lock_workspace(workspace, wait_s=wait_s), overridden(workspace, overrides), noting_training(workspace):
+    with (
+        lock_workspace(workspace, wait_s=wait_s),
+        logging_to(workspace, flow_run_id=str(flow_run.id)),
+        overridden(workspace, overrides),
+        noting_training(workspace),
+    ):
         tracking = open_tracking(workspace, params)
+        close_stale_runs(tracking)
         obtain_data(workspace, params)
         try:
             with watch("validate raw"):
@@ -92,6 +101,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
             forget_study(context)
         unchanged = None if fresh else find_unchanged_run(context, tracking)
         result = unchanged or train_and_judge(context, tracking, watch)
+        announce_model(params, result)
         push_data(workspace, params)
         return result
 

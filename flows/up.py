@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -137,6 +138,7 @@ def _keep_alive(workspace: Workspace, service: Service, variables: Mapping[str, 
         code = service.process.returncode
         ran_s = time.monotonic() - service.start_at
         service.pause_s = 1.0 if ran_s > MAX_PAUSE_S else min(2 * service.pause_s, MAX_PAUSE_S)
+        _end_rest(service.process.pid)
         service.process, service.start_at = None, time.monotonic() + service.pause_s
         console.print(
             f"{service.name} ended with code {code} after {ran_s:.0f} s; it starts again in {service.pause_s:.0f} s "
@@ -147,6 +149,12 @@ def _keep_alive(workspace: Workspace, service: Service, variables: Mapping[str, 
         )
     if service.process is None and time.monotonic() >= service.start_at:
         _start(workspace, service, variables)
+
+
+def _end_rest(session: int) -> None:
+    """End what an ended service had started: it would hold the port that the next one needs."""
+    with suppress(ProcessLookupError):
+        os.killpg(session, signal.SIGKILL)
 
 
 def _wait_for_answer(workspace: Workspace, service: Service) -> None:

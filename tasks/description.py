@@ -83,8 +83,9 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
             f"Version {result.version} is champion: `thawline predict FILE` uses it; `thawline rollback` undoes it."
         )
     else:
+        standing = "No version is champion yet." if review.judgement.champion is None else "The champion stays."
         steps.append(
-            "The champion stays. Look at the gates that failed; if you know better than they do: "
+            f"{standing} Look at the gates that failed; if you know better than they do: "
             f"`thawline promote {result.version} --reason ...`."
         )
     if result.candidate != review.tuned.name:
@@ -105,6 +106,11 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
         steps.append(
             f"Probabilities are off by {result.metrics['expected_calibration_error']:.2f} on average (figure "
             "`reliability`): if they are used as such, set `predict.calibration: temperature`."
+        )
+    if review.audit is not None and review.audit.num_flagged:
+        steps.append(
+            f"Look at the {review.audit.num_flagged:,} training rows whose label looks wrong, in `evaluation.html` and "
+            "`reports/label_issues.csv`; `thawline data replace` takes a mended file."
         )
     steps.append("Look at the most confident mistakes in `evaluation.html`: some of them may be wrong labels.")
     return steps

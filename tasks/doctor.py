@@ -78,7 +78,7 @@ def _directory(workspace: Workspace) -> Iterator[Finding]:
     )
     writable = os.access(root, os.W_OK)
     yield Finding(what="workspace", ok=writable, found=str(root), remedy="give this user the right to write there")
-    process = subprocess.run(["git", "check-ignore", "-q", str(workspace.dvc_lock)], cwd=root, check=False)
+    process = subprocess.run(["git", "check-ignore", "-q", str(workspace.dvc_lock)], cwd=root, check=False, timeout=60)
     ignored = process.returncode == 0
     yield Finding(
         what="dvc.lock",

@@ -6,12 +6,13 @@ import logging
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import mlflow
 from mlflow.entities import DatasetInput, InputTag
 from prefect import task
+from prefect.runtime import flow_run
 
 from tasks import tracking as store
 from tasks.answers_report import rule_metrics
@@ -27,8 +28,9 @@ from tasks.tracking import FINGERPRINT, Tracking
 from tasks.training_set import load_training_set
 from tasks.versioning import read_git_commit
 from thawline.context import Context
-from thawline.errors import ThawlineError
+from thawline.errors import ServiceError, ThawlineError
 from thawline.frames import read_frame
+from thawline.logs import log_ids
 from thawline.metrics import confusion
 from thawline.params import Params
 from thawline.workspace import Workspace
@@ -41,21 +43,24 @@ RESULT_FILE = "result.json"
 @contextmanager
 def open_run(context: Context, tracking: Tracking) -> Iterator[str]:
     """Open the parent run for the time of the block: it ends FINISHED, or FAILED with the reason as a tag."""
-    store.close_stale_runs(tracking)
     tags = {
         FINGERPRINT: context.key(),
         "thawline.data_version": context.data_version,
         "thawline.code_version": context.code_version,
         "thawline.git_commit": read_git_commit(Path(__file__).resolve().parent) or "none",
+        "thawline.flow_run_id": str(flow_run.id or "none"),
     }
     run_id = store.start_run(tracking, f"finetune {context.data_version}", role="finetune", tags=tags)
     try:
-        _record_inputs(context, tracking, run_id)
-        yield run_id
+        with store.service_errors(tracking.uri), log_ids(mlflow_run_id=run_id):
+            log.info("MLflow run %s begins", run_id)
+            _record_inputs(context, tracking, run_id)
+            yield run_id
     except BaseException as error:
         reason = str(error) if isinstance(error, ThawlineError) else traceback.format_exc()
-        store.set_tags(tracking, run_id, {"thawline.error": reason[-4000:]})
-        store.end_run(tracking, run_id, status="FAILED")
+        with suppress(ServiceError), store.service_errors(tracking.uri):  # else the next run closes it
+            store.set_tags(tracking, run_id, {"thawline.error": reason[-4000:]})
+            store.end_run(tracking, run_id, status="FAILED")
         raise
     store.end_run(tracking, run_id)
 

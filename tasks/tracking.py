@@ -86,7 +86,7 @@ def service_errors(uri: str) -> Iterator[None]:
     except (RequestException, SQLAlchemyError) as error:
         raise _unreachable(uri, error) from error
     except MlflowException as error:
-        if error.error_code == "INTERNAL_ERROR" or "API request to" in str(error):
+        if error.error_code in {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"} or "API request to" in str(error):
             raise _unreachable(uri, error) from error
         raise
 
@@ -216,5 +216,5 @@ def _unreachable(uri: str, error: Exception) -> ServiceError:
     reason = str(error).splitlines()[0][:300]
     return ServiceError(
         f"the MLflow tracking store {uri} does not answer ({reason}); start it, or unset MLFLOW_TRACKING_URI and "
-        "tracking.mlflow_uri to use the workspace's own SQLite; nothing was trained"
+        "tracking.mlflow_uri to use the workspace's own SQLite; the next run goes on from what is done"
     )

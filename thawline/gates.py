@@ -133,12 +133,13 @@ def _baseline(candidate: CrossValidated, rivals: Sequence[CrossValidated]) -> Ga
 def _overfitting(candidate: CrossValidated, limits: Gates) -> Gate:
     plain = candidate.f1_macro if candidate.plain_f1_macro is None else candidate.plain_f1_macro
     value = candidate.train_f1_macro - plain
+    of = "" if candidate.plain_f1_macro is None else " of the most probable class"
     return Gate(
         name="overfitting gap",
         passed=value <= limits.max_overfitting_gap,
         value=value,
         limit=limits.max_overfitting_gap,
-        message=f"macro-F1 is {value:.4f} higher on training than on validation rows, at most "
+        message=f"macro-F1{of} is {value:.4f} higher on training than on validation rows, at most "
         f"{limits.max_overfitting_gap:.4f} allowed",
     )
 

@@ -37,6 +37,7 @@ def up(
     from flows.services import Addresses, list_services, read_login, security_environment
     from flows.up import run_services
     from tasks.tracking import open_tracking
+    from thawline.logs import PACKAGES
     from thawline.params_file import load_params
     from thawline.up_state import end_processes, find_up, forget_up, note_up
 
@@ -66,6 +67,8 @@ def up(
         "PREFECT_API_URL": prefect_api,
         "PREFECT_UI_API_URL": prefect_api,
         "PREFECT_LOGGING_LEVEL": "INFO",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(PACKAGES),  # what our modules log is seen beside the flow run
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "PREFECT_RUNNER_POLL_FREQUENCY": "2",
         **security_environment(place, login),
     }

@@ -182,7 +182,11 @@ def test_what_to_do_next_depends_on_what_failed(review: Review) -> None:
     refused = [gate.model_copy(update={"passed": gate.name != "recall kept"}) for gate in review.judgement.gates]
     steps = next_steps(result_of(review, promoted=False, gates=refused), review)
     assert "thawline promote 4" in steps[0]
+    assert steps[0].startswith("The champion stays.")
+    first = dataclasses.replace(review, judgement=review.judgement.model_copy(update={"champion": None}))
+    assert next_steps(result_of(first, promoted=False), first)[0].startswith("No version is champion yet.")
     assert any("flipped_rows" in step for step in steps)
+    assert any("3 training rows whose label looks wrong" in step for step in steps)
     assert "thawline rollback" in next_steps(result_of(review), review)[0]
 
 
