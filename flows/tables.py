@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from tasks.doctor import Finding
+from tasks.findings import Finding
 from tasks.results import ComparedApproaches, RunResult, SuggestedRate
 from thawline.console import console
 from thawline.model_params import WrittenPhase

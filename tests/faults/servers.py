@@ -60,15 +60,22 @@ def running_servers(workspace: Workspace, names: Sequence[str], log: Path) -> It
     """Run servers, by name, for the time of the block, at the addresses that `name_servers` chose."""
 
     def keep(_tell: Tell) -> int:
-        from flows.services import Addresses, list_services
+        from flows.services import Addresses, list_services, store_environment
         from flows.up import run_services
 
         ports = [int(os.environ[name].split(":")[2].split("/")[0]) for name in VARIABLES.values()]
         addresses = Addresses("127.0.0.1", *ports)
         store = f"sqlite:///{workspace.state / 'mlflow.db'}"
-        services = list_services(workspace, addresses, mlflow_store=store, foreign_prefect=False, with_login=False)
+        services = list_services(
+            workspace,
+            addresses,
+            artifacts=(workspace.state / "mlartifacts").as_uri(),
+            foreign_prefect=False,
+            prefect_api=os.environ["PREFECT_API_URL"],
+            login=None,
+        )
         chosen = [service for service in services[0] if service.name in names]
-        run_services(workspace, [chosen], environment={}, when_ready=lambda: None)
+        run_services(workspace, [chosen], environment=store_environment(store), when_ready=lambda: None)
         return 0
 
     from thawline.up_state import end_processes
