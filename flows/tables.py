@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from tasks.findings import Finding
 from tasks.results import ComparedApproaches, RunResult, SuggestedRate
@@ -112,7 +112,7 @@ def print_params(fields: Sequence[tuple[str, str, str, str]]) -> None:
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print what the doctor found."""
-    table = Table("what", "", "found", "remedy", box=None)
+    table = Table("what", "", *(Column(name, overflow="fold") for name in ("found", "remedy")), box=None)
     for finding in findings:
         mark = "[green]ok[/green]" if finding.ok else "[red]missing[/red]"
         table.add_row(finding.what, mark, finding.found, "" if finding.ok else finding.remedy)
