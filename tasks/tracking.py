@@ -155,6 +155,17 @@ def log_scores(tracking: Tracking, run_id: str, values: Mapping[str, float], *, 
     tracking.client.log_batch(run_id, metrics=list(_metrics(values, step)))
 
 
+def log_series(tracking: Tracking, run_id: str, series: Mapping[str, Sequence[float]]) -> None:
+    """Log the values of several metrics, each at steps from 0 on."""
+    metrics = [
+        one
+        for key, values in series.items()
+        for step, value in enumerate(values)
+        for one in _metrics({key: value}, step)
+    ]
+    tracking.client.log_batch(run_id, metrics=metrics)
+
+
 def log_epochs(tracking: Tracking, run_id: str, epochs: Sequence[Mapping[str, Any]], *, num_rows: int) -> None:
     """Log the history of a training: one step an epoch, and the table that the UI shows of it.
 

@@ -29,6 +29,12 @@ class Predict(Section):
         "costs 1, a right answer nothing. Expected costs are only as good as the probabilities: calibrate them, too.",
     )
 
+    blend: bool = Field(
+        False,
+        description="Let the best baseline and the fine-tuned model answer together, as one more candidate: their "
+        "probabilities are mixed by the share that has the lowest log loss on the folds' unseen rows.",
+    )
+
     @field_validator("costs")
     @classmethod
     def _are_costs_of_errors(cls, value: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
