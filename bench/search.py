@@ -1,73 +1,84 @@
-"""What a search costs and brings: `python -m bench.search [MAILS] [TOKENS] [TRIALS]`, on the example's mails.
+"""What a search costs and brings, on the example's mails: `python -m bench.search --help`.
 
-1. One cross-validation with policy `auto`, five folds, without a search.
-2. The same with a search by each strategy, in a workspace of its own: seconds, trials, the winner's score.
-3. Ten trials screened together and one by one: ranks and scores.
+- `none`: one cross-validation with policy `auto`, five folds, without a search.
+- `bayesian`, `random`, `grid`, `gp`: the same with a search: seconds, the winner's score.
+- `screening`: ten trials screened together and one by one: ranks and scores.
 
-Each run is a process of its own (`thawline run --json`), so that nothing is warm for the second.
+The stages run once; each part is a process of its own in a workspace of its own, so that nothing is warm for the next,
+and its seconds are those of the search and the cross-validation together, the frozen layers' pass over the rows too.
 """
 
-import json
+import argparse
+import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from prefect import flow
 
+from flows.cross_validation import cross_validate
+from flows.environment import prepare_environment
+from flows.search import search
+from tasks.data import settle_raw_files
 from tasks.study import next_batch, open_study
+from tasks.tracking import open_tracking, start_run
 from tasks.trials import screen
+from tasks.versioning import reproduce_data
 from thawline.context import Context, hash_code
 from thawline.params_file import load_params
 from thawline.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
-STRATEGIES = ("bayesian", "random", "grid")
+STRATEGIES = ("bayesian", "random", "grid", "gp")
 NUM_COMPARED = 10
-STEPS = ("search", "cross-validate")
 
 
-def thawline(*arguments: str, cwd: Path) -> dict[str, Any]:
-    """Run a command as a process of its own and return its JSON."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PREFECT_"))}
-    process = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments, "--json"],
-        cwd=cwd,
-        env={**inherited, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if process.returncode:
-        raise SystemExit(process.stderr[-3000:])
-    answer: dict[str, Any] = json.loads(process.stdout.strip().splitlines()[-1])
-    return answer
-
-
-def make_workspace(place: Path, num_rows: int) -> Path:
-    """Return a workspace with so many mails."""
+def make_workspace(place: Path, num_rows: int) -> tuple[Path, str]:
+    """Return a workspace with so many mails, past the stages, and the version of its data."""
     mails = pd.read_csv(ROOT / "examples" / "spam" / "mails.csv.xz", keep_default_na=False)
-    place.mkdir(parents=True)
     mails.drop_duplicates("text").head(num_rows).to_csv(place / "mails.csv", index=False)
-    thawline("init", "space", "--data", "mails.csv", "--label", "label", "--text", "text", cwd=place)
-    return place / "space"
+    made = [sys.executable, "-m", "flows.cli", "init", str(place / "space"), "--data", str(place / "mails.csv")]
+    subprocess.run([*made, "--label", "label", "--text", "text"], cwd=ROOT, check=True, capture_output=True)
+    workspace = Workspace(place / "space")
+    settle_raw_files(workspace, load_params(workspace))
+    return workspace.root, reproduce_data(workspace, force=False).data_version
 
 
-def run(space: Path, settings: list[str]) -> tuple[float, dict[str, Any]]:
-    """Run the line; return the seconds of search and cross-validation together, and the result."""
-    result = thawline("run", *[part for one in settings for part in ("--set", one)], cwd=space)
-    return sum(result["seconds"].get(step, 0.0) for step in STEPS), result
+def search_and_score(root: Path, data_version: str, settings: list[str]) -> dict[str, Any]:
+    """Search and cross-validate in this process; return what it took and gave."""
+
+    @flow(validate_parameters=False)
+    def line() -> dict[str, Any]:
+        context = open_context(root, data_version, settings)
+        tracking = open_tracking(context.workspace, context.params)
+        started, processor = time.perf_counter(), time.process_time()
+        tuned, found = search(context, tracking, start_run(tracking, "bench", role="finetune"))
+        searched = time.perf_counter() - started
+        scores = cross_validate(tuned)
+        answer = {"seconds": time.perf_counter() - started, "processor": time.process_time() - processor}
+        answer |= {"search": searched, "f1": scores.mean(), "sd": scores.sd()}
+        epochs = [fold.best_epochs for fold in scores.folds]
+        return answer | {"found": found, "folds": scores.scores(), "epochs": epochs}
+
+    return line()
 
 
-def compare_screenings(space: Path, settings: list[str]) -> None:
+def compare_screenings(root: Path, data_version: str, settings: list[str]) -> None:
     """Print scores and ranks of trials screened together and one by one."""
-    params = load_params(Workspace(space), [*settings, "search.strategy=random", f"search.num_trials={NUM_COMPARED}"])
-    context = Context(root=space, params=params, data_version="bench", code_version=hash_code())
-    trials = {trial.number: trial.params for trial in next_batch(open_study(context), params)}
+    context = open_context(
+        root, data_version, [*settings, "search.strategy=random", f"search.num_trials={NUM_COMPARED}"]
+    )
+    trials = {trial.number: trial.params for trial in next_batch(open_study(context), context.params)}
+    screen.fn(context, {0: {}})  # fills the store
     seconds, scores = {}, {}
     for name, fused in (("together", True), ("one by one", False)):
         started = time.perf_counter()
@@ -76,35 +87,76 @@ def compare_screenings(space: Path, settings: list[str]) -> None:
         scores[name] = np.array([np.mean(result.f1_macro) for result in results.values()])
     together, alone = scores.values()
     ranks = [list(np.argsort(-values.round(6), kind="stable")) for values in (together, alone)]
-    print(f"\n{len(trials)} trials in {params.split.num_folds} folds, encoder frozen:")
+    print(f"\n{len(trials)} trials in {context.params.split.num_folds} folds, encoder frozen:")
     for name, value in seconds.items():
-        print(f"  {name}: {value:.1f} s")
+        print(f"  {name}: {value:.1f} s, scores {' '.join(f'{score:.4f}' for score in scores[name])}")
     print(f"  largest difference of a score: {np.abs(together - alone).max():.5f}; same ranks: {ranks[0] == ranks[1]}")
 
 
-def main(num_rows: int, max_tokens: int, num_trials: int) -> None:
-    """Print the three tables."""
-    common = ["train.policy=auto", f"model.max_tokens={max_tokens}", "validation.embedding=false"]
+def open_context(root: Path, data_version: str, settings: list[str]) -> Context:
+    """Return the work in a workspace that is past the stages."""
+    params = load_params(Workspace(root), settings)
+    return Context(root=root, params=params, data_version=data_version, code_version=hash_code())
+
+
+def alone(root: Path, action: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function on a copy of a workspace in a process of its own."""
     with tempfile.TemporaryDirectory() as directory:
-        plain = make_workspace(Path(directory) / "plain", num_rows)
-        base, result = run(plain, common)
-        print("| search | seconds | times plain | cv macro-F1 | inner macro-F1 of winner | of trial 0 |")
-        print("|---|---|---|---|---|---|")
-        print(f"| none | {base:.1f} | 1.0 | {result['cv']['mean']:.4f} | | |")
-        for strategy in STRATEGIES:
-            space = make_workspace(Path(directory) / strategy, num_rows)
-            searched = [*common, f"search.strategy={strategy}", f"search.num_trials={num_trials}"]
-            seconds, result = run(space, searched)
-            found = result["search"]
-            scores = {trial["number"]: trial["score"] for trial in found["trials"]}
+        copy = Path(directory) / "space"
+        shutil.copytree(root, copy)
+        os.environ["PREFECT_LOCAL_STORAGE_PATH"] = str(copy / ".thawline" / "results")
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            return pool.submit(action, copy, *arguments).result()
+
+
+def report(strategy: str, answer: dict[str, Any]) -> None:
+    """Print a row of the table, and on standard error what the folds scored and how many epochs they took."""
+    print(f"  folds: {' '.join(map(str, answer['folds']))}, best epochs {answer['epochs']}", file=sys.stderr)
+    told = [
+        strategy,
+        f"{answer['seconds']:.1f}",
+        f"{answer['processor']:.1f}",
+        f"{answer['f1']:.4f} ± {answer['sd']:.4f}",
+    ]
+    if found := answer["found"]:
+        trials = {trial.number: trial for trial in found.trials}
+        told += [f"{found.best.score:.4f}", f"{trials[0].score:.4f}", str(len(trials))]
+        deep = {number: trial.seconds for number, trial in trials.items() if trial.num_phases > 1}
+        told.append(", ".join(f"trial {number} {seconds:.0f} s" for number, seconds in deep.items()))
+        print(f"  search alone: {answer['search']:.1f} s", file=sys.stderr)
+        print(f"  {found.sentence()}", file=sys.stderr)
+    print(f"| {' | '.join(told)} |", flush=True)
+
+
+def main(chosen: argparse.Namespace) -> None:
+    """Print what was asked for."""
+    settings = [
+        f"train.policy={chosen.policy}",
+        f"model.max_tokens={chosen.tokens}",
+        f"search.num_trials={chosen.trials}",
+        *chosen.set,
+    ]
+    with tempfile.TemporaryDirectory() as directory:
+        prepare_environment(Workspace(Path(directory)))
+        root, version = make_workspace(Path(directory), chosen.rows)
+        runs = [part for part in chosen.parts if part != "screening"]
+        if runs:
             print(
-                f"| {strategy}, {len(found['trials'])} trials | {seconds:.1f} | {seconds / base:.2f} | "
-                f"{result['cv']['mean']:.4f} | {scores[found['winner']]:.4f} | {scores[0]:.4f} |",
-                flush=True,
+                "| search | seconds | of a core | macro-F1 of the folds | inner, winner | trial 0 | trials | deeper |"
             )
-        compare_screenings(plain, common)
+            print("|---|---|---|---|---|---|---|---|", flush=True)
+        for strategy in runs:
+            report(strategy, alone(root, search_and_score, version, [*settings, f"search.strategy={strategy}"]))
+        if "screening" in chosen.parts:
+            alone(root, compare_screenings, version, settings)
 
 
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:]]
-    main(*(numbers or (1000, 64, 20)))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=["none", *STRATEGIES, "screening"], help="what is measured")
+    parser.add_argument("--rows", type=int, default=1000, help="mails")
+    parser.add_argument("--tokens", type=int, default=64, help="length that they are cut to")
+    parser.add_argument("--trials", type=int, default=20, help="of each search")
+    parser.add_argument("--policy", default="auto", help="unfreezing policy")
+    parser.add_argument("--set", action="append", default=[], metavar="A.B=VALUE", help="further params")
+    main(parser.parse_args())

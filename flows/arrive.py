@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from prefect import flow, get_run_logger
+from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from tasks.announcements import DUE, announce, announce_arrivals
@@ -12,9 +13,12 @@ from tasks.arrivals import take_arrivals
 from tasks.training_due import training_due
 from thawline.arrivals import Arrival, Due
 from thawline.console import console
+from thawline.logs import logging_to
 from thawline.params_file import load_params
 from thawline.waiting_room import take_turn
 from thawline.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 
 @flow(name="arrive", validate_parameters=False, retries=2, retry_delay_seconds=10)
@@ -26,7 +30,8 @@ def arrive(root: str) -> object:
         DvcError: DVC refused; nothing was lost.
     """
     workspace = Workspace(Path(root))
-    settled = settle_arrivals(workspace)
+    with logging_to(workspace, flow_run_id=str(flow_run.id)):
+        settled = settle_arrivals(workspace)
     if settled is None:
         return Completed(name="Skipped", message="another run waits for its turn and will take this, too")
     logger = get_run_logger()
@@ -52,6 +57,7 @@ def settle_arrivals(workspace: Workspace) -> list[Arrival] | None:
         settled = []
         for record in take_arrivals(workspace, params):
             console.print(f"  {explain(record)}", markup=False, soft_wrap=True)
+            log.info("%s", explain(record))
             settled.append(record)
     announce_arrivals(params, settled)
     return settled

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.opening import open_data
+from flows.stopwatch import Stopwatch
 from tasks.approaches import APPROACHES, draw_share, measure, prepare_vectors, strongest_baseline
 from tasks.approaches_record import record_comparison
-from tasks.data import obtain_data, reproduce, validate_processed_rows, validate_raw_files
 from tasks.results import ComparedApproaches, Measured
-from tasks.tracking import close_stale_runs, open_tracking
+from tasks.trainings import check_changes
 from thawline.console import progress
-from thawline.context import Context, hash_code
+from thawline.context import Context
 from thawline.lock import lock_workspace
 from thawline.params import Params
 from thawline.params_file import load_params, overridden
@@ -37,14 +38,9 @@ def compare(root: Path, overrides: Sequence[str] = ()) -> ComparedApproaches:
     """
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
+    check_changes(params)
     with lock_workspace(workspace), overridden(workspace, overrides):
-        tracking = open_tracking(workspace, params)
-        close_stale_runs(tracking)
-        obtain_data(workspace, params)
-        validate_raw_files(workspace, params)
-        data = reproduce(workspace, force=False)
-        validate_processed_rows(workspace, params)
-        context = Context(root=root, params=params, data_version=data.data_version, code_version=hash_code())
+        context, tracking = open_data(workspace, params, Stopwatch())
         return record_comparison(context, tracking, measure_all(context))
 
 

@@ -4,6 +4,7 @@
 fixed here; nothing of an event's payload reaches a flow.
 """
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,16 @@ from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
 from flows.arrive import arrive
+from flows.clean import clean
 from flows.train import train
 from tasks.announcements import ACCEPTED, DROPPED, DUE, workspace_resource
+from tasks.notifications import set_up_notifications
+from thawline.errors import UsageError
 from thawline.params import Params
 from thawline.params_file import load_params
 from thawline.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 MAX_RUNS = 6
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING, StateType.PAUSED]
@@ -40,6 +46,8 @@ def list_deployments(workspace: Workspace, params: Params) -> list[Any]:
         train.to_deployment("when-due", triggers=[accepted], parameters={"root": root}, **common),
         train.to_deployment("scheduled", cron=schedule.train, parameters=always, **common),
     ]
+    if schedule.clean is not None:
+        found.append(clean.to_deployment("scheduled", cron=schedule.clean, parameters={"root": root}, **common))
     if schedule.score is not None:
         from flows.score import score
 
@@ -69,7 +77,12 @@ def main(root: Path, *, own_server: bool) -> None:
     workspace = Workspace(root)
     if own_server:
         close_stale_runs()
-    deployments = list_deployments(workspace, load_params(workspace))
+    params = load_params(workspace)
+    try:
+        set_up_notifications(params)
+    except UsageError as error:  # data goes on coming in; `thawline notify` says it to who mends it
+        logger.warning("nobody is told of anything: %s", error)
+    deployments = list_deployments(workspace, params)
     serve(*deployments, pause_on_shutdown=False, print_starting_message=False, limit=MAX_RUNS)
 
 

@@ -9,8 +9,22 @@ from contextlib import contextmanager
 
 from thawline.errors import ServiceError
 from thawline.files import require_space
+from thawline.orphans import end_orphans, mark_children
 from thawline.up_state import find_up
 from thawline.workspace import Workspace
+
+QUIET = {
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "true",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+"""What keeps the libraries quiet, in whatever workspace."""
 
 
 def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
@@ -26,15 +40,7 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
     defaults = {
         "PREFECT_HOME": str(workspace.state / "prefect"),
         "PREFECT_LOCAL_STORAGE_PATH": str(workspace.state / "results"),
-        "PREFECT_LOGGING_LEVEL": "CRITICAL",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "TOKENIZERS_PARALLELISM": "true",
-        "TRANSFORMERS_VERBOSITY": "error",
-        "GX_ANALYTICS_ENABLED": "false",
+        **QUIET,
     }
     running = find_up(workspace)
     if running is not None:
@@ -42,6 +48,8 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
     require_space(workspace.state)  # also makes it: Prefect makes its home, but not what is above it
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+    end_orphans(workspace)
+    mark_children(workspace)
     if fresh:
         os.environ["PREFECT_TASKS_REFRESH_CACHE"] = "true"
 

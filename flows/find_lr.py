@@ -5,11 +5,11 @@ from pathlib import Path
 
 from prefect import flow
 
-from tasks.data import accept_initial_file, reproduce, validate_processed_rows, validate_raw_files
+from flows.opening import open_data
+from flows.stopwatch import Stopwatch
 from tasks.learning_rates import find_learning_rates, record_learning_rates
 from tasks.results import SuggestedRate
-from tasks.tracking import close_stale_runs, open_tracking
-from thawline.context import Context, hash_code
+from tasks.trainings import check_changes
 from thawline.lock import lock_workspace
 from thawline.params_file import load_params, overridden
 from thawline.workspace import Workspace
@@ -30,12 +30,7 @@ def find_lr(root: Path, overrides: Sequence[str] = ()) -> tuple[str, list[Sugges
     """
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
+    check_changes(params)
     with lock_workspace(workspace), overridden(workspace, overrides):
-        tracking = open_tracking(workspace, params)
-        close_stale_runs(tracking)
-        accept_initial_file(workspace, params)
-        validate_raw_files(workspace, params)
-        data = reproduce(workspace, force=False)
-        validate_processed_rows(workspace, params)
-        context = Context(root=root, params=params, data_version=data.data_version, code_version=hash_code())
+        context, tracking = open_data(workspace, params, Stopwatch())
         return record_learning_rates(context, tracking, find_learning_rates(context))

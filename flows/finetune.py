@@ -8,20 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.cross_validation import cross_validate
+from flows.opening import open_data
 from flows.search import search
 from flows.stopwatch import Stopwatch
-from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
+from tasks.announcements import announce_model
+from tasks.blend import blend_folds, fit_blend
 from tasks.calibration import answer_folds, calibrate, check_costs
-from tasks.data import (
-    obtain_data,
-    push_data,
-    record_data_version,
-    reproduce,
-    validate_processed_rows,
-    validate_raw_files,
-)
+from tasks.data import push_data
 from tasks.evaluation import evaluate, score_champion
 from tasks.exporting import export_candidate
 from tasks.finetuning import fit_final
@@ -31,21 +27,21 @@ from tasks.profile import profile_rows
 from tasks.recording import (
     open_run,
     record_cross_validation,
-    record_final_fit,
     record_outcome,
-    record_refusal,
 )
 from tasks.registry import register
 from tasks.results import RunResult, best_of
 from tasks.review import gather_review
+from tasks.rivals import cross_validate_rival, fit_rival, list_rivals
 from tasks.study import forget_study
-from tasks.tracking import Tracking, open_tracking
+from tasks.tracking import Tracking
 from tasks.training_due import noting_training
+from tasks.training_runs import record_final_fit
 from tasks.trainings import check_changes, clear_checkpoints
 from tasks.verdict import decide
-from thawline.context import Context, hash_code
-from thawline.errors import DataRefusedError
+from thawline.context import Context
 from thawline.lock import lock_workspace
+from thawline.logs import logging_to
 from thawline.params_file import load_params, overridden
 from thawline.workspace import Workspace
 
@@ -69,21 +65,13 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
     params = load_params(workspace, overrides)
     check_changes(params)
     watch = Stopwatch()
-    with lock_workspace(workspace, wait_s=wait_s), overridden(workspace, overrides), noting_training(workspace):
-        tracking = open_tracking(workspace, params)
-        obtain_data(workspace, params)
-        try:
-            with watch("validate raw"):
-                validate_raw_files(workspace, params)
-            with watch("preprocess"):
-                data = reproduce(workspace, force=fresh)
-            with watch("validate processed"):
-                validate_processed_rows(workspace, params)
-                record_data_version(workspace, data.data_version)
-        except DataRefusedError as error:
-            record_refusal(tracking, workspace, params, str(error))
-            raise
-        context = Context(root=root, params=params, data_version=data.data_version, code_version=hash_code())
+    with (
+        lock_workspace(workspace, wait_s=wait_s),
+        logging_to(workspace, flow_run_id=str(flow_run.id)),
+        overridden(workspace, overrides),
+        noting_training(workspace),
+    ):
+        context, tracking = open_data(workspace, params, watch, fresh=fresh)
         check_costs(context)
         with watch("profile"):
             profile_rows(context)
@@ -92,6 +80,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
             forget_study(context)
         unchanged = None if fresh else find_unchanged_run(context, tracking)
         result = unchanged or train_and_judge(context, tracking, watch)
+        announce_model(params, result)
         push_data(workspace, params)
         return result
 
@@ -100,7 +89,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
     """Baseline, search, folds, final fit, evaluation, gates and registration, recorded under one MLflow run."""
     with open_run(context, tracking) as run_id:
         with watch("baseline"):
-            baselines = [cross_validate_baseline(context, name) for name in list_baselines(context)]
+            baselines = [cross_validate_rival(context, name) for name in list_rivals(context)]
         with watch("search"):
             tuned, found = search(context, tracking, run_id)
         with watch("cross-validate"):
@@ -111,12 +100,15 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
         if audit.left_out:
             with watch("cross-validate again"):
                 all_rows = [*baselines, finetuned]
-                baselines = [cross_validate_baseline(fitted, each.name) for each in baselines]
+                baselines = [cross_validate_rival(fitted, each.name) for each in baselines]
                 finetuned = cross_validate(fitted)
                 record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
         with watch("record folds"):
-            approaches = [answer_folds(context, each) for each in (*baselines, finetuned)]
-            *baselines, finetuned = approaches
+            *baselines, finetuned = [answer_folds(context, each) for each in (*baselines, finetuned)]
+            best = best_of(baselines)
+            if context.params.predict.blend:
+                baselines.append(answer_folds(context, blend_folds(context, best, finetuned)))
+            approaches = [*baselines, finetuned]
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
@@ -124,9 +116,11 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> R
             for work in (context, tuned, fitted):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
-            best = best_of(baselines)
-            baseline = fit_baseline(fitted, best.name)
-            fits = [calibrate(context, baseline, best), calibrate(context, final, finetuned)]
+            fits = [fit_rival(fitted, best.name), final]
+            if context.params.predict.blend:
+                fits.append(fit_blend(context, (best, fits[0]), (finetuned, final)))
+            by_name = {approach.name: approach for approach in approaches}
+            fits = [calibrate(context, fit, by_name[fit.name]) for fit in fits]
         with watch("evaluate"):
             evaluations = [evaluate(context, fit) for fit in fits]
             champion = score_champion(context, tracking)

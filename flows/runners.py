@@ -13,6 +13,8 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 from thawline.errors import UsageError
 from thawline.params import Params
 
+NODE_DEATHS = 5  # how often a task is begun anew, elsewhere, because its node is gone
+
 
 def run_all(params: Params, task: Task[..., Any], calls: Sequence[dict[str, Any]]) -> list[Any]:
     """Run a task once for each mapping of arguments, where `params.runner` says; return the results in order.
@@ -47,7 +49,9 @@ def _resources(params: Params) -> AbstractContextManager[Any]:
         return nullcontext()
     from prefect_ray.context import remote_options
 
-    needed: AbstractContextManager[Any] = remote_options(num_cpus=1, num_gpus=params.runner.gpus_per_task)
+    needed: AbstractContextManager[Any] = remote_options(
+        num_cpus=params.runner.cpus_per_task, num_gpus=params.runner.gpus_per_task, max_retries=NODE_DEATHS
+    )
     return needed
 
 

@@ -8,7 +8,7 @@
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from tasks.search_record import record_search
 from tasks.study import conclude, next_batch, open_study, spent_seconds, summarise, trials_without_gain
 from tasks.tracking import Tracking
 from tasks.trainings import clear_checkpoints
-from tasks.trials import penalised_mean, screen, trial_context
+from tasks.trials import Screening, penalised_mean, screen, trial_context
 from thawline.console import console
 from thawline.context import Context
 
@@ -37,7 +37,7 @@ def search(context: Context, tracking: Tracking, run_id: str) -> tuple[Context, 
         return context, None
     started = time.monotonic()
     trials = screen_all(context)
-    finalists = go_deeper(context, choose_finalists(trials, context.params.search.keep))
+    finalists, deepened = go_deeper(context, choose_finalists(trials, context.params.search.keep))
     winner = max(finalists, key=lambda trial: (trial.score, -trial.loss, -trial.number))
     result = SearchResult(
         strategy=context.params.search.strategy,
@@ -45,7 +45,7 @@ def search(context: Context, tracking: Tracking, run_id: str) -> tuple[Context, 
         winner=winner.number,
         seconds=time.monotonic() - started,
     )
-    record_search(context, tracking, run_id, result)
+    record_search(context, tracking, run_id, result, deepened)
     console.print(f"  {result.sentence()}", markup=False)
     for trial in finalists:
         if trial.number != winner.number:
@@ -53,8 +53,12 @@ def search(context: Context, tracking: Tracking, run_id: str) -> tuple[Context, 
     return trial_context(context, winner.changes), result
 
 
-def screen_all(context: Context) -> list[TrialResult]:
+def screen_all(context: Context, screening: Callable[..., dict[int, Screening]] = screen) -> list[TrialResult]:
     """Screen trials until there are enough of them, or the budget is spent; go on where an earlier run was killed.
+
+    Args:
+        context: The work.
+        screening: Screens a batch of trials.
 
     Raises:
         SearchError: Every trial failed.
@@ -62,7 +66,7 @@ def screen_all(context: Context) -> list[TrialResult]:
     limits, study = context.params.search, open_study(context)
     while batch := next_batch(study, context.params):
         values = {trial.number: dict(trial.params) if trial.number else {} for trial in batch}
-        conclude(study, screen(context, values), penalty=limits.std_error_penalty)
+        conclude(study, screening(context, values), penalty=limits.std_error_penalty)
         if limits.max_seconds is not None and spent_seconds(study) >= limits.max_seconds:
             break
         if limits.patience is not None and trials_without_gain(study) >= limits.patience:
@@ -82,13 +86,20 @@ def choose_finalists(trials: Sequence[TrialResult], keep: int) -> list[TrialResu
     return [*chosen[: keep - 1], own] if keep > 1 else chosen
 
 
-def go_deeper(context: Context, finalists: Sequence[TrialResult]) -> list[TrialResult]:
-    """Train the finalists phase by phase; after each phase the better half of those that still run goes on."""
+def go_deeper(
+    context: Context, finalists: Sequence[TrialResult]
+) -> tuple[list[TrialResult], dict[int, CrossValidation]]:
+    """Train the finalists phase by phase; after each phase the better half of those that still run goes on.
+
+    Returns:
+        The finalists, each as far as it came, and their folds.
+    """
     penalty = context.params.search.std_error_penalty
     running: dict[int, Iterator[CrossValidation]] = {
         trial.number: deepen(trial_context(context, trial.changes)) for trial in finalists
     }
     reached = {trial.number: trial for trial in finalists}
+    folds: dict[int, CrossValidation] = {}
     screening = {trial.number: trial.seconds for trial in finalists}
     while running:
         for number in list(running):
@@ -96,6 +107,7 @@ def go_deeper(context: Context, finalists: Sequence[TrialResult]) -> list[TrialR
             if deeper is None:
                 del running[number]
                 continue
+            folds[number] = deeper
             reached[number] = reached[number].gone_deeper(
                 penalised_mean(inner_f1(deeper), penalty),
                 seconds=screening[number] + deeper.seconds,
@@ -107,7 +119,7 @@ def go_deeper(context: Context, finalists: Sequence[TrialResult]) -> list[TrialR
         for number in best[max(1, math.ceil(len(best) / 2)) :]:
             logger.info("Trial %02d is behind (%.4f) and goes no deeper", number, reached[number].score)
             del running[number]
-    return list(reached.values())
+    return list(reached.values()), folds
 
 
 def num_phases(approach: CrossValidation) -> int:

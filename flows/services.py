@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from flows.environment import QUIET
 from flows.up import LOOPBACK, Service, require_free_port
 from thawline.errors import UsageError
 from thawline.files import write_atomically
+from thawline.logs import PACKAGES
 from thawline.workspace import Workspace
 
 LOGIN = "THAWLINE_LOGIN"
 MIN_PASSWORD = 12
+KEEP_RUNS_DAYS = 14
+SWEEP = "arrive/arrivals"  # there once the deployments are: an event before that would set nothing off
 
 
 @dataclass(frozen=True)
@@ -79,22 +83,50 @@ def security_environment(workspace: Workspace, login: tuple[str, str] | None) ->
     }
 
 
+def server_environment() -> dict[str, str]:
+    """Return what Prefect's own servers are told, but for what the user's environment says already.
+
+    Every sweep is a flow run with its log and events: without an end to keeping them the database would only grow.
+    """
+    wanted = {
+        "PREFECT_LOGGING_LEVEL": "INFO",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(PACKAGES),  # what our modules log is seen beside the flow run
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "2",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "true",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(KEEP_RUNS_DAYS * 24 * 3600),
+    }
+    quiet = os.environ.get("PREFECT_LOGGING_LEVEL") == QUIET["PREFECT_LOGGING_LEVEL"]  # it was us who said so
+    return {name: value for name, value in wanted.items() if name not in os.environ or (quiet and "LOGGING" in name)}
+
+
+def store_environment(store: str) -> dict[str, str]:
+    """Return what MLflow's server is told: its database, which as an argument would show a password to `ps`.
+
+    Its jobs, seven processes more, are for language models' traces.
+    """
+    return {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
 def list_services(
     workspace: Workspace,
     addresses: Addresses,
     *,
-    mlflow_store: str | None,
+    artifacts: str | None,
     foreign_prefect: bool,
-    with_login: bool,
+    prefect_api: str,
+    login: tuple[str, str] | None,
 ) -> list[list[Service]]:
     """Return what is to run, in stages.
 
     Args:
         workspace: Whose.
         addresses: Where the servers listen.
-        mlflow_store: Database behind MLflow's pages; None where a server of somebody else serves them.
+        artifacts: Where MLflow keeps files of experiments without a place of their own; None where a server of
+            somebody else serves the pages.
         foreign_prefect: Whether PREFECT_API_URL names a server of somebody else.
-        with_login: Whether MLflow asks for a login.
+        prefect_api: Where Prefect's server answers, whosever it is.
+        login: What our servers ask for.
 
     Raises:
         UsageError: A port is taken.
@@ -103,14 +135,14 @@ def list_services(
     if not foreign_prefect:
         require_free_port(addresses.host, addresses.prefect_port, "--prefect-port")
         servers.append(_prefect(addresses))
-    if mlflow_store is not None:
+    if artifacts is not None:
         require_free_port(addresses.host, addresses.mlflow_port, "--mlflow-port")
-        servers.append(_mlflow(workspace, addresses, mlflow_store, with_login=with_login))
+        servers.append(_mlflow(addresses, artifacts, with_login=login is not None))
     own = [] if foreign_prefect else ["--own-server"]
     root = str(workspace.root)
     return [
         servers,
-        [Service("deployments", ["flows.deployments", root, *own])],
+        [Service("deployments", ["flows.deployments", root, *own], f"{prefect_api}/deployments/name/{SWEEP}", login)],
         [Service("watcher", ["flows.watcher", root])],
     ]
 
@@ -120,10 +152,10 @@ def _prefect(addresses: Addresses) -> Service:
     return Service("prefect", [*arguments, "--log-level", "WARNING"], f"{addresses.prefect}/api/health")
 
 
-def _mlflow(workspace: Workspace, addresses: Addresses, store: str, *, with_login: bool) -> Service:
+def _mlflow(addresses: Addresses, artifacts: str, *, with_login: bool) -> Service:
     arguments: Sequence[str] = (
-        *("mlflow", "server", "--backend-store-uri", store, "--workers", "1"),
-        *("--no-serve-artifacts", "--default-artifact-root", (workspace.state / "mlartifacts").as_uri()),
+        *("mlflow", "server", "--workers", "1"),
+        *("--no-serve-artifacts", "--default-artifact-root", artifacts),
         *("--host", addresses.host, "--port", str(addresses.mlflow_port)),
         *(("--app-name", "basic-auth") if with_login else ()),
     )

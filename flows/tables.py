@@ -8,13 +8,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.answers_report import tell_rule
-from tasks.doctor import Finding
+from tasks.findings import Finding
 from tasks.results import ComparedApproaches, RunResult, SuggestedRate
 from thawline.console import console
 from thawline.model_params import WrittenPhase
 
 if TYPE_CHECKING:  # it brings torch along, which most commands do without
-    from tasks.store import StoredShelf
+    from tasks.store import StoredEncoder, StoredShelf
 
 
 def print_result(result: RunResult) -> None:
@@ -159,3 +159,19 @@ def print_stored(shelves: "Sequence[StoredShelf]", *, budget_gb: float) -> None:
     console.print(table)
     total = sum(shelf.size_bytes for shelf in shelves)
     console.print(f"{total / 1e9:.2f} GB of the {budget_gb:g} GB that store.budget_gb allows")
+
+
+def print_encoders(encoders: "Sequence[StoredEncoder]") -> None:
+    """Print the stored encoders of tables."""
+    table = Table("encoder of tables", "MB", "made", box=None)
+    for encoder in encoders:
+        table.add_row(encoder.name, f"{encoder.size_bytes / 1e6:,.1f}", f"{encoder.unused_days:.1f} days ago")
+    console.print(table)
+
+
+def print_cleaning(rows: "Sequence[tuple[str, int, int, int, int]]") -> None:
+    """Print what there is of each kind, and what of it goes."""
+    table = Table("", "there are", "MB", "go", "MB freed", box=None)
+    for kind, number, size, removed, freed in rows:
+        table.add_row(kind, f"{number:,}", f"{size / 1e6:,.1f}", f"{removed:,}", f"{freed / 1e6:,.1f}")
+    console.print(table)

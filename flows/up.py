@@ -7,12 +7,14 @@
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -28,16 +30,22 @@ from thawline.workspace import Workspace
 START_TIMEOUT_S = 180.0
 POLL_S = 0.5
 MAX_PAUSE_S = 60.0
+MAX_LOG_BYTES = 20_000_000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass
 class Service:
-    """A process that is to run; `address` is where it answers once it does, None if it serves nobody."""
+    """A process that is to run.
+
+    `address` is where somebody answers, other than that it is not there, once it does; None if nobody waits for that.
+    `login` is what is asked for there.
+    """
 
     name: str
     arguments: Sequence[str]
     address: str | None = None
+    login: tuple[str, str] | None = None
     process: subprocess.Popen[bytes] | None = None
     pause_s: float = 1.0
     start_at: float = field(default=0.0)
@@ -97,6 +105,7 @@ def run_services(
         while True:
             for service in services:
                 _keep_alive(workspace, service, variables)
+                _cut_log(_log_path(workspace, service))
             time.sleep(POLL_S)
     except Stopped:
         return
@@ -119,7 +128,7 @@ def _start(workspace: Workspace, service: Service, variables: Mapping[str, str])
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.is_file() and log.stat().st_size:
             log.replace(log.with_suffix(".previous.log"))
-        with log.open("wb") as output:
+        with log.open("ab") as output:  # to append goes on at the beginning when it is cut
             service.process = subprocess.Popen(
                 [sys.executable, "-m", *service.arguments],
                 cwd=workspace.root,
@@ -137,6 +146,7 @@ def _keep_alive(workspace: Workspace, service: Service, variables: Mapping[str, 
         code = service.process.returncode
         ran_s = time.monotonic() - service.start_at
         service.pause_s = 1.0 if ran_s > MAX_PAUSE_S else min(2 * service.pause_s, MAX_PAUSE_S)
+        _end_rest(service.process.pid)
         service.process, service.start_at = None, time.monotonic() + service.pause_s
         console.print(
             f"{service.name} ended with code {code} after {ran_s:.0f} s; it starts again in {service.pause_s:.0f} s "
@@ -149,6 +159,20 @@ def _keep_alive(workspace: Workspace, service: Service, variables: Mapping[str, 
         _start(workspace, service, variables)
 
 
+def _cut_log(log: Path) -> None:
+    """Begin a log anew once it is long; what it held until then replaces the one before."""
+    with storage_errors():
+        if log.is_file() and log.stat().st_size > MAX_LOG_BYTES:
+            shutil.copyfile(log, log.with_suffix(".previous.log"))
+            os.truncate(log, 0)
+
+
+def _end_rest(session: int) -> None:
+    """End what an ended service had started: it would hold the port that the next one needs."""
+    with suppress(ProcessLookupError):
+        os.killpg(session, signal.SIGKILL)
+
+
 def _wait_for_answer(workspace: Workspace, service: Service) -> None:
     """Wait until a service answers at its address.
 
@@ -158,7 +182,8 @@ def _wait_for_answer(workspace: Workspace, service: Service) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while service.address is not None:
         try:
-            if httpx.get(service.address, timeout=5).status_code < 500:
+            code = httpx.get(service.address, auth=service.login, timeout=5).status_code
+            if code < 500 and code != httpx.codes.NOT_FOUND:
                 return
         except httpx.HTTPError:
             pass

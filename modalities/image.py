@@ -57,7 +57,19 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "learning_rate": 5e-4,
         "patience": 5,
         "label_smoothing": 0.1,
-    }
+    },
+    "search": {
+        "space": {
+            "train.head_learning_rate": {"low": 2e-4, "high": 1e-2, "log": True},
+            "train.weight_decay": {"low": 1e-3, "high": 0.3, "log": True},
+            "train.batch_size": {"choices": [32, 64]},
+            "train.label_smoothing": {"choices": [0.0, 0.1]},
+            "model.dropout": {"low": 0.0, "high": 0.5},
+            "model.head_layers": {"choices": [0, 1]},
+            "train.learning_rate": {"low": 1e-4, "high": 2e-3, "log": True},
+            "train.layer_lr_decay": {"low": 0.7, "high": 1.0},
+        }
+    },
 }
 
 
@@ -206,7 +218,7 @@ def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
     from models.encoders import check_pooling
     from models.encoders import load_encoder as load
 
-    settings = {"image_size": params.model.image_size}
+    settings = {"image_size": params.model.image_size, "attention_dropout": params.model.attention_dropout}
     encoder = load(encoder_name(params), root=root, takes="pixels", settings=settings)
     check_pooling(encoder, params.model.pooling)
     return encoder

@@ -1,13 +1,15 @@
 """A fitted model on disk and back: raw rows in, label and probabilities out. No pickle is written or read.
 
 A model directory holds `predictor.json` (modality, kind, classes, params) and, by kind, `finetuned/` (safetensors,
-configuration, tokenizer) or `baseline.skops`; `transformers/` too, where a class of Hugging Face can hold the model.
+configuration, tokenizer), `baseline.skops`, or the two models of a blend in `parts/`; `transformers/` too, where a
+class of Hugging Face can hold the model.
 Rows are prepared by the same function as in cleaning, so that serving sees what training saw.
 """
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ from models.saving import load_classifier, save_classifier
 from models.training import predict_probabilities
 from models.transformers_export import export_transformers
 from thawline.answers import Rule, answer, preferences
+from thawline.blending import mix
 from thawline.calibration import apply_temperature
 from thawline.files import write_atomically
 from thawline.metrics import answers_of
@@ -103,11 +106,19 @@ def save_baseline(directory: Path, estimator: Any, *, params: Params, classes: l
         _describe(target, "baseline", params, classes)
 
 
+def save_blend(directory: Path, models: Sequence[Path], *, share: float, params: Params, classes: list[str]) -> None:
+    """Save two models as one that mixes their probabilities; `share` is the second one's (0 to 1)."""
+    with _replacing(directory) as target:
+        for number, model in enumerate(models):
+            shutil.copytree(model, target / "parts" / str(number), copy_function=os.link)
+        _describe(target, "blend", params, classes, share=share)
+
+
 def load_predictor(directory: Path) -> Predictor:
-    """Load what `save_finetuned` or `save_baseline` wrote; the original encoder is not needed."""
+    """Load what one of the functions above wrote; the original encoder is not needed."""
     description = json.loads((directory / "predictor.json").read_text(encoding="utf-8"))
     params = Params.model_validate(description["params"])
-    load = {"finetuned": _load_finetuned, "baseline": _load_baseline}[description["kind"]]
+    load = {"finetuned": _load_finetuned, "baseline": _load_baseline, "blend": _load_blend}[description["kind"]]
     probabilities, temperature = load(directory, params), description.get("temperature")
     rule = None if description.get("rule") is None else np.array(description["rule"])
     if temperature is None:
@@ -145,6 +156,16 @@ def _load_baseline(directory: Path, params: Params) -> Callable[[pd.DataFrame], 
     return probabilities
 
 
+def _load_blend(directory: Path, _params: Params) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
+    share = json.loads((directory / "predictor.json").read_text(encoding="utf-8"))["share"]
+    first, second = (load_predictor(directory / "parts" / str(number)) for number in range(2))
+
+    def probabilities(frame: pd.DataFrame) -> NDArray[np.float64]:
+        return mix(first.prepared_probabilities(frame), second.prepared_probabilities(frame), share)
+
+    return probabilities
+
+
 @contextmanager
 def _replacing(directory: Path) -> Iterator[Path]:
     temporary = directory.with_name(f".{directory.name}.tmp")
@@ -155,11 +176,12 @@ def _replacing(directory: Path) -> Iterator[Path]:
     temporary.rename(directory)
 
 
-def _describe(directory: Path, kind: str, params: Params, classes: list[str]) -> None:
+def _describe(directory: Path, kind: str, params: Params, classes: list[str], **more: Any) -> None:
     description = {
         "modality": params.modality,
         "kind": kind,
         "classes": classes,
         "params": params.model_dump(mode="json"),
+        **more,
     }
     (directory / "predictor.json").write_text(json.dumps(description, indent=2), encoding="utf-8")

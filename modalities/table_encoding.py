@@ -25,6 +25,16 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "learning_rate": 5e-4,
         "layer_lr_decay": 1.0,
     },
+    "search": {
+        "space": {
+            "train.weight_decay": {"low": 1e-4, "high": 0.1, "log": True},
+            "train.label_smoothing": {"choices": [0.0, 0.05]},
+            "train.class_weights": {"choices": ["none", "balanced"]},
+            "model.dropout": {"low": 0.0, "high": 0.5},
+            "model.head_layers": {"choices": [0, 1]},
+            "train.learning_rate": {"low": 1e-4, "high": 2e-3, "log": True},
+        }
+    },
 }
 
 

@@ -25,6 +25,24 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def list_accelerators(name: str) -> list[str]:
+    """Return the GPUs that `name` may mean, such as ['cuda:0', 'cuda:1']; none where the CPU is meant.
+
+    Raises:
+        ParamsError: This machine has no such device.
+    """
+    kind = choose_device(name).type
+    if kind == "cpu":
+        return []
+    return [f"{kind}:{index}" for index in range(torch.cuda.device_count() if kind == "cuda" else 1)]
+
+
+def use_accelerator(name: str) -> None:
+    """Let 'cuda' mean this GPU from now on, in this process."""
+    if name.startswith("cuda"):
+        torch.cuda.set_device(name)
+
+
 def compute_dtype(device: torch.device) -> torch.dtype:
     """Return the precision of the forward pass on `device`; emulated bfloat16 would be ten times slower."""
     return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from tasks.results import RunResult
 from thawline.arrivals import Arrival
 from thawline.params import Params
 
@@ -10,6 +11,9 @@ ACCEPTED = "thawline.data.accepted"
 REFUSED = "thawline.data.refused"
 DROPPED = "thawline.file.dropped"
 DUE = "thawline.training.due"
+MODEL_PROMOTED = "thawline.model.promoted"
+MODEL_REFUSED = "thawline.model.refused"
+MAX_NAMED, MAX_CHARS = 10, 300
 
 
 def workspace_resource(params: Params) -> dict[str, str]:
@@ -24,7 +28,20 @@ def announce_arrivals(params: Params, settled: Sequence[Arrival]) -> None:
         if some:
             rows = sum(record.accepted_rows for record in some)
             files = [record.kept_as for record in some][:100]
-            announce(event, params, {"files": files, "num_files": len(some), "rows": rows})
+            reasons = [f"{record.name}: {record.reason}"[:MAX_CHARS] for record in some if record.reason][:MAX_NAMED]
+            announce(event, params, {"files": files, "num_files": len(some), "rows": rows, "reasons": reasons})
+
+
+def announce_model(params: Params, result: RunResult) -> None:
+    """Say that a model was promoted or refused; nothing where the run found all as it was."""
+    if result.unchanged:
+        return
+    payload: dict[str, object] = {
+        "version": result.version,
+        "verdict": result.verdict[:MAX_CHARS],
+        "run_id": result.run_id,
+    }
+    announce(MODEL_PROMOTED if result.promoted else MODEL_REFUSED, params, payload)
 
 
 def announce(event: str, params: Params, payload: dict[str, object]) -> None:

@@ -6,17 +6,12 @@ part of every larger one. What stopping and regularisation are chosen on is an i
 
 import dataclasses
 import time
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from prefect import task
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from modalities import get_modality
 from models.encoders import Encoder
@@ -26,6 +21,7 @@ from models.scratch import randomise
 from models.training import predict_probabilities, train
 from tasks.baseline import fit_estimator, list_baselines
 from tasks.caching import step_cache
+from tasks.frozen_features import fit_linear_head
 from tasks.left_out import trained_on
 from tasks.results import Measured
 from tasks.training_set import load_training_set
@@ -35,7 +31,6 @@ from thawline.context import BASELINE_SECTIONS, TRAINING_SECTIONS, Context
 from thawline.metrics import score
 
 SECTIONS = tuple(dict.fromkeys((*TRAINING_SECTIONS, *BASELINE_SECTIONS, "compare")))
-INVERSE_REGULARIZATION = (0.01, 0.1, 1.0, 10.0)
 NUM_TIMED_ROWS = 96
 
 Indices = NDArray[np.int64]
@@ -127,30 +122,13 @@ def scratch(context: Context, share: Share) -> Trained:
 
 def frozen(context: Context, share: Share) -> Trained:
     """Fit logistic regression on what the frozen encoder makes of the rows, regularised as the inner rows ask."""
-    labels, vectors = load_training_set(context).labels, pooled_vectors(context, share.fold)[0]
+    data, vectors = load_training_set(context), pooled_vectors(context, share.fold)[0]
     started = time.perf_counter()
-
-    def fit(rows: Indices, strength: float) -> "Callable[[NDArray[np.float32]], NDArray[np.float64]]":
-        estimator = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", ConvergenceWarning)
-            estimator.fit(vectors[rows], labels[rows])
-        known = np.unique(labels[rows])
-
-        def predict(given: NDArray[np.float32]) -> NDArray[np.float64]:
-            probabilities = np.zeros((len(given), int(labels.max()) + 1))
-            probabilities[:, known] = estimator.predict_proba(given)
-            return probabilities
-
-        return predict
-
-    losses = [
-        score(labels[share.inner], fit(share.fitted, strength)(vectors[share.inner])).loss
-        for strength in INVERSE_REGULARIZATION
-    ]
-    best = fit(share.learned, INVERSE_REGULARIZATION[int(np.argmin(losses))])
+    head = fit_linear_head(vectors, data.labels, (share.fitted, share.inner), num_classes=len(data.classes))
     seconds = time.perf_counter() - started
-    return best(vectors[share.scored]), seconds + len(share.learned) * _frozen_seconds(context, share.fold)
+    return head.probabilities(vectors[share.scored]), seconds + len(share.learned) * _frozen_seconds(
+        context, share.fold
+    )
 
 
 def baseline(context: Context, share: Share) -> Trained:
@@ -172,7 +150,7 @@ APPROACHES: dict[str, Callable[[Context, Share], Trained]] = {
 
 
 def strongest_baseline(context: Context) -> str:
-    """Return the name of the last, strongest baseline."""
+    """Return the name of the last, strongest baseline that knows no encoder."""
     return list_baselines(context)[-1]
 
 

@@ -29,6 +29,7 @@ from tasks.data import settle_raw_files
 from tasks.fetching import fetch_objects
 from tasks.incoming import Item, complete_items, take_out
 from tasks.raw_data import track_raw_files
+from tasks.rows_so_far import Reference
 from tasks.versioning import pack
 from thawline.arrivals import DRIFT_CHECKS, Arrival, name_with_hash
 from thawline.errors import DataError
@@ -54,12 +55,16 @@ def take_arrivals(workspace: Workspace, params: Params) -> Iterator[Arrival]:
     settle_raw_files(workspace, params)
     yield from _finish_begun(workspace)
     fetch_objects(workspace, params)
+    reference = Reference(workspace, params)
     for item in complete_items(workspace, settle_s=params.arrive.settle_s):
-        yield _take(workspace, params, item)
+        record = _take(workspace, params, item, reference)
+        if record.state == "accepted" and not record.repeated:
+            reference.add(workspace.raw / record.kept_as)
+        yield record
     track_raw_files(workspace)
 
 
-def _take(workspace: Workspace, params: Params, item: Item) -> Arrival:
+def _take(workspace: Workspace, params: Params, item: Item, reference: Reference) -> Arrival:
     """Take one item through the steps 1 to 6."""
     oddity = item.oddity
     if oddity:
@@ -71,7 +76,7 @@ def _take(workspace: Workspace, params: Params, item: Item) -> Arrival:
         take_out(item.path, item.look, beside)
         return _count_repetition(workspace, name, sha256, kept)
     kept_as = _free_name(workspace, name, sha256)
-    judgement = _judge_once(workspace, params, desk, kept_as)
+    judgement = _judge_once(workspace, params, desk / "checked" / kept_as, reference)
     files = [str(path.relative_to(workspace.root)) for path in beside]
     plan = {"path": item.path.name, "look": item.look, "beside": files}
     write_atomically(desk / PLAN, json.dumps(plan).encode())
@@ -102,20 +107,23 @@ def _copy_to_desk(workspace: Workspace, params: Params, item: Item) -> tuple[str
     return name, sha256, desk, beside
 
 
-def _judge_once(workspace: Workspace, params: Params, desk: Path, kept_as: str) -> Judgement:
-    """Step 2, counting how often it was begun."""
+def _judge_once(workspace: Workspace, params: Params, shown: Path, reference: Reference) -> Judgement:
+    """Step 2, counting how often it was begun.
+
+    The file is checked as `shown`, a link to the copy by its own name, which says its format and stands in the report.
+    """
+    desk, so_far = shown.parent.parent, reference.rows()
     deaths = desk / "begun"
     num_begun = len(deaths.read_bytes()) if deaths.is_file() else 0
-    shown = desk / "checked" / kept_as  # a link under its own name, which says the format and is named in the report
     with storage_errors():
         shutil.rmtree(shown.parent, ignore_errors=True)
         shown.parent.mkdir()
         shown.hardlink_to(desk / COPY)
         deaths.write_bytes(b"." * (num_begun + 1))
     if num_begun >= MAX_DEATHS:
-        judgement = refusal(kept_as, f"the process died {num_begun} times while this file was checked")
+        judgement = refusal(shown.name, f"the process died {num_begun} times while this file was checked")
     else:
-        judgement = judge(shown, workspace, params)
+        judgement = judge(shown, so_far, workspace, params)
     from expectations.pages import render_page
 
     write_atomically(desk / REPORT, (judgement.report.model_dump_json(indent=2) + "\n").encode())

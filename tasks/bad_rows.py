@@ -12,8 +12,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from expectations.report import Check, ValidationReport
-from modalities import get_modality
-from tasks.validate import validate_arrival
+from tasks.rows_so_far import RowsSoFar
+from tasks.validate import validate_against
 from thawline.errors import DataError
 from thawline.params import Params
 from thawline.tables import is_table, read_table
@@ -38,24 +38,19 @@ class Judgement(BaseModel):
     reason: str = ""
 
 
-def judge(path: Path, workspace: Workspace, params: Params) -> Judgement:
-    """Check a file against what is in data/raw, and without its bad rows where the params allow that.
+def judge(path: Path, so_far: RowsSoFar | None, workspace: Workspace, params: Params) -> Judgement:
+    """Check a file against the rows so far, and without its bad rows where the params allow that.
 
     Raises:
         ParamsError: The params can't be used on any file.
     """
     try:
-        report = validate_arrival(path, workspace, params)
+        report = validate_against(so_far, path, workspace, params)
     except DataError as error:
-        modality = get_modality(params.modality)
-        try:
-            modality.read(path, params)
-        except DataError:
-            return refusal(path.name, str(error))
-        raise  # it is the data so far that can't be read, which is no fault of this file
+        return refusal(path.name, str(error))
     if report.passed or not params.arrive.max_bad_row_share or not is_table(path):
         return Judgement(report=report, num_rows=report.num_rows)
-    return _part(path, workspace, params, report)
+    return _part(path, so_far, workspace, params, report)
 
 
 def refusal(name: str, reason: str) -> Judgement:
@@ -77,7 +72,9 @@ def refusal(name: str, reason: str) -> Judgement:
     return Judgement(report=report)
 
 
-def _part(path: Path, workspace: Workspace, params: Params, first: ValidationReport) -> Judgement:
+def _part(
+    path: Path, so_far: RowsSoFar | None, workspace: Workspace, params: Params, first: ValidationReport
+) -> Judgement:
     table = read_table(path, encoding=params.ingest.encoding)
     left, report = table, first
     reasons: dict[int, list[str]] = {}
@@ -92,7 +89,7 @@ def _part(path: Path, workspace: Workspace, params: Params, first: ValidationRep
         good, suffix = _write(left, path, params)
         trial = path.with_name(f"{path.name.partition('.')[0]}-part{suffix}")
         trial.write_bytes(good)
-        report = validate_arrival(trial, workspace, params)
+        report = validate_against(so_far, trial, workspace, params)
     bad = table.loc[sorted(reasons)].assign(
         source_row=sorted(reasons), broken_checks=[json.dumps(reasons[row]) for row in sorted(reasons)]
     )

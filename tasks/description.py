@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tasks.answers_report import brings_nothing, rule_rows, tell_rule
+from tasks.blend import BLEND
 from tasks.epochs import mean_epoch_table
 from tasks.markdown import escape, table
 from tasks.results import CrossValidation, Evaluation, RunResult
@@ -88,7 +89,7 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
             f"{standing} Look at the gates that failed; if you know better than they do: "
             f"`thawline promote {result.version} --reason ...`."
         )
-    if result.candidate != review.tuned.name:
+    if result.candidate not in {review.tuned.name, BLEND}:
         steps.append(
             "Fine-tuning does not beat the baseline yet: try more unfrozen layers (`train.max_unfrozen_groups`), more "
             "epochs, or longer inputs (`model.max_tokens`)."

@@ -6,8 +6,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict
-
+from tasks.connections import examine_connections
+from tasks.findings import Finding
+from thawline.addresses import masked
 from thawline.errors import ThawlineError
 from thawline.params import Params
 from thawline.params_file import load_params
@@ -15,17 +16,6 @@ from thawline.workspace import Workspace
 
 LIBRARIES = ("torch", "transformers", "mlflow", "prefect", "great_expectations", "dvc", "scikit-learn", "pandas")
 MIN_FREE_BYTES = 2 * 1024**3
-
-
-class Finding(BaseModel):
-    """One thing looked at; `remedy` says what to do where it is not `ok`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    what: str
-    ok: bool
-    found: str
-    remedy: str = ""
 
 
 def examine(workspace: Workspace | None) -> list[Finding]:
@@ -44,6 +34,7 @@ def examine(workspace: Workspace | None) -> list[Finding]:
         _encoder(workspace, params),
         _tracking(workspace, params),
         _prefect(),
+        *examine_connections(params),
     ]
 
 
@@ -78,7 +69,7 @@ def _directory(workspace: Workspace) -> Iterator[Finding]:
     )
     writable = os.access(root, os.W_OK)
     yield Finding(what="workspace", ok=writable, found=str(root), remedy="give this user the right to write there")
-    process = subprocess.run(["git", "check-ignore", "-q", str(workspace.dvc_lock)], cwd=root, check=False)
+    process = subprocess.run(["git", "check-ignore", "-q", str(workspace.dvc_lock)], cwd=root, check=False, timeout=60)
     ignored = process.returncode == 0
     yield Finding(
         what="dvc.lock",
@@ -113,8 +104,8 @@ def _tracking(workspace: Workspace, params: Params) -> Finding:
     try:
         open_tracking(workspace, params)
     except ThawlineError as error:
-        return Finding(what="MLflow", ok=False, found=uri, remedy=str(error))
-    return Finding(what="MLflow", ok=True, found=uri)
+        return Finding(what="MLflow", ok=False, found=masked(uri), remedy=str(error))
+    return Finding(what="MLflow", ok=True, found=masked(uri))
 
 
 def _prefect() -> Finding:

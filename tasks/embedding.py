@@ -3,6 +3,11 @@
 The vectors of an encoder come from the activation store that training uses: what one has computed the other reads.
 """
 
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -27,13 +32,30 @@ def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDAr
     modality = get_modality(params.modality)
     if modality.standardised is not None:
         return modality.standardised(frame, params)
-    encoder = modality.load_encoder(params, workspace.root, frame)
     from models.store import ActivationStore
-    from tasks.trainings import build
 
+    encoder, classifier = _load(_Wanted(workspace.root, params.modality, params.model.model_dump_json(), params))
     rows = modality.encode(encoder.processor, frame, params)
-    classifier = build(encoder, params, num_classes=2)  # its head plays no part below the head's boundary
     states = ActivationStore(workspace.store).open(classifier, rows, classifier.pooled_boundary)
     vectors = states.batch(np.arange(len(frame)), 1).numpy()
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What an encoder is told from; the rows do not matter where there is one that reads them."""
+
+    root: Path
+    modality: str
+    model: str
+    params: Params = field(compare=False)
+
+
+@lru_cache(maxsize=1)
+def _load(wanted: _Wanted) -> tuple[Any, Any]:
+    """Return an encoder and a classifier on it, kept for the next file: a sweep may look at hundreds."""
+    from tasks.trainings import build
+
+    encoder = get_modality(wanted.modality).load_encoder(wanted.params, wanted.root, pd.DataFrame())
+    return encoder, build(encoder, wanted.params, num_classes=2)  # its head plays no part below the head's boundary

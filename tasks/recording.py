@@ -6,29 +6,34 @@ import logging
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import mlflow
 from mlflow.entities import DatasetInput, InputTag
 from prefect import task
+from prefect.runtime import flow_run
 
 from tasks import tracking as store
 from tasks.answers_report import rule_metrics
+from tasks.blend import BLEND
 from tasks.caching import NO_CACHE
-from tasks.epochs import mean_epoch_table, overfitting_alarms, seconds_per_phase
+from tasks.epochs import mean_epoch_table, overfitting_alarms
 from tasks.exporting import Exported
 from tasks.figures import draw_confusion, draw_learning_curves
 from tasks.out_of_fold import log_out_of_fold
 from tasks.pages import record_review
-from tasks.results import CrossValidation, Decision, Evaluation, FinalFit, FoldResult, RunResult, SearchResult
+from tasks.results import CrossValidation, Decision, Evaluation, RunResult, SearchResult
 from tasks.review import Review
 from tasks.tracking import FINGERPRINT, Tracking
+from tasks.training_runs import record_folds
 from tasks.training_set import load_training_set
 from tasks.versioning import read_git_commit
+from thawline.addresses import masked
 from thawline.context import Context
-from thawline.errors import ThawlineError
+from thawline.errors import ServiceError, ThawlineError
 from thawline.frames import read_frame
+from thawline.logs import log_ids
 from thawline.metrics import confusion
 from thawline.params import Params
 from thawline.workspace import Workspace
@@ -41,21 +46,24 @@ RESULT_FILE = "result.json"
 @contextmanager
 def open_run(context: Context, tracking: Tracking) -> Iterator[str]:
     """Open the parent run for the time of the block: it ends FINISHED, or FAILED with the reason as a tag."""
-    store.close_stale_runs(tracking)
     tags = {
         FINGERPRINT: context.key(),
         "thawline.data_version": context.data_version,
         "thawline.code_version": context.code_version,
         "thawline.git_commit": read_git_commit(Path(__file__).resolve().parent) or "none",
+        "thawline.flow_run_id": str(flow_run.id or "none"),
     }
     run_id = store.start_run(tracking, f"finetune {context.data_version}", role="finetune", tags=tags)
     try:
-        _record_inputs(context, tracking, run_id)
-        yield run_id
+        with store.service_errors(tracking.uri), log_ids(mlflow_run_id=run_id):
+            log.info("MLflow run %s begins", run_id)
+            _record_inputs(context, tracking, run_id)
+            yield run_id
     except BaseException as error:
         reason = str(error) if isinstance(error, ThawlineError) else traceback.format_exc()
-        store.set_tags(tracking, run_id, {"thawline.error": reason[-4000:]})
-        store.end_run(tracking, run_id, status="FAILED")
+        with suppress(ServiceError), store.service_errors(tracking.uri):  # else the next run closes it
+            store.set_tags(tracking, run_id, {"thawline.error": reason[-4000:]})
+            store.end_run(tracking, run_id, status="FAILED")
         raise
     store.end_run(tracking, run_id)
 
@@ -79,7 +87,8 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     summary["training_seconds"] = approach.seconds
     summary["peak_memory_bytes"] = max(fold.peak_memory_bytes for fold in approach.folds)
     if not approach.folds[0].epochs:
-        run_id = store.start_run(tracking, f"baseline/{approach.name}", role="baseline", parent=parent)
+        name = approach.name if approach.name == BLEND else f"baseline/{approach.name}"
+        run_id = store.start_run(tracking, name, role="baseline", parent=parent)
         for fold in approach.folds:
             store.log_scores(
                 tracking, run_id, {f"fold_{key}": value for key, value in fold.scores.items()}, step=fold.fold
@@ -87,12 +96,7 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
         store.log_scores(tracking, run_id, summary)
         store.end_run(tracking, run_id)
         return
-    for fold in approach.folds:
-        run_id = store.start_run(tracking, f"fold {fold.fold + 1}", role="fold", parent=parent)
-        store.log_epochs(tracking, run_id, fold.epochs, num_rows=fold.num_fitted)
-        scores = {f"fold_{key}": value for key, value in fold.scores.items()}
-        store.log_scores(tracking, run_id, {**scores, **_costs(fold)})
-        store.end_run(tracking, run_id)
+    record_folds(tracking, parent, approach)
     data = load_training_set(context)
     probabilities = approach.out_of_fold(len(data.labels), len(data.classes))
     histories = [fold.epochs for fold in approach.folds]
@@ -104,14 +108,6 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     answers = approach.out_of_fold_answers(len(data.labels))
     figure = draw_confusion(confusion(data.labels, probabilities, answers), data.classes, title)
     tracking.client.log_figure(parent, figure, "figures/confusion_out_of_fold.png")
-
-
-def record_final_fit(tracking: Tracking, parent: str, fit: FinalFit) -> None:
-    """Record the fit on all of train as child run `final`."""
-    run_id = store.start_run(tracking, "final", role="final", parent=parent)
-    store.log_epochs(tracking, run_id, fit.epochs, num_rows=fit.num_fitted)
-    store.log_scores(tracking, run_id, _costs(fit))
-    store.end_run(tracking, run_id)
 
 
 def record_outcome(
@@ -148,7 +144,7 @@ def record_outcome(
         seconds=dict(seconds),
         data_version=context.data_version,
         rows={"train": len(review.train_labels), "test": len(review.test)},
-        mlflow_uri=tracking.uri,
+        mlflow_uri=masked(tracking.uri),
         search=found,
         rule=evaluation.rule,
         onnx="" if exported is None else exported.sentence(),
@@ -158,11 +154,6 @@ def record_outcome(
     store.log_scores(tracking, run_id, {f"seconds/{step}": value for step, value in seconds.items()})
     tracking.client.log_text(run_id, json.dumps(result.model_dump(mode="json"), indent=2), RESULT_FILE)
     return result
-
-
-def _costs(fit: FoldResult | FinalFit) -> dict[str, float]:
-    phases = {f"seconds/{phase}": seconds for phase, seconds in seconds_per_phase(fit.epochs).items()}
-    return {"training_seconds": fit.seconds, "peak_memory_bytes": fit.peak_memory_bytes, **phases}
 
 
 def _record_test_scores(tracking: Tracking, run_id: str, evaluations: Sequence[Evaluation], *, candidate: str) -> None:

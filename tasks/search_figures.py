@@ -27,7 +27,7 @@ def draw_parallel_coordinates(result: SearchResult, own: Mapping[str, Any], loga
     figure, (axes,) = canvas(1, width=2 + 1.7 * len(columns), height=5, title="Trials of the search, encoder frozen")
     scores = np.array([trial.screened for trial in sound])
     scale = Normalize(float(scores.min()), float(max(scores.max(), scores.min() + 1e-9)))
-    colours = ScalarMappable(scale, "viridis")
+    colours = ScalarMappable(scale, "viridis_r")  # the best are dark
     for row, trial in sorted(enumerate(sound), key=lambda item: item[1].number == result.winner):
         wins = trial.number == result.winner
         axes.plot(
@@ -36,7 +36,7 @@ def draw_parallel_coordinates(result: SearchResult, own: Mapping[str, Any], loga
             color=ORANGE if wins else colours.to_rgba(scores[row]),
             linewidth=3 if wins else 1.2,
             alpha=1 if wins else 0.7,
-            label=f"trial {trial.number:02d}, the winner" if wins else None,
+            label=_winner(trial) if wins else None,
         )
     for place, column in enumerate(columns):
         axes.axvline(place, color="#bbbbbb", linewidth=0.8, zorder=0)
@@ -55,7 +55,8 @@ def draw_importance(shares: Mapping[str, float]) -> Figure:
     bars = axes.barh(list(shares), list(shares.values()), color=BLUE)
     axes.bar_label(bars, [f"{share:.2f}" for share in shares.values()], padding=3, fontsize=9)
     axes.invert_yaxis()
-    axes.set(xlabel="Share of the spread of inner macro-F1, encoder frozen", xlim=(0, 1.05))
+    limit = 1.15 * max(*shares.values(), 0.01)
+    axes.set(xlabel="Share of the spread of inner macro-F1, encoder frozen", xlim=(0, limit))
     return figure
 
 
@@ -77,6 +78,11 @@ class _Axis:
         written = sorted(set(zip(self.heights, values, strict=True)))
         chosen = written if len(written) <= 4 else [written[0], written[len(written) // 2], written[-1]]
         self.ticks = [(height, f"{value:.4g}") for height, value in chosen]
+
+
+def _winner(trial: TrialResult) -> str:
+    deeper = f": {trial.score:.4f} after {trial.num_phases} phases" if trial.num_phases > 1 else ""
+    return f"trial {trial.number:02d}, the winner{deeper}"
 
 
 def _value(trial: TrialResult, own: Mapping[str, Any], name: str) -> Any:

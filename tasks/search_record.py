@@ -1,5 +1,6 @@
 """How a search looks in MLflow: a child run a trial, pictures of what mattered, and the winner on the parent run."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -8,23 +9,42 @@ from prefect import task
 from tasks import tracking as store
 from tasks.caching import NO_CACHE
 from tasks.markdown import escape, table
-from tasks.results import SearchResult, TrialResult
+from tasks.results import CrossValidation, SearchResult, TrialResult
 from tasks.search_figures import draw_importance, draw_parallel_coordinates
 from tasks.study import importances, open_study
 from tasks.tracking import Tracking
+from tasks.training_runs import record_folds
 from tasks.trial_space import current_values
 from thawline.context import Context
+from thawline.search_params import DEEP
 
 NUM_SHOWN = 10
 
 
 @task(name="record search", cache_policy=NO_CACHE)
-def record_search(context: Context, tracking: Tracking, parent: str, result: SearchResult) -> None:
-    """Record each trial as a child run, and on the parent the winner, a table and pictures."""
+def record_search(
+    context: Context,
+    tracking: Tracking,
+    parent: str,
+    result: SearchResult,
+    deepened: Mapping[int, CrossValidation],
+) -> None:
+    """Record each trial as a child run, and on the parent the winner, a table and pictures.
+
+    Args:
+        context: The work before the search.
+        tracking: The open store.
+        parent: The run of the line.
+        result: The search.
+        deepened: By number, the folds of those trials that went deeper; they are child runs of the trial's.
+    """
     space = context.params.search.space
     own = current_values(context.params, space)
     for trial in result.trials:
-        _record_trial(tracking, parent, trial, own, wins=trial.number == result.winner)
+        run_id = _record_trial(tracking, parent, trial, own, wins=trial.number == result.winner)
+        if trial.number in deepened:
+            record_folds(tracking, run_id, deepened[trial.number])
+        store.end_run(tracking, run_id, status="FAILED" if trial.reason else "FINISHED")
     winning = {**own, **result.best.changes}
     store.log_values(tracking, parent, {f"winner.{name}": value for name, value in winning.items()})
     store.set_tags(tracking, parent, {"thawline.search.winner": f"trial {result.winner:02d}"})
@@ -33,8 +53,9 @@ def record_search(context: Context, tracking: Tracking, parent: str, result: Sea
     rows = [{"trial": trial.number, **own, **trial.changes, **_outcome(trial)} for trial in result.trials]
     tracking.client.log_table(parent, pd.DataFrame(rows), "search.json")
     logarithmic = [name for name, dimension in space.items() if dimension.log]
-    if len(own):
-        figure = draw_parallel_coordinates(result, own, logarithmic)
+    screened = {name: value for name, value in own.items() if name not in DEEP}
+    if screened:
+        figure = draw_parallel_coordinates(result, screened, logarithmic)
         tracking.client.log_figure(parent, figure, "figures/search_trials.png")
     shares = importances(open_study(context))
     if shares:
@@ -59,16 +80,17 @@ def describe_search(result: SearchResult) -> str:
     return f"{escape(result.sentence())} ({result.strategy}, {result.seconds:.1f} s).\n\n{table(header, rows)}"
 
 
-def _record_trial(tracking: Tracking, parent: str, trial: TrialResult, own: dict[str, Any], *, wins: bool) -> None:
+def _record_trial(tracking: Tracking, parent: str, trial: TrialResult, own: dict[str, Any], *, wins: bool) -> str:
     tags = {"thawline.search.wins": "true"} if wins else {}
     if trial.reason:
         tags["thawline.error"] = trial.reason[-4000:]
     run_id = store.start_run(tracking, f"trial {trial.number:02d}", role="trial", parent=parent, tags=tags)
+    if trial.reason:
+        store.set_description(tracking, run_id, f"**Failed**: {escape(trial.reason)}")
     store.log_values(tracking, run_id, {**own, **trial.changes})
-    for fold, score in enumerate(trial.f1_macro):
-        store.log_scores(tracking, run_id, {"fold_inner_f1_macro": score}, step=fold)
-    store.log_scores(tracking, run_id, {} if trial.reason else _outcome(trial))
-    store.end_run(tracking, run_id, status="FAILED" if trial.reason else "FINISHED")
+    series = {key: [value] for key, value in _outcome(trial).items()}
+    store.log_series(tracking, run_id, {**series, "fold_inner_f1_macro": trial.f1_macro})
+    return run_id
 
 
 def _outcome(trial: TrialResult) -> dict[str, float]:

@@ -1,12 +1,13 @@
-"""The workspace's activation store, as the command line shows and clears it."""
+"""What the workspace stores that can be computed again, as the command line shows and clears it."""
 
 import time
 from itertools import groupby
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from models.budget import Stored, list_stored
-from models.segments import remove_segment
+from tasks.clean_up import ACTIVATIONS, ENCODERS, list_kept, remove_kept
 from thawline.workspace import Workspace
 
 
@@ -21,6 +22,26 @@ class StoredShelf(BaseModel):
     rows: int
     size_bytes: int
     unused_days: float
+
+
+class StoredEncoder(BaseModel):
+    """An encoder of tables that was pretrained on rows of the workspace; `unused_days` is since it was made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    size_bytes: int
+    unused_days: float
+
+
+def list_encoders(workspace: Workspace, *, unused_days: float = 0.0) -> list[StoredEncoder]:
+    """Return the stored encoders that were made so many days ago, the newest first."""
+    found = [
+        StoredEncoder(name=Path(item.name).name, size_bytes=item.size_bytes, unused_days=item.unused_days)
+        for item in list_kept(workspace)
+        if item.kind == ENCODERS and item.unused_days >= unused_days
+    ]
+    return sorted(found, key=lambda encoder: encoder.unused_days)
 
 
 def list_store(workspace: Workspace, *, unused_days: float = 0.0) -> list[StoredShelf]:
@@ -47,10 +68,10 @@ def list_store(workspace: Workspace, *, unused_days: float = 0.0) -> list[Stored
 
 def clear_store(workspace: Workspace, *, unused_days: float = 0.0) -> int:
     """Remove what was not used for so many days; return the bytes. Processes that read it go on doing so."""
-    doomed = _unused(workspace, unused_days)
-    for stored in doomed:
-        remove_segment(stored.directory)
-    return sum(stored.size_bytes for stored in doomed)
+    kinds = (ACTIVATIONS, ENCODERS)
+    return remove_kept(
+        workspace, [item for item in list_kept(workspace) if item.kind in kinds and item.unused_days >= unused_days]
+    )
 
 
 def _unused(workspace: Workspace, days: float) -> list[Stored]:

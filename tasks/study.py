@@ -29,7 +29,7 @@ from tasks.trials import Screening, penalised_mean
 from thawline.context import TRAINING_SECTIONS, Context
 from thawline.errors import SearchError, ServiceError
 from thawline.params import Params
-from thawline.search_params import Search
+from thawline.search_params import DEEP, Search
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,10 @@ def summarise(study: optuna.Study) -> list[TrialResult]:
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
-    """Return the share of the scores' spread that each searched param explains (fANOVA), largest first; {} for few."""
+    """Return the share of the scores' spread that each param explains (fANOVA), largest first; {} for few trials.
+
+    Params that only deeper phases use have no share in what screening gave.
+    """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     complete = [trial for trial in complete if set(trial.params) == set(complete[-1].params)]
     values = [trial.value for trial in complete]
@@ -132,7 +135,8 @@ def importances(study: optuna.Study) -> dict[str, float]:
     memory = optuna.create_study(direction="maximize")
     memory.add_trials(complete)
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    return dict(optuna.importance.get_param_importances(memory, evaluator=evaluator))
+    names = [name for name in complete[-1].params if name not in DEEP]
+    return dict(optuna.importance.get_param_importances(memory, evaluator=evaluator, params=names)) if names else {}
 
 
 def _result(trial: FrozenTrial) -> TrialResult:

@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.epochs import epoch_table
 from tasks.saved_view import VIEW_TAG, render_view
+from thawline.addresses import masked
 from thawline.errors import ServiceError
 from thawline.files import storage_errors
 from thawline.params import Params
@@ -72,10 +73,20 @@ def open_tracking(workspace: Workspace, params: Params) -> Tracking:
         experiment = client.get_experiment_by_name(params.name)
         if experiment is not None:
             return Tracking(client, uri, experiment.experiment_id)
-        location = (workspace.state / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+        location = artifact_location(workspace, params, uri)
         kind = {"mlflow.experimentKind": "custom_model_development"}  # otherwise the UI shows it as generative AI
         tags = {**kind, VIEW_TAG: render_view()}
         return Tracking(client, uri, client.create_experiment(params.name, location, tags=tags))
+
+
+def artifact_location(workspace: Workspace, params: Params, uri: str) -> str | None:
+    """Return where an experiment keeps its files; None where a server at `uri` decides that."""
+    if uri.startswith("http"):
+        return None
+    wanted = params.tracking.artifacts
+    if wanted is not None and "://" in wanted:
+        return wanted
+    return (workspace.root / wanted if wanted else workspace.state / "mlartifacts").as_uri()
 
 
 @contextmanager
@@ -86,7 +97,7 @@ def service_errors(uri: str) -> Iterator[None]:
     except (RequestException, SQLAlchemyError) as error:
         raise _unreachable(uri, error) from error
     except MlflowException as error:
-        if error.error_code == "INTERNAL_ERROR" or "API request to" in str(error):
+        if error.error_code in {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"} or "API request to" in str(error):
             raise _unreachable(uri, error) from error
         raise
 
@@ -142,6 +153,17 @@ def log_values(tracking: Tracking, run_id: str, values: Mapping[str, Any]) -> No
 def log_scores(tracking: Tracking, run_id: str, values: Mapping[str, float], *, step: int = 0) -> None:
     """Log numbers at one step; NaN and None are left out."""
     tracking.client.log_batch(run_id, metrics=list(_metrics(values, step)))
+
+
+def log_series(tracking: Tracking, run_id: str, series: Mapping[str, Sequence[float]]) -> None:
+    """Log the values of several metrics, each at steps from 0 on."""
+    metrics = [
+        one
+        for key, values in series.items()
+        for step, value in enumerate(values)
+        for one in _metrics({key: value}, step)
+    ]
+    tracking.client.log_batch(run_id, metrics=metrics)
 
 
 def log_epochs(tracking: Tracking, run_id: str, epochs: Sequence[Mapping[str, Any]], *, num_rows: int) -> None:
@@ -213,8 +235,8 @@ def _metrics(values: Mapping[str, float], step: int) -> Iterator[Metric]:
 
 
 def _unreachable(uri: str, error: Exception) -> ServiceError:
-    reason = str(error).splitlines()[0][:300]
+    reason = masked(str(error).splitlines()[0][:300])
     return ServiceError(
-        f"the MLflow tracking store {uri} does not answer ({reason}); start it, or unset MLFLOW_TRACKING_URI and "
-        "tracking.mlflow_uri to use the workspace's own SQLite; nothing was trained"
+        f"the MLflow tracking store {masked(uri)} does not answer ({reason}); start it, or unset MLFLOW_TRACKING_URI "
+        "and tracking.mlflow_uri to use the workspace's own SQLite; the next run goes on from what is done"
     )

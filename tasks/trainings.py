@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalities import get_modality
+from models.anatomy import HEAD
 from models.augmentation import Augmentation, with_views
 from models.checkpoints import Checkpoints
 from models.classifier import Classifier, build_classifier
@@ -27,8 +28,11 @@ from tasks.left_out import row_weights, trained_on
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.context import TRAINING_SECTIONS, Context
 from thawline.errors import ParamsError
+from thawline.model_params import Model
 from thawline.params import Params
 from thawline.splits import assign_folds
+
+_ENCODER_PARAMS = ("encoder", "max_tokens", "image_size", "pooling")
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,21 @@ def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
     An encoder that is made from rows sees those of the fold's training part alone (of all of train, for no fold), so
     that nothing of the scored rows is in it. All others are the same for all folds.
     """
-    return _encode(context, _own_encoder(context, fold))
+    return _encode(_before_the_head(context), _own_encoder(context, fold))
+
+
+def groups_of(context: Context) -> tuple[str, ...]:
+    """Return the layer groups, input to head, that phases are planned for."""
+    encoder, _ = load_encoded(context, 0)
+    return (*encoder.anatomy.groups, HEAD)
+
+
+def _before_the_head(context: Context) -> Context:
+    """Return the work with only those params that encoders and rows depend on: trials of a search share them."""
+    params = context.params
+    sections = {name: getattr(params, name) for name in TRAINING_SECTIONS if name not in {"model", "train"}}
+    model = Model(**{name: getattr(params.model, name) for name in _ENCODER_PARAMS})
+    return context.model_copy(update={"params": Params(**sections, model=model), "left_out": ""})
 
 
 def _own_encoder(context: Context, fold: int | None) -> int | None:
@@ -158,14 +176,15 @@ def augmented(data: TrainingData, context: Context, fold: int | None) -> Trainin
     Raises:
         ParamsError: `params.augment` names something that this kind of data does not have.
     """
-    augmentation = _augmentation(context, _own_encoder(context, fold))
+    seen = _before_the_head(context)
+    augmentation = _augmentation(seen, _own_encoder(context, fold))
     if augmentation is None or augmentation.change is None or not context.params.augment.views:
         return dataclasses.replace(data, augment=augmentation)
     if augmentation.change.takes_cells:
         num_views = context.params.augment.views
         views = with_views(augmentation.change, data.rows, data.train, donors=data.train, num_views=num_views)
     else:
-        views = _views(context)
+        views = _views(seen)
     return dataclasses.replace(data, augment=augmentation, views=views)
 
 
@@ -173,7 +192,7 @@ def has_own_vectors(context: Context) -> bool:
     """Return whether the encoder or the views of rows are each fold's own: heads of folds then share no vectors."""
     if get_modality(context.params.modality).fits_encoder(context.params):
         return True
-    augmentation = _augmentation(context, None)
+    augmentation = _augmentation(_before_the_head(context), None)
     change = None if augmentation is None else augmentation.change
     return bool(context.params.augment.views and change is not None and change.takes_cells)
 

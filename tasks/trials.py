@@ -23,7 +23,15 @@ from models.training import stored_boundaries, train
 from tasks.caching import NO_CACHE
 from tasks.results import Result
 from tasks.training_set import load_training_set
-from tasks.trainings import has_own_vectors, head_spec, open_training, schedule_settings, train_settings
+from tasks.trainings import (
+    check_changes,
+    groups_of,
+    has_own_vectors,
+    head_spec,
+    open_training,
+    schedule_settings,
+    train_settings,
+)
 from thawline.console import progress
 from thawline.context import Context
 from thawline.errors import UsageError
@@ -57,11 +65,15 @@ def trial_params(params: Params, values: Mapping[str, Value], *, name: str) -> P
     return parse_params(content, source=name)
 
 
-def trial_context(context: Context, values: Mapping[str, Value]) -> Context:
-    """Return the work with a trial's values on top of its params."""
+def trial_context(context: Context, values: Mapping[str, Value], *, name: str = "a trial") -> Context:
+    """Return the work with a trial's values on top of its params.
+
+    Raises:
+        ParamsError: A value breaks its rule.
+    """
     if not values:
         return context
-    return context.model_copy(update={"params": trial_params(context.params, values, name="a trial")})
+    return context.model_copy(update={"params": trial_params(context.params, values, name=name)})
 
 
 def penalised_mean(scores: Sequence[float], penalty: float) -> float:
@@ -74,40 +86,62 @@ def penalised_mean(scores: Sequence[float], penalty: float) -> float:
 def screen(context: Context, trials: Mapping[int, Mapping[str, Value]], *, fused: bool = True) -> dict[int, Screening]:
     """Train the heads of all trials in all folds; a trial with impossible values fails alone.
 
+    Trials that differ only in what heads do not depend on share one, whose seconds count for the first of them.
+
     Args:
         context: The work, with the params that trials change.
         trials: By number, the values that a trial changes.
         fused: Train together what can be; otherwise one head after another, with the same result but for rounding.
     """
     results: dict[int, Screening] = {}
-    together: dict[int, Params] = {}
-    alone: dict[int, Params] = {}
+    heads: dict[object, list[int]] = {}
+    sound: dict[int, Context] = {}
     for number, values in trials.items():
         try:
-            params = trial_params(context.params, values, name=f"trial {number:02d}")
-            _check_schedule(context, params)
+            sound[number] = trial_context(context, values, name=f"trial {number:02d}")
+            check_changes(sound[number].params)
+            _check_schedule(sound[number])
         except UsageError as error:
             results[number] = Screening(reason=str(error))
             continue
-        (together if fused and can_fuse(train_settings(params, seed=0)) else alone)[number] = params
-    results |= _screen_together(context, together)
-    for number, params in alone.items():
-        results[number] = _screen_alone(context.model_copy(update={"params": params}))
+        heads.setdefault(_head_key(sound[number].params), []).append(number)
+    firsts = [numbers[0] for numbers in heads.values()]
+    passes: dict[object, dict[int, Context]] = {}
+    for number in firsts:
+        params = sound[number].params
+        if fused and can_fuse(train_settings(params, seed=0)):
+            passes.setdefault(params.augment, {})[number] = sound[number]
+        else:
+            results[number] = _screen_alone(sound[number])
+    for augment, contexts in passes.items():
+        params = context.params.model_copy(update={"augment": augment})
+        results |= _screen_together(context.model_copy(update={"params": params}), contexts)
+    for first, *others in heads.values():
+        results |= {number: results[first].model_copy(update={"seconds": 0.0}) for number in others}
     return {number: _checked(results[number]) for number in trials}
 
 
-def _screen_together(context: Context, trials: Mapping[int, Params]) -> dict[int, Screening]:
-    if not trials:
-        return {}
+def _head_key(params: Params) -> object:
+    """Return what a trial's heads depend on."""
+    return (
+        head_spec(params),
+        _head_phase(params, ("encoder", "head")),
+        train_settings(params, seed=params.seed),
+        params.augment,
+    )
+
+
+def _screen_together(context: Context, trials: Mapping[int, Context]) -> dict[int, Screening]:
+    """Screen trials whose rows are changed as `context` says."""
     data, num_folds = load_training_set(context), context.params.split.num_folds
     passes = [[fold] for fold in range(num_folds)] if has_own_vectors(context) else [list(range(num_folds))]
     scores: dict[int, list[tuple[Scores, float]]] = {number: [] for number in trials}
-    most = max(params.train.head_epochs for params in trials.values())
+    most = max(trial.params.train.head_epochs for trial in trials.values())
     with progress(f"screen {len(trials)} trials in {num_folds} folds", most * len(passes)) as advance:
         for folds in passes:
             features = pooled_vectors(context, folds[0])
             owners = [(number, fold) for fold in folds for number in trials]
-            jobs = [_job(trials[number], _fold_data(context, fold), fold, features) for number, fold in owners]
+            jobs = [_job(trials[number].params, _fold_data(context, fold), fold, features) for number, fold in owners]
             heads = train_heads_together(
                 features, data.labels, jobs, num_classes=len(data.classes), advance=lambda: advance("heads")
             )
@@ -141,9 +175,13 @@ def _screen_alone(context: Context) -> Screening:
     )
 
 
-@lru_cache(maxsize=64)
-def pooled_vectors(context: Context, fold: int | None) -> NDArray[np.float32]:
+def pooled_vectors(context: Context, fold: int) -> NDArray[np.float32]:
     """Return what the frozen encoder of a fold makes of all training rows and their views: float32 (V, N, D)."""
+    return _pooled(context, fold if has_own_vectors(context) else 0)
+
+
+@lru_cache(maxsize=8)
+def _pooled(context: Context, fold: int) -> NDArray[np.float32]:
     opened = open_training(context, fold)
     pooled = opened.classifier.pooled_boundary
     deeper = stored_boundaries(opened.classifier, opened.phases)  # it is the same pass
@@ -178,18 +216,13 @@ def _head_phase(params: Params, groups: Sequence[str]) -> Phase:
     return plan_phases("head_only", groups, schedule_settings(params))[0]
 
 
-@lru_cache(maxsize=4)
-def _groups(context: Context) -> tuple[str, ...]:
-    return open_training(context, 0).classifier.groups
-
-
-def _check_schedule(context: Context, params: Params) -> None:
+def _check_schedule(context: Context) -> None:
     """Plan the trial's phases, the deeper ones too.
 
     Raises:
         PolicyError: They can't be carried out.
     """
-    plan_phases(params.train.policy, _groups(context), schedule_settings(params))
+    plan_phases(context.params.train.policy, groups_of(context), schedule_settings(context.params))
 
 
 def _checked(result: Screening) -> Screening:

@@ -12,9 +12,9 @@ import pandas as pd
 
 from expectations.report import LeftOut, ValidationReport
 from modalities import Modality, get_modality
-from tasks.ingest import raw_files, read_files, read_raw
+from tasks.ingest import raw_files, read_raw
+from tasks.rows_so_far import RowsSoFar, read_so_far
 from tasks.vectors import look_at_arrival, look_at_rows, without_vectors
-from thawline.drift import profile
 from thawline.errors import DataRefusedError, UsageError
 from thawline.frames import read_frame
 from thawline.known_rows import find_known
@@ -80,9 +80,6 @@ def validate_arrival(
 ) -> ValidationReport:
     """Check a file against what is in data/raw: its rows alone, their drift, and which of them are there already.
 
-    Kinds of columns are those that the rows so far have, so that a small file is read as they were. Where data/raw
-    holds nothing else, and with Spark, the file is checked by itself as `validate_file` does.
-
     Args:
         path: The file; data/raw does not hold it yet.
         workspace: Whose data it is compared with.
@@ -94,20 +91,35 @@ def validate_arrival(
         DataError: A file can't be read.
     """
     others = [file for file in raw_files(workspace) if file.name != replacing]
-    if not others or params.validation.engine == "spark":
+    return validate_against(read_so_far(others, params), path, workspace, params, reports=reports)
+
+
+def validate_against(
+    so_far: RowsSoFar | None, path: Path, workspace: Workspace, params: Params, *, reports: Path | None = None
+) -> ValidationReport:
+    """Check a file against the rows so far; where there are none, and with Spark, by itself as `validate_file` does.
+
+    Kinds of columns are those that the rows so far have, so that a small file is read as they were.
+
+    Raises:
+        DataError: The file can't be read.
+    """
+    if so_far is None:
         return validate_file(path, params, reports=reports, workspace=workspace)
-    modality = get_modality(params.modality)
-    reference, _ = modality.prepare(read_files(others, params, modality), params)
-    settled = modality.settle(reference, params)
+    modality, settled = get_modality(params.modality), so_far.settled
     frame = _prepare(modality.read(path, settled), settled, modality)
     frame["normalised"] = modality.normalised(frame)
     new = modality.measures(frame)
-    vectors = look_at_arrival(frame, reference, settled, workspace)
+    vectors = look_at_arrival(frame, so_far.sample, settled, workspace)
     measured = {str(name): new[name] for name in new if name not in frame}
-    known = find_known(frame, reference.assign(normalised=modality.normalised(reference)))
+    known = find_known(frame, so_far.known)
     frame = frame.assign(**measured, **vectors.columns, **{str(name): known[name] for name in known})
-    so_far = {**profile(modality.measures(reference), reference["label"]), **vectors.profile}
-    suite = _suite("arrival", settled if vectors.columns else without_vectors(settled), modality, so_far)
+    suite = _suite(
+        "arrival",
+        settled if vectors.columns else without_vectors(settled),
+        modality,
+        {**so_far.profile, **vectors.profile},
+    )
     title = f"{params.name}: arrival {path.name}"
     return _check(frame, suite, modality, title=title, reports=reports, left_out=vectors.left_out)
 

@@ -45,21 +45,26 @@ def look_at_rows(frame: pd.DataFrame, params: Params, workspace: Workspace | Non
     return Vectors(columns={"embedding": as_column(vectors, positions, frame.index)})
 
 
-def look_at_arrival(frame: pd.DataFrame, reference: pd.DataFrame, params: Params, workspace: Workspace) -> Vectors:
-    """Return the columns `novelty` and, without features of a table, `told_apart` of new rows; both are prepared."""
+def look_at_arrival(frame: pd.DataFrame, sample: pd.DataFrame, params: Params, workspace: Workspace) -> Vectors:
+    """Return the columns `novelty` and, without features of a table, `told_apart` of new rows.
+
+    Args:
+        frame: New prepared rows with `normalised` contents.
+        sample: Such rows of those so far, as `sample_positions` draws them.
+        params: `validation` says whether and how many rows are embedded, `model` by what.
+        workspace: Its activation store is used.
+    """
     reason = _reason_against(params, workspace)
     if reason:
         return Vectors(left_out=(LeftOut(name=NAME, reason=reason),))
     modality = get_modality(params.modality)
-    size = params.validation.embedding_rows
-    old = sample_positions(modality.normalised(reference), size)
-    positions = sample_positions(frame["normalised"], size)
-    both = pd.concat([reference.iloc[old], frame.iloc[positions]], ignore_index=True, join="inner")  # columns of both
+    positions = sample_positions(frame["normalised"], params.validation.embedding_rows)
+    both = pd.concat([sample, frame.iloc[positions]], ignore_index=True, join="inner")  # columns of both
     try:
         vectors = embed(both, params, workspace)
     except UsageError as error:
         return _without_encoder(error)
-    known, new = vectors[: len(old)], vectors[len(old) :]
+    known, new = vectors[: len(sample)], vectors[len(sample) :]
     distances = np.full(len(frame), np.nan)
     distances[positions] = novelty(known, new)
     columns = {"novelty": pd.Series(distances, index=frame.index)}

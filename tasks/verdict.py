@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tasks.blend import BLEND
 from tasks.evaluation import predictions_of
 from tasks.results import CrossValidation, Evaluation, Judgement, ScoredChampion
 from tasks.training_set import load_training_set
@@ -45,8 +46,9 @@ def decide(
         unscorable=None if champion is None else champion.unscorable,
     )
     if candidate.name != finetuned.name:
+        what = "blend of baseline and fine-tuned model" if candidate.name == BLEND else f"baseline {candidate.name}"
         verdict = (
-            f"{verdict} The baseline {candidate.name} was the candidate: its cross-validated macro-F1 "
+            f"{verdict} The {what} was the candidate: its cross-validated macro-F1 "
             f"{candidate.f1_macro:.4f} is above {finetuned.mean():.4f} of the fine-tuned model."
         )
     return Judgement(

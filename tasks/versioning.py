@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
+from tasks.dvc_locks import SIGNS, remove_stale_lock
 from thawline.errors import DataRefusedError, DvcError, StorageError
 from thawline.files import pack_directory, pack_files, storage_errors
 from thawline.workspace import Workspace
@@ -23,6 +24,9 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 STAGES = ("ingest", "clean", "split")
+DVC_TIMEOUT_S = 24 * 3600.0
+"""Copying to a far remote may take hours; what takes longer hangs."""
+GIT_TIMEOUT_S = 60.0
 
 
 class Reproduction(BaseModel):
@@ -144,47 +148,51 @@ def read_data_version(workspace: Workspace) -> str:
 
 def read_git_commit(directory: Path) -> str | None:
     """Return the git commit that `directory` is at, with '+changes' where files differ from it; None outside git."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=directory, capture_output=True, text=True, check=False)
-    if commit.returncode != 0:
+    commit = _git(directory, "rev-parse", "HEAD")
+    if commit is None:
         return None
-    status = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no"],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return commit.stdout.strip() + ("+changes" if status.stdout.strip() else "")
+    return commit + ("+changes" if _git(directory, "status", "--porcelain", "--untracked-files=no") else "")
 
 
 def run_dvc(workspace: Workspace, *arguments: str) -> str:
-    """Run `dvc ARGUMENTS` in the workspace and return what it printed.
+    """Run `dvc ARGUMENTS` in the workspace and return what it printed; a lock of a killed DVC is removed.
 
     Raises:
         DataRefusedError: The data was refused (exit code 3 of a stage).
         StorageError: The disk is full or not writable.
         DvcError: Anything else.
     """
+    status, output = _call_dvc(workspace, arguments)
+    if status != 0 and any(sign in output for sign in SIGNS) and remove_stale_lock(workspace):
+        status, output = _call_dvc(workspace, arguments)
+    if status != 0:
+        raise _explain(arguments, output)
+    return output
+
+
+def _call_dvc(workspace: Workspace, arguments: tuple[str, ...]) -> tuple[int, str]:
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "DVC_NO_ANALYTICS": "1",
         "PYTHONUNBUFFERED": "1",
     }
-    process = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
-        cwd=workspace.root,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    try:
+        process = subprocess.run(
+            [sys.executable, "-m", "dvc", *arguments],
+            cwd=workspace.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=DVC_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return 1, f"it did not end within {DVC_TIMEOUT_S / 3600:g} hours and was ended"
     for line in process.stdout.splitlines():
         log.debug("dvc: %s", line)
-    if process.returncode != 0:
-        raise _explain(arguments, process.stdout)
-    return process.stdout
+    return process.returncode, process.stdout
 
 
 def _explain(arguments: tuple[str, ...], output: str) -> Exception:
@@ -199,7 +207,13 @@ def _explain(arguments: tuple[str, ...], output: str) -> Exception:
 
 
 def _git_root(directory: Path) -> Path | None:
+    root = _git(directory, "rev-parse", "--show-toplevel")
+    return Path(root).resolve() if root else None
+
+
+def _git(directory: Path, *arguments: str) -> str | None:
+    """Return what `git ARGUMENTS` prints in a directory, None where it fails."""
     process = subprocess.run(
-        ["git", "rev-parse", "--show-toplevel"], cwd=directory, capture_output=True, text=True, check=False
+        ["git", *arguments], cwd=directory, capture_output=True, text=True, check=False, timeout=GIT_TIMEOUT_S
     )
-    return Path(process.stdout.strip()).resolve() if process.returncode == 0 else None
+    return process.stdout.strip() if process.returncode == 0 else None

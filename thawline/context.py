@@ -28,7 +28,7 @@ LIBRARIES = (
     "tokenizers",
 )
 _DATA_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "features")
-_NO_MATTER = {"tracking", "arrive", "compare", "runner", "schedule", "store", "versioning"}
+_NO_MATTER = {"tracking", "arrive", "compare", "keep", "notify", "runner", "schedule", "store", "versioning"}
 TRAINING_SECTIONS = (*_DATA_SECTIONS, "model", "ft_transformer", "pretrain", "train", "augment")
 BASELINE_SECTIONS = (*_DATA_SECTIONS, "baseline")
 

@@ -14,7 +14,8 @@ def find_known(new: pd.DataFrame, so_far: pd.DataFrame) -> pd.DataFrame:
         With the index of `new`: `known_as`, the label of the first row of the same content, preferably one with the
         same label, missing where there is none; and `known_from`, the file and row of that row, '' where there is none.
     """
-    labelled = so_far[(so_far["normalised"] != "") & so_far["label"].notna()]
+    asked = so_far[so_far["normalised"].isin(set(new["normalised"]))]  # few, whatever the rows so far are
+    labelled = asked[(asked["normalised"] != "") & asked["label"].notna()]
     columns = ["normalised", "label", "source", "source_row"]
     first = labelled[columns].drop_duplicates(["normalised", "label"])
     place = first["source"].astype(str) + " row " + first["source_row"].astype(str)

@@ -1,4 +1,6 @@
-"""The sections `arrive` and `schedule` of the params: how data comes in, and when what runs by itself."""
+"""Sections of the params: how data comes in, what runs by itself and when, what is kept, and who is told."""
+
+import re
 
 from pydantic import Field, field_validator
 
@@ -63,6 +65,9 @@ class Schedule(Section):
     train: str | None = Field(
         None, description="Cron: train whatever has arrived, however little. Unset: only when arrivals ask for it."
     )
+    clean: str | None = Field(
+        "0 4 * * *", description="Cron: remove what can be computed again, as the section `keep` says. Unset: never."
+    )
     score: str | None = Field(None, description="Cron: predict the rows of score_input with the champion.")
     score_input: str | None = Field(
         None, description="Rows to predict: a file or directory, path relative to the workspace."
@@ -72,9 +77,48 @@ class Schedule(Section):
         description="Where predictions go (.csv, .jsonl or .parquet), path relative to the workspace.",
     )
 
-    @field_validator("sweep", "train", "score")
+    @field_validator("sweep", "train", "clean", "score")
     @classmethod
     def _has_five_fields(cls, value: str | None) -> str | None:
         if value is not None and len(value.split()) != 5:
             raise ValueError(f"{value!r} is no cron line; write five fields such as '0 3 * * *' (at 3:00 every day)")
+        return value
+
+
+class Keep(Section):
+    """What `thawline clean` leaves. Data, its versions, quarantine and registered models' runs it never touches."""
+
+    unused_days: float = Field(
+        30.0, ge=0, description="What can be computed again and was not used for so long goes (days)."
+    )
+    max_gb: float | None = Field(
+        None,
+        ge=0,
+        description="Of what can be computed again, what is unused the longest goes until the rest takes no more (GB). "
+        "Unset: only age counts.",
+    )
+    run_days: float | None = Field(
+        None,
+        ge=0,
+        description="MLflow runs that ended so long ago (days) and that no registered model hangs on go, with their "
+        "children and artifacts. Unset: all runs stay.",
+    )
+
+
+class Notify(Section):
+    """Who is told of refused data, failed flows, and refused and promoted models, while `thawline up` runs."""
+
+    blocks: tuple[str, ...] = Field(
+        (),
+        description="Notification blocks on the Prefect server, as TYPE/NAME such as slack-webhook/team; their "
+        "addresses and passwords stay there. Told beside them: the apprise addresses, with white space between, in the "
+        "environment variable THAWLINE_NOTIFY.",
+    )
+
+    @field_validator("blocks")
+    @classmethod
+    def _are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", name):
+                raise ValueError("holds what is no TYPE/NAME of a block; addresses belong into THAWLINE_NOTIFY")
         return value

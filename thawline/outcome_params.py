@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from thawline.addresses import without_password
 from thawline.section import Section
 
 
@@ -26,6 +27,12 @@ class Predict(Section):
         default_factory=dict,
         description="What errors cost under 'cost', as {true label: {label answered: cost}}; one that is not named "
         "costs 1, a right answer nothing. Expected costs are only as good as the probabilities: calibrate them, too.",
+    )
+
+    blend: bool = Field(
+        False,
+        description="Let the best baseline and the fine-tuned model answer together, as one more candidate: their "
+        "probabilities are mixed by the share that has the lowest log loss on the folds' unseen rows.",
     )
 
     @field_validator("costs")
@@ -98,5 +105,14 @@ class Tracking(Section):
     """Where MLflow and DVC keep things. Environment variables win over these."""
 
     mlflow_uri: str | None = Field(
-        None, description="MLflow tracking server. Unset: MLFLOW_TRACKING_URI, else SQLite inside .thawline/."
+        None,
+        description="MLflow: a server (http://HOST:PORT) or its database (postgresql://USER@HOST/NAME, the password "
+        "from PGPASSWORD). Unset: MLFLOW_TRACKING_URI, else SQLite inside .thawline/.",
     )
+    artifacts: str | None = Field(
+        None,
+        description="Where models, reports and figures are kept when MLflow's database is used directly: a directory "
+        "or s3://BUCKET/PATH. Read when the experiment is made. Unset: .thawline/mlartifacts; a server decides itself.",
+    )
+
+    _is_safe_to_show = field_validator("mlflow_uri", "artifacts")(without_password)

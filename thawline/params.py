@@ -13,7 +13,7 @@ from thawline.compare_params import Compare
 from thawline.data_params import Clean, Features, Ingest, Split, Versioning
 from thawline.limits import Validation
 from thawline.model_params import Baseline, FTTransformer, Model, Pretrain, Store, Train
-from thawline.operations import Arrive, Schedule
+from thawline.operations import Arrive, Keep, Notify, Schedule
 from thawline.outcome_params import Audit, Export, Gates, Predict, Tracking
 from thawline.runner_params import Runner
 from thawline.search_params import Search
@@ -58,4 +58,6 @@ class Params(Section):
     gates: Gates = Field(default_factory=Gates, description="What a challenger must keep.")
     versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")
     schedule: Schedule = Field(default_factory=Schedule, description="What runs by itself, and when.")
+    keep: Keep = Field(default_factory=Keep, description="What stays of what can be computed again.")
+    notify: Notify = Field(default_factory=Notify, description="Who is told of what happens.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")

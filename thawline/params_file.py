@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from thawline.addresses import masked
 from thawline.errors import ParamsError
 from thawline.files import write_atomically
 from thawline.params import Params
@@ -143,7 +144,7 @@ def _explain(problem: dict[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"{key} is missing; add `{key}: VALUE`"
     rule = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{key} = {problem['input']!r}: {rule}; `thawline params {path[0]}` describes it"
+    return f"{key} = {masked(repr(problem['input']))}: {rule}; `thawline params {path[0]}` describes it"
 
 
 def _known_keys(path: Sequence[str]) -> list[str]:

@@ -44,9 +44,17 @@ def render_params(params: Params, keep: Sequence[str] = ()) -> str:
             lines += [f"# {field.description}", f"{name}:"]
             for key, inner in type(value).model_fields.items():
                 lines += [f"  # {line}" for line in textwrap.wrap(inner.description or "", 100)]
-                lines += [f"  {key}: {_yaml(getattr(value, key))}"]
+                lines += _render_value(key, getattr(value, key))
             lines.append("")
     return "\n".join(lines)
+
+
+def _render_value(key: str, value: Any) -> list[str]:
+    """Return a param as YAML, a mapping of sections with a line for each."""
+    if isinstance(value, dict) and value and all(isinstance(item, BaseModel) for item in value.values()):
+        items = [f"    {name}: {json.dumps(item.model_dump(exclude_defaults=True))}" for name, item in value.items()]
+        return [f"  {key}:", *items]
+    return [f"  {key}: {_yaml(value)}"]
 
 
 def _describe_type(field: FieldInfo) -> str:

@@ -15,6 +15,11 @@ class Runner(Section):
     )
     num_workers: int = Field(2, ge=1, le=1024, description="Folds that are trained at the same time ('process').")
     address: str | None = Field(
-        None, description="Address of the Ray cluster, such as ray://HOST:10001. Unset: one is started here."
+        None,
+        description="Address of the Ray cluster: HOST:6379 from one of its nodes, ray://HOST:10001 from elsewhere, or "
+        "auto. All nodes need this installation and the workspace under the same path. Unset: one is started here.",
+    )
+    cpus_per_task: float = Field(
+        1.0, gt=0, le=1024, description="Processors that a fold is given on Ray: so many fewer folds share a node."
     )
     gpus_per_task: float = Field(0.0, ge=0, description="GPUs that a fold is given on Ray; parts of one are possible.")

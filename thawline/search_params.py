@@ -5,11 +5,14 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from thawline.addresses import without_password
+from thawline.changes import Augment
 from thawline.section import Section
 
 Value = bool | int | float | str
 
 SEARCHABLE = (
+    *(f"augment.{name}" for name in Augment.model_fields),
     "model.dropout",
     "model.head_activation",
     "model.head_layers",
@@ -32,7 +35,17 @@ SEARCHABLE = (
     "train.warmup_share",
     "train.weight_decay",
 )
-"""What trials may differ in: all of it leaves the stored vectors, the folds and the scored rows as they are."""
+"""What trials may differ in: all of it leaves the folds and the scored rows as they are."""
+
+DEEP = (
+    "train.groups_per_phase",
+    "train.layer_lr_decay",
+    "train.learning_rate",
+    "train.max_unfrozen_groups",
+    "train.num_epochs",
+    "train.policy",
+)
+"""What heads on a frozen encoder do not depend on."""
 
 
 class Dimension(Section):
@@ -61,7 +74,7 @@ class Dimension(Section):
 
 
 def default_space() -> dict[str, Dimension]:
-    """Return what pays where the encoder is frozen, which is where trials are cheap to tell apart."""
+    """Return the space for texts; other kinds of data name theirs in `Modality.defaults`."""
     return {
         "train.head_learning_rate": Dimension(low=5e-4, high=5e-2, log=True),
         "train.weight_decay": Dimension(low=1e-3, high=0.3, log=True),
@@ -69,6 +82,8 @@ def default_space() -> dict[str, Dimension]:
         "train.label_smoothing": Dimension(choices=(0.0, 0.05)),
         "model.dropout": Dimension(low=0.0, high=0.5),
         "model.head_layers": Dimension(choices=(0, 1)),
+        "train.learning_rate": Dimension(low=5e-5, high=4e-4, log=True),
+        "train.layer_lr_decay": Dimension(low=0.7, high=1.0),
     }
 
 
@@ -98,14 +113,17 @@ class Search(Section):
     )
     storage: str | None = Field(
         None,
-        description="Database of the trials: sqlite:///PATH or postgresql://HOST/NAME. Unset: SQLite in .thawline/.",
+        description="Database of the trials: sqlite:///PATH or postgresql://USER@HOST/NAME, the password from "
+        "PGPASSWORD. Unset: SQLite in .thawline/.",
     )
     space: dict[str, Dimension] = Field(
         default_factory=default_space,
         description="What trials differ in, by param: {low, high, log} or {choices}. Params that only deeper phases "
-        "use (train.learning_rate, layer_lr_decay, num_epochs, policy, groups_per_phase) tell nothing apart while "
-        "the encoder is frozen: with them, keep more trials.",
+        "use (train.learning_rate, layer_lr_decay, num_epochs, policy, groups_per_phase, max_unfrozen_groups) tell "
+        "trials apart only among those that go deeper: keep more for them.",
     )
+
+    _is_safe_to_show = field_validator("storage")(without_password)
 
     @field_validator("space")
     @classmethod

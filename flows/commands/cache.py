@@ -18,19 +18,30 @@ def cache(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what is stored of frozen layers' activations, or remove it. It never holds anything that can't be computed.
+    """List the stored activations of frozen layers and pretrained encoders of tables, or remove them.
+
+    Nothing is among them that can't be computed again. `thawline clean` removes more, by age.
 
     Example: thawline cache --clear --unused-days 30
     """
     place = open_workspace(workspace)
-    from flows.tables import print_stored
-    from tasks.store import clear_store, list_store
+    from flows.tables import print_encoders, print_stored
+    from tasks.store import clear_store, list_encoders, list_store
     from thawline.params_file import load_params
 
     shelves = list_store(place, unused_days=unused_days)
+    encoders = list_encoders(place, unused_days=unused_days)
     print_stored(shelves, budget_gb=load_params(place).store.budget_gb)
+    if encoders:
+        print_encoders(encoders)
     freed = clear_store(place, unused_days=unused_days) if clear else 0
     if clear:
         console.print(f"{freed / 1e6:,.1f} MB removed")
     if as_json:
-        print_json({"shelves": [shelf.model_dump(mode="json") for shelf in shelves], "freed_bytes": freed})
+        print_json(
+            {
+                "shelves": [shelf.model_dump(mode="json") for shelf in shelves],
+                "encoders": [encoder.model_dump(mode="json") for encoder in encoders],
+                "freed_bytes": freed,
+            }
+        )

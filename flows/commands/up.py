@@ -34,9 +34,17 @@ def up(
     Example: thawline up, then in another terminal: cp mails.csv data/incoming/
     """
     place = open_workspace(workspace)
-    from flows.services import Addresses, list_services, read_login, security_environment
+    from flows.services import (
+        Addresses,
+        list_services,
+        read_login,
+        security_environment,
+        server_environment,
+        store_environment,
+    )
     from flows.up import run_services
-    from tasks.tracking import open_tracking
+    from tasks.tracking import artifact_location, open_tracking
+    from thawline.addresses import masked
     from thawline.params_file import load_params
     from thawline.up_state import end_processes, find_up, forget_up, note_up
 
@@ -51,22 +59,24 @@ def up(
         console.print(f"ended {left} processes that an earlier `thawline up` had left behind")
     login = read_login(host)
     addresses = Addresses(host, prefect_port, mlflow_port)
-    store = open_tracking(place, load_params(place)).uri  # makes the database before two servers would
+    params = load_params(place)
+    store = open_tracking(place, params).uri  # makes the database before two servers would
     foreign_mlflow, foreign_prefect = store.startswith("http"), os.environ.get("PREFECT_API_URL")
     prefect_api = foreign_prefect or f"{addresses.prefect}/api"
-    mlflow = store if foreign_mlflow else addresses.mlflow
+    mlflow = masked(store) if foreign_mlflow else addresses.mlflow
     stages = list_services(
         place,
         addresses,
-        mlflow_store=None if foreign_mlflow else store,
+        artifacts=artifact_location(place, params, store),
         foreign_prefect=foreign_prefect is not None,
-        with_login=login is not None,
+        prefect_api=prefect_api,
+        login=login,
     )
     environment = {
         "PREFECT_API_URL": prefect_api,
         "PREFECT_UI_API_URL": prefect_api,
-        "PREFECT_LOGGING_LEVEL": "INFO",
-        "PREFECT_RUNNER_POLL_FREQUENCY": "2",
+        **server_environment(),
+        **({} if foreign_mlflow else store_environment(store)),
         **security_environment(place, login),
     }
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tasks.saved_view import VIEW_KEY
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
+pytestmark = pytest.mark.slow
 
 PATIENCE_MS = 60_000
 TRAINING = "workflowType=machine_learning"

@@ -6,92 +6,45 @@ and starts again each time. At the end both must hold the same files, rows and r
 """
 
 import argparse
-import os
-import shutil
-import signal
 import sys
 import tempfile
 import time
-import traceback
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from tasks.arrival_records import list_records
 from tasks.arrivals import take_arrivals
-from tasks.initialise import initialise
+from tests.faults.batches import PARAMS, drop, make_batch, make_pair, outcome
+from tests.faults.processes import Tell, Work, run_to_end, started
 from thawline.errors import DvcError
-from thawline.files import hash_file
 from thawline.lock import lock_workspace
-from thawline.params import Params
 from thawline.workspace import Workspace
 
 KILLS_PER_BATCH = 3
-FILES_PER_BATCH = 5
 TRIES = 6
-PARAMS = Params.model_validate(
-    {
-        "name": "faults",
-        "modality": "tabular",
-        "arrive": {"settle_s": 0.05, "max_bad_row_share": 0.1},
-        "validation": {"embedding": False, "ranges": {"size": [-50, 50]}},
-    }
-)
 
 
-def table(rng: np.random.Generator, num_rows: int) -> pd.DataFrame:
-    sizes, cities = rng.normal(size=num_rows).round(6), rng.choice(["Rome", "Oslo"], size=num_rows)
-    return pd.DataFrame({"size": sizes, "city": cities, "label": rng.choice(["a", "b"], size=num_rows)})
+def take(workspace: Workspace) -> Work:
+    """Return the taking of what lies there as work; its status tells whether DVC was still busy."""
+
+    def work(_tell: Tell) -> int:
+        try:
+            with lock_workspace(workspace):
+                for _ in take_arrivals(workspace, PARAMS):
+                    pass
+        except DvcError:  # the killed process's DVC still holds its lock: the flow tries again, too
+            return 2
+        return 0
+
+    return work
 
 
-def make_batch(rng: np.random.Generator, number: int, earlier: list[bytes]) -> dict[str, bytes]:
-    """Return files by name: good, bad, partly bad, and one that came before."""
-    batch = {}
-    for index in range(FILES_PER_BATCH - 1):
-        frame = table(rng, 60)
-        kind = ("good", "bad", "parted", "good")[index]
-        if kind == "bad":
-            frame["label"] = None
-        if kind == "parted":
-            frame.loc[rng.choice(60, size=3, replace=False), "size"] = 99.5
-        batch[f"{number:02d}-{index}-{kind}.csv"] = frame.to_csv(index=False).encode()
-    batch[f"{number:02d}-again.csv"] = earlier[int(rng.integers(len(earlier)))] if earlier else b""
-    return batch
-
-
-def drop(workspace: Workspace, batch: dict[str, bytes]) -> None:
-    for age, (name, content) in enumerate(batch.items()):
-        path = workspace.incoming / name
-        path.write_bytes(content)
-        os.utime(path, (1_700_000_000 + age, 1_700_000_000 + age))
-
-
-def start(workspace: Workspace) -> int:
-    """Take what lies there in a process of its own, which tells by its exit code whether DVC was still busy."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        with lock_workspace(workspace):
-            for _ in take_arrivals(workspace, PARAMS):
-                pass
-        status = 0
-    except DvcError:  # the killed process's DVC still holds its lock: the flow tries again, too
-        status = 2
-    finally:
-        if status == 1:
-            traceback.print_exc()
-        os._exit(status)  # a forked child must not clean up what is its parent's
-
-
-def run_to_end(workspace: Workspace) -> float:
+def take_all(workspace: Workspace) -> float:
     """Take everything; return the seconds."""
     begun = time.monotonic()
     for _ in range(TRIES):
-        _, status = os.waitpid(start(workspace), 0)
-        if os.waitstatus_to_exitcode(status) == 0:
+        status, _ = run_to_end(take(workspace))
+        if status == 0:
             return time.monotonic() - begun
         time.sleep(1)
     raise SystemExit(f"the arrivals in {workspace.root} could not be taken")
@@ -99,39 +52,8 @@ def run_to_end(workspace: Workspace) -> float:
 
 def kill_within(workspace: Workspace, delay_s: float) -> bool:
     """Start, kill after `delay_s`; return whether it was still running."""
-    pid = start(workspace)
-    time.sleep(delay_s)
-    done, _ = os.waitpid(pid, os.WNOHANG)
-    if done:
-        return False
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return True
-
-
-def outcome(workspace: Workspace) -> dict[str, object]:
-    """Return what both workspaces must agree on."""
-    files = {
-        f"{directory.name}/{path.name}": hash_file(path)
-        for directory in (workspace.raw, workspace.quarantine)
-        for path in sorted(directory.iterdir())
-        if path.is_file() and not path.name.endswith((".reason.json", ".report.json", ".report.html", ".dvc"))
-    }
-    rows = {path.name: len(pd.read_csv(path)) for path in sorted(workspace.raw.glob("*.csv"))}
-    records = {
-        record.sha256: (record.name, record.state, record.kept_as, record.rows, record.bad_rows)
-        for record in list_records(workspace)
-    }
-    tracked = sorted(path.name for path in workspace.raw.glob("*.dvc"))
-    left = sorted(path.name for path in (*workspace.incoming.iterdir(), *(workspace.state / "arrivals").iterdir()))
-    return {"files": files, "rows": rows, "records": records, "tracked": tracked, "left": left}
-
-
-def make_pair(directory: Path, rng: np.random.Generator) -> tuple[Workspace, Workspace]:
-    table(rng, 200).to_csv(directory / "first.csv", index=False)
-    calm, _ = initialise(directory / "calm", directory / "first.csv", PARAMS)
-    shutil.copytree(calm.root, directory / "killed")
-    return calm, Workspace(directory / "killed")
+    with started(take(workspace)) as child:
+        return child.wait(delay_s) is None
 
 
 def main() -> int:
@@ -149,11 +71,11 @@ def main() -> int:
             earlier += batch.values()
             drop(calm, batch)
             drop(killed, batch)
-            seconds = run_to_end(calm)
+            seconds = take_all(calm)
             for _ in range(min(KILLS_PER_BATCH, chosen.kills - num_kills)):
                 num_kills += kill_within(killed, rng.uniform(0, 1.1 * seconds))
-            run_to_end(killed)
-            run_to_end(killed)  # a run with nothing to do changes nothing
+            take_all(killed)
+            take_all(killed)  # a run with nothing to do changes nothing
             same = outcome(calm) == outcome(killed)
             print(f"batch {number}: {num_kills} kills so far, {'the same' if same else 'DIFFERENT'}", flush=True)
             number += 1

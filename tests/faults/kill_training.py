@@ -7,12 +7,7 @@ random moment of a phase (the phases take turns), starts again, and must end wit
 import argparse
 import dataclasses
 import json
-import os
-import signal
 import tempfile
-import time
-import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +25,7 @@ from models.records import TrainingData, TrainSettings
 from models.rows import tokenize
 from models.store import ActivationStore
 from models.training import train
+from tests.faults.processes import Tell, Work, run_to_end, started
 from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +73,7 @@ def make_case(
     return Case(encoder, plan_phases("gradual", groups, schedule), data, TrainSettings(batch_size=8, device="cpu"), 5)
 
 
-def run_training(case: Case, directory: Path, tell: Callable[[str], None]) -> None:
+def run_training(case: Case, directory: Path, tell: Tell) -> None:
     """Train with checkpoints, tell the phase whenever one begins, and leave final weights and records."""
     checkpoints = Checkpoints(directory / "checkpoints", every_steps=case.every_steps)
     classifier = case.classifier()
@@ -94,53 +90,29 @@ def run_training(case: Case, directory: Path, tell: Callable[[str], None]) -> No
     (directory / "records.json").write_text(json.dumps(records))
 
 
-def start(case: Case, directory: Path) -> tuple[int, int]:
-    """Start a training in a process of its own; return its id and the pipe on which it tells its phases."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(writing)
-        return pid, reading
-    os.close(reading)
-    status = 1
-    try:
+def training(case: Case, directory: Path) -> Work:
+    """Return a training as work; its phases are those of the training."""
+
+    def work(tell: Tell) -> int:
         directory.mkdir(parents=True, exist_ok=True)
-        run_training(case, directory, lambda phase: os.write(writing, f"{phase}\n".encode()))
-        status = 0
-    finally:
-        if status:
-            traceback.print_exc()
-        os._exit(status)  # a forked child must not clean up what is its parent's
+        run_training(case, directory, tell)
+        return 0
+
+    return work
 
 
-def run_to_end(case: Case, directory: Path) -> dict[str, float]:
+def train_to_end(case: Case, directory: Path) -> dict[str, float]:
     """Run a training; return the seconds of each phase."""
-    pid, pipe = start(case, directory)
-    begun: dict[str, float] = {}
-    with os.fdopen(pipe) as stream:
-        for line in stream:
-            begun[line.strip()] = time.monotonic()
-    _, status = os.waitpid(pid, 0)
-    if status:
+    status, seconds = run_to_end(training(case, directory))
+    if status != 0:
         raise SystemExit(f"the training in {directory} failed with status {status}")
-    ends = [*list(begun.values())[1:], time.monotonic()]
-    return {name: end - at for (name, at), end in zip(begun.items(), ends, strict=True)}
+    return seconds
 
 
 def kill_within(case: Case, directory: Path, phase: str, delay_s: float) -> bool:
     """Start a training, wait for `phase` and then `delay_s`, and kill it; return whether it was still running."""
-    pid, pipe = start(case, directory)
-    with os.fdopen(pipe) as stream:
-        for line in stream:
-            if line.strip() == phase:
-                break
-        time.sleep(delay_s)
-        done, _ = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return False
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-    return True
+    with started(training(case, directory)) as child:
+        return child.wait_for(phase, 240) and child.wait(delay_s) is None
 
 
 def outcome(directory: Path) -> tuple[bytes, str]:
@@ -150,8 +122,8 @@ def outcome(directory: Path) -> tuple[bytes, str]:
 def kill_and_resume(case: Case, root: Path, *, kills: int, seed: int) -> int:
     """Kill and resume so many times; return how many ended differently from the undisturbed training."""
     rng = np.random.default_rng(seed)
-    run_to_end(case, root / "warm-up")  # fills the store
-    seconds = run_to_end(case, root / "undisturbed")
+    train_to_end(case, root / "warm-up")  # fills the store
+    seconds = train_to_end(case, root / "undisturbed")
     expected = outcome(root / "undisturbed")
     names = [phase.name for phase in case.phases]
     num_different = number = 0
@@ -161,7 +133,7 @@ def kill_and_resume(case: Case, root: Path, *, kills: int, seed: int) -> int:
         if not kill_within(case, directory, phase, rng.uniform(0, seconds[phase])):
             continue
         left = sorted(path.stem for path in (directory / "checkpoints").glob("*.json"))
-        run_to_end(case, directory)
+        train_to_end(case, directory)
         same = outcome(directory) == expected
         num_different += not same
         print(

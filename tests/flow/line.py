@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from session import ROOT, prefect_api, run_command
 
-ROOT = Path(__file__).resolve().parents[2]
+NEED_PREFECT = ("run", "compare", "reproduce", "arrive")
 QUICK = {
     "model": {"max_tokens": 32},
     "train": {"policy": "gradual", "max_unfrozen_groups": 1, "num_epochs": 1, "head_epochs": 10},
@@ -27,20 +28,35 @@ class Outcome:
     told: str
 
 
-def run_thawline(*arguments: str, cwd: Path, environment: dict[str, str] | None = None) -> Outcome:
-    """Run `thawline ARGUMENTS --json` in `cwd`."""
+def run_thawline(
+    *arguments: str, cwd: Path, environment: dict[str, str] | None = None, by_itself: bool = False
+) -> Outcome:
+    """Run `thawline ARGUMENTS --json` in `cwd`, in a process of its own.
+
+    Args:
+        arguments: Of the command line.
+        cwd: Where.
+        environment: What the command sees beside this process's own environment.
+        by_itself: Start all as a user's shell would: Python anew, and Prefect's temporary server. Otherwise the
+            process is forked from one that has imported the libraries, and the session's Prefect server is used.
+    """
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PREFECT_"))}
-    process = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments, "--json"],
-        cwd=cwd,
-        env={**inherited, "PYTHONPATH": str(ROOT), **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    lines = process.stdout.strip().splitlines()
-    return Outcome(process.returncode, json.loads(lines[-1]) if lines else {}, process.stderr)
+    variables = {**inherited, "PYTHONPATH": str(ROOT), **(environment or {})}
+    arguments = (*arguments, "--json")
+    if by_itself:
+        command = [sys.executable, "-m", "flows.cli", *arguments]
+        process = subprocess.run(
+            command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=600, check=False
+        )
+        return _outcome(process.returncode, process.stdout, process.stderr)
+    if arguments[0] in NEED_PREFECT:
+        variables.setdefault("PREFECT_API_URL", prefect_api())
+    return _outcome(*run_command(arguments, cwd=cwd, environment=variables))
+
+
+def _outcome(code: int, stdout: str, stderr: str) -> Outcome:
+    lines = stdout.strip().splitlines()
+    return Outcome(code, json.loads(lines[-1]) if lines else {}, stderr)
 
 
 def make_workspace(directory: Path, data: Path, *, columns: tuple[str, str] = ("label", "text")) -> Path:

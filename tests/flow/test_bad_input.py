@@ -1,12 +1,12 @@
 """Every mistake of a user gets the value, the rule and the remedy, an exit code, and costs nothing."""
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from line import change_params, make_workspace, run_thawline
+from session import free_port
 
 from flows import cli
 
@@ -120,12 +120,6 @@ def test_init_makes_nothing_from_a_file_that_it_cannot_read(
     exit_code, _ = run_here(monkeypatch, capsys, "init", str(tmp_path / "space"), "--data", str(tmp_path / "file.csv"))
     assert exit_code == 3
     assert not (tmp_path / "space").exists()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.mark.slow

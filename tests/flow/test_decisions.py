@@ -3,7 +3,7 @@
 import pytest
 from line import Finished, run_thawline
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
+pytestmark = pytest.mark.slow
 
 
 def test_a_run_is_reproduced_to_the_last_digit_though_the_data_has_changed_since(finished: Finished) -> None:

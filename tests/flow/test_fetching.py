@@ -1,13 +1,9 @@
 """Files that arrive in an S3 bucket: an S3 of our own, on loopback."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_versions import free_port, make_bucket
+from servers import make_bucket, s3_environment
 
 from tasks.fetching import _connect, _list, fetch_objects
 from thawline.errors import ServiceError
@@ -18,23 +14,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("versions")]
 
 
 @pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    address = f"http://127.0.0.1:{free_port()}"
-    for name, value in {
-        "AWS_ENDPOINT_URL": address,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }.items():
+def endpoint(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in s3_environment(s3_address).items():
         monkeypatch.setenv(name, value)
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", address.rpartition(":")[2]]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
-    try:
-        make_bucket(f"{address}/bucket")
-        yield address
-    finally:
-        server.kill()
-        server.wait()
+    make_bucket(f"{s3_address}/bucket")
+    return s3_address
 
 
 def test_each_object_is_fetched_once_a_changed_one_again_and_none_is_removed(endpoint: str, tmp_path: Path) -> None:

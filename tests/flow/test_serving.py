@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from line import ROOT, Finished
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
+pytestmark = pytest.mark.slow
 
 NUM_REQUESTS = 200
 TEXTS = [

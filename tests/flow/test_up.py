@@ -1,160 +1,188 @@
-"""`thawline up` on real servers: what is dropped is taken, trained on once, or refused; and nothing stays behind."""
+"""`thawline up` on real servers: what is dropped is taken, trained on once, or refused; and nothing stays behind.
 
-import json
+The same with what is embedded in a workspace, and with PostgreSQL behind MLflow, Prefect and the search, S3 behind
+artifacts and data, and a login.
+"""
+
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pandas as pd
-import psutil
 import pytest
-from line import ROOT, Outcome, change_params, make_workspace, run_thawline
+from line import run_thawline
+from servers import Database, make_bucket, postgresql, s3_environment
+from workspaces import Up, made_up_texts, make_small_workspace, own_processes, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("up")]
+from thawline.up_state import find_up
+from thawline.workspace import Workspace
 
-PATIENCE_S = 240
+pytestmark = pytest.mark.slow
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(what: str, found: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        answer = found()
-        if answer:
-            return answer
-        time.sleep(0.5)
-    raise AssertionError(f"no {what} within {PATIENCE_S} s")
+START_LIMIT_S = 30
+SECRETS = {"database": "planted-database-password", "key": "planted-bucket-key", "login": "planted-login-password"}
 
 
-class Up:
-    """A running `thawline up`."""
+@dataclass(frozen=True)
+class Place:
+    """A workspace, the variables for what runs in it, and the servers behind it."""
 
-    def __init__(self, space: Path) -> None:
-        self.space = space
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PREFECT_"))}
-        ports = ["--prefect-port", str(free_port()), "--mlflow-port", str(free_port())]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "up", "--json", *ports],
-            cwd=space,
-            env={**inherited, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, self.process.communicate()[1]
-        self.addresses = json.loads(line)
-
-    def runs(self, flow: str) -> list[dict[str, Any]]:
-        """Return the flow's runs that have begun, the oldest first."""
-        wanted = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_ASC"}
-        answer = httpx.post(f"{self.addresses['prefect']}/api/flow_runs/filter", json=wanted, timeout=30).json()
-        return [run for run in answer if run["start_time"]]
-
-    def ended(self, flow: str) -> list[dict[str, Any]]:
-        return [run for run in self.runs(flow) if run["end_time"]]
-
-    def idle(self) -> bool:
-        return all(len(self.runs(flow)) == len(self.ended(flow)) for flow in ("arrive", "train", "finetune"))
-
-    def stop(self, number: int) -> str:
-        self.process.send_signal(number)
-        return self.process.communicate(timeout=60)[1]
-
-
-def own_processes(space: Path) -> list[int]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("THAWLINE_UP") == str(space):
-                found.append(process.pid)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
-
-
-def versions(space: Path) -> int:
-    outcome: Outcome = run_thawline("runs", cwd=space)
-    return sum(run["version"] is not None for run in outcome.json["runs"])
+    space: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    database: Database | None = None
+    bucket: str = ""
 
 
 @pytest.fixture
-def space(tmp_path: Path, mails: Path) -> Iterator[Path]:
-    """Return a workspace of 120 mails with quick params."""
-    frame = pd.read_csv(mails, keep_default_na=False)
-    pd.concat([part.head(60) for _, part in frame.groupby("label")]).to_csv(tmp_path / "first.csv", index=False)
-    directory = make_workspace(tmp_path / "space", tmp_path / "first.csv")
-    quick = {
-        "train": {"policy": "head_only", "head_epochs": 4},
-        "split": {"num_folds": 3},
-        "arrive": {"cool_down_s": 0, "settle_s": 1},
-        "validation": {"embedding": False},
-    }
-    change_params(directory, quick)
-    yield directory
-    for pid in own_processes(directory):
+def embedded(tmp_path: Path) -> Iterator[Place]:
+    """Return a workspace that needs no server of anybody's."""
+    space = make_small_workspace(tmp_path, {})
+    yield Place(space)
+    end_all(space)
+
+
+@pytest.fixture
+def served(tmp_path: Path, s3_address: str) -> Iterator[Place]:
+    """Return a workspace that keeps everything in PostgreSQL and S3, and asks for a login."""
+    make_bucket(f"{s3_address}/thawline")
+    with postgresql(SECRETS["database"], ["prefect", "mlflow", "trials"]) as database:
+        environment = {
+            "PGPASSWORD": database.password,
+            "PREFECT_API_DATABASE_CONNECTION_URL": database.address("prefect", scheme="postgresql+asyncpg"),
+            "THAWLINE_LOGIN": f"somebody:{SECRETS['login']}",
+            **s3_environment(s3_address, key=SECRETS["key"]),
+        }
+        services = {
+            "tracking": {"mlflow_uri": database.address("mlflow"), "artifacts": "s3://thawline/artifacts"},
+            "versioning": {"remote": "s3://thawline/data"},
+            "search": {"strategy": "random", "num_trials": 2, "storage": database.address("trials")},
+        }
+        space = make_small_workspace(tmp_path, services)
+        yield Place(space, environment, database, f"{s3_address}/thawline")
+        end_all(space)
+
+
+def end_all(space: Path) -> None:
+    """End what a test that failed has left running."""
+    running = find_up(Workspace(space))
+    if running is not None:
+        os.kill(running.pid, signal.SIGKILL)
+    for pid in own_processes(space):
         os.kill(pid, signal.SIGKILL)
 
 
-def test_what_is_dropped_is_taken_and_trained_on_once_or_refused(space: Path, mails: Path, tmp_path: Path) -> None:
-    frame = pd.read_csv(mails, keep_default_na=False)
-    more = pd.concat([part.iloc[60:140] for _, part in frame.groupby("label")]).sample(frac=1, random_state=0)
-    parts = [more.iloc[start : start + 40] for start in range(0, 160, 40)]
-    up = Up(space)
-    incoming = space / "data" / "incoming"
+def versions(place: Place) -> int:
+    """Return how many runs have made a version."""
+    runs = run_thawline("runs", cwd=place.space, environment=place.environment).json["runs"]
+    return sum(run["version"] is not None for run in runs)
+
+
+def drop_and_see(place: Place, up: Up) -> None:
+    """Drop a good file, a bad one with the good one again, and three at once; each time see what comes of it."""
+    parts = [made_up_texts(40, seed=seed) for seed in range(1, 6)]
+    incoming = place.space / "data" / "incoming"
 
     dropped = time.time()
     parts[0].to_csv(incoming / "good.csv", index=False)
     begun = wait_for("arrive run", lambda: up.runs("arrive"))[0]["start_time"]
-    assert pd.Timestamp(begun).timestamp() - dropped < 30
+    assert pd.Timestamp(begun).timestamp() - dropped < START_LIMIT_S
     wait_for("training", lambda: up.ended("finetune") and up.idle())
     assert [run["state_type"] for run in up.runs("finetune")] == ["COMPLETED"]
-    assert versions(space) == 1
+    assert versions(place) == 1
 
     num_arrivals = len(up.runs("arrive"))
     parts[1].assign(label="").to_csv(incoming / "bad.csv", index=False)
-    shutil.copyfile(next((space / "data" / "raw").glob("good-*.csv")), incoming / "again.csv")
+    shutil.copyfile(next((place.space / "data" / "raw").glob("good-*.csv")), incoming / "again.csv")
     wait_for("empty incoming", lambda: not any(incoming.iterdir()))
     wait_for("arrive run", lambda: len(up.ended("arrive")) > num_arrivals and up.idle())
-    refused = run_thawline("quarantine", "list", cwd=space).json["quarantine"]
+    refused = run_thawline("quarantine", "list", cwd=place.space).json["quarantine"]
     assert [file["name"].split("-")[0] for file in refused] == ["bad"]
     assert "have no label" in refused[0]["reason"]
+    assert len(up.runs("finetune")) == 1
 
-    for number, part in enumerate(parts[1:]):
+    for number, part in enumerate(parts[2:]):
         part.to_csv(incoming / f"three{number}.csv", index=False)
     wait_for("second training", lambda: len(up.ended("finetune")) == 2 and up.idle())
-    assert versions(space) == 2
+    assert versions(place) == 2
     assert len(up.runs("finetune")) == 2
 
+
+def test_what_is_dropped_is_taken_and_trained_on_once_or_refused(embedded: Place) -> None:
+    up = Up(embedded.space, {})
+    drop_and_see(embedded, up)
     told = up.stop(signal.SIGTERM)
     assert "all ended" in told
     assert up.process.returncode == 0
-    assert own_processes(space) == []
+    assert own_processes(embedded.space) == []
 
 
-def test_it_starts_again_after_a_kill_and_ends_what_was_left(space: Path) -> None:
-    first = Up(space)
-    refused = run_thawline("up", cwd=space)
+def test_the_same_with_postgresql_s3_and_a_login_and_no_secret_is_written_anywhere(served: Place) -> None:
+    healthy = run_thawline("doctor", cwd=served.space, environment=served.environment)
+    found = {finding["what"]: finding for finding in healthy.json["findings"]}
+    checked = ("MLflow", "Prefect's database", "trials' database", "data remote", "artifacts")
+    assert {what: found[what]["ok"] for what in checked} == dict.fromkeys(checked, True)
+
+    up = Up(served.space, served.environment)
+    assert httpx.post(f"{up.addresses['prefect']}/api/flow_runs/filter", json={}).status_code == 401
+    assert httpx.get(f"{up.addresses['mlflow']}/api/2.0/mlflow/experiments/get?experiment_id=0").status_code == 401
+    drop_and_see(served, up)
+    arguments = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout
+    up.stop(signal.SIGTERM)
+    assert own_processes(served.space) == []
+
+    assert served.database is not None
+    kept = {name: served.database.run("pg_dump", name) for name in ("prefect", "mlflow", "trials")}
+    assert "COPY public.flow_run " in kept["prefect"]
+    assert kept["mlflow"].count("s3://thawline/artifacts") > 2
+    assert "COPY public.trials " in kept["trials"]
+    objects = list_objects(served.bucket)
+    assert {key.partition("/")[0] for key in objects} == {"artifacts", "data"}
+    assert any(key.endswith(".safetensors") for key in objects)
+    assert not (served.space / ".thawline" / "mlflow.db").exists()
+    assert not (served.space / ".thawline" / "mlartifacts").exists()
+
+    places = {**{f"database {name}": text.encode() for name, text in kept.items()}, "ps": arguments.encode(), **objects}
+    places |= {str(path): path.read_bytes() for path in served.space.rglob("*") if path.is_file()}
+    leaks = [
+        (secret, place)
+        for place, content in places.items()
+        for secret in SECRETS.values()
+        if secret.encode() in content
+    ]
+    assert leaks == []
+
+
+def list_objects(bucket: str) -> dict[str, bytes]:
+    """Return what a bucket of moto's holds; it asks nobody who they are."""
+    listing = httpx.get(f"{bucket}?list-type=2&max-keys=10000").text
+    keys = [part.partition("</Key>")[0] for part in listing.split("<Key>")[1:]]
+    return {key: httpx.get(f"{bucket}/{key}").content for key in keys}
+
+
+def test_it_starts_again_after_a_kill_and_ends_what_was_left(embedded: Place) -> None:
+    first = Up(embedded.space, {})
+    refused = run_thawline("up", cwd=embedded.space)
     assert refused.code == 2
     assert f"process {first.process.pid} runs this workspace already" in refused.told
     first.process.kill()
     first.process.communicate()
-    assert own_processes(space)
-    second = Up(space)
+    assert own_processes(embedded.space)
+    second = Up(embedded.space, {})
     told = second.stop(signal.SIGINT)
     assert "that an earlier `thawline up` had left behind" in told
-    assert own_processes(space) == []
+    assert own_processes(embedded.space) == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_beyond_loopback_it_does_not_start_without_a_login(host: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("name: words\n")
+    (tmp_path / "data").mkdir()
+    refused = run_thawline("up", "--host", host, cwd=tmp_path)
+    assert refused.code == 2
+    assert "THAWLINE_LOGIN is not set" in refused.told

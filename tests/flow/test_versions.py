@@ -1,19 +1,16 @@
 """Versions of the data: recorded with real DVC, compared exactly, kept in a second home, and never lost."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from line import ROOT
-from test_bad_input import free_port, run_here
+from servers import make_bucket, s3_environment
+from session import free_port
+from test_bad_input import run_here
 
 from tasks.initialise import initialise, params_for
 from tasks.raw_data import accept_file, remove_raw_file, replace_raw_file, track_raw_files
@@ -219,39 +216,17 @@ def test_data_pushed_to_a_directory_comes_back_in_a_clone(space: tuple[Workspace
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Run an S3 server of our own and return the address of a bucket."""
-    port = free_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
-    try:
-        make_bucket(f"http://127.0.0.1:{port}/bucket")
-        yield "s3://bucket/thawline"
-    finally:
-        server.kill()
-        server.wait()
+def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the address of a bucket."""
+    for name, value in s3_environment(s3_address).items():
+        monkeypatch.setenv(name, value)
+    make_bucket(f"{s3_address}/versions")
+    return "s3://versions/thawline"
 
 
-def make_bucket(url: str) -> None:
-    import httpx
-
-    for _ in range(120):
-        try:
-            httpx.put(url).raise_for_status()
-        except httpx.TransportError:
-            time.sleep(0.5)
-        else:
-            return
-    raise TimeoutError(url)
-
-
-def test_data_pushed_to_s3_comes_back_in_a_clone(space: tuple[Workspace, Params], s3: str, tmp_path: Path) -> None:
+def test_data_pushed_to_s3_comes_back_in_a_clone(space: tuple[Workspace, Params], bucket: str, tmp_path: Path) -> None:
     workspace, params = space
-    check_round_trip(workspace, with_remote(params, s3), tmp_path / "clone")
+    check_round_trip(workspace, with_remote(params, bucket), tmp_path / "clone")
     with pytest.raises(ServiceError, match=r"can't push to s3://nobody/x.*make the bucket"):
         push(workspace, with_remote(params, "s3://nobody/x"))
 

@@ -27,5 +27,6 @@ def test_schedules_are_those_of_the_params(tmp_path: Path) -> None:
     assert crons == {
         "arrivals/arrive": ["*/10 * * * *"],
         "scheduled/train": ["0 3 * * 0"],
+        "scheduled/clean": ["0 4 * * *"],
         "scheduled/score": ["0 6 * * *"],
     }

@@ -9,8 +9,16 @@ from pathlib import Path
 import pytest
 
 from flows import services
-from flows.services import LOGIN, Addresses, list_services, read_login, security_environment
-from flows.up import Service, require_free_port, run_services
+from flows.services import (
+    LOGIN,
+    Addresses,
+    list_services,
+    read_login,
+    security_environment,
+    server_environment,
+    store_environment,
+)
+from flows.up import MAX_LOG_BYTES, Service, _cut_log, require_free_port, run_services
 from thawline.errors import ServiceError, UsageError
 from thawline.workspace import Workspace
 
@@ -50,7 +58,9 @@ def test_the_password_is_in_no_file_and_no_argument(tmp_path: Path) -> None:
     assert environment["PREFECT_SERVER_API_AUTH_STRING"] == "user:0123456789ab"
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and "0123456789ab" in path.read_text()]
     addresses = Addresses("127.0.0.1", free_port(), free_port())
-    stages = list_services(workspace, addresses, mlflow_store="sqlite:///x", foreign_prefect=False, with_login=True)
+    stages = list_services(
+        workspace, addresses, artifacts="file:///x", foreign_prefect=False, prefect_api="x", login=("u", "0123456789ab")
+    )
     arguments = [argument for stage in stages for service in stage for argument in service.arguments]
     assert "basic-auth" in arguments
     assert not [argument for argument in arguments if "0123456789ab" in argument]
@@ -122,3 +132,36 @@ def test_a_service_that_can_not_start_is_told_with_the_end_of_its_log(tmp_path: 
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])
+
+
+def test_a_long_log_is_cut_while_it_is_written_and_its_last_part_kept(tmp_path: Path) -> None:
+    log = tmp_path / "service.log"
+    with log.open("ab", buffering=0) as output:
+        output.write(b"x" * 100)
+        _cut_log(log)
+        assert log.stat().st_size == 100
+        output.write(b"y" * MAX_LOG_BYTES)
+        _cut_log(log)
+        output.write(b"after")
+    assert log.read_bytes() == b"after"
+    assert (tmp_path / "service.previous.log").stat().st_size == MAX_LOG_BYTES + 100
+
+
+def test_the_databases_of_servers_are_in_no_argument(tmp_path: Path) -> None:
+    store = "postgresql://user:0123456789ab@host/mlflow"
+    assert store_environment(store)["MLFLOW_BACKEND_STORE_URI"] == store
+    addresses = Addresses("127.0.0.1", free_port(), free_port())
+    stages = list_services(
+        Workspace(tmp_path), addresses, artifacts="s3://x/y", foreign_prefect=True, prefect_api="x", login=None
+    )
+    arguments = [argument for stage in stages for service in stage for argument in service.arguments]
+    assert "s3://x/y" in arguments
+    assert not [argument for argument in arguments if "postgresql" in argument]
+
+
+def test_prefect_forgets_old_runs_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD"
+    monkeypatch.delenv(kept, raising=False)
+    assert float(server_environment()[kept]) == 14 * 86400
+    monkeypatch.setenv(kept, "7200")
+    assert kept not in server_environment()

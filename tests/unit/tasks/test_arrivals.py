@@ -1,5 +1,6 @@
 """What arrives is accepted or quarantined, once, whole, and never lost."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -16,7 +17,8 @@ from tasks.arrivals import MAX_DEATHS, take_arrivals
 from tasks.incoming import complete_items, hand_over
 from tasks.quarantine import find_quarantined, list_quarantine, read_report, release
 from thawline.arrivals import Arrival
-from thawline.errors import DataError, UsageError
+from thawline.errors import DataError, StorageError, UsageError
+from thawline.files import storage_errors
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -203,6 +205,44 @@ def test_a_file_that_ends_the_process_again_and_again_does_not_stop_those_behind
     records = {record.name: record for record in take(workspace)}
     assert "died 5 times" in records["poison.csv"].reason
     assert records["z.csv"].state == "accepted"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES], ids=["full", "read-only", "no permission"])
+@pytest.mark.parametrize("step", ["shutil.copyfile", "write_record", "_move"])
+def test_a_disk_that_refuses_loses_nothing_and_the_next_call_goes_on(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, step: str, code: int
+) -> None:
+    content = drop(workspace, table(40, seed=1), "new.csv").read_bytes()
+
+    def refuse(*_: object, **__: object) -> None:
+        with storage_errors():
+            raise OSError(code, os.strerror(code), "somewhere")
+
+    *outer, name = step.split(".")
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(arrivals, outer[0]) if outer else arrivals, name, refuse)
+        with pytest.raises(StorageError, match="nothing was lost"):
+            take(workspace)
+    assert (workspace.incoming / "new.csv").read_bytes() == content
+    (record,) = take(workspace)
+    assert record.state == "accepted"
+    assert (workspace.raw / record.kept_as).read_bytes() == content
+
+
+def test_a_file_without_a_column_of_the_rows_so_far_is_refused_and_stops_nobody(workspace: Workspace) -> None:
+    drop(workspace, table(40, seed=1).drop(columns="city"), "a.csv")
+    drop(workspace, table(40, seed=2), "b.csv")
+    records = {record.name: record for record in take(workspace)}
+    assert "no column 'city'" in records["a.csv"].reason
+    assert records["b.csv"].state == "accepted"
+
+
+def test_accepted_rows_are_known_to_the_next_file_of_the_same_sweep(workspace: Workspace) -> None:
+    frame = table(40, seed=1)
+    drop(workspace, frame, "a.csv")
+    drop(workspace, frame.assign(label=frame["label"].map({"a": "b", "b": "a"})), "b.csv")
+    records = {record.name: record for record in take(workspace)}
+    assert "another label" in records["b.csv"].reason
 
 
 def test_files_handed_over_are_copied_whole_under_a_name_of_their_own(workspace: Workspace, tmp_path: Path) -> None:

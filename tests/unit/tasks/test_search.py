@@ -12,10 +12,13 @@ import pytest
 from optuna.trial import TrialState
 
 from flows.search import choose_finalists
+from modalities import list_modalities
+from tasks.initialise import params_for
 from tasks.results import SearchResult, TrialResult
 from tasks.search_figures import draw_importance, draw_parallel_coordinates
 from tasks.search_record import describe_search
 from tasks.study import conclude, forget_study, importances, next_batch, open_study, summarise, trials_without_gain
+from tasks.trial_space import contains, current_values, distributions, grid
 from tasks.trials import Screening, penalised_mean, screen
 from tests.unit.models.conftest import make_texts
 from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words
@@ -123,6 +126,31 @@ def test_what_cannot_be_fused_is_screened_all_the_same(root: Path) -> None:
     results = screen.fn(work(root), {0: {}, 1: {"train.sampling": "balanced"}})
     assert [bool(result.reason) for result in results.values()] == [False, False]
     assert results[0].loss != results[1].loss
+
+
+def test_trials_that_differ_in_deeper_phases_alone_share_their_heads(root: Path) -> None:
+    trials: dict[int, dict[str, Any]] = {0: {}, 1: {"train.learning_rate": 3e-4}, 2: {"train.patience": 1}}
+    results = screen.fn(work(root), trials)
+    assert results[1].f1_macro == results[0].f1_macro
+    assert (results[0].seconds > 0, results[1].seconds, results[2].seconds > 0) == (True, 0.0, True)
+
+
+def test_trials_may_differ_in_how_rows_are_changed(root: Path) -> None:
+    changed = {"augment.token_dropout": 0.5, "augment.views": 2}
+    trials: dict[int, dict[str, Any]] = {0: {}, 1: changed, 2: {"augment.flip": 0.5}}
+    together = screen.fn(work(root), trials)
+    assert together[1].loss != together[0].loss
+    assert "means nothing to modality text" in together[2].reason
+    assert together[1].loss == pytest.approx(screen.fn(work(root), {1: changed}, fused=False)[1].loss, abs=1e-3)
+
+
+@pytest.mark.parametrize("modality", list_modalities())
+def test_every_kind_of_data_has_a_space_that_its_own_params_lie_in(modality: str) -> None:
+    params = params_for(Path("x"), modality=modality, columns={})
+    space = distributions(params.search)
+    own = current_values(params, space)
+    assert [name for name in space if not contains(space[name], own[name])] == []
+    assert len(grid(space, params)) > 20
 
 
 @pytest.mark.parametrize(

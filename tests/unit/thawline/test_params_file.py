@@ -82,7 +82,9 @@ def test_params_yaml_is_untouched_when_no_stage_reads_the_override(tmp_path: Pat
 
 
 def test_a_rendered_params_yaml_gives_the_same_params_back() -> None:
-    params = parse_params({"name": "x", "validation": {"labels": ["ja", "nein"]}, "train": {"learning_rate": 1e-5}})
+    search = {"space": {"train.learning_rate": {"low": 1e-5, "high": 1e-3, "log": True}}}
+    values = {"validation": {"labels": ["ja", "nein"]}, "train": {"learning_rate": 1e-5}, "search": search}
+    params = parse_params({"name": "x", **values})
     assert Params.model_validate(YAML(typ="safe").load(render_params(params))) == params
 
 

@@ -1,0 +1,42 @@
+"""How every flow that trains begins: the data is obtained, checked, and brought through the stages."""
+
+from flows.stopwatch import Stopwatch
+from tasks.data import obtain_data, record_data_version, reproduce, validate_processed_rows, validate_raw_files
+from tasks.recording import record_refusal
+from tasks.tracking import Tracking, close_stale_runs, open_tracking
+from thawline.context import Context, hash_code
+from thawline.errors import DataRefusedError
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+
+def open_data(
+    workspace: Workspace, params: Params, watch: Stopwatch, *, fresh: bool = False
+) -> tuple[Context, Tracking]:
+    """Return the work on the workspace's data as it is now, and where it is recorded; call it under the lock.
+
+    Args:
+        workspace: Its params.yaml holds what the stages are to read.
+        params: Those of this run.
+        watch: Times the steps.
+        fresh: Run the stages though nothing changed.
+
+    Raises:
+        DataRefusedError: A critical expectation failed; a run that says so is left in MLflow.
+    """
+    tracking = open_tracking(workspace, params)
+    close_stale_runs(tracking)
+    obtain_data(workspace, params)
+    try:
+        with watch("validate raw"):
+            validate_raw_files(workspace, params)
+        with watch("preprocess"):
+            data = reproduce(workspace, force=fresh)
+        with watch("validate processed"):
+            validate_processed_rows(workspace, params)
+            record_data_version(workspace, data.data_version)
+    except DataRefusedError as error:
+        record_refusal(tracking, workspace, params, str(error))
+        raise
+    context = Context(root=workspace.root, params=params, data_version=data.data_version, code_version=hash_code())
+    return context, tracking

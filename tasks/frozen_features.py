@@ -1,0 +1,167 @@
+"""Logistic regression on what the frozen encoder makes of the rows: a linear head that nothing had to be trained for.
+
+Features are standardised on the rows learned from; mean and deviation then go into the head's weights, so that what
+is saved is a classifier like a fine-tuned one.
+"""
+
+import time
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from prefect import task
+from scipy.special import softmax
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from modalities import get_modality
+from modalities.predictor import save_finetuned
+from models.linear_heads import attach_linear_head
+from tasks.caching import step_cache
+from tasks.left_out import row_weights, trained_on
+from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
+from tasks.training_set import TrainingSet, load_training_set
+from tasks.trainings import inner_split, load_encoded
+from tasks.trials import pooled_vectors
+from thawline.context import TRAINING_SECTIONS, Context
+from thawline.memory import peak_memory_bytes
+from thawline.metrics import score
+from thawline.scorecard import score_fully
+
+FROZEN = "frozen_logistic"
+INVERSE_REGULARIZATION = (0.003, 0.03, 0.3)
+"""Tried on the inner rows. The features outnumber the rows often enough, so they start small."""
+MAX_ITERATIONS = 2000
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """Weights (C, D) and biases (C,) on the encoder's vectors."""
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return probabilities (N, C) for vectors (N, D)."""
+        answer: NDArray[np.float64] = softmax(vectors @ self.weight.T + self.bias, axis=1)
+        return answer
+
+
+def has_frozen_features(context: Context) -> bool:
+    """Return whether the kind of data has an encoder that was pretrained elsewhere, whose features say something."""
+    return not get_modality(context.params.modality).fits_encoder(context.params)
+
+
+def fit_linear_head(
+    vectors: NDArray[np.float32],
+    labels: Indices,
+    parts: tuple[Indices, Indices],
+    *,
+    num_classes: int,
+    weights: NDArray[np.float32] | None = None,
+) -> LinearHead:
+    """Fit logistic regression, regularised as the inner rows ask.
+
+    Args:
+        vectors: (N, D) of all training rows.
+        labels: (N,) class numbers.
+        parts: Rows that the strengths are tried with, and inner rows that they are tried on; the answer has both.
+        num_classes: C; a class that no row has is given no chance.
+        weights: (N,) what each row counts; None for the same.
+    """
+    fitted, inner = parts
+    losses = []
+    for strength in INVERSE_REGULARIZATION:
+        head = _fit(vectors, labels, fitted, strength, num_classes=num_classes, weights=weights)
+        losses.append(score(labels[inner], head.probabilities(vectors[inner])).loss)
+    best = INVERSE_REGULARIZATION[int(np.argmin(losses))]
+    rows = np.sort(np.concatenate(parts))
+    return _fit(vectors, labels, rows, best, num_classes=num_classes, weights=weights)
+
+
+@task(name="frozen features", **step_cache(*TRAINING_SECTIONS))
+def cross_validate_frozen(context: Context) -> CrossValidation:
+    """Fit on the frozen encoder's features in every fold, and score the rest."""
+    data = load_training_set(context)
+    return CrossValidation(name=FROZEN, folds=[_fit_fold(context, data, fold) for fold in range(data.num_folds)])
+
+
+@task(name="final frozen features", **step_cache(*TRAINING_SECTIONS))
+def fit_frozen(context: Context) -> FinalFit:
+    """Fit on all of train and save the encoder with the head."""
+    started = time.monotonic()
+    data, rows = load_training_set(context), trained_on(context, np.arange(len(load_training_set(context).labels)))
+    head = _learn(context, data, rows, pooled_vectors(context, 0)[0])
+    encoder, _ = load_encoded(context, None)
+    classifier = attach_linear_head(encoder, head.weight, head.bias, pooling=context.params.model.pooling)
+    directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / FROZEN / "model"
+    params = get_modality(context.params.modality).settle(data.frame, context.params)
+    save_finetuned(directory, classifier, encoder, params=params, classes=data.classes)
+    return FinalFit(
+        name=FROZEN,
+        model=directory,
+        seconds=time.monotonic() - started,
+        num_fitted=len(rows),
+        peak_memory_bytes=peak_memory_bytes(),
+    )
+
+
+def _fit_fold(context: Context, data: TrainingSet, fold: int) -> FoldResult:
+    started = time.monotonic()
+    train, validation = data.fold_rows(fold)
+    train, vectors = trained_on(context, train), pooled_vectors(context, fold)[0]
+    head = _learn(context, data, train, vectors)
+    probabilities = head.probabilities(vectors[validation])
+    directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / FROZEN
+    return FoldResult(
+        fold=fold,
+        scores=score_fully(data.labels[validation], probabilities),
+        train_f1_macro=score(data.labels[train], head.probabilities(vectors[train])).f1_macro,
+        seconds=time.monotonic() - started,
+        predictions=save_arrays(directory / f"fold-{fold}.npz", rows=validation, probabilities=probabilities),
+        num_fitted=len(train),
+        peak_memory_bytes=peak_memory_bytes(),
+    )
+
+
+def _learn(context: Context, data: TrainingSet, rows: Indices, vectors: NDArray[np.float32]) -> LinearHead:
+    return fit_linear_head(
+        vectors,
+        data.labels,
+        inner_split(data, rows, context.params),
+        num_classes=len(data.classes),
+        weights=row_weights(context, len(data.labels)),
+    )
+
+
+def _fit(
+    vectors: NDArray[np.float32],
+    labels: Indices,
+    rows: Indices,
+    strength: float,
+    *,
+    num_classes: int,
+    weights: NDArray[np.float32] | None,
+) -> LinearHead:
+    scaler = StandardScaler().fit(vectors[rows])
+    estimator = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        given = None if weights is None else weights[rows]
+        estimator.fit(scaler.transform(vectors[rows]), labels[rows], sample_weight=given)
+    return _fold_in(estimator, scaler, num_classes)
+
+
+def _fold_in(estimator: LogisticRegression, scaler: StandardScaler, num_classes: int) -> LinearHead:
+    """Return a fitted regression as a head on vectors that are not standardised; unknown classes at e to the -50."""
+    coefficients, intercepts = estimator.coef_, estimator.intercept_
+    if len(estimator.classes_) == 2:  # scikit-learn keeps the second class's logits alone
+        coefficients, intercepts = (np.concatenate([np.zeros_like(one), one]) for one in (coefficients, intercepts))
+    weight, bias = np.zeros((num_classes, coefficients.shape[1])), np.full(num_classes, -50.0)
+    weight[estimator.classes_] = coefficients / scaler.scale_
+    bias[estimator.classes_] = intercepts - weight[estimator.classes_] @ scaler.mean_
+    return LinearHead(weight, bias)

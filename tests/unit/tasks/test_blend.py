@@ -1,0 +1,79 @@
+"""A blend is one number fitted on unseen rows: honest in its folds, and one model when it is served."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from modalities import get_modality
+from modalities.predictor import load_predictor, save_baseline
+from tasks.blend import blend_folds, fit_blend
+from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
+from tests.unit.models.conftest import make_texts
+from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words
+from thawline.blending import fit_share, mix
+from thawline.context import Context
+
+LABELS = np.tile([0, 1], 45)
+
+
+def opinions(right: np.ndarray) -> np.ndarray:
+    """Return probabilities that say 0.9 for the right class where `right`, else for the other one."""
+    first = np.where((LABELS == 0) == right, 0.9, 0.1)
+    return np.stack([first, 1 - first], axis=1)
+
+
+def approach(directory: Path, name: str, probabilities: np.ndarray) -> CrossValidation:
+    folds = []
+    for fold in range(NUM_FOLDS):
+        rows = np.flatnonzero(np.arange(len(LABELS)) % NUM_FOLDS == fold)
+        path = save_arrays(directory / f"{name}-{fold}.npz", rows=rows, probabilities=probabilities[rows])
+        numbers = {"seconds": 1, "num_fitted": 60, "peak_memory_bytes": 1}
+        folds.append(FoldResult(fold=fold, scores={}, train_f1_macro=1, predictions=path, **numbers))
+    return CrossValidation(name=name, folds=folds)
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """Return the work on rows with these labels."""
+    root = tmp_path_factory.mktemp("blend")
+    write_words(root, make_texts(len(LABELS))[0], LABELS)
+    return words_context(root, {}, version="blend")
+
+
+def test_the_share_is_that_of_the_lowest_loss() -> None:
+    rng = np.random.default_rng(0)
+    first, second = (opinions(rng.random(len(LABELS)) < accuracy) for accuracy in (0.8, 0.7))
+    losses = [-np.log(mix(first, second, share)[np.arange(90), LABELS]).mean() for share in np.linspace(0, 1, 1001)]
+    assert fit_share(LABELS, first, second) == pytest.approx(np.argmin(losses) / 1000, abs=0.03)
+    assert fit_share(LABELS, opinions(np.ones(90, bool)), opinions(np.zeros(90, bool))) == 0
+    assert fit_share(LABELS, opinions(np.zeros(90, bool)), opinions(np.ones(90, bool))) == 1
+
+
+def test_a_folds_own_labels_have_no_say_in_how_it_is_answered(context: Context, tmp_path: Path) -> None:
+    in_first = np.arange(len(LABELS)) % NUM_FOLDS == 0
+    baseline = approach(tmp_path, "baseline", opinions(~in_first))  # right everywhere but in the first fold
+    finetuned = approach(tmp_path, "finetuned", opinions(in_first))
+    blended = blend_folds(context, baseline, finetuned)
+    assert blended.folds[0].scores["accuracy"] == 0, "the other folds say: the baseline"
+    unseen = blended.out_of_fold(len(LABELS), 2)
+    assert unseen[in_first] == pytest.approx(opinions(~in_first)[in_first])
+
+
+def test_a_blend_is_served_as_one_model(context: Context, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"text": make_texts(len(LABELS))[0]})
+    modality, fits = get_modality("text"), []
+    for name, labels in (("one", LABELS), ("other", LABELS[::-1])):
+        estimator = modality.baselines["tfidf_logistic"](context.params).fit(modality.baseline_input(frame), labels)
+        save_baseline(tmp_path / name, estimator, params=context.params, classes=["a", "b"])
+        fits.append(FinalFit(name=name, model=tmp_path / name, seconds=1, num_fitted=90, peak_memory_bytes=1))
+    rng = np.random.default_rng(0)
+    unseen = [opinions(rng.random(len(LABELS)) < 0.8) for _ in fits]
+    approaches = [approach(tmp_path, fit.name, one) for fit, one in zip(fits, unseen, strict=True)]
+    fit = fit_blend.fn(context, (approaches[0], fits[0]), (approaches[1], fits[1]))
+    share = fit_share(LABELS, *unseen)
+    assert 0 < share < 1
+    parts = [load_predictor(one.model).predict(frame).iloc[:, 1:].to_numpy() for one in fits]
+    served = load_predictor(fit.model).predict(frame)
+    assert served.iloc[:, 1:].to_numpy() == pytest.approx(mix(*parts, share))

@@ -1,0 +1,56 @@
+"""What a killed DVC leaves behind never stops the line for ever."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks.dvc_locks import remove_stale_lock
+from tasks.versioning import run_dvc
+from thawline.workspace import Workspace
+
+
+def write_lock(workspace: Workspace, content: str) -> Path:
+    path = workspace.root / ".dvc" / "tmp" / "rwlock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def entry(pid: int) -> str:
+    info = {"pid": pid, "cmd": "dvc add"}
+    return json.dumps({"write": {"/data/a.csv": info}, "read": {"/data/b.csv": [info]}})
+
+
+STALE = {
+    "empty": "",
+    "half written": '{"write": {"/data',
+    "no mapping": "[]",
+    "a process that is gone": entry(2**22 - 1),
+    "an id that another program has now": entry(os.getpid()),
+}
+
+
+@pytest.mark.parametrize("name", STALE)
+def test_a_lock_that_nobody_holds_is_removed(tmp_path: Path, name: str) -> None:
+    path = write_lock(Workspace(tmp_path), STALE[name])
+    assert remove_stale_lock(Workspace(tmp_path))
+    assert not path.exists()
+
+
+def test_a_lock_of_a_running_dvc_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not remove_stale_lock(Workspace(tmp_path))
+    path = write_lock(Workspace(tmp_path), entry(os.getpid()))
+    monkeypatch.setattr("psutil.Process.cmdline", lambda _: ["python", "-m", "dvc", "add"])
+    assert not remove_stale_lock(Workspace(tmp_path))
+    assert path.exists()
+
+
+def test_dvc_works_again_after_a_kill_that_left_half_a_lock(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    run_dvc(workspace, "init", "-q", "--no-scm")
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    write_lock(workspace, '{"write": {"/da')
+    run_dvc(workspace, "add", "-q", "a.csv")
+    assert (tmp_path / "a.csv.dvc").is_file()

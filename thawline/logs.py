@@ -1,0 +1,90 @@
+"""The log of a workspace: a JSON object a line in .thawline/logs/thawline.log, each with the runs it belongs to.
+
+Warnings go to standard error, too. What is logged before a flow begins, and in worker processes, is not in the file.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+
+from thawline.files import storage_errors
+from thawline.workspace import Workspace
+
+PACKAGES = ("flows", "tasks", "modalities", "models", "expectations", "thawline")
+MAX_BYTES = 10_000_000
+
+_ids: ContextVar[dict[str, str] | None] = ContextVar("ids of runs", default=None)
+
+
+@contextmanager
+def log_ids(**ids: str) -> Iterator[None]:
+    """Let all that is logged in the block carry ids, such as `flow_run_id` and `mlflow_run_id`."""
+    token = _ids.set({**(_ids.get() or {}), **ids})
+    try:
+        yield
+    finally:
+        _ids.reset(token)
+
+
+@contextmanager
+def logging_to(workspace: Workspace, **ids: str) -> Iterator[None]:
+    """Log to the workspace's file for the time of the block, with ids; a block inside another only adds its ids.
+
+    Raises:
+        StorageError: No permission or no space.
+    """
+    path = workspace.state / "logs" / "thawline.log"
+    loggers = [logging.getLogger(name) for name in PACKAGES]
+    if any(isinstance(handler, _File) for handler in loggers[0].handlers):
+        with log_ids(**ids):
+            yield
+        return
+    with storage_errors():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and path.stat().st_size > MAX_BYTES:
+            path.replace(path.with_suffix(".previous.log"))
+        file = _File(path)
+    person = logging.StreamHandler()
+    person.setLevel(logging.WARNING)
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.addHandler(file)
+            logger.addHandler(person)
+            logger.setLevel(logging.INFO)
+        with log_ids(**ids):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(file)
+            logger.removeHandler(person)
+            logger.setLevel(level)
+        file.close()
+
+
+class _File(logging.FileHandler):
+    """A file of JSON lines, opened for appending: each line is one write, so that two processes do not mix theirs."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8")
+        self.setFormatter(_Line())
+
+
+class _Line(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "pid": os.getpid(),
+            **(_ids.get() or {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)

@@ -1,0 +1,47 @@
+"""Prefect's temporary servers outlive a command that is killed; the next command in the workspace ends them.
+
+A server inherits MARK from the command that starts it. It is ended only if that command's process is gone, which its id
+and the time when it began tell together: an id alone is used again.
+"""
+
+import os
+
+import psutil
+
+from thawline.workspace import Workspace
+
+MARK = "THAWLINE_COMMAND"
+SERVER = "prefect.server.api.server:create_app"
+
+
+def mark_children(workspace: Workspace) -> None:
+    """Let all that this process starts from now on tell by its environment who has started it, and where."""
+    os.environ[MARK] = f"{os.getpid()} {psutil.Process().create_time()} {workspace.root}"
+
+
+def end_orphans(workspace: Workspace) -> int:
+    """End the temporary servers that killed commands have left behind in this workspace; return their number."""
+    found = [process for process in psutil.process_iter() if _is_orphan(process, workspace)]
+    for process in found:
+        try:
+            process.terminate()
+        except psutil.NoSuchProcess:
+            continue
+    return len(found)
+
+
+def _is_orphan(process: psutil.Process, workspace: Workspace) -> bool:
+    try:
+        if SERVER not in process.cmdline():
+            return False
+        pid, began_s, root = process.environ().get(MARK, "0 0 ").split(" ", 2)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+    return root == str(workspace.root) and not _runs(int(pid), float(began_s))
+
+
+def _runs(pid: int, began_s: float) -> bool:
+    try:
+        return bool(psutil.Process(pid).create_time() == began_s)
+    except psutil.NoSuchProcess:
+        return False
