@@ -218,7 +218,7 @@ def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
     from models.encoders import check_pooling
     from models.encoders import load_encoder as load
 
-    settings = {"image_size": params.model.image_size}
+    settings = {"image_size": params.model.image_size, "attention_dropout": params.model.attention_dropout}
     encoder = load(encoder_name(params), root=root, takes="pixels", settings=settings)
     check_pooling(encoder, params.model.pooling)
     return encoder

@@ -55,7 +55,7 @@ def load_encoder(
             file of weights.
         root: Where relative paths start: the workspace.
         takes: What the encoder is to be given, as families say it.
-        settings: What else the family is to know, such as the size of images.
+        settings: What else the family is to know, such as `image_size` (pixels).
 
     Raises:
         EncoderNotFoundError: Nothing loadable is where `name` says.

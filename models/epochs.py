@@ -5,7 +5,7 @@ that generator is put back after every epoch, and trainings in several threads t
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from models.augmentation import live_batch
 from models.averaging import WeightAverage
 from models.batches import balanced_draw, training_batches
 from models.classifier import Classifier
+from models.compilation import compile_trainable, undo
 from models.devices import autocast, threads
 from models.losses import build_loss
 from models.parallel import Processes
@@ -91,6 +92,7 @@ class PhaseRun:
         self._average = WeightAverage(
             settings.averaging, self._parameters, decay=settings.ema_decay, num_epochs=phase.num_epochs
         )
+        self._compiled = self._compile() if settings.compile and not pooled else []
 
     def advance(self, epoch: EpochUnderWay, most_steps: int | None = None) -> TrainedEpoch | None:
         """Train on with an epoch, for so many steps at most; return its result once it is at its end, None before."""
@@ -134,8 +136,8 @@ class PhaseRun:
             self._classifier.eval()
         return float(nn.functional.cross_entropy(logits, self._labels[np.concatenate(batches)]))
 
-    def evaluate(self, indices: Indices | None) -> Scores | None:
-        """Score the classifier on some rows; None for no rows."""
+    def evaluate(self, indices: Indices | None, *, deciding: bool = False) -> Scores | None:
+        """Score the classifier on some rows; `deciding` adds what is monitored. None for no rows."""
         if indices is None or len(indices) == 0:
             return None
         own = self._processes.share(indices)
@@ -147,7 +149,7 @@ class PhaseRun:
                 (self._data.rows, own),
                 batch_size=self._settings.batch_size,
             )
-        return self._score(own, probabilities)
+        return self._score(own, probabilities, self._settings.judge if deciding else score)
 
     def remember(self) -> list[Tensor]:
         """Return copies of all that training may change, averaged where weights are, for `restore`."""
@@ -163,6 +165,10 @@ class PhaseRun:
     def settle(self) -> None:
         """Keep the weights as they are, averaged where weights are."""
         self._average.settle()
+
+    def finish(self) -> None:
+        """Let compiled parts of the network run as they were written again."""
+        undo(self._compiled)
 
     def state(self) -> dict[str, Tensor]:
         """Return what the run holds besides the classifier's weights: AdamW's moments and the average, by name."""
@@ -182,6 +188,14 @@ class PhaseRun:
                 moments.setdefault(int(keys[0]), {})[keys[1]] = tensor
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
         self._average.load_state(average)
+
+    def _compile(self) -> list[nn.Module]:
+        rows = self._data.train[:2]
+        with threads(self._num_threads), _randomness(self._classifier.device, EpochUnderWay(), self._seed(0)):
+            self._classifier.train()
+            compiled = compile_trainable(self._classifier, lambda: self._forward(0, 0, rows)[0])
+            self._classifier.eval()
+        return compiled
 
     def _seed(self, epoch: int) -> tuple[int, ...]:
         return self._settings.seed, self._number, epoch
@@ -227,10 +241,15 @@ class PhaseRun:
         self._average.after_step()
         return outputs
 
-    def _score(self, own: Indices, probabilities: NDArray[np.float64]) -> Scores:
+    def _score(
+        self,
+        own: Indices,
+        probabilities: NDArray[np.float64],
+        measure: Callable[[Indices, NDArray[np.float64]], Scores] = score,
+    ) -> Scores:
         """Score this process's rows together with those of the others."""
         rows, gathered = self._processes.gather(own, probabilities)
-        return score(self._data.labels[rows], gathered)
+        return measure(self._data.labels[rows], gathered)
 
     def _forward(self, epoch: int, number: int, indices: Indices) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the logits of a batch of training rows, what they should be, and the rows' weights."""

@@ -39,6 +39,7 @@ SUPPORTED = frozenset(
         "class_weights",
         "label_smoothing",
         "monitor",
+        "compile",
         "seed",
         "device",
     }
@@ -263,12 +264,12 @@ class _Pass:
             return dict.fromkeys(chosen)
         union = np.unique(np.concatenate(wanted))
         probabilities = self._probabilities(union)
-        return {
-            number: None
-            if rows is None or not len(rows)
-            else score(self._labels.numpy()[rows], probabilities[place][np.searchsorted(union, rows)])
-            for place, (number, rows) in enumerate(chosen.items())
-        }
+        scores: dict[int, Scores | None] = dict.fromkeys(chosen)
+        for place, (number, rows) in enumerate(chosen.items()):
+            if rows is not None and len(rows):
+                measure = self._jobs[number].settings.judge if part == "inner" else score
+                scores[number] = measure(self._labels.numpy()[rows], probabilities[place][np.searchsorted(union, rows)])
+        return scores
 
     def _probabilities(self, rows: Indices) -> NDArray[np.float64]:
         """Return the probabilities (M, n, C) that all heads give to some rows."""

@@ -96,6 +96,7 @@ def find_rate(
         if smoothed > _EXPLODED * min(losses):
             break
     run.restore(memory)
+    run.finish()
     return RangeCurve(phase.name, tuple(rates[: len(losses)]), tuple(losses), suggest(rates[: len(losses)], losses))
 
 

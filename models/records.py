@@ -1,5 +1,6 @@
 """What goes into a training and what comes out of it, epoch by epoch."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from models.augmentation import Augmentation
 from models.rows import Indices, Rows
-from thawline.metrics import Scores
+from thawline.calibration import apply_temperature, fit_temperature
+from thawline.metrics import Scores, score
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,29 @@ class TrainSettings:
     accumulation_steps: int = 1
     averaging: Literal["none", "ema", "swa"] = "none"
     ema_decay: float = 0.99
-    monitor: Literal["loss", "f1_macro"] = "loss"
+    monitor: Literal["calibrated_loss", "loss", "f1_macro"] = "calibrated_loss"
+    compile: bool = False
     seed: int = 0
     device: str = "auto"
 
+    def judge(self, labels: Indices, probabilities: NDArray[np.float64]) -> Scores:
+        """Score inner rows, with what is monitored among the scores."""
+        scores = score(labels, probabilities)
+        if self.monitor != "calibrated_loss":
+            return scores
+        calibrated = apply_temperature(probabilities, fit_temperature(labels, probabilities))
+        return dataclasses.replace(scores, calibrated_loss=score(labels, calibrated).loss)
+
     def is_better(self, scores: Scores, than: Scores) -> bool:
-        """Return whether scores are better by what is monitored, or equal in that and better by the other."""
-        if self.monitor == "loss":
-            return (-scores.loss, scores.f1_macro) > (-than.loss, than.f1_macro)
-        return (scores.f1_macro, -scores.loss) > (than.f1_macro, -than.loss)
+        """Return whether scores are better by what is monitored, or equal in that and better by the others."""
+        return self._rank(scores) > self._rank(than)
+
+    def _rank(self, scores: Scores) -> tuple[float, ...]:
+        if self.monitor == "f1_macro":
+            return scores.f1_macro, -scores.loss
+        if self.monitor == "loss" or scores.calibrated_loss is None:
+            return -scores.loss, scores.f1_macro
+        return -scores.calibrated_loss, -scores.loss, scores.f1_macro
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,10 @@ def train(
         lowest = min(classifier.groups.index(name) for name in phase.trainable)
         classifier.first_trained = min(first_trained, lowest)
         state = journal.start_phase(run, number, first_trained) or _begin(run, data, journal.best)
-        yield from _run_phase(run, phase, number, (data, settings), state=state, journal=journal)
+        try:
+            yield from _run_phase(run, phase, number, (data, settings), state=state, journal=journal)
+        finally:
+            run.finish()
         if not state.gained:
             classifier.first_trained = first_trained
         journal.note_end(number, state.best)
@@ -111,7 +114,7 @@ def phases_left_plain(classifier: Classifier, phases: Sequence[Phase], data: Tra
 
 def _begin(run: PhaseRun, data: TrainingData, best: Scores | None) -> PhaseState:
     """Return the state of a phase before its first epoch; `best` are the inner scores that it must better."""
-    start = best if best is not None else run.evaluate(data.inner)
+    start = best if best is not None else run.evaluate(data.inner, deciding=True)
     return PhaseState(best=start, memory=None if start is None else run.remember(), gained=start is None)
 
 
@@ -132,7 +135,7 @@ def _run_phase(
         if trained is None:
             journal.note(run, number, state)
             continue
-        inner, validation = run.evaluate(data.inner), run.evaluate(data.validation)
+        inner, validation = run.evaluate(data.inner, deciding=True), run.evaluate(data.validation)
         is_best = inner is not None and state.best is not None and settings.is_better(inner, state.best)
         state.waited += 1
         if is_best:

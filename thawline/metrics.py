@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of one set of rows; all but `loss` in 0 to 1, higher is better.
+    """Scores of one set of rows; all but the losses in 0 to 1, higher is better.
 
-    `loss` is the mean negative log likelihood (nats).
+    `loss` is the mean negative log likelihood (nats); `calibrated_loss` the same after temperature scaling on these
+    very rows, None where nobody asked for it.
     """
 
     loss: float
@@ -23,10 +24,11 @@ class Scores:
     precision_macro: float
     recall_macro: float
     f1_macro: float
+    calibrated_loss: float | None = None
 
     def as_dict(self) -> dict[str, float]:
-        """Return the scores by name."""
-        return dataclasses.asdict(self)
+        """Return the scores that are there by name."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)

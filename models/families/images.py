@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from models import chain
 from models.families import Batch, EncoderSource, Family, Loaded
 from models.families.layers import group_by_blocks
-from models.families.transformers_files import fingerprint, quiet_loading
+from models.families.transformers_files import fingerprint, quiet_loading, read_configuration
 from models.pixels import PixelProcessor, load_processor
 from thawline.errors import EncoderNotFoundError
 
@@ -39,6 +39,7 @@ def _load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Load
         with quiet_loading():
             network, info = transformers.AutoModel.from_pretrained(
                 source.location,
+                config=read_configuration(source.location, settings.get("attention_dropout")),
                 dtype=torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,

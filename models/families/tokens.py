@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.anatomy import StackAnatomy, find_anatomy, token_probe
 from models.families import Batch, EncoderSource, Family, Loaded
-from models.families.transformers_files import fingerprint, quiet_loading
+from models.families.transformers_files import fingerprint, quiet_loading, read_configuration
 from models.heads import pool
 from models.splitting import capture, find_splits, run_from
 from thawline.errors import EncoderNotFoundError
@@ -24,7 +24,7 @@ FORMS = "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub i
 TAKES = "token ids"
 
 
-def load(name: str, source: EncoderSource, _settings: Mapping[str, Any]) -> Loaded:
+def load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Loaded:
     """Load a text encoder and its tokenizer.
 
     Raises:
@@ -34,6 +34,7 @@ def load(name: str, source: EncoderSource, _settings: Mapping[str, Any]) -> Load
         with quiet_loading():
             network, info = transformers.AutoModel.from_pretrained(
                 source.location,
+                config=read_configuration(source.location, settings.get("attention_dropout")),
                 dtype=torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,

@@ -8,7 +8,18 @@ from typing import Any
 
 import transformers
 
+ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
+"""What the configurations of transformers call it."""
 _NOISE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
+
+
+def read_configuration(location: str, attention_dropout: float | None) -> Any:
+    """Return a network's configuration, with attention's dropout as asked for where it has one (None: as it is)."""
+    config = transformers.AutoConfig.from_pretrained(location, trust_remote_code=False)
+    for name in ATTENTION_DROPOUTS:
+        if attention_dropout is not None and hasattr(config, name):
+            setattr(config, name, attention_dropout)
+    return config
 
 
 def fingerprint(network: Any) -> dict[str, str | int | None]:

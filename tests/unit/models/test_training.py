@@ -169,7 +169,7 @@ def test_scores_are_none_where_there_are_no_rows(classifier, data, settings, sto
     assert not record.is_best
 
 
-@pytest.mark.parametrize("monitor", ["loss", "f1_macro"])
+@pytest.mark.parametrize("monitor", ["calibrated_loss", "loss", "f1_macro"])
 def test_the_best_weights_of_each_phase_are_restored(classifier, data, settings, store, monitor):
     settings = dataclasses.replace(settings, monitor=monitor)
     phases = [dataclasses.replace(HEAD, num_epochs=8), dataclasses.replace(TOP_TWO, learning_rates=(3e-2,) * 3)]
@@ -180,7 +180,7 @@ def test_the_best_weights_of_each_phase_are_restored(classifier, data, settings,
     assert final.loss == pytest.approx(best.inner_loss, abs=1e-6)
     if monitor == "loss":
         assert best.inner_loss == min(record.inner_loss for record in records)
-    else:
+    elif monitor == "f1_macro":
         ranks = [(record.inner_f1_macro, -record.inner_loss) for record in records]
         assert (best.inner_f1_macro, -best.inner_loss) == max(ranks)
 
@@ -364,3 +364,17 @@ def test_each_choice_trains_from_the_store_as_without_it(encoder, data, settings
     records = run(stored, [TOP_TWO], without_inner(data), settings, store)
     assert without_seconds(records) == without_seconds(run(live, [TOP_TWO], without_inner(data), settings))
     assert_same_bits(stored, live)
+
+
+def test_calibrated_loss_does_not_take_confidence_for_lost_knowledge():
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    modest = np.array([0.6, 0.6, 0.45, 0.45, 0.4, 0.4])  # one is on the wrong side
+    better = np.array([0.9999, 0.9999, 0.9999, 0.97, 0.0001, 0.0001])  # the same one, and all are bolder
+    scores = {
+        name: TrainSettings().judge(labels, np.column_stack([first, 1 - first]))
+        for name, first in (("modest", modest), ("better", better))
+    }
+    assert scores["better"].loss > scores["modest"].loss
+    assert not TrainSettings(monitor="loss").is_better(scores["better"], scores["modest"])
+    assert TrainSettings().is_better(scores["better"], scores["modest"])
+    assert scores["better"].calibrated_loss <= scores["better"].loss
