@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
+from tasks.answers_report import tell_rule
 from tasks.findings import Finding
 from tasks.results import ComparedApproaches, RunResult, SuggestedRate
 from thawline.console import console
@@ -24,7 +26,7 @@ def print_result(result: RunResult) -> None:
     gates = Table("gate", "value", "limit", "", "in words", title="Gates", title_justify="left", box=None)
     for gate in result.gates:
         verdict = "[green]passed[/green]" if gate.passed else "[red]failed[/red]"
-        gates.add_row(gate.name, f"{gate.value:.4f}", f"{gate.limit:.4f}", verdict, gate.message)
+        gates.add_row(gate.name, f"{gate.value:.4f}", f"{gate.limit:.4f}", verdict, escape(gate.message))
     console.print()
     console.print(scores)
     if result.search is not None:
@@ -35,8 +37,12 @@ def print_result(result: RunResult) -> None:
     console.print(gates)
     console.print()
     console.print(result.verdict, style="green bold" if result.promoted else "yellow bold", markup=False)
-    for alarm in [result.standing, *result.alarms]:
+    for alarm in filter(None, [result.standing, *result.alarms]):
         console.print(alarm, style="yellow", markup=False)
+    if result.rule is not None:
+        console.print(tell_rule(result.rule), markup=False)
+    if result.onnx:
+        console.print(result.onnx, markup=False)
     held = f", {' and '.join(result.aliases)}" if result.aliases else ""
     state = "registered" if result.registered else "not registered again: same data, params and code as"
     console.print(f"{result.model}: {state} version {result.version}{held}; run {result.run_id}")
@@ -97,7 +103,7 @@ def print_runs(rows: Sequence[Mapping[str, Any]]) -> None:
             _number(row["cv_f1_macro"]),
             _number(row["test_f1_macro"]),
             row["version"] or "",
-            "; ".join(part for part in (verdict[0][:40] if verdict else "", decision[:60]) if part),
+            escape("; ".join(part for part in (verdict[0][:40] if verdict else "", decision[:60]) if part)),
         )
     console.print(table)
 
@@ -112,7 +118,7 @@ def print_params(fields: Sequence[tuple[str, str, str, str]]) -> None:
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print what the doctor found."""
-    table = Table("what", "", "found", "remedy", box=None)
+    table = Table("what", "", *(Column(name, overflow="fold") for name in ("found", "remedy")), box=None)
     for finding in findings:
         mark = "[green]ok[/green]" if finding.ok else "[red]missing[/red]"
         table.add_row(finding.what, mark, finding.found, "" if finding.ok else finding.remedy)

@@ -69,7 +69,8 @@ def _directory(workspace: Workspace) -> Iterator[Finding]:
     )
     writable = os.access(root, os.W_OK)
     yield Finding(what="workspace", ok=writable, found=str(root), remedy="give this user the right to write there")
-    process = subprocess.run(["git", "check-ignore", "-q", str(workspace.dvc_lock)], cwd=root, check=False, timeout=60)
+    command = ["git", "check-ignore", "-q", str(workspace.dvc_lock)]
+    process = subprocess.run(command, cwd=root, check=False, timeout=60, stderr=subprocess.DEVNULL)
     ignored = process.returncode == 0
     yield Finding(
         what="dvc.lock",

@@ -23,12 +23,13 @@ log = logging.getLogger(__name__)
 
 FOLDER = "onnx"
 NUM_COMPARED = 200
-"""Test rows on which both are compared."""
+"""Test rows on which both are compared, at most."""
 
 
 class Exported(Result):
-    """How an export to ONNX went: the largest difference of a probability (0 to 1), or why there is none."""
+    """How an export to ONNX went: the largest difference of a probability (0 to 1) on some rows, or why it failed."""
 
+    num_rows: int = 0
     largest_difference: float | None = None
     reason: str = ""
 
@@ -37,7 +38,7 @@ class Exported(Result):
         if self.largest_difference is None:
             return f"Not exported to ONNX: {self.reason}."
         return (
-            f"Exported to ONNX (artifact `{FOLDER}`): on {NUM_COMPARED} test rows at most, no probability differs by "
+            f"Exported to ONNX (artifact `{FOLDER}`): on {self.num_rows} test rows no probability differs by "
             f"more than {self.largest_difference:.2g} ({TOLERANCE:g} allowed)."
         )
 
@@ -60,7 +61,7 @@ def export_candidate(
         exported = Exported(reason=str(error))
         log.warning("%s", exported.sentence())
     else:
-        exported = Exported(largest_difference=difference)
+        exported = Exported(num_rows=len(chosen), largest_difference=difference)
         log_scores(tracking, run_id, {"onnx_largest_difference": difference})
     set_tags(tracking, run_id, {"thawline.onnx": exported.reason[:500] or "exported"})
     console.print(f"  {exported.sentence()}", markup=False)

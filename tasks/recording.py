@@ -146,6 +146,7 @@ def record_outcome(
         rows={"train": len(review.train_labels), "test": len(review.test)},
         mlflow_uri=masked(tracking.uri),
         search=found,
+        rule=evaluation.rule,
         onnx="" if exported is None else exported.sentence(),
     )
     _record_test_scores(tracking, run_id, review.evaluations, candidate=judgement.candidate)

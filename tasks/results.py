@@ -251,6 +251,7 @@ class RunResult(Result):
     mlflow_uri: str
     standing: str = ""
     search: SearchResult | None = None
+    rule: RuleEffect | None = None
     onnx: str = ""
 
 

@@ -73,12 +73,15 @@ def list_aims(flows: Sequence[str]) -> list[Aim]:
 
 
 def choose(queue: list[Aim], flow: str, number: int) -> list[Aim]:
-    """Take the next aims of a flow from the queue, in the order of its phases."""
+    """Take the next aims of a flow from the queue, in the order of its phases.
+
+    Arrivals that were taken can't be taken again: of these, first those that end the flow.
+    """
     order = ARRIVE if flow == "arrive" else FINETUNE
     chosen = [aim for aim in queue if aim.flow == flow][:number]
     for aim in chosen:
         queue.remove(aim)
-    return sorted(chosen, key=lambda aim: order.index(aim.phase))
+    return sorted(chosen, key=lambda aim: (flow == "arrive" and aim.victim != "flow", order.index(aim.phase)))
 
 
 class Trial:

@@ -8,6 +8,7 @@ the second node dies by SIGKILL, all its processes at once, while it trains a fo
 import argparse
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -152,6 +153,7 @@ def main() -> int:
     from session import end_session
     from workspaces import make_small_workspace
 
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}  # for the nodes, and for the line
     with tempfile.TemporaryDirectory() as name:
         try:
             space = make_small_workspace(Path(name), CHANGES, num_rows=chosen.rows)

@@ -143,7 +143,7 @@ def test_the_same_with_postgresql_s3_and_a_login_and_no_secret_is_written_anywhe
     assert "COPY public.trials " in kept["trials"]
     objects = list_objects(served.bucket)
     assert {key.partition("/")[0] for key in objects} == {"artifacts", "data"}
-    assert any(key.endswith(".safetensors") for key in objects)
+    assert any(key.endswith((".safetensors", ".skops")) for key in objects)
     assert not (served.space / ".thawline" / "mlflow.db").exists()
     assert not (served.space / ".thawline" / "mlartifacts").exists()
 
