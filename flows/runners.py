@@ -58,7 +58,7 @@ def _resources(params: Params) -> AbstractContextManager[Any]:
 def _ray_settings(params: Params) -> dict[str, Any]:
     settings: dict[str, Any] = {"runtime_env": {"env_vars": _environment()}}
     if params.runner.address is None:
-        settings |= {"num_cpus": params.runner.num_workers, "include_dashboard": False}
+        settings |= {"address": "local", "num_cpus": params.runner.num_workers, "include_dashboard": False}
     return settings
 
 
