@@ -51,7 +51,8 @@ def run_command(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str
     answer = starter.stdout.readline() if ready else ""
     if not answer:
         _end("starter")
-        raise AssertionError(f"thawline {' '.join(arguments)} has not ended within {TIMEOUT_S} s")
+        reason = f"has not ended within {TIMEOUT_S} s" if not ready else "can't be started, see the error output"
+        raise AssertionError(f"thawline {' '.join(arguments)} {reason}")
     told = [Path(path).read_text(encoding="utf-8", errors="replace") for path in files.values()]
     return int(answer), told[0], told[1]
 

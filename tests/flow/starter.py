@@ -15,7 +15,7 @@ from typing import Any
 HEAVY = [
     *("torch", "transformers", "transformers.models.bert.modeling_bert", "timm", "sklearn.linear_model"),
     *("sklearn.feature_extraction.text", "mlflow", "mlflow.pyfunc", "great_expectations", "optuna", "cleanlab"),
-    *("fairlearn.metrics", "matplotlib.pyplot", "pyarrow.parquet", "skops.io", "datasketch", "ftfy", "scipy.stats"),
+    *("fairlearn.metrics", "matplotlib.pyplot", "pyarrow.parquet", "skops.io", "ftfy", "scipy.stats"),
 ]
 
 
