@@ -8,10 +8,11 @@
 import itertools
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectAlreadyExists
 
 from models.devices import list_accelerators, use_accelerator
 from thawline.params import Params
@@ -42,7 +43,8 @@ def _take_one(held: ExitStack, devices: list[str]) -> str:
     limits = {device: f"thawline {device} of {socket.gethostname()}" for device in devices}
     with get_client(sync_client=True) as client:
         for limit in limits.values():
-            client.upsert_global_concurrency_limit_by_name(limit, 1)
+            with suppress(ObjectAlreadyExists):  # another training has just made it
+                client.upsert_global_concurrency_limit_by_name(limit, 1)
     for device in itertools.cycle(devices):
         try:
             held.enter_context(concurrency(limits[device], timeout_seconds=WAIT_S, lease_duration=LEASE_S, strict=True))

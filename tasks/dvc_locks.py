@@ -16,9 +16,6 @@ from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-SIGNS = ("RWLock-file", "is being blocked by")
-"""What DVC says where its file stands in the way."""
-
 
 def remove_stale_lock(workspace: Workspace) -> bool:
     """Remove DVC's file if it is broken or no DVC that it names still runs; return whether it went.

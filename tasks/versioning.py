@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
-from tasks.dvc_locks import SIGNS, remove_stale_lock
+from tasks.dvc_locks import remove_stale_lock
 from thawline.errors import DataRefusedError, DvcError, StorageError
 from thawline.files import pack_directory, pack_files, storage_errors
 from thawline.workspace import Workspace
@@ -163,7 +163,7 @@ def run_dvc(workspace: Workspace, *arguments: str) -> str:
         DvcError: Anything else.
     """
     status, output = _call_dvc(workspace, arguments)
-    if status != 0 and any(sign in output for sign in SIGNS) and remove_stale_lock(workspace):
+    if status != 0 and remove_stale_lock(workspace):
         status, output = _call_dvc(workspace, arguments)
     if status != 0:
         raise _explain(arguments, output)
