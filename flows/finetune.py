@@ -5,6 +5,7 @@ end at the run that was there before.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from prefect import flow
@@ -47,7 +48,9 @@ from thawline.workspace import Workspace
 
 
 @flow(name="finetune", validate_parameters=False)
-def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, wait_s: float = 0) -> RunResult:
+def finetune(
+    root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, wait_s: float = 0, is_held: bool = False
+) -> RunResult:
     """Run the whole line once.
 
     Args:
@@ -55,6 +58,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
         overrides: Values such as 'train.policy=full' on top of params.yaml, for this run.
         fresh: Compute everything anew although nothing changed.
         wait_s: How long to wait for another run in this workspace (seconds); -1 for as long as it takes.
+        is_held: The caller holds the workspace already.
 
     Raises:
         DataRefusedError: A critical expectation failed; nothing was trained.
@@ -66,7 +70,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
     check_changes(params)
     watch = Stopwatch()
     with (
-        lock_workspace(workspace, wait_s=wait_s),
+        nullcontext() if is_held else lock_workspace(workspace, wait_s=wait_s),
         logging_to(workspace, flow_run_id=str(flow_run.id)),
         overridden(workspace, overrides),
         noting_training(workspace),

@@ -23,17 +23,22 @@ def train(root: str, *, only_if_due: bool = True) -> object:
         ThawlineError: Anything else that stops the line.
     """
     workspace = Workspace(Path(root))
-    if only_if_due:
-        from tasks.training_due import training_due
+    if not only_if_due:
+        return _train(workspace, is_held=False)
+    from tasks.training_due import training_due
 
-        with take_turn(workspace, "train") as is_turn:
-            if not is_turn:
-                return Completed(name="Skipped", message="another run waits for its turn and will train on this, too")
-            due = training_due(workspace, load_params(workspace))
+    with take_turn(workspace, "train") as is_turn:
+        if not is_turn:
+            return Completed(name="Skipped", message="another run waits for its turn and will train on this, too")
+        due = training_due(workspace, load_params(workspace))
         get_run_logger().info(due.reason)
         if not due.train:
             return Completed(name="NotDue", message=due.reason)
+        return _train(workspace, is_held=True)  # nobody else may find the same reason meanwhile
+
+
+def _train(workspace: Workspace, *, is_held: bool) -> object:
     from flows.finetune import finetune  # takes long to import, which those who have nothing to do need not wait for
 
-    result = finetune(workspace.root, wait_s=-1)
+    result = finetune(workspace.root, wait_s=-1, is_held=is_held)
     return Completed(message=f"{result.model} version {result.version}: {result.verdict}"[:1000])
