@@ -32,7 +32,7 @@ from thawline.model_params import Model
 from thawline.params import Params
 from thawline.splits import assign_folds
 
-_ENCODER_PARAMS = ("encoder", "max_tokens", "image_size", "pooling")
+_HEAD_PARAMS = ("head_layers", "head_units", "head_activation", "dropout")
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _before_the_head(context: Context) -> Context:
     """Return the work with only those params that encoders and rows depend on: trials of a search share them."""
     params = context.params
     sections = {name: getattr(params, name) for name in TRAINING_SECTIONS if name not in {"model", "train"}}
-    model = Model(**{name: getattr(params.model, name) for name in _ENCODER_PARAMS})
+    model = params.model.model_copy(update={name: Model.model_fields[name].default for name in _HEAD_PARAMS})
     return context.model_copy(update={"params": Params(**sections, model=model), "left_out": ""})
 
 

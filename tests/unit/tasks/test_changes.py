@@ -96,6 +96,14 @@ def test_folds_with_views_of_their_own_are_not_fused(tmp_path: Path) -> None:
     assert [open_training(context, fold).journal().resume() for fold in (0, 1)] == [1, 0]
 
 
+def test_what_is_not_the_heads_reaches_the_encoder_and_trials_that_differ_in_heads_share_it(tmp_path: Path) -> None:
+    model = {"encoder": "bert", "max_tokens": 24, "attention_dropout": 0.3}
+    one, other = (text_context(tmp_path, {}, model={**model, "head_layers": layers}) for layers in (0, 1))
+    encoder = open_training(one, 0).encoder
+    assert encoder.network.config.attention_probs_dropout_prob == 0.3
+    assert open_training(other, 1).encoder is encoder
+
+
 def test_without_views_the_plan_says_where_augmentation_is_off(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
