@@ -48,17 +48,14 @@ from thawline.workspace import Workspace
 
 
 @flow(name="finetune", validate_parameters=False)
-def finetune(
-    root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, wait_s: float = 0, is_held: bool = False
-) -> RunResult:
+def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, is_held: bool = False) -> RunResult:
     """Run the whole line once.
 
     Args:
         root: The workspace's directory.
         overrides: Values such as 'train.policy=full' on top of params.yaml, for this run.
         fresh: Compute everything anew although nothing changed.
-        wait_s: How long to wait for another run in this workspace (seconds); -1 for as long as it takes.
-        is_held: The caller holds the workspace already.
+        is_held: The caller holds the workspace already; otherwise it must be free.
 
     Raises:
         DataRefusedError: A critical expectation failed; nothing was trained.
@@ -70,7 +67,7 @@ def finetune(
     check_changes(params)
     watch = Stopwatch()
     with (
-        nullcontext() if is_held else lock_workspace(workspace, wait_s=wait_s),
+        nullcontext() if is_held else lock_workspace(workspace),
         logging_to(workspace, flow_run_id=str(flow_run.id)),
         overridden(workspace, overrides),
         noting_training(workspace),

@@ -5,6 +5,7 @@ from pathlib import Path
 from prefect import flow, get_run_logger
 from prefect.states import Completed
 
+from thawline.lock import lock_workspace
 from thawline.params_file import load_params
 from thawline.waiting_room import take_turn
 from thawline.workspace import Workspace
@@ -24,7 +25,8 @@ def train(root: str, *, only_if_due: bool = True) -> object:
     """
     workspace = Workspace(Path(root))
     if not only_if_due:
-        return _train(workspace, is_held=False)
+        with lock_workspace(workspace, wait_s=-1):
+            return _train(workspace)
     from tasks.training_due import training_due
 
     with take_turn(workspace, "train") as is_turn:
@@ -34,11 +36,12 @@ def train(root: str, *, only_if_due: bool = True) -> object:
         get_run_logger().info(due.reason)
         if not due.train:
             return Completed(name="NotDue", message=due.reason)
-        return _train(workspace, is_held=True)  # nobody else may find the same reason meanwhile
+        return _train(workspace)  # nobody else may find the same reason meanwhile
 
 
-def _train(workspace: Workspace, *, is_held: bool) -> object:
+def _train(workspace: Workspace) -> object:
+    """Train in a workspace that the caller holds."""
     from flows.finetune import finetune  # takes long to import, which those who have nothing to do need not wait for
 
-    result = finetune(workspace.root, wait_s=-1, is_held=is_held)
+    result = finetune(workspace.root, is_held=True)
     return Completed(message=f"{result.model} version {result.version}: {result.verdict}"[:1000])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.processes import Tell, Work
+from thawline.lock import lock_workspace
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -60,8 +61,8 @@ def finetune(workspace: Workspace, *overrides: str, fresh: bool = False) -> Work
                     yield
 
         module.Stopwatch = TellingStopwatch  # type: ignore[misc]
-        with _own_results(workspace, fresh=fresh):
-            module.finetune(workspace.root, overrides, fresh=fresh, wait_s=-1)
+        with _own_results(workspace, fresh=fresh), lock_workspace(workspace, wait_s=-1):
+            module.finetune(workspace.root, overrides, fresh=fresh, is_held=True)
         return 0
 
     return work
