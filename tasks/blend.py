@@ -27,11 +27,10 @@ def blend_folds(context: Context, baseline: CrossValidation, finetuned: CrossVal
     """Mix two approaches' predictions of each fold by the share that is best on the other folds."""
     data = load_training_set(context)
     first, second = _unseen(context, baseline), _unseen(context, finetuned)
-    known = ~np.isnan(first + second).any(axis=1)
     directory = context.workspace.state / "steps" / context.key() / BLEND
     folds = []
     for own, other in zip(baseline.folds, finetuned.folds, strict=True):
-        rows, others = np.flatnonzero(data.folds == own.fold), np.flatnonzero((data.folds != own.fold) & known)
+        others, rows = data.fold_rows(own.fold)
         share = fit_share(data.labels[others], first[others], second[others])
         probabilities = mix(first[rows], second[rows], share)
         path = save_arrays(directory / f"fold-{own.fold}.npz", rows=rows, probabilities=probabilities)
@@ -53,8 +52,7 @@ def fit_blend(
     started = time.monotonic()
     data = load_training_set(context)
     first, second = _unseen(context, baseline[0]), _unseen(context, finetuned[0])
-    known = ~np.isnan(first + second).any(axis=1)
-    share = fit_share(data.labels[known], first[known], second[known])
+    share = fit_share(data.labels, first, second)
     fits = baseline[1], finetuned[1]
     directory = context.workspace.state / "steps" / context.key() / BLEND / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)

@@ -42,7 +42,7 @@ def answer_folds(context: Context, approach: CrossValidation) -> CrossValidation
     directory = context.workspace.state / "steps" / context.key() / "answered" / approach.name
     folds = []
     for fold in approach.folds:
-        rows, others = np.flatnonzero(data.folds == fold.fold), np.flatnonzero(data.folds != fold.fold)
+        others, rows = data.fold_rows(fold.fold)
         temperature, rule = _fit(chosen, data, unseen, others)
         probabilities = unseen[rows]
         answers = answer(_scaled(probabilities, temperature), rule)
@@ -99,9 +99,8 @@ def _scaled(probabilities: NDArray[np.float64], temperature: float | None) -> ND
 def _effect(
     chosen: Predict, data: TrainingSet, unseen: NDArray[np.float64], approach: CrossValidation, rule: Rule
 ) -> RuleEffect:
-    plain, answered = answers_of(unseen), approach.out_of_fold_answers(len(data.labels))
     before, after = (
         measure_answers(data.labels, unseen, answers, rule)
-        for answers in (plain, plain if answered is None else answered)
+        for answers in (answers_of(unseen), approach.out_of_fold_answers(len(data.labels)))
     )
     return RuleEffect(objective=chosen.decision, **describe_rule(rule, data.classes), before=before, after=after)

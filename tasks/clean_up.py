@@ -8,7 +8,7 @@ it, and before it: killed in between, the step is an orphan that the next call r
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from models.budget import list_stored
@@ -25,12 +25,7 @@ STEP_NAME = re.compile(rb"/steps/((?:left-out/)?[0-9a-f]+)")
 def list_kept(workspace: Workspace) -> list[Item]:
     """Return everything in .thawline/ that may go, with size and age."""
     state = workspace.state
-    activations = [
-        _item(ACTIVATIONS, segment.directory, workspace, size=segment.size_bytes, used_at=segment.used_at)
-        for segment in list_stored(workspace.store)
-    ]
     places: dict[str, Iterable[Path]] = {
-        ENCODERS: _inside(state / "encoders"),
         STEPS: [
             *(path for path in _inside(state / "steps") if path.name != "left-out"),
             *_inside(state / "steps" / "left-out"),
@@ -39,7 +34,20 @@ def list_kept(workspace: Workspace) -> list[Item]:
         REPRODUCTIONS: _inside(state / "reproduce"),
         LOGS: [path for path in _inside(state / "logs") if path.name.endswith(".previous.log")],
     }
-    return activations + [_item(kind, path, workspace) for kind, paths in places.items() for path in paths]
+    return list_activations(workspace) + list_encoders(workspace) + _items(places, workspace)
+
+
+def list_activations(workspace: Workspace) -> list[Item]:
+    """Return the segments of the activation store."""
+    return [
+        _item(ACTIVATIONS, segment.directory, workspace, size=segment.size_bytes, used_at=segment.used_at)
+        for segment in list_stored(workspace.store)
+    ]
+
+
+def list_encoders(workspace: Workspace) -> list[Item]:
+    """Return the encoders of tables that were pretrained on rows of the workspace."""
+    return _items({ENCODERS: _inside(workspace.state / "encoders")}, workspace)
 
 
 def remove_kept(workspace: Workspace, items: Sequence[Item], advance: Callable[[str], None] = lambda _: None) -> int:
@@ -80,6 +88,10 @@ def _remove_results(workspace: Workspace, steps: set[bytes], *, known: set[str])
 
 def _inside(directory: Path) -> list[Path]:
     return sorted(directory.iterdir()) if directory.is_dir() else []
+
+
+def _items(places: Mapping[str, Iterable[Path]], workspace: Workspace) -> list[Item]:
+    return [_item(kind, path, workspace) for kind, paths in places.items() for path in paths]
 
 
 def _item(

@@ -94,7 +94,8 @@ def cross_validate_frozen(context: Context) -> CrossValidation:
 def fit_frozen(context: Context) -> FinalFit:
     """Fit on all of train and save the encoder with the head."""
     started = time.monotonic()
-    data, rows = load_training_set(context), trained_on(context, np.arange(len(load_training_set(context).labels)))
+    data = load_training_set(context)
+    rows = trained_on(context, np.arange(len(data.labels)))
     head = _learn(context, data, rows, pooled_vectors(context, 0)[0])
     encoder, _ = load_encoded(context, None)
     classifier = attach_linear_head(encoder, head.weight, head.bias, pooling=context.params.model.pooling)

@@ -9,7 +9,6 @@ import pandas as pd
 from tasks.results import CrossValidation
 from tasks.tracking import Tracking
 from tasks.training_set import TrainingSet
-from thawline.metrics import answers_of
 
 STEM = "out_of_fold"
 MAX_JSON_CELLS = 200_000
@@ -29,8 +28,6 @@ def out_of_fold_table(data: TrainingSet, approach: CrossValidation) -> pd.DataFr
     probabilities = approach.out_of_fold(len(data.labels), len(data.classes))
     answers = approach.out_of_fold_answers(len(data.labels))
     table = data.frame[["row_id", "label", "fold"]].reset_index(drop=True)
-    table["predicted"] = [
-        data.classes[number] for number in (answers_of(probabilities) if answers is None else answers)
-    ]
+    table["predicted"] = [data.classes[number] for number in answers]
     names = [f"probability_{name}" for name in data.classes]
     return pd.concat([table, pd.DataFrame(probabilities.round(6), columns=names)], axis=1)

@@ -15,6 +15,7 @@ from thawline.answers import RuleEffect
 from thawline.comparison import Comparison
 from thawline.errors import ThawlineError
 from thawline.gates import CrossValidated, Gate
+from thawline.metrics import answers_of
 from thawline.slice_scores import SliceScores
 
 
@@ -99,14 +100,14 @@ class CrossValidation(Result):
                 probabilities[stored["rows"]] = stored["probabilities"]
         return probabilities
 
-    def out_of_fold_answers(self, num_rows: int) -> NDArray[np.int64] | None:
-        """Return the class (rows,) that each training row is answered with; None for the most probable ones."""
+    def out_of_fold_answers(self, num_rows: int) -> NDArray[np.int64]:
+        """Return the class (rows,) that each training row is answered with: by a rule, else the most probable one."""
         answers = np.zeros(num_rows, dtype=np.int64)
         for fold in self.folds:
             with load_arrays(fold.predictions) as stored:
-                if "answers" not in stored:
-                    return None
-                answers[stored["rows"]] = stored["answers"]
+                answers[stored["rows"]] = (
+                    stored["answers"] if "answers" in stored else answers_of(stored["probabilities"])
+                )
         return answers
 
 

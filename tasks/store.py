@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from models.budget import Stored, list_stored
-from tasks.clean_up import ACTIVATIONS, ENCODERS, list_kept, remove_kept
+from tasks import clean_up
 from thawline.workspace import Workspace
 
 
@@ -38,8 +38,8 @@ def list_encoders(workspace: Workspace, *, unused_days: float = 0.0) -> list[Sto
     """Return the stored encoders that were made so many days ago, the newest first."""
     found = [
         StoredEncoder(name=Path(item.name).name, size_bytes=item.size_bytes, unused_days=item.unused_days)
-        for item in list_kept(workspace)
-        if item.kind == ENCODERS and item.unused_days >= unused_days
+        for item in clean_up.list_encoders(workspace)
+        if item.unused_days >= unused_days
     ]
     return sorted(found, key=lambda encoder: encoder.unused_days)
 
@@ -68,10 +68,8 @@ def list_store(workspace: Workspace, *, unused_days: float = 0.0) -> list[Stored
 
 def clear_store(workspace: Workspace, *, unused_days: float = 0.0) -> int:
     """Remove what was not used for so many days; return the bytes. Processes that read it go on doing so."""
-    kinds = (ACTIVATIONS, ENCODERS)
-    return remove_kept(
-        workspace, [item for item in list_kept(workspace) if item.kind in kinds and item.unused_days >= unused_days]
-    )
+    kept = clean_up.list_activations(workspace) + clean_up.list_encoders(workspace)
+    return clean_up.remove_kept(workspace, [item for item in kept if item.unused_days >= unused_days])
 
 
 def _unused(workspace: Workspace, days: float) -> list[Stored]:
