@@ -4,7 +4,6 @@ import dataclasses
 import logging
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
@@ -14,7 +13,7 @@ from prefect import task
 from modalities.predictor import load_predictor
 from tasks.champion import find_champion
 from tasks.results import Evaluation, FinalFit, ScoredChampion, load_arrays, save_arrays
-from tasks.tracking import Tracking, service_errors
+from tasks.tracking import Tracking, load_registered, service_errors
 from tasks.training_set import load_training_set
 from thawline.answers import Rule, RuleEffect, answer, measure_answers
 from thawline.columns import slice_values
@@ -87,8 +86,7 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
     labels = label_numbers(frame, classes)
     try:
         with service_errors(tracking.uri):
-            mlflow.set_tracking_uri(tracking.uri)
-            model = mlflow.pyfunc.load_model(f"models:/{name}/{version}").unwrap_python_model()
+            model = load_registered(tracking.uri, f"{name}/{version}").unwrap_python_model()
             probabilities, answers = model.predictor.aligned(frame, classes)
     except ServiceError:
         raise

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from modalities import get_modality
 from modalities.predictor import Predictor
-from tasks.tracking import Tracking, service_errors
+from tasks.tracking import Tracking, load_registered, service_errors
 from thawline.chunks import Chunk
 from thawline.console import percentage
 from thawline.errors import UsageError
@@ -76,7 +75,6 @@ def load_model(tracking: Tracking, name: str, alias: str) -> tuple[Any, str]:
     Raises:
         UsageError: No version holds it.
     """
-    mlflow.set_tracking_uri(tracking.uri)
     with service_errors(tracking.uri):
         try:
             version = tracking.client.get_model_version_by_alias(name, alias)
@@ -86,4 +84,4 @@ def load_model(tracking: Tracking, name: str, alias: str) -> tuple[Any, str]:
             raise UsageError(
                 f"no version of {name!r} holds the alias {alias!r}; `thawline run` makes one, or give --alias"
             ) from None
-        return mlflow.pyfunc.load_model(f"models:/{name}/{version.version}"), str(version.version)
+        return load_registered(tracking.uri, f"{name}/{version.version}"), str(version.version)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -100,6 +101,20 @@ def service_errors(uri: str) -> Iterator[None]:
         if error.error_code in {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"} or "API request to" in str(error):
             raise _unreachable(uri, error) from error
         raise
+
+
+def load_registered(uri: str, model: str) -> Any:
+    """Load the registered `model`, 'name/version' or 'name@alias', as pyfunc from the store at `uri`.
+
+    MLflow takes the address for loading from the process alone, and writes it into the environment, where it would
+    decide the next workspace's store too: what was there is put back.
+    """
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        return mlflow.pyfunc.load_model(f"models:/{model}")
+    finally:
+        mlflow.set_tracking_uri(before)  # None forgets it
 
 
 def start_run(

@@ -8,13 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-import mlflow
 import pandas as pd
 import pytest
 from line import ROOT, Finished, Outcome, change_params, make_workspace, run_thawline
 from mlflow import MlflowClient
 from session import prefect_api
 
+from tasks.tracking import load_registered
 from tasks.versioning import reproduce_data
 from thawline.workspace import Workspace
 
@@ -70,8 +70,7 @@ def test_no_pickle_is_in_the_model(finished: Finished) -> None:
 
 
 def test_the_champion_answers_raw_texts_with_label_and_probabilities(finished: Finished) -> None:
-    mlflow.set_tracking_uri(finished.mlflow_uri)
-    model = mlflow.pyfunc.load_model("models:/mails@champion")
+    model = load_registered(finished.mlflow_uri, "mails@champion")
     texts = [
         "Dear friend, claim your FREE prize money now!!! Click here",
         "The patch fixes the build on Debian, thanks.",
@@ -95,8 +94,7 @@ def test_predict_keeps_the_order_and_agrees_with_the_loaded_model(
     assert outcome.code == 0, outcome.told
     written = pd.read_csv(tmp_path / "out.csv")
     assert written["mine"].tolist() == list(range(20))
-    mlflow.set_tracking_uri(finished.mlflow_uri)
-    direct = mlflow.pyfunc.load_model("models:/mails@champion").predict(rows[["text"]])
+    direct = load_registered(finished.mlflow_uri, "mails@champion").predict(rows[["text"]])
     assert written["predicted_label"].tolist() == direct["label"].tolist()
     assert (written["model_version"].astype(str) == outcome.json["version"]).all()
 

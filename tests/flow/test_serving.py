@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import mlflow
 import pandas as pd
 import pytest
 from line import ROOT, Finished
+
+from tasks.tracking import load_registered
 
 pytestmark = pytest.mark.slow
 
@@ -71,8 +72,7 @@ def served(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Iter
             except httpx.HTTPError:
                 assert time.monotonic() < deadline, log.read_text(encoding="utf-8", errors="replace")[-3000:]
                 time.sleep(0.5)
-        mlflow.set_tracking_uri(finished.mlflow_uri)
-        yield Served(address, mlflow.pyfunc.load_model("models:/mails@champion"))
+        yield Served(address, load_registered(finished.mlflow_uri, "mails@champion"))
     finally:
         os.killpg(process.pid, 15)
         process.wait(timeout=30)
