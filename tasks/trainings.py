@@ -139,7 +139,7 @@ def clear_checkpoints(context: Context) -> None:
 
 
 def _checkpoints(context: Context) -> Path:
-    return context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / "checkpoints"
+    return context.directory(*TRAINING_SECTIONS) / "checkpoints"
 
 
 def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
