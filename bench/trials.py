@@ -54,9 +54,7 @@ def measure(options: Options) -> None:
 
 def every_trial(one: Measured) -> Measured:
     """Return what `NUM_TRIALS` trainings like this one would take."""
-    if one.seconds is None or one.process_seconds is None:
+    if one.seconds is None:
         return one
     told = f"{NUM_TRIALS} times one training in every fold" + (f", {one.extrapolated}" if one.extrapolated else "")
-    return dataclasses.replace(
-        one, seconds=NUM_TRIALS * one.seconds, process_seconds=NUM_TRIALS * one.process_seconds, extrapolated=told
-    )
+    return dataclasses.replace(one.times(NUM_TRIALS), extrapolated=told)
