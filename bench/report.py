@@ -79,13 +79,23 @@ def sides_table(entries: Sequence[Entry]) -> str:
             lines.append(f"| {entry['title']} | | | | | | | {entry['reason']} |")
             continue
         ratio = f"{entry['processor_seconds'] / ours:.1f}" if ours else ""
-        note = f"extrapolated: {entry['extrapolated']}" if entry.get("extrapolated") else ""
+        note = extrapolation(entry, medians.get(OURS, {}))
         lines.append(
             f"| {entry['title']} | {entry['seconds']:.1f} | {entry['processor_seconds']:.1f} | {ratio} | "
             f"{entry['process_seconds']:.1f} | {spread(entry['f1_macro'])} | "
             f"{entry['peak_bytes'] / 1e9:.1f} GB | {note} |"
         )
     return "\n".join(lines)
+
+
+def extrapolation(entry: Entry, ours: Entry) -> str:
+    """Return how a side's seconds were come by, if not measured, and our score on the folds that it was scored on."""
+    if not entry.get("extrapolated"):
+        return ""
+    same = ours.get("f1_macro", [])[: len(entry["f1_macro"])]
+    return f"extrapolated: {entry['extrapolated']}" + (
+        f"; ours scores {statistics.mean(same):.4f} there" if same else ""
+    )
 
 
 def checks_table(entries: Sequence[Entry]) -> str:
