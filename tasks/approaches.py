@@ -63,7 +63,7 @@ def draw_share(context: Context, percent: int, seed: int) -> Share:
         order[labels == number][: max(2, round(percent / 100 * int((labels == number).sum())))]
         for number in range(len(data.classes))
     ]
-    fitted, inner = inner_split(data, np.sort(np.concatenate(chosen)), context.params)
+    fitted, inner = inner_split(data, np.sort(np.concatenate(chosen)), context.params, turn=fold)
     return Share(fold, seed, fitted, inner, scored)
 
 
