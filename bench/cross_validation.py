@@ -16,7 +16,7 @@ from bench.sides import OURS, Measured, run_ours, run_peer
 
 RIVALS = {"text": "frozen_logistic", "table": "gradient_boosting"}
 """Of the product's own baselines, the one that is shown beside its fine-tuning."""
-SIZES = {"W1": ("text", 1000, 200), "W3": ("image", 2000, 300), "W4": ("table", 20_000, 2000)}
+SIZES = {"W1": ("text", 1000, 100), "W3": ("image", 2000, 200), "W4": ("table", 20_000, 500)}
 
 
 def measure(work: str, options: Options) -> None:
@@ -27,7 +27,15 @@ def measure(work: str, options: Options) -> None:
     data = {"image": options.garments, "table": options.flights}.get(kind)
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
-        shared = share(kind, place, data=data, num_rows=num_rows, settings=settings, threads=options.threads)
+        shared = share(
+            kind,
+            place,
+            data=data,
+            num_rows=num_rows,
+            settings=settings,
+            threads=options.threads,
+            options=options.for_peers,
+        )
         facts = {"kind": kind, "num_rows": len(shared.labels), "num_folds": shared.task.num_folds}
         for repeat in range(options.repeats):
             for name, run in sides(shared, options).items():
@@ -39,7 +47,7 @@ def measure(work: str, options: Options) -> None:
 
 def sides(shared: Shared, options: Options) -> dict[str, Callable[[Path], Measured]]:
     """Return the sides that were asked for, by name; each takes a directory for what it leaves."""
-    kind, measured_folds = shared.task.kind, shared.of_folds(options.folds)
+    kind, measured_folds = shared.task.kind, shared.of_folds(options.peer_folds)
     named: dict[str, Callable[[Path], Measured]] = {OURS: lambda out: run_ours(shared, out)}
     if rival := RIVALS.get(kind):
         title = f"Thawline's baseline {rival}"

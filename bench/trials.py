@@ -29,8 +29,15 @@ def measure(options: Options) -> None:
     peers = {peer.name: peer for peer in PEERS}
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
-        shared = share("text", place, num_rows=num_rows, settings=tuple(settings), threads=options.threads)
-        measured_folds = shared.of_folds(options.folds)
+        shared = share(
+            "text",
+            place,
+            num_rows=num_rows,
+            settings=tuple(settings),
+            threads=options.threads,
+            options=options.for_peers,
+        )
+        measured_folds = shared.of_folds(options.peer_folds)
         facts = {"num_rows": len(shared.labels), "num_folds": shared.task.num_folds, "num_trials": NUM_TRIALS}
         results: list[Measured] = []
         if options.wants(OURS):
