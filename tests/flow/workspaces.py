@@ -99,9 +99,17 @@ class Up:
         """Return the flow's runs that have begun and ended."""
         return [run for run in self.runs(flow) if run["end_time"]]
 
+    def unfinished(self) -> list[str]:
+        """Return the flow runs that have begun or are about to, and have not ended."""
+        states = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
+        answer = httpx.post(
+            f"{self.addresses['prefect']}/api/flow_runs/filter", json={"flow_runs": states}, timeout=30, auth=self.login
+        )
+        return [f"{run['name']} {run['state_name']}" for run in answer.raise_for_status().json()]
+
     def idle(self) -> bool:
         """Whether nothing runs."""
-        return all(len(self.runs(flow)) == len(self.ended(flow)) for flow in ("arrive", "train", "finetune"))
+        return not self.unfinished()
 
     def stop(self, number: int) -> str:
         """Send a signal; return what it told until it ended."""
