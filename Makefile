@@ -6,10 +6,10 @@ PYTHON ?= python3.11
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs format bench clean
+.PHONY: help setup demo test check docs format bench bench-quick clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Make .venv with the exact set of versions in constraints.txt
 
@@ -38,8 +38,12 @@ format: $(STAMP) ## Put the code into its form
 	ruff format .
 	ruff check --fix .
 
-bench: $(STAMP) ## Measure, side by side
+bench: $(STAMP) ## Measure us and our peers, side by side (hours), and write docs/benchmarks.md
 	python -m bench
+	python -m bench.report
+
+bench-quick: $(STAMP) ## The same with reduced sizes, under ten minutes; the page stays as it is
+	python -m bench --quick
 
 clean: ## Remove what was made here, but the data and its versions
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

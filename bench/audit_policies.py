@@ -50,7 +50,7 @@ def trial(mails: pd.DataFrame, *, share: float, seed: int) -> dict[str, float]:
         fitted = fit(train, labels, (folds != fold).astype(np.float32))
         probabilities[folds == fold] = fitted.predict_proba(TEXT.baseline_input(train[folds == fold]))
     flagged = find_label_issues(labels, probabilities, ["ham", "spam"])["row"].to_numpy(np.int64)
-    right = (test["label"] == "spam").to_numpy(np.int64)
+    right = (test["label"] == "spam").to_numpy().astype(np.int64)
     scores = {}
     for policy, weight in WEIGHTS.items():
         weights = np.ones(len(train), dtype=np.float32)

@@ -49,7 +49,14 @@ PLAIN_RATE = 5e-5
 
 def settings(**changes: object) -> ScheduleSettings:
     """Return the product's defaults for a policy."""
-    names = ("head_epochs", "num_epochs", "head_learning_rate", "learning_rate", "layer_lr_decay", "patience")
+    names: tuple[str, ...] = (
+        "head_epochs",
+        "num_epochs",
+        "head_learning_rate",
+        "learning_rate",
+        "layer_lr_decay",
+        "patience",
+    )
     names += ("groups_per_phase", "max_unfrozen_groups", "min_gain")
     return ScheduleSettings(**{**{name: getattr(DEFAULTS, name) for name in names}, **changes})
 

@@ -140,6 +140,13 @@ def nothing_beside(_path: Path, _params: Params) -> list[Path]:
     return []
 
 
+def majority(_params: Params) -> Any:
+    """Return the classifier that knows only how frequent the classes are."""
+    from sklearn.dummy import DummyClassifier
+
+    return DummyClassifier(strategy="prior")
+
+
 def list_modalities() -> list[str]:
     """Return the names of all modalities, sorted: the modules here that hold `MODALITY`. None is imported."""
     modules = Path(__file__).parent.glob("*.py")

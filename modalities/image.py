@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from modalities import Modality, Shown, encoder_name, image_overview
+from modalities import Modality, Shown, encoder_name, image_overview, majority
 from modalities.image_pixels import (
     THUMBNAIL_SIDE,
     Facts,
@@ -243,13 +243,6 @@ def augment(params: Params, _processor: Any, _frame: pd.DataFrame) -> Any:
     mix = PixelMix(chosen.mixup_alpha, chosen.cutmix_alpha)
     parts = (change if change != PixelChange() else None, mix if mix != PixelMix() else None)
     return Augmentation(*parts) if any(parts) else None
-
-
-def majority(_params: Params) -> Any:
-    """Return the classifier that knows only how frequent the classes are."""
-    from sklearn.dummy import DummyClassifier
-
-    return DummyClassifier(strategy="prior")
 
 
 def pixels_logistic(params: Params) -> Any:

@@ -39,13 +39,6 @@ def to_features(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=frame.index)
 
 
-def majority(_params: Params) -> Any:
-    """Return the classifier that knows only how frequent the classes are."""
-    from sklearn.dummy import DummyClassifier
-
-    return DummyClassifier(strategy="prior")
-
-
 def logistic_regression(params: Params) -> Any:
     """Return logistic regression on imputed, scaled numbers and one column a category."""
     from sklearn.compose import make_column_selector, make_column_transformer

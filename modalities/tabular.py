@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from modalities import (
     Modality,
     Shown,
+    majority,
     nothing_beside,
     table_encoding,
     table_features,
@@ -223,7 +224,7 @@ MODALITY = Modality(
     defaults=table_encoding.DEFAULTS,
     default_encoder=table_encoding.ENCODER,
     baselines={
-        "majority": table_features.majority,
+        "majority": majority,
         "logistic_regression": table_features.logistic_regression,
         "gradient_boosting": table_features.gradient_boosting,
     },

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality, Shown, encoder_name, nothing_beside, text_overview
+from modalities import Modality, Shown, encoder_name, majority, nothing_beside, text_overview
 from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried
 from thawline.errors import ParamsError, UsageError
@@ -222,13 +222,6 @@ def augment(params: Params, tokenizer: Any, frame: pd.DataFrame) -> Any:
         lowered=lowered,
     )
     return Augmentation(change)
-
-
-def majority(_params: Params) -> Any:
-    """Return the classifier that knows only how frequent the classes are."""
-    from sklearn.dummy import DummyClassifier
-
-    return DummyClassifier(strategy="prior")
 
 
 def tfidf_logistic(params: Params) -> Any:

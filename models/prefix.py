@@ -8,7 +8,9 @@ that stored states equal live ones bit for bit, whenever and with whatever else 
 Shapes: B rows, T padded positions, W width of their states, D features.
 """
 
-from collections.abc import Collection, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -23,6 +25,9 @@ from models.rows import Indices, Rows
 
 BLOCK_ROWS = 16
 """Within 3 % of the fastest size on two cores, and little is wasted when a length's last block is filled up."""
+
+READ_AHEAD = 2
+"""Blocks that are read while one is computed."""
 
 States = NDArray[np.float32]
 
@@ -81,6 +86,7 @@ def compute_states(
     boundaries: Collection[int],
     *,
     start: tuple[int, Activations] | None = None,
+    batch: dict[str, Tensor] | None = None,
 ) -> dict[int, States]:
     """Compute the states of one canonical block at several boundaries in one pass.
 
@@ -90,13 +96,14 @@ def compute_states(
         block: Up to `BLOCK_ROWS` row numbers of one padded length.
         boundaries: Above 0.
         start: A boundary below these and the states there, to go on from.
+        batch: What `read_block` gives for the block, if it has been read.
 
     Returns:
         By boundary, the rows' states unpadded and one after another (total positions, W); at the head's, pooled (B, D).
     """
-    filled = np.concatenate([block, np.repeat(block[-1:], BLOCK_ROWS - len(block))])
+    filled = _filled(block)
     device = classifier.device
-    batch = {key: tensor.to(device) for key, tensor in rows.batch(filled).items()}
+    batch = {key: tensor.to(device) for key, tensor in (batch or rows.batch(filled)).items()}
     length = int(rows.padded_lengths[block[0]])
     given = None if start is None else (start[0], start[1].batch(filled, length).to(device))
     with torch.inference_mode(), evaluating(classifier), autocast(device):
@@ -109,6 +116,32 @@ def compute_states(
             values = np.concatenate([values[i, :n] for i, n in enumerate(lengths)])
         result[boundary] = values
     return result
+
+
+def read_block(rows: Rows, block: Indices) -> dict[str, Tensor]:
+    """Return the network's arguments for a canonical block, filled up to its one shape."""
+    return rows.batch(_filled(block))
+
+
+def read_ahead(rows: Rows, blocks: Iterable[Indices]) -> Iterator[tuple[Indices, dict[str, Tensor]]]:
+    """Yield each block and what `read_block` gives for it; the next two are read while the caller computes."""
+    with ThreadPoolExecutor(1, thread_name_prefix="rows") as reader:
+        waiting = deque[tuple[Indices, Future[dict[str, Tensor]]]]()
+        for block in blocks:
+            waiting.append((block, reader.submit(read_block, rows, block)))
+            if len(waiting) > READ_AHEAD:
+                yield _next(waiting)
+        while waiting:
+            yield _next(waiting)
+
+
+def _next(waiting: deque[tuple[Indices, Future[dict[str, Tensor]]]]) -> tuple[Indices, dict[str, Tensor]]:
+    block, reading = waiting.popleft()
+    return block, reading.result()
+
+
+def _filled(block: Indices) -> Indices:
+    return np.concatenate([block, np.repeat(block[-1:], BLOCK_ROWS - len(block))])
 
 
 @contextmanager

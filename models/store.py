@@ -29,7 +29,7 @@ from torch import Tensor
 
 from models.budget import make_room
 from models.classifier import Classifier
-from models.prefix import BLOCK_ROWS, Activations, LiveActivations, canonical_blocks, compute_states
+from models.prefix import BLOCK_ROWS, Activations, LiveActivations, canonical_blocks, compute_states, read_ahead
 from models.rows import Indices, Rows
 from models.segments import TEMPORARY, SegmentWriter
 from models.shelves import Shelf, describe_space
@@ -232,8 +232,8 @@ class ActivationStore:
                 boundary: stack.enter_context(self._writer(classifier, rows, boundary, order[there[order]]))
                 for boundary, there in wanted.items()
             }
-            for block in self._progress(blocks) if self._progress else blocks:
-                states = compute_states(classifier, rows, block, tuple(missing), start=start)
+            for block, batch in read_ahead(rows, self._progress(blocks) if self._progress else blocks):
+                states = compute_states(classifier, rows, block, tuple(missing), start=start, batch=batch)
                 for boundary, writer in writers.items():
                     kept = wanted[boundary][block]
                     pooled = boundary == classifier.pooled_boundary

@@ -165,7 +165,7 @@ def _train(context: Context, share: Share, encoder: Encoder, *, is_pretrained: b
         arrays = dataclasses.replace(arrays, views=None)  # every phase sees the rows themselves
     phases = plan_phases(params.train.policy, classifier.groups, schedule_settings(params))
     settings = train_settings(params, seed=params.seed + share.seed)
-    store = open_store(context) if is_pretrained else None
+    store = open_store(context.workspace, context.params) if is_pretrained else None
     started = time.perf_counter()
     for _ in train(classifier, phases, arrays, settings, store):
         pass

@@ -41,7 +41,7 @@ def list_baselines(context: Context) -> list[str]:
 def cross_validate_baseline(context: Context, name: str) -> CrossValidation:
     """Fit the baseline `name` on the training part of every fold and score it on the rest."""
     data = load_training_set(context)
-    directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name
+    directory = context.directory(*BASELINE_SECTIONS) / name
     folds = [_fit_fold(context, name, data, fold, directory) for fold in range(data.num_folds)]
     return CrossValidation(name=name, folds=folds)
 
@@ -53,7 +53,7 @@ def fit_baseline(context: Context, name: str) -> FinalFit:
     data = load_training_set(context)
     rows = trained_on(context, np.arange(len(data.labels)))
     estimator = fit_estimator(context, name, data, rows)
-    directory = context.workspace.state / "steps" / context.key(*BASELINE_SECTIONS) / name / "model"
+    directory = context.directory(*BASELINE_SECTIONS) / name / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_baseline(directory, estimator, params=params, classes=data.classes)
     return FinalFit(

@@ -27,7 +27,7 @@ def blend_folds(context: Context, baseline: CrossValidation, finetuned: CrossVal
     """Mix two approaches' predictions of each fold by the share that is best on the other folds."""
     data = load_training_set(context)
     first, second = _unseen(context, baseline), _unseen(context, finetuned)
-    directory = context.workspace.state / "steps" / context.key() / BLEND
+    directory = context.directory() / BLEND
     folds = []
     for own, other in zip(baseline.folds, finetuned.folds, strict=True):
         others, rows = data.fold_rows(own.fold)
@@ -54,7 +54,7 @@ def fit_blend(
     first, second = _unseen(context, baseline[0]), _unseen(context, finetuned[0])
     share = fit_share(data.labels, first, second)
     fits = baseline[1], finetuned[1]
-    directory = context.workspace.state / "steps" / context.key() / BLEND / "model"
+    directory = context.directory() / BLEND / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_blend(directory, [fit.model for fit in fits], share=share, params=params, classes=data.classes)
     return FinalFit(

@@ -39,7 +39,7 @@ def answer_folds(context: Context, approach: CrossValidation) -> CrossValidation
         return approach
     data = load_training_set(context)
     unseen = approach.out_of_fold(len(data.labels), len(data.classes))
-    directory = context.workspace.state / "steps" / context.key() / "answered" / approach.name
+    directory = context.directory() / "answered" / approach.name
     folds = []
     for fold in approach.folds:
         others, rows = data.fold_rows(fold.fold)
@@ -71,7 +71,7 @@ def calibrate(context: Context, fit: FinalFit, approach: CrossValidation) -> Fin
     data = load_training_set(context)
     unseen = approach.out_of_fold(len(data.labels), len(data.classes))
     temperature, rule = _fit(chosen, data, unseen, np.arange(len(data.labels)))
-    directory = context.workspace.state / "steps" / context.key() / "calibrated" / fit.name
+    directory = context.directory() / "calibrated" / fit.name
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(fit.model, directory, copy_function=os.link)
     set_outputs(directory, temperature=temperature, rule=rule)

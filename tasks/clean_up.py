@@ -27,8 +27,8 @@ def list_kept(workspace: Workspace) -> list[Item]:
     state = workspace.state
     places: dict[str, Iterable[Path]] = {
         STEPS: [
-            *(path for path in _inside(state / "steps") if path.name != "left-out"),
-            *_inside(state / "steps" / "left-out"),
+            *(path for path in _inside(workspace.steps) if path.name != "left-out"),
+            *_inside(workspace.steps / "left-out"),
         ],
         RESULTS: _inside(state / "results"),
         REPRODUCTIONS: _inside(state / "reproduce"),

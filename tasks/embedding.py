@@ -32,11 +32,11 @@ def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDAr
     modality = get_modality(params.modality)
     if modality.standardised is not None:
         return modality.standardised(frame, params)
-    from models.store import ActivationStore
+    from tasks.trainings import open_store
 
     encoder, classifier = _load(_Wanted(workspace.root, params.modality, params.model.model_dump_json(), params))
     rows = modality.encode(encoder.processor, frame, params)
-    states = ActivationStore(workspace.store).open(classifier, rows, classifier.pooled_boundary)
+    states = open_store(workspace, params).open(classifier, rows, classifier.pooled_boundary)
     vectors = states.batch(np.arange(len(frame)), 1).numpy()
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)

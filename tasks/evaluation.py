@@ -42,7 +42,7 @@ def evaluate(context: Context, fit: FinalFit) -> Evaluation:
     labels = label_numbers(frame, classes)
     probabilities = predictor.prepared_probabilities(frame)
     answers = predictor.answers(probabilities)
-    directory = context.workspace.state / "steps" / context.key() / "test"
+    directory = context.directory() / "test"
     return Evaluation(
         name=fit.name,
         scores=score_fully(labels, probabilities, answers),
@@ -94,7 +94,7 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
         reason = f"champion version {version} can't be scored on this data any more ({_first_line(error)})"
         log.warning("%s; thresholds decide", reason)
         return ScoredChampion(version=version, unscorable=reason)
-    directory = context.workspace.state / "steps" / context.key() / "test"
+    directory = context.directory() / "test"
     arrays = save_arrays(
         directory / f"champion-{version}.npz", labels=labels, probabilities=probabilities, answers=answers
     )

@@ -66,7 +66,7 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
         epochs = _follow(records, phases, f"fold {fold + 1} of {context.params.split.num_folds}")
         validation = np.flatnonzero(load_training_set(context).folds == fold)
         probabilities = predict_probabilities(training.classifier, data.rows, validation, store=training.store)
-    directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS)
+    directory = context.directory(*TRAINING_SECTIONS)
     return FoldResult(
         fold=fold,
         scores=score_fully(data.labels[validation], probabilities),
@@ -93,7 +93,7 @@ def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
             training.classifier, phases, training.data, training.settings, training.store, training.checkpoints
         )
         epochs = _follow(records, phases, "final fit")
-    directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / "model"
+    directory = context.directory(*TRAINING_SECTIONS) / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(directory, training.classifier, training.encoder, params=params, classes=data.classes)
     return FinalFit(

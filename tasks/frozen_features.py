@@ -99,7 +99,7 @@ def fit_frozen(context: Context) -> FinalFit:
     head = _learn(context, data, rows, pooled_vectors(context, 0)[0])
     encoder, _ = load_encoded(context, None)
     classifier = attach_linear_head(encoder, head.weight, head.bias, pooling=context.params.model.pooling)
-    directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / FROZEN / "model"
+    directory = context.directory(*TRAINING_SECTIONS) / FROZEN / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(directory, classifier, encoder, params=params, classes=data.classes)
     return FinalFit(
@@ -117,7 +117,7 @@ def _fit_fold(context: Context, data: TrainingSet, fold: int) -> FoldResult:
     train, vectors = trained_on(context, train), pooled_vectors(context, fold)[0]
     head = _learn(context, data, train, vectors)
     probabilities = head.probabilities(vectors[validation])
-    directory = context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / FROZEN
+    directory = context.directory(*TRAINING_SECTIONS) / FROZEN
     return FoldResult(
         fold=fold,
         scores=score_fully(data.labels[validation], probabilities),

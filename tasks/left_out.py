@@ -49,4 +49,4 @@ def _read(context: Context) -> tuple[NDArray[np.int64], float]:
 
 
 def _path(context: Context, name: str) -> Path:
-    return context.workspace.state / "steps" / "left-out" / context.data_version / f"{name}.npz"
+    return context.workspace.steps / "left-out" / context.data_version / f"{name}.npz"

@@ -39,7 +39,7 @@ def profile_rows(context: Context) -> Path:
 @task(name="profile", **step_cache(*SECTIONS))
 def draw_profile(context: Context) -> str:
     """Make the page below .thawline/steps and return its path."""
-    path = context.workspace.state / "steps" / context.key(*SECTIONS) / PAGE
+    path = context.directory(*SECTIONS) / PAGE
     write_atomically(path, make_profile(context).encode())
     return str(path)
 

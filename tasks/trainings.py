@@ -5,6 +5,7 @@ A training is that of a fold, by its number, or the final one on all of train.
 
 import dataclasses
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,15 +23,17 @@ from models.heads import HeadSpec
 from models.journal import Journal
 from models.policies import Phase, ScheduleSettings, WrittenPhase, plan_phases
 from models.records import TrainingData, TrainSettings
-from models.rows import Rows
+from models.rows import Indices, Rows
 from models.store import ActivationStore
 from tasks.left_out import row_weights, trained_on
 from tasks.training_set import TrainingSet, load_training_set
+from thawline.console import progress
 from thawline.context import TRAINING_SECTIONS, Context
 from thawline.errors import ParamsError
 from thawline.model_params import Model
 from thawline.params import Params
 from thawline.splits import assign_folds
+from thawline.workspace import Workspace
 
 _HEAD_PARAMS = ("head_layers", "head_units", "head_activation", "dropout")
 
@@ -71,7 +74,7 @@ def open_training(context: Context, fold: int | None) -> Training:
         phases=plan_phases(params.train.policy, classifier.groups, schedule_settings(params)),
         data=arrays,
         settings=train_settings(params, seed=params.seed + (0 if fold is None else 1000 * (fold + 1))),
-        store=open_store(context),
+        store=open_store(context.workspace, params),
         checkpoints=open_checkpoints(context, "final" if fold is None else f"fold-{fold}"),
     )
 
@@ -108,14 +111,21 @@ def train_settings(params: Params, *, seed: int) -> TrainSettings:
     return TrainSettings(**{name: getattr(params.train, name) for name in names}, seed=seed)
 
 
-def open_store(context: Context) -> ActivationStore:
+def open_store(workspace: Workspace, params: Params) -> ActivationStore:
     """Return the workspace's store of frozen layers' activations."""
-    params = context.params
     return ActivationStore(
-        context.workspace.store,
+        workspace.store,
         dtype=params.train.activations,
         budget_bytes=round(params.store.budget_gb * 1e9),
+        progress=_watched,
     )
+
+
+def _watched(blocks: Sequence[Indices]) -> Iterator[Indices]:
+    with progress("frozen layers", len(blocks)) as advance:
+        for block in blocks:
+            yield block
+            advance("blocks of rows")
 
 
 def open_checkpoints(context: Context, training: str) -> Checkpoints:
@@ -129,7 +139,7 @@ def clear_checkpoints(context: Context) -> None:
 
 
 def _checkpoints(context: Context) -> Path:
-    return context.workspace.state / "steps" / context.key(*TRAINING_SECTIONS) / "checkpoints"
+    return context.directory(*TRAINING_SECTIONS) / "checkpoints"
 
 
 def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:

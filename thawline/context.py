@@ -66,6 +66,10 @@ class Context(BaseModel):
         content = json.dumps([self.data_version, self.code_version, chosen, *left_out], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
+    def directory(self, *sections: str) -> Path:
+        """Return where the files of this work's results lie, of that of the named sections as `key` says."""
+        return self.workspace.steps / self.key(*sections)
+
 
 @cache
 def hash_code() -> str:

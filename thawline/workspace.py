@@ -99,6 +99,11 @@ class Workspace:
         """Local state that git ignores: tracking store, Prefect home, activations, checkpoints."""
         return self.root / ".thawline"
 
+    @property
+    def steps(self) -> Path:
+        """Files of the steps' results, a directory for each piece of work (`Context.directory`)."""
+        return self.state / "steps"
+
 
 def find_workspace(start: Path) -> Workspace:
     """Return the workspace that holds `start`: the nearest directory upwards with a params.yaml.

@@ -58,4 +58,4 @@ def _fill_for_training(context: Context, subject: Subject, positions: Indices) -
     classifier = build(encoder, context.params, num_classes=len(subject.classes))
     phases = plan_phases(context.params.train.policy, classifier.groups, schedule_settings(context.params))
     boundaries = {classifier.pooled_boundary, *stored_boundaries(classifier, phases)}
-    open_store(context).fill(classifier, rows, boundaries)
+    open_store(context.workspace, context.params).fill(classifier, rows, boundaries)

@@ -38,9 +38,9 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of rows in each block that a store computes, canaries (one block each) included."""
     counts: list[int] = []
 
-    def counting(classifier, rows, block, boundaries, *, start=None):
+    def counting(classifier, rows, block, boundaries, **given):
         counts.append(len(block))
-        return original(classifier, rows, block, boundaries, start=start)
+        return original(classifier, rows, block, boundaries, **given)
 
     original = models.prefix.compute_states
     monkeypatch.setattr("models.store.compute_states", counting)
@@ -127,9 +127,9 @@ def test_a_boundary_is_computed_from_the_nearest_stored_one(
     starts = []
     original = models.prefix.compute_states
 
-    def watching(*args, start=None):
+    def watching(*args, start=None, **given):
         starts.append(start and start[0])
-        return original(*args, start=start)
+        return original(*args, start=start, **given)
 
     monkeypatch.setattr("models.store.compute_states", watching)
     assert torch.equal(stored(store, classifier, rows, 3), live(classifier, rows, 3))

@@ -1,0 +1,40 @@
+"""What a work is told: sizes, repeats, sides, and where larger data lies."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.results import PLACE
+
+
+@dataclass(frozen=True)
+class Options:
+    """Chosen on the command line; None means the work's own number.
+
+    Args:
+        quick: Reduced sizes, under ten minutes for all works.
+        rows: Rows of a work.
+        repeats: How often each side runs.
+        threads: Of each process.
+        folds: Peers train the first so many folds only; their seconds are multiplied, and the tables say so.
+        sides: Only these, by name; all if empty.
+        garments: Images, as `thawline init --data` takes them.
+        flights: A table with the columns of the example's.
+    """
+
+    quick: bool = False
+    rows: int | None = None
+    repeats: int = 1
+    threads: int = 1
+    folds: int | None = None
+    sides: tuple[str, ...] = ()
+    garments: Path | None = None
+    flights: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """Where figures are saved; those of reduced sizes never replace others."""
+        return PLACE.with_name("quick") if self.quick else PLACE
+
+    def wants(self, side: str) -> bool:
+        """Say whether a side was asked for."""
+        return not self.sides or side in self.sides

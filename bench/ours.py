@@ -1,0 +1,65 @@
+"""The product's cross-validation on a shared task, in a process of its own: `python -m bench.ours TASK SPACE OUT`.
+
+What is called is what `thawline run` calls in its step cross-validate (and search, if the params ask for one), on
+Prefect's temporary server. The seconds begin where a peer's do: all libraries are imported, the rows are read.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.peers.protocol import read_task, write_result
+from flows.environment import prepare_environment
+from thawline.workspace import Workspace
+
+
+def main(task_directory: Path, root: Path, out: Path) -> None:
+    task, rows = read_task(task_directory)
+    workspace = Workspace(root)
+    prepare_environment(workspace)
+    import torch
+    import transformers  # noqa: F401
+    from prefect import flow
+
+    from flows.cross_validation import cross_validate
+    from flows.search import search
+    from tasks.results import load_arrays
+    from tasks.tracking import open_tracking, start_run
+    from thawline.context import Context, hash_code
+    from thawline.params_file import load_params
+
+    torch.set_num_threads(task.threads)
+    params = load_params(workspace)
+    context = Context(root=workspace.root, params=params, data_version=task_directory.name, code_version=hash_code())
+
+    @flow(name="bench", validate_parameters=False)
+    def line() -> dict[str, Any]:
+        tracking, run_id = None, ""
+        if params.search.strategy != "none":
+            tracking = open_tracking(workspace, params)
+            run_id = start_run(tracking, "bench", role="finetune")
+        started, processor = time.perf_counter(), time.process_time()
+        tuned, found = search(context, tracking, run_id) if tracking else (context, None)
+        searched = time.perf_counter() - started
+        scores = cross_validate(tuned)
+        took = time.perf_counter() - started
+        predictions = np.full(len(rows), -1, dtype=np.int64)
+        for fold in scores.folds:
+            arrays = load_arrays(fold.predictions)
+            predictions[arrays["rows"]] = arrays["probabilities"].argmax(axis=1)
+        extra = {"trials": [trial.model_dump(mode="json") for trial in found.trials]} if found else {}
+        epochs = [fold.best_epochs for fold in scores.folds]
+        fold_seconds = [fold.seconds for fold in scores.folds]
+        told = {"seconds": took, "fold_seconds": fold_seconds, "processor_seconds": time.process_time() - processor}
+        write_result(out, predictions, **told, search_seconds=searched, best_epochs=epochs, **extra)
+        return told
+
+    json.dump(line(), sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:4]))

@@ -1,0 +1,97 @@
+"""What passes between the benchmark and a peer: a task in, predictions and seconds out. For any environment.
+
+TASK holds `rows.parquet` (content columns, `label` as a class number, `fold`) and `task.json`; OUT gets
+`predictions.npy` (a class a row, -1 where its fold was not run) and `result.json`.
+"""
+
+import importlib.metadata
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Ints = npt.NDArray[np.int64]
+ROWS, TASK, PREDICTIONS, RESULT = "rows.parquet", "task.json", "predictions.npy", "result.json"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every side is given.
+
+    Args:
+        kind: text, image or table.
+        num_classes: Labels are 0 to num_classes - 1.
+        folds: The folds to train, by number; the rest of `num_folds` is left out.
+        encoder: Directory of the text encoder, or file of the image encoder's weights under timm's names.
+        architecture: timm's name of the image encoder.
+        max_tokens: Texts are cut here.
+        image_size: Images are brought to this many pixels a side.
+        mean: Of the image encoder's input, per channel; so is `deviation`.
+        threads: Of one process.
+        options: What a single work wants of a side, such as other numbers of epochs.
+    """
+
+    kind: str
+    num_classes: int
+    num_folds: int
+    folds: tuple[int, ...]
+    encoder: str = ""
+    architecture: str = ""
+    max_tokens: int = 64
+    image_size: int = 96
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
+    seed: int = 0
+    threads: int = 1
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, directory: Path) -> None:
+        (directory / TASK).write_text(json.dumps(asdict(self), indent=2))
+
+
+FoldFunction = Callable[[Task, pd.DataFrame, pd.DataFrame], Ints]
+
+
+def read_task(directory: Path) -> tuple[Task, pd.DataFrame]:
+    """Return the task and its rows."""
+    values = json.loads((directory / TASK).read_text())
+    tuples = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+    return Task(**{**values, **tuples}), pd.read_parquet(directory / ROWS)
+
+
+def run(train_and_predict: FoldFunction, *, libraries: Sequence[str]) -> None:
+    """Run a side on the task that the command line names; the seconds are those of the folds, imports are before.
+
+    Args:
+        train_and_predict: Task, training rows and validation rows of a fold to a class for each of the latter.
+        libraries: Distributions whose versions are written down.
+    """
+    task, rows = read_task(Path(sys.argv[1]))
+    predictions = np.full(len(rows), -1, dtype=np.int64)
+    fold_seconds = []
+    for fold in task.folds:
+        started = time.perf_counter()
+        is_validation = (rows["fold"] == fold).to_numpy()
+        training, validation = rows[~is_validation], rows[is_validation]
+        predictions[is_validation] = train_and_predict(task, training, validation.drop(columns="label"))
+        fold_seconds.append(time.perf_counter() - started)
+    write_result(Path(sys.argv[2]), predictions, seconds=sum(fold_seconds), fold_seconds=fold_seconds)
+    _note(Path(sys.argv[2]), versions={name: importlib.metadata.version(name) for name in libraries})
+
+
+def write_result(out: Path, predictions: Ints, **values: object) -> None:
+    """Write what a side came to."""
+    np.save(out / PREDICTIONS, predictions)
+    (out / RESULT).write_text(json.dumps(values, indent=2))
+
+
+def _note(out: Path, **values: object) -> None:
+    result = json.loads((out / RESULT).read_text())
+    (out / RESULT).write_text(json.dumps({**result, **values}, indent=2))

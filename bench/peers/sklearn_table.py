@@ -1,0 +1,23 @@
+"""Gradient boosting in scikit-learn, with its defaults (https://scikit-learn.org/stable/modules/ensemble.html).
+
+Categories are handed over as such (`categorical_features="from_dtype"`), missing values as they are.
+"""
+
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from bench.peers.protocol import Ints, Task, run
+
+
+def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFrame) -> Ints:
+    features = [name for name in validation.columns if name != "fold"]
+    texts = [name for name in features if not pd.api.types.is_numeric_dtype(training[name])]
+    kinds = {name: pd.CategoricalDtype(sorted(training[name].dropna().unique())[:255]) for name in texts}
+    model = HistGradientBoostingClassifier(random_state=task.seed)
+    model.fit(training[features].astype(kinds), training["label"].to_numpy())
+    predicted: Ints = model.predict(validation[features].astype(kinds))
+    return predicted
+
+
+if __name__ == "__main__":
+    run(train_and_predict, libraries=["scikit-learn"])

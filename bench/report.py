@@ -1,0 +1,163 @@
+"""Writes docs/benchmarks.md from the figures under .bench/results: `python -m bench.report`; it measures nothing."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from bench import results
+from bench.rows import ROOT
+from bench.sides import OURS
+
+TARGET = ROOT / "docs" / "benchmarks.md"
+Entry = dict[str, Any]
+
+INTRODUCTION = """# Benchmarks
+
+Made by `python -m bench.report` from what `python -m bench` measured; nothing here is written by hand. Every side runs
+in a process of its own, one after the other, on the same rows and folds, cut to the same length, on the same encoder's
+weights and with the same number of threads. *Seconds* are those of the work: imports, and starting a server in our
+case, are in *whole process*. Memory is the peak of the process and of all that it starts. Macro-F1 is the mean over the
+folds ± their standard deviation, computed for all sides by one function from their predictions. Where a side ran
+several times, medians are shown.
+
+Each peer has the settings that its own documentation recommends; they stand, with their source, at the top of its file
+in `bench/peers/`. Peers run in environments of their own, made from the pinned lists in `bench/peers/requirements/`,
+which see this project's torch, torchvision, timm and transformers unless they bring their own version.
+"""
+TITLES = {
+    "W1": "W1: five folds on mails",
+    "W2": "W2: the same with a search of 20 trials",
+    "W3": "W3: five folds on images",
+    "W4": "W4: tables",
+    "W5": "W5: what costs grow with",
+    "W6": "W6: the line around the training",
+}
+
+
+def main() -> None:
+    """Write the page."""
+    TARGET.write_text(page(results.load()))
+
+
+def page(works: dict[str, dict[str, Any]]) -> str:
+    """Return the page for the figures of the works that were measured."""
+    parts = [INTRODUCTION]
+    for work, title in TITLES.items():
+        if work in works:
+            parts.append(f"## {title}\n")
+            parts += [section(name, table) for name, table in works[work].items()]
+    return "\n".join(parts)
+
+
+def section(name: str, table: dict[str, Any]) -> str:
+    """Return one table with the machine and the facts that it is of."""
+    show = {"folds": sides_table, "search": sides_table, "checks": checks_table, "line": line_table}
+    show |= {"profile": profile_table}
+    body = show.get(name, curve_table)(table["entries"])
+    facts = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in table["facts"].items())
+    return f"{machine_line(table['machine'])}{f' Settings: {facts}.' if facts else ''}\n\n{body}\n"
+
+
+def machine_line(machine: Entry) -> str:
+    """Return the machine in a sentence."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    threads = "one thread" if machine["threads"] == 1 else f"{machine['threads']} threads"
+    return f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, {threads}; {versions}."
+
+
+def sides_table(entries: Sequence[Entry]) -> str:
+    """Return every side's median seconds, their ratio to ours, scores and memory; a side that failed has its reason."""
+    medians = {side: median_entry(group) for side, group in by_side(entries).items()}
+    ours = medians.get(OURS, {}).get("seconds")
+    lines = ["| side | seconds | times ours | whole process | macro-F1 | memory | |", "|---|---|---|---|---|---|---|"]
+    for entry in medians.values():
+        if entry.get("seconds") is None:
+            lines.append(f"| {entry['title']} | | | | | | {entry['reason']} |")
+            continue
+        ratio = f"{entry['seconds'] / ours:.1f}" if ours else ""
+        note = f"extrapolated: {entry['extrapolated']}" if entry.get("extrapolated") else ""
+        lines.append(
+            f"| {entry['title']} | {entry['seconds']:.1f} | {ratio} | {entry['process_seconds']:.1f} | "
+            f"{spread(entry['f1_macro'])} | {entry['peak_bytes'] / 1e9:.1f} GB | {note} |"
+        )
+    return "\n".join(lines)
+
+
+def checks_table(entries: Sequence[Entry]) -> str:
+    """Return the seconds of checks, by number of rows and side."""
+    lines = ["| rows | side | seconds | of it the checks | memory | |", "|---|---|---|---|---|---|"]
+    for size in sorted({entry["size"] for entry in entries}):
+        for group in by_side([entry for entry in entries if entry["size"] == size]).values():
+            entry = median_entry(group)
+            if entry.get("seconds") is None:
+                lines.append(f"| {size:,} | {entry['title']} | | | | {entry['reason']} |")
+                continue
+            left_out = f"without {len(entry['left_out'])} checks" if entry["left_out"] else ""
+            lines.append(
+                f"| {size:,} | {entry['title']} | {entry['seconds']:.1f} | {entry['checks_seconds']:.1f} | "
+                f"{entry['peak_bytes'] / 1e9:.1f} GB | {left_out} |"
+            )
+    return "\n".join(lines)
+
+
+def line_table(entries: Sequence[Entry]) -> str:
+    """Return the whole command, what is above the training, and its steps."""
+    lines = ["| run | seconds | above the training |", "|---|---|---|"]
+    medians = [median_entry(group) for group in by_side(entries).values()]
+    lines += [f"| {entry['side']} | {entry['seconds']:.1f} | {entry['above']:.1f} |" for entry in medians]
+    lines += ["", "| step of the first run | seconds |", "|---|---|"]
+    steps = next(entry["steps"] for entry in medians if entry["steps"])
+    first = next(entry["seconds"] for entry in medians if entry["steps"])
+    lines += [f"| {step} | {seconds:.1f} |" for step, seconds in steps.items()]
+    lines.append(f"| imports, servers, start and end | {first - sum(steps.values()):.1f} |")
+    return "\n".join(lines)
+
+
+def profile_table(entries: Sequence[Entry]) -> str:
+    """Return the libraries in which the main thread spent its time."""
+    lines = ["| the main thread, under the profiler, in | seconds |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {entry['side']} | {entry['seconds']:.1f} |" for entry in entries)])
+
+
+def curve_table(entries: Sequence[Entry]) -> str:
+    """Return seconds by size, and what each step of the curve cost."""
+    ordered = sorted((entry for entry in entries if entry.get("seconds") is not None), key=lambda entry: entry["size"])
+    what = ordered[0].get("title", "trials").split()[0]
+    lines = [f"| {what} | seconds | for one more |", "|---|---|---|"]
+    for number, entry in enumerate(ordered):
+        before = ordered[number - 1] if number else None
+        more = (
+            f"{(entry['seconds'] - before['seconds']) / (entry['size'] - before['size']):.3g}"
+            if before is not None
+            else ""
+        )
+        lines.append(f"| {entry['size']:,} | {entry['seconds']:.1f} | {more} |")
+    return "\n".join(lines)
+
+
+def by_side(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Group the measurements of each side, in the order in which they came."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry["side"], []).append(entry)
+    return groups
+
+
+def median_entry(entries: Sequence[Entry]) -> Entry:
+    """Return the first that worked, with the medians of all that did."""
+    sound = [entry for entry in entries if entry.get("seconds") is not None]
+    if not sound:
+        return entries[0]
+    numbers = ("seconds", "process_seconds", "peak_bytes", "checks_seconds", "above")
+    named = [name for name in numbers if name in sound[0]]
+    return {**sound[0], **{name: statistics.median(entry[name] for entry in sound) for name in named}}
+
+
+def spread(scores: Sequence[float]) -> str:
+    """Return mean ± standard deviation of the folds."""
+    deviation = statistics.stdev(scores) if len(scores) > 1 else 0.0
+    return f"{statistics.mean(scores):.4f} ± {deviation:.4f}"
+
+
+if __name__ == "__main__":
+    main()

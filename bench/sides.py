@@ -1,0 +1,104 @@
+"""Runs a side on a shared task and scores it; every side's predictions go through the same function."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import accuracy_score, f1_score
+
+from bench.peers import Peer
+from bench.peers.protocol import PREDICTIONS, RESULT, ROWS, Ints
+from bench.processes import Finished, run_module
+from bench.rows import Shared
+
+OURS = "thawline"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of one side; without scores and with a reason where it could not be had.
+
+    `seconds` are those of its work, `process_seconds` those of the whole process, imports and servers among them.
+    """
+
+    side: str
+    title: str
+    num_rows: int
+    seconds: float | None = None
+    process_seconds: float | None = None
+    peak_bytes: int | None = None
+    fold_seconds: list[float] = field(default_factory=list)
+    f1_macro: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    reason: str = ""
+    extrapolated: str = ""
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def run_ours(shared: Shared, out: Path, *, title: str = "Thawline", side: str = OURS) -> Measured:
+    """Run the product's cross-validation on the task."""
+    out.mkdir(parents=True)
+    finished = run_module("bench.ours", shared.directory, shared.workspace.root, out, threads=shared.task.threads)
+    return measured(shared, out, finished, side=side, title=title)
+
+
+def run_peer(peer: Peer, shared: Shared, out: Path, python: Path) -> Measured:
+    """Run a peer on the task."""
+    out.mkdir(parents=True)
+    finished = run_module(f"bench.peers.{peer.name}", shared.directory, out, python=python, threads=shared.task.threads)
+    return measured(shared, out, finished, side=peer.name, title=peer.title)
+
+
+def measured(shared: Shared, out: Path, finished: Finished, *, side: str, title: str) -> Measured:
+    """Return what a side's process left in `out`, scored."""
+    labels = shared.labels.to_numpy()
+    if finished.return_code:
+        (out / "errors.txt").write_text(finished.errors)
+        return Measured(side, title, len(labels), reason=finished.reason, process_seconds=finished.seconds)
+    result = json.loads((out / RESULT).read_text())
+    folds = _folds(shared)
+    scores = score_folds(labels, np.load(out / PREDICTIONS), folds)
+    return Measured(
+        side,
+        title,
+        len(labels),
+        seconds=result.pop("seconds"),
+        process_seconds=finished.seconds,
+        peak_bytes=finished.peak_bytes,
+        fold_seconds=result.pop("fold_seconds"),
+        f1_macro=scores["f1_macro"],
+        accuracy=scores["accuracy"],
+        more=result,
+    )
+
+
+def score_folds(labels: Ints, predictions: Ints, folds: Ints) -> dict[str, list[float]]:
+    """Return macro-F1 and accuracy of each fold that was predicted; -1 stands for a row without an answer.
+
+    Raises:
+        ValueError: A fold was predicted in part.
+    """
+    scores: dict[str, list[float]] = {"f1_macro": [], "accuracy": []}
+    classes = np.unique(labels)
+    for fold in np.unique(folds):
+        rows: npt.NDArray[np.bool_] = folds == fold
+        if (predictions[rows] < 0).all():
+            continue
+        if (predictions[rows] < 0).any():
+            raise ValueError(f"{(predictions[rows] < 0).sum()} of {rows.sum()} rows of fold {fold} have no prediction")
+        truth, answer = labels[rows], predictions[rows]
+        scores["f1_macro"].append(float(f1_score(truth, answer, labels=classes, average="macro", zero_division=0)))
+        scores["accuracy"].append(float(accuracy_score(truth, answer)))
+    return scores
+
+
+def _folds(shared: Shared) -> Ints:
+    import pandas as pd
+
+    return pd.read_parquet(shared.directory / ROWS, columns=["fold"])["fold"].to_numpy()
