@@ -34,7 +34,6 @@ DAY = 1440  # sweeps, at one a minute
 SERVICES = {"prefect": "prefect", "mlflow": "mlflow", "deployments": "flows.deployments", "watcher": "flows.watcher"}
 """The module that the first process of each service runs."""
 ENGINE = "prefect.engine"  # what a flow run's process runs
-POLL_S = "0.3"  # how often the deployments look for a run, else every 2 s: a day at speed has no time to wait
 PATIENCE_S = 240
 MAX_GROWTH = {"memory_mb": 0.10, "files": 0.10, "processes": 0.0, "connections": 0.25}
 """Shares by which the last third may be above the middle third."""
@@ -289,11 +288,11 @@ def make_place(directory: Path, *, with_postgresql: bool) -> Iterator[Any]:
 
     schedule = {"schedule": {"sweep": "0 0 1 1 *"}}  # the sweeps are ours
     with ExitStack() as stack:
-        environment, database = {"PREFECT_RUNNER_POLL_FREQUENCY": POLL_S}, None
+        environment, database = {}, None
         if with_postgresql:
             database = stack.enter_context(postgresql("a-day-of-operation", ["prefect"]))
             address = database.address("prefect", scheme="postgresql+asyncpg")
-            environment |= {"PGPASSWORD": database.password, "PREFECT_API_DATABASE_CONNECTION_URL": address}
+            environment = {"PGPASSWORD": database.password, "PREFECT_API_DATABASE_CONNECTION_URL": address}
         space = make_small_workspace(directory, schedule)
         yield make_dataclass("Place", ["space", "environment", "database"])(space, environment, database)
 
