@@ -53,7 +53,7 @@ WORK = {"arrive": arrive, "finetune": finetune}
 PER_BATCH = {"arrive": 2, "finetune": 8}
 TRIES = 3
 """The next run may find DVC's lock held by a DVC whose flow was killed; it ends by itself."""
-PHASE_TIMEOUT_S, RUN_TIMEOUT_S = 120.0, 300.0
+PHASE_TIMEOUT_S, RUN_TIMEOUT_S = 600.0, 900.0  # on cores that others use, too
 
 
 @dataclass(frozen=True, order=True)
@@ -131,7 +131,7 @@ class Trial:
     def run_round(self, flow: str, aims: Sequence[Aim], servers: Servers, log: Path) -> list[str]:
         """Run a flow undisturbed, then in the other workspace with kills; return where the two differ after one."""
         work = WORK[flow]
-        status, seconds = run_to_end(in_own_mlflow(work(self.calm)), log)
+        status, seconds = run_to_end(in_own_mlflow(work(self.calm)), log, RUN_TIMEOUT_S)
         if status != 0:
             raise SystemExit(f"the undisturbed {flow} ended with {status}; see {log}")
         self.is_done = False

@@ -18,7 +18,7 @@ from line import change_params, make_workspace
 from session import ROOT, end_with_parent, free_port
 
 PATIENCE_S = 400
-QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "0.3"}
+QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
 """How often the deployments look for a run, else every 2 s: nobody is to wait for that here."""
 WORDS = [f"w{number}" for number in range(50)]
 """What the tiny encoder knows; the first ten give a text's label away, five for each."""
@@ -89,6 +89,7 @@ class Up:
         line = self.process.stdout.readline()
         assert line, self.process.communicate()[1]
         self.addresses = json.loads(line)
+        assert "prefect" in self.addresses, self.addresses
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
         """Return the flow's runs that have begun, the oldest first."""
