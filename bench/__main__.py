@@ -8,6 +8,7 @@ The figures are saved under .bench/results; `python -m bench.report` writes docs
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--garments", type=Path, help="images to take instead of the example's")
     parser.add_argument("--flights", type=Path, help="a table to take instead of the example's")
     chosen = vars(parser.parse_args())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # what was started is ended, too
     works = chosen.pop("works") or list(WORKS)
     if unknown := set(works) - set(WORKS):
         parser.error(f"{', '.join(sorted(unknown))}: there are the works {', '.join(WORKS)}")

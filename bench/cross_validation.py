@@ -3,6 +3,8 @@
 import dataclasses
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bench.environments import NotInstalledError, open_environment
@@ -12,7 +14,9 @@ from bench.results import save
 from bench.rows import Shared, share
 from bench.sides import OURS, Measured, run_ours, run_peer
 
-SIZES = {"W1": ("text", 1000, 200), "W3": ("image", 2000, 300), "W4": ("table", 20_000, 2000)}
+RIVALS = {"text": "frozen_logistic", "table": "gradient_boosting"}
+"""Of the product's own baselines, the one that is shown beside its fine-tuning."""
+SIZES = {"W1": ("text", 1000, 100), "W3": ("image", 2000, 200), "W4": ("table", 20_000, 500)}
 
 
 def measure(work: str, options: Options) -> None:
@@ -23,37 +27,42 @@ def measure(work: str, options: Options) -> None:
     data = {"image": options.garments, "table": options.flights}.get(kind)
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
-        shared = share(kind, place, data=data, num_rows=num_rows, settings=settings, threads=options.threads)
+        shared = share(
+            kind,
+            place,
+            data=data,
+            num_rows=num_rows,
+            settings=settings,
+            threads=options.threads,
+            options=options.for_peers,
+        )
         facts = {"kind": kind, "num_rows": len(shared.labels), "num_folds": shared.task.num_folds}
         for repeat in range(options.repeats):
-            for side in sides(kind, options):
-                result = run_side(
-                    side,
-                    shared.of_folds(options.folds if side else None),
-                    place / f"{side.name if side else OURS}-{repeat}",
-                )
-                result = scaled(result, shared)
+            for name, run in sides(shared, options).items():
+                result = run(place / f"{name}-{repeat}")
                 say(result)
-                save(
-                    work,
-                    "folds",
-                    [{**result.as_dict(), "repeat": repeat}],
-                    threads=options.threads,
-                    place=options.place,
-                    facts=facts,
-                )
+                entry = {**result.as_dict(), "repeat": repeat}
+                save(work, "folds", [entry], threads=options.threads, place=options.place, facts=facts)
 
 
-def sides(kind: str, options: Options) -> list[Peer | None]:
-    """Return the sides that were asked for; None is the product."""
-    ours: list[Peer | None] = [None] if options.wants(OURS) else []
-    return [*ours, *(peer for peer in peers_for(kind) if options.wants(peer.name))]
+def sides(shared: Shared, options: Options) -> dict[str, Callable[[Path], Measured]]:
+    """Return the sides that were asked for, by name; each takes a directory for what it leaves."""
+    kind, measured_folds = shared.task.kind, shared.of_folds(options.peer_folds)
+    named: dict[str, Callable[[Path], Measured]] = {OURS: lambda out: run_ours(shared, out)}
+    if rival := RIVALS.get(kind):
+        title = f"Thawline's baseline {rival}"
+        named[f"{OURS}_{rival}"] = lambda out: run_ours(shared, out, title=title, rival=rival)
+    for peer in peers_for(kind):
+        named[peer.name] = partial(_run_scaled, peer, measured_folds, shared)
+    return {name: run for name, run in named.items() if options.wants(name)}
 
 
-def run_side(peer: Peer | None, shared: Shared, out: Path) -> Measured:
-    """Run a side; one whose environment can't be made says why."""
-    if peer is None:
-        return run_ours(shared, out)
+def _run_scaled(peer: Peer, measured_folds: Shared, shared: Shared, out: Path) -> Measured:
+    return scaled(run_side(peer, measured_folds, out), shared)
+
+
+def run_side(peer: Peer, shared: Shared, out: Path) -> Measured:
+    """Run a peer; one whose environment can't be made says why."""
     try:
         python = open_environment(peer.environment)
     except NotInstalledError as error:
@@ -64,13 +73,9 @@ def run_side(peer: Peer | None, shared: Shared, out: Path) -> Measured:
 def scaled(result: Measured, shared: Shared) -> Measured:
     """Return the seconds of all folds, where only some were trained."""
     done, wanted = len(result.fold_seconds), shared.task.num_folds
-    if result.seconds is None or result.process_seconds is None or done == wanted:
+    if not done or done == wanted:
         return result
-    beside = result.process_seconds - result.seconds
-    seconds = result.seconds * wanted / done
-    return dataclasses.replace(
-        result, seconds=seconds, process_seconds=seconds + beside, extrapolated=f"from {done} of {wanted} folds"
-    )
+    return dataclasses.replace(result.times(wanted / done), extrapolated=f"from {done} of {wanted} folds")
 
 
 def say(result: Measured) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.results import PLACE
 
@@ -34,6 +35,16 @@ class Options:
     def place(self) -> Path:
         """Where figures are saved; those of reduced sizes never replace others."""
         return PLACE.with_name("quick") if self.quick else PLACE
+
+    @property
+    def for_peers(self) -> dict[str, Any]:
+        """What peers are told beside: of reduced sizes are their epochs, steps and seconds, too."""
+        return {"num_epochs": 1, "max_steps": 4, "time_limit_s": 10} if self.quick else {}
+
+    @property
+    def peer_folds(self) -> int | None:
+        """How many folds peers train; None for all."""
+        return self.folds or (1 if self.quick else None)
 
     def wants(self, side: str) -> bool:
         """Say whether a side was asked for."""

@@ -1,7 +1,8 @@
-"""The product's cross-validation on a shared task, in a process of its own: `python -m bench.ours TASK SPACE OUT`.
+"""The product's cross-validation on a shared task, alone: `python -m bench.ours TASK SPACE OUT [RIVAL]`.
 
 What is called is what `thawline run` calls in its step cross-validate (and search, if the params ask for one), on
-Prefect's temporary server. The seconds begin where a peer's do: all libraries are imported, the rows are read.
+Prefect's temporary server; with a RIVAL, what it calls for that one in its step baseline. The seconds begin where a
+peer's do: all libraries are imported, the rows are read.
 """
 
 import json
@@ -17,7 +18,7 @@ from flows.environment import prepare_environment
 from thawline.workspace import Workspace
 
 
-def main(task_directory: Path, root: Path, out: Path) -> None:
+def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
     task, rows = read_task(task_directory)
     workspace = Workspace(root)
     prepare_environment(workspace)
@@ -28,6 +29,7 @@ def main(task_directory: Path, root: Path, out: Path) -> None:
     from flows.cross_validation import cross_validate
     from flows.search import search
     from tasks.results import load_arrays
+    from tasks.rivals import cross_validate_rival
     from tasks.tracking import open_tracking, start_run
     from thawline.context import Context, hash_code
     from thawline.params_file import load_params
@@ -45,7 +47,7 @@ def main(task_directory: Path, root: Path, out: Path) -> None:
         started, processor = time.perf_counter(), time.process_time()
         tuned, found = search(context, tracking, run_id) if tracking else (context, None)
         searched = time.perf_counter() - started
-        scores = cross_validate(tuned)
+        scores = cross_validate_rival(tuned, rival) if rival else cross_validate(tuned)
         took = time.perf_counter() - started
         predictions = np.full(len(rows), -1, dtype=np.int64)
         for fold in scores.folds:
@@ -62,4 +64,4 @@ def main(task_directory: Path, root: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]))
+    main(*map(Path, sys.argv[1:4]), rival=sys.argv[4] if len(sys.argv) > 4 else "")

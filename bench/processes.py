@@ -46,11 +46,14 @@ def run_alone(
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=errors)
         watched = psutil.Process(process.pid)
-        while process.poll() is None:
-            peak = max(peak, memory_of(watched))
-            time.sleep(INTERVAL_S)
-            if timeout_s is not None and time.perf_counter() - started > timeout_s:
-                end(watched)
+        try:
+            while process.poll() is None:
+                peak = max(peak, memory_of(watched))
+                time.sleep(INTERVAL_S)
+                if timeout_s is not None and time.perf_counter() - started > timeout_s:
+                    end(watched)
+        finally:
+            end(watched)  # of those that go on when we are stopped
         seconds = time.perf_counter() - started
         return Finished(seconds, peak, process.returncode, _read(output), _read(errors)[-KEPT_CHARACTERS:])
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from bench.machine import describe_machine
 from bench.rows import ROOT
 
@@ -31,13 +33,14 @@ def save(
     """
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"{work}.json"
-    tables = json.loads(path.read_text()) if path.is_file() else {}
-    old = tables.get(table, {})
-    measured = {identity(entry) for entry in entries}
-    same = old.get("facts") == json.loads(json.dumps(dict(facts))) and old.get("machine", {}).get("threads") == threads
-    kept = [entry for entry in old.get("entries", []) if identity(entry) not in measured] if same else []
-    tables[table] = {"facts": dict(facts), "machine": describe_machine(threads), "entries": [*kept, *entries]}
-    path.write_text(json.dumps(tables, indent=1) + "\n")
+    with FileLock(path.with_suffix(".lock")):  # works may be measured side by side, a core each
+        tables = json.loads(path.read_text()) if path.is_file() else {}
+        old = tables.get(table, {})
+        measured = {identity(entry) for entry in entries}
+        same = old.get("facts") == json.loads(json.dumps(dict(facts))) and old["machine"]["threads"] == threads
+        kept = [entry for entry in old["entries"] if identity(entry) not in measured] if same else []
+        tables[table] = {"facts": dict(facts), "machine": describe_machine(threads), "entries": [*kept, *entries]}
+        path.write_text(json.dumps(tables, indent=1) + "\n")
 
 
 def identity(entry: dict[str, Any]) -> tuple[str, ...]:

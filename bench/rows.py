@@ -4,6 +4,7 @@ All rows are in the folds: a test set would only make them fewer. What the folds
 """
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def share(
     num_rows: int | None = None,
     settings: tuple[str, ...] = (),
     threads: int = 1,
+    options: Mapping[str, Any] | None = None,
 ) -> Shared:
     """Write rows, folds and a workspace under `place`.
 
@@ -71,6 +73,7 @@ def share(
             as theirs are in order of class and of time.
         settings: Params such as 'split.num_folds=2'.
         threads: For every side.
+        options: What peers are told beside, see `Task.options`.
     """
     example = ROOT / "examples" / KINDS[kind]
     params = load_params(Workspace(example), settings)
@@ -89,7 +92,9 @@ def share(
     directory.mkdir()
     rows.to_parquet(directory / ROWS)
     folds = params.split.num_folds
-    task = Task(kind, len(classes), folds, tuple(range(folds)), seed=params.seed, threads=threads)
+    task = Task(
+        kind, len(classes), folds, tuple(range(folds)), seed=params.seed, threads=threads, options=dict(options or {})
+    )
     task = replace(task, **_encoder(kind, params, directory))
     task.write(directory)
     return Shared(task, directory, workspace, version=f"{kind}-{len(frame)}")

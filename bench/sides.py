@@ -1,7 +1,7 @@
 """Runs a side on a shared task and scores it; every side's predictions go through the same function."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,15 @@ OURS = "thawline"
 class Measured:
     """One run of one side; without scores and with a reason where it could not be had.
 
-    `seconds` are those of its work, `process_seconds` those of the whole process, imports and servers among them.
+    `seconds` are those of its work on the clock, `processor_seconds` what that took of the cores, which other programs
+    on the machine change little; `process_seconds` are those of the whole process, imports and servers among them.
     """
 
     side: str
     title: str
     num_rows: int
     seconds: float | None = None
+    processor_seconds: float | None = None
     process_seconds: float | None = None
     peak_bytes: int | None = None
     fold_seconds: list[float] = field(default_factory=list)
@@ -37,15 +39,27 @@ class Measured:
     extrapolated: str = ""
     more: dict[str, Any] = field(default_factory=dict)
 
+    def times(self, factor: float) -> "Measured":
+        """Return what so many times the work would take; imports and servers are there once."""
+        if self.seconds is None or self.processor_seconds is None or self.process_seconds is None:
+            return self
+        return replace(
+            self,
+            seconds=self.seconds * factor,
+            processor_seconds=self.processor_seconds * factor,
+            process_seconds=self.process_seconds + self.seconds * (factor - 1),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def run_ours(shared: Shared, out: Path, *, title: str = "Thawline", side: str = OURS) -> Measured:
-    """Run the product's cross-validation on the task."""
+def run_ours(shared: Shared, out: Path, *, title: str = "Thawline", rival: str = "") -> Measured:
+    """Run the product's cross-validation on the task; that of one of its baselines, if `rival` names it."""
     out.mkdir(parents=True)
-    finished = run_module("bench.ours", shared.directory, shared.workspace.root, out, threads=shared.task.threads)
-    return measured(shared, out, finished, side=side, title=title)
+    arguments = (shared.directory, shared.workspace.root, out, *([rival] if rival else []))
+    finished = run_module("bench.ours", *arguments, threads=shared.task.threads)
+    return measured(shared, out, finished, side=f"{OURS}_{rival}" if rival else OURS, title=title)
 
 
 def run_peer(peer: Peer, shared: Shared, out: Path, python: Path) -> Measured:
@@ -69,6 +83,7 @@ def measured(shared: Shared, out: Path, finished: Finished, *, side: str, title:
         title,
         len(labels),
         seconds=result.pop("seconds"),
+        processor_seconds=result.pop("processor_seconds"),
         process_seconds=finished.seconds,
         peak_bytes=finished.peak_bytes,
         fold_seconds=result.pop("fold_seconds"),

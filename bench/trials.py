@@ -29,8 +29,15 @@ def measure(options: Options) -> None:
     peers = {peer.name: peer for peer in PEERS}
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
-        shared = share("text", place, num_rows=num_rows, settings=tuple(settings), threads=options.threads)
-        measured_folds = shared.of_folds(options.folds)
+        shared = share(
+            "text",
+            place,
+            num_rows=num_rows,
+            settings=tuple(settings),
+            threads=options.threads,
+            options=options.for_peers,
+        )
+        measured_folds = shared.of_folds(options.peer_folds)
         facts = {"num_rows": len(shared.labels), "num_folds": shared.task.num_folds, "num_trials": NUM_TRIALS}
         results: list[Measured] = []
         if options.wants(OURS):
@@ -54,9 +61,7 @@ def measure(options: Options) -> None:
 
 def every_trial(one: Measured) -> Measured:
     """Return what `NUM_TRIALS` trainings like this one would take."""
-    if one.seconds is None or one.process_seconds is None:
+    if one.seconds is None:
         return one
     told = f"{NUM_TRIALS} times one training in every fold" + (f", {one.extrapolated}" if one.extrapolated else "")
-    return dataclasses.replace(
-        one, seconds=NUM_TRIALS * one.seconds, process_seconds=NUM_TRIALS * one.process_seconds, extrapolated=told
-    )
+    return dataclasses.replace(one.times(NUM_TRIALS), extrapolated=told)

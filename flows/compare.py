@@ -10,6 +10,7 @@ from flows.opening import open_data
 from flows.stopwatch import Stopwatch
 from tasks.approaches import APPROACHES, draw_share, measure, prepare_vectors, strongest_baseline
 from tasks.approaches_record import record_comparison
+from tasks.approaches_report import SCRATCH
 from tasks.results import ComparedApproaches, Measured
 from tasks.trainings import check_changes
 from thawline.console import progress
@@ -45,7 +46,7 @@ def compare(root: Path, overrides: Sequence[str] = ()) -> ComparedApproaches:
 
 
 def measure_all(context: Context) -> ComparedApproaches:
-    """Train by every approach on every share, the first seed first; what would not end in time is left out."""
+    """Train by every approach on every share, as `trainings` orders them; what would not end in time is left out."""
     started = time.monotonic()
     limit = context.params.compare.max_seconds
     plan = list(trainings(context.params))
@@ -77,8 +78,12 @@ def measure_all(context: Context) -> ComparedApproaches:
 
 
 def trainings(params: Params) -> Iterator[tuple[str, int, int]]:
-    """Yield (approach, percent, seed) of each training: a whole curve before the next seed, small shares first."""
-    for seed in range(params.compare.num_seeds):
-        for percent in params.compare.percents:
-            for approach in APPROACHES:
-                yield approach, percent, seed
+    """Yield (approach, percent, seed) of each training, a whole curve before the next seed, small shares first.
+
+    From random weights, which takes the longest and is hardly ever what a person chooses, the network is trained last.
+    """
+    for approaches in ([name for name in APPROACHES if name != SCRATCH], [SCRATCH]):
+        for seed in range(params.compare.num_seeds):
+            for percent in params.compare.percents:
+                for approach in approaches:
+                    yield approach, percent, seed

@@ -2,19 +2,20 @@
 
 1. Screening: the heads of all trials in all folds, on stored vectors, batch by batch.
 2. The best few, the params as they stand among them, go deeper phase by phase; after each phase the worse half stops.
-3. The best one's params are the run's. Its folds are trained by then, and are not trained again.
+3. The best one's params are the run's, if it beats the params as they stand by more than the standard error of the
+   difference. Its folds are trained by then, and are not trained again.
 """
 
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from flows.cross_validation import deepen
 from tasks.finetuning import inner_f1
-from tasks.results import CrossValidation, SearchResult, TrialResult
+from tasks.results import CrossValidation, SearchResult, TrialResult, Unproved
 from tasks.search_record import record_search
 from tasks.study import conclude, next_batch, open_study, spent_seconds, summarise, trials_without_gain
 from tasks.tracking import Tracking
@@ -38,11 +39,12 @@ def search(context: Context, tracking: Tracking, run_id: str) -> tuple[Context, 
     started = time.monotonic()
     trials = screen_all(context)
     finalists, deepened = go_deeper(context, choose_finalists(trials, context.params.search.keep))
-    winner = max(finalists, key=lambda trial: (trial.score, -trial.loss, -trial.number))
+    winner, unproved = choose_winner(finalists, deepened)
     result = SearchResult(
         strategy=context.params.search.strategy,
         trials=[next((other for other in finalists if other.number == one.number), one) for one in trials],
         winner=winner.number,
+        unproved=unproved,
         seconds=time.monotonic() - started,
     )
     record_search(context, tracking, run_id, result, deepened)
@@ -84,6 +86,25 @@ def choose_finalists(trials: Sequence[TrialResult], keep: int) -> list[TrialResu
     if own is None or own in chosen:
         return chosen
     return [*chosen[: keep - 1], own] if keep > 1 else chosen
+
+
+def choose_winner(
+    finalists: Sequence[TrialResult], folds: Mapping[int, CrossValidation]
+) -> tuple[TrialResult, Unproved | None]:
+    """Return the trial with the best score, or trial 0 where the best is ahead of it by no more than chance would have.
+
+    The best of many trials on a few hundred rows is ahead of any by luck alone: its gain over trial 0, fold by fold,
+    must be larger on average than the standard error of that average.
+    """
+    best = max(finalists, key=lambda trial: (trial.score, -trial.loss, -trial.number))
+    own = next((trial for trial in finalists if trial.number == 0), None)
+    if own is None or own is best:
+        return best, None
+    gains = np.subtract(inner_f1(folds[best.number]), inner_f1(folds[own.number]))
+    error = float(np.std(gains, ddof=1)) / len(gains) ** 0.5
+    if float(np.mean(gains)) > error:
+        return best, None
+    return own, Unproved(number=best.number, gain=float(np.mean(gains)), error=error)
 
 
 def go_deeper(

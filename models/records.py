@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.augmentation import Augmentation
 from models.rows import Indices, Rows
 from thawline.calibration import apply_temperature, fit_temperature
-from thawline.metrics import Scores, score
+from thawline.metrics import Scores, row_losses, score
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class TrainSettings:
     averaging: Literal["none", "ema", "swa"] = "none"
     ema_decay: float = 0.99
     monitor: Literal["calibrated_loss", "loss", "f1_macro"] = "calibrated_loss"
+    restore_margin: float = 1.0
     compile: bool = False
     seed: int = 0
     device: str = "auto"
@@ -67,14 +68,22 @@ class TrainSettings:
     def judge(self, labels: Indices, probabilities: NDArray[np.float64]) -> Scores:
         """Score inner rows, with what is monitored among the scores."""
         scores = score(labels, probabilities)
-        if self.monitor != "calibrated_loss":
-            return scores
-        calibrated = apply_temperature(probabilities, fit_temperature(labels, probabilities))
-        return dataclasses.replace(scores, calibrated_loss=score(labels, calibrated).loss)
+        if self.monitor == "calibrated_loss":
+            probabilities = apply_temperature(probabilities, fit_temperature(labels, probabilities))
+        losses = row_losses(labels, probabilities)
+        error = float(losses.std(ddof=1)) / len(losses) ** 0.5 if len(losses) > 1 else 0.0
+        calibrated = float(losses.mean()) if self.monitor == "calibrated_loss" else None
+        return dataclasses.replace(scores, calibrated_loss=calibrated, loss_error=error)
 
     def is_better(self, scores: Scores, than: Scores) -> bool:
         """Return whether scores are better by what is monitored, or equal in that and better by the others."""
         return self._rank(scores) > self._rank(than)
+
+    def is_close(self, scores: Scores, to: Scores) -> bool:
+        """Return whether the loss that is monitored is within `restore_margin` standard errors of the lowest so far."""
+        if self.monitor == "f1_macro" or to.loss_error is None:
+            return False
+        return -self._rank(scores)[0] <= -self._rank(to)[0] + self.restore_margin * to.loss_error
 
     def _rank(self, scores: Scores) -> tuple[float, ...]:
         if self.monitor == "f1_macro":
@@ -92,8 +101,8 @@ class EpochRecord:
     training ones are running means over the epoch, in training mode, of rows as they were changed; a mixture of two
     counts under the label of the larger part. Scores without a set's name are of validation;
     what has no rows is None. `learning_rates` are those of the epoch's last step, by layer group. `is_best` says that
-    no earlier epoch of the phase, nor the weights it began with, did better on the inner rows: a phase without such an
-    epoch ends with the weights it began with.
+    no earlier epoch of the phase, nor the weights it began with, did clearly better on the inner rows: a phase ends
+    with the weights of its last such epoch, one without with the weights it began with.
     """
 
     phase: str
@@ -130,7 +139,7 @@ def record_epoch(
         scores: Of the outputs given while training, of the inner rows and of the validation rows.
         learning_rates: Those of the last step, by layer group.
         seconds: What the epoch took.
-        is_best: Whether nothing before it in the phase did better.
+        is_best: Whether nothing before it in the phase did clearly better.
     """
     epoch, phase_epoch = position
     training, inner, validation = scores

@@ -11,6 +11,10 @@ from models.encoders import Encoder, hash_weights
 DEVIATION = 0.02
 """Of embeddings, tokens and tables that no layer draws itself, as in BERT."""
 
+STATISTICS_MOMENTUM = 0.1
+"""Of batch norms, torch's own. Networks that learned in a million steps come with less: after a few hundred, what they
+normalise by would still be what they began with."""
+
 
 def randomise(encoder: Encoder, *, seed: int) -> Encoder:
     """Return the encoder with every weight drawn anew, and the statistics of norms as at the beginning.
@@ -32,6 +36,8 @@ def randomise(encoder: Encoder, *, seed: int) -> Encoder:
             else:
                 reset()
             drawn |= {id(parameter) for parameter in own}
+            if isinstance(module, nn.modules.batchnorm._NormBase) and module.momentum is not None:  # noqa: SLF001
+                module.momentum = max(module.momentum, STATISTICS_MOMENTUM)
             if isinstance(module, nn.Embedding) and module.padding_idx is not None:
                 module.weight[module.padding_idx] = 0
     return dataclasses.replace(encoder, network=network, weights_hash=hash_weights(network.state_dict()))

@@ -10,6 +10,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 
+from models.anatomy import HEAD
 from models.checkpoints import Checkpoints
 from models.classifier import Classifier
 from models.devices import choose_device
@@ -38,8 +39,9 @@ def train(
     """Train `classifier` in place, phase after phase.
 
     With inner rows, a phase ends after `patience` epochs that do not better what `settings.monitor` names on them
-    (ties: the other of loss and macro-F1), and its best weights are restored. Without, it runs `stop_after` or else
-    `num_epochs` epochs and keeps the last weights.
+    (ties: the other of loss and macro-F1), and its best weights are restored. Of encoder layers the last weights count
+    as best whose loss is within `settings.restore_margin` standard errors of the lowest. Without inner rows, a phase
+    runs `stop_after` or else `num_epochs` epochs and keeps the last weights.
 
     Args:
         classifier: Fresh, or trained before: what is trained already is never read from the store.
@@ -136,10 +138,13 @@ def _run_phase(
             journal.note(run, number, state)
             continue
         inner, validation = run.evaluate(data.inner, deciding=True), run.evaluate(data.validation)
-        is_best = inner is not None and state.best is not None and settings.is_better(inner, state.best)
+        is_better = inner is not None and state.best is not None and settings.is_better(inner, state.best)
+        is_best = is_better or _is_as_good(inner, state.best, phase, settings)
         state.waited += 1
         if is_best:
-            state.best, state.memory, state.waited, state.gained = inner, run.remember(), 0, True
+            state.memory, state.waited, state.gained = run.remember(), 0, True
+        if is_better:
+            state.best = inner
         position = (len(journal.records) + 1, state.epoch.number + 1)
         record = record_epoch(
             phase.name,
@@ -159,6 +164,16 @@ def _run_phase(
         run.settle()
     if not state.gained:
         logger.info("Phase '%s' gained nothing on the inner rows; back to the weights it began with", phase.name)
+
+
+def _is_as_good(inner: Scores | None, best: Scores | None, phase: Phase, settings: TrainSettings) -> bool:
+    """Return whether an epoch of encoder layers is not clearly worse than the best so far: then the later one counts.
+
+    Its learning rate is lower, so it is the better one before any row has been looked at; and the inner rows are few.
+    """
+    if inner is None or best is None or phase.trainable == (HEAD,):
+        return False
+    return settings.is_close(inner, best)
 
 
 def _check(classifier: Classifier, phases: Sequence[Phase]) -> None:

@@ -19,6 +19,7 @@ from models.policies import plan_phases
 from models.records import TrainingData
 from models.scratch import randomise
 from models.training import predict_probabilities, train
+from tasks.approaches_report import BASELINE, SCRATCH
 from tasks.baseline import fit_estimator, list_baselines
 from tasks.caching import step_cache
 from tasks.frozen_features import fit_linear_head
@@ -63,7 +64,7 @@ def draw_share(context: Context, percent: int, seed: int) -> Share:
         order[labels == number][: max(2, round(percent / 100 * int((labels == number).sum())))]
         for number in range(len(data.classes))
     ]
-    fitted, inner = inner_split(data, np.sort(np.concatenate(chosen)), context.params)
+    fitted, inner = inner_split(data, np.sort(np.concatenate(chosen)), context.params, turn=fold)
     return Share(fold, seed, fitted, inner, scored)
 
 
@@ -141,10 +142,10 @@ def baseline(context: Context, share: Share) -> Trained:
 
 
 APPROACHES: dict[str, Callable[[Context, Share], Trained]] = {
-    "baseline": baseline,
+    BASELINE: baseline,
     "frozen features": frozen,
     "fine-tuning": finetuned,
-    "from random weights": scratch,
+    SCRATCH: scratch,
 }
 """By name, the cheapest first."""
 

@@ -13,7 +13,7 @@ from tasks.results import Measured
 NO_DIFFERENCE = 0.005
 """Macro-F1 within which two approaches count as equally good, if the seeds do not spread more."""
 STILL_RISING = 0.01
-BASELINE = "baseline"
+BASELINE, SCRATCH = "baseline", "from random weights"
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def comparison_table(all_curves: Sequence[Curve], baseline: str) -> list[dict[st
 
 def recommend(all_curves: Sequence[Curve], left_out: Sequence[str]) -> str:
     """Return what a person should do, from the figures alone: which approach, and whether more data would help."""
-    most = min(curve.last.percent for curve in all_curves)
-    at_most = {curve.approach: next(p for p in curve.points if p.percent == most) for curve in all_curves}
+    most = min(curve.last.percent for curve in all_curves if curve.approach != SCRATCH)
+    at_most = {curve.approach: point for curve in all_curves for point in curve.points if point.percent == most}
     best = max(at_most, key=lambda name: at_most[name].f1_macro)
     margin = max(NO_DIFFERENCE, (at_most[best].high - at_most[best].low) / 2)
     equal = [name for name, point in at_most.items() if point.f1_macro >= at_most[best].f1_macro - margin]
@@ -156,7 +156,7 @@ def _choice(chosen: str, best: str, points: dict[str, Point], margin: float) -> 
 
 def _worth_of_pretraining(all_curves: Sequence[Curve]) -> list[str]:
     by_name = {curve.approach: curve for curve in all_curves}
-    tuned, blank = by_name.get("fine-tuning"), by_name.get("from random weights")
+    tuned, blank = by_name.get("fine-tuning"), by_name.get(SCRATCH)
     if tuned is None or blank is None:
         return []
     point = rows_needed(tuned, blank.last.f1_macro)
@@ -187,5 +187,5 @@ def _in_words(approach: str) -> str:
     return {
         BASELINE: "the baseline",
         "frozen features": "logistic regression on frozen features",
-        "from random weights": "training from random weights",
+        SCRATCH: "training from random weights",
     }.get(approach, approach)

@@ -96,7 +96,7 @@ def fit_frozen(context: Context) -> FinalFit:
     started = time.monotonic()
     data = load_training_set(context)
     rows = trained_on(context, np.arange(len(data.labels)))
-    head = _learn(context, data, rows, pooled_vectors(context, 0)[0])
+    head = _learn(context, data, rows, pooled_vectors(context, 0)[0], turn=0)
     encoder, _ = load_encoded(context, None)
     classifier = attach_linear_head(encoder, head.weight, head.bias, pooling=context.params.model.pooling)
     directory = context.directory(*TRAINING_SECTIONS) / FROZEN / "model"
@@ -115,7 +115,7 @@ def _fit_fold(context: Context, data: TrainingSet, fold: int) -> FoldResult:
     started = time.monotonic()
     train, validation = data.fold_rows(fold)
     train, vectors = trained_on(context, train), pooled_vectors(context, fold)[0]
-    head = _learn(context, data, train, vectors)
+    head = _learn(context, data, train, vectors, turn=fold)
     probabilities = head.probabilities(vectors[validation])
     directory = context.directory(*TRAINING_SECTIONS) / FROZEN
     return FoldResult(
@@ -129,11 +129,13 @@ def _fit_fold(context: Context, data: TrainingSet, fold: int) -> FoldResult:
     )
 
 
-def _learn(context: Context, data: TrainingSet, rows: Indices, vectors: NDArray[np.float32]) -> LinearHead:
+def _learn(
+    context: Context, data: TrainingSet, rows: Indices, vectors: NDArray[np.float32], *, turn: int
+) -> LinearHead:
     return fit_linear_head(
         vectors,
         data.labels,
-        inner_split(data, rows, context.params),
+        inner_split(data, rows, context.params, turn=turn),
         num_classes=len(data.classes),
         weights=row_weights(context, len(data.labels)),
     )

@@ -202,13 +202,25 @@ class TrialResult(Result):
         return self.model_copy(update={"score": score, "seconds": seconds, "num_phases": num_phases})
 
 
+class Unproved(Result):
+    """A trial ahead of the params as they stand: by `gain` as a mean over the folds, which has this standard error."""
+
+    number: int
+    gain: float
+    error: float
+
+
 class SearchResult(Result):
-    """A whole search: its trials by number, which one won, and the seconds it took."""
+    """A whole search: its trials by number, which one won, and the seconds it took.
+
+    `unproved` is the trial with the best score where the params as they stand stay all the same.
+    """
 
     strategy: str
     trials: list[TrialResult]
     winner: int
     seconds: float
+    unproved: Unproved | None = None
 
     @property
     def best(self) -> TrialResult:
@@ -218,12 +230,18 @@ class SearchResult(Result):
     def sentence(self) -> str:
         """Return the outcome in words."""
         failed = sum(bool(trial.reason) for trial in self.trials)
+        ending = f"; {failed} trials failed" if failed else ""
+        if ahead := self.unproved:
+            return (
+                f"The params as they stand stay with {self.best.score:.4f}: trial {ahead.number:02d} of "
+                f"{len(self.trials)} is ahead by {ahead.gain:.4f}, within the standard error {ahead.error:.4f} of the "
+                f"folds' differences{ending}"
+            )
         own = next((trial for trial in self.trials if trial.number == 0 and not trial.reason), None)
         versus = "" if own is None or own.number == self.winner else f" (the params as they stand: {own.score:.4f})"
         what = "the params as they stand" if self.winner == 0 else ", ".join(map(_pair, self.best.changes.items()))
-        return f"Trial {self.winner:02d} of {len(self.trials)} wins with {self.best.score:.4f}{versus}: {what}" + (
-            f"; {failed} trials failed" if failed else ""
-        )
+        wins = f"Trial {self.winner:02d} of {len(self.trials)} wins with {self.best.score:.4f}"
+        return f"{wins}{versus}: {what}{ending}"
 
 
 class RunResult(Result):

@@ -65,7 +65,7 @@ def open_training(context: Context, fold: int | None) -> Training:
     arrays = TrainingData(rows=rows, labels=data.labels, train=everything, weights=weights)
     if fold is not None:
         training, validation = data.fold_rows(fold)
-        fitting, inner = inner_split(data, trained_on(context, training), params)
+        fitting, inner = inner_split(data, trained_on(context, training), params, turn=fold)
         arrays = dataclasses.replace(arrays, train=fitting, inner=inner, validation=validation)
     arrays = augmented(arrays, context, fold)
     return Training(
@@ -247,9 +247,14 @@ def check_changes(params: Params) -> None:
 
 
 def inner_split(
-    data: TrainingSet, rows: NDArray[np.int64], params: Params
+    data: TrainingSet, rows: NDArray[np.int64], params: Params, *, turn: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split a fold's training rows into those fitted and those that early stopping watches; groups stay whole."""
+    """Split a fold's training rows into those fitted and those that early stopping watches; groups stay whole.
+
+    `turn` is the fold's number: each fold watches other rows, so that what is decided on those of all folds together,
+    such as the winner of a search, rests on as many rows as there can be.
+    """
     parts = round(1 / params.train.inner_share)
     part = assign_folds(data.frame.iloc[rows], num_folds=parts, seed=params.seed)
-    return rows[part != 0], rows[part == 0]
+    is_inner = part == turn % parts
+    return rows[~is_inner], rows[is_inner]

@@ -16,7 +16,7 @@ class Scores:
     """Scores of one set of rows; all but the losses in 0 to 1, higher is better.
 
     `loss` is the mean negative log likelihood (nats); `calibrated_loss` the same after temperature scaling on these
-    very rows, None where nobody asked for it.
+    very rows, `loss_error` the standard error of the one that early stopping watches; None where nobody asked for them.
     """
 
     loss: float
@@ -25,6 +25,7 @@ class Scores:
     recall_macro: float
     f1_macro: float
     calibrated_loss: float | None = None
+    loss_error: float | None = None
 
     def as_dict(self) -> dict[str, float]:
         """Return the scores that are there by name."""
@@ -58,15 +59,20 @@ def score(
     num_rows = len(labels)
     counts = confusion(labels, probabilities, answers)
     hits, true, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    given = np.clip(probabilities.astype(np.float64), 1e-12, None)
-    likelihoods = given[np.arange(num_rows), labels] / given.sum(axis=1)
     return Scores(
-        loss=float(-np.log(likelihoods).mean()),
+        loss=float(row_losses(labels, probabilities).mean()),
         accuracy=float(hits.sum() / num_rows),
         precision_macro=float(_share(hits, predicted).mean()),
         recall_macro=float(_share(hits, true).mean()),
         f1_macro=float(_share(2 * hits, true + predicted).mean()),
     )
+
+
+def row_losses(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the negative log likelihood (rows,) of each row's label (nats); arguments as for `score`."""
+    given = np.clip(probabilities.astype(np.float64), 1e-12, None)
+    losses: NDArray[np.float64] = -np.log(given[np.arange(len(labels)), labels] / given.sum(axis=1))
+    return losses
 
 
 def score_classes(

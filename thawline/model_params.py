@@ -135,6 +135,14 @@ class Train(Section):
         description="What early stopping watches on the inner rows. The loss is steadier than F1; after temperature "
         "scaling it does not take confidence that is easily put right for a loss of knowledge.",
     )
+    restore_margin: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description="While encoder layers train, an earlier epoch's weights are restored only if their inner loss is "
+        "lower than the last epoch's by more than so many of its standard errors: inner rows are few, and the later "
+        "epoch has the lower learning rate. Means nothing to the monitor 'f1_macro'.",
+    )
     inner_share: float = Field(
         0.1, gt=0, lt=0.5, description="Share of a fold's training rows that early stopping watches (0 to 0.5)."
     )

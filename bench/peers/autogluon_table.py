@@ -19,7 +19,11 @@ TIME_LIMIT_S = 60
 def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFrame) -> Ints:
     with tempfile.TemporaryDirectory() as directory:
         predictor = TabularPredictor(label="label", eval_metric="f1_macro", path=directory, verbosity=0)
-        predictor.fit(training.drop(columns="fold"), time_limit=TIME_LIMIT_S, num_cpus=task.threads)
+        predictor.fit(
+            training.drop(columns="fold"),
+            time_limit=task.options.get("time_limit_s", TIME_LIMIT_S),
+            num_cpus=task.threads,
+        )
         predicted: Ints = predictor.predict(validation.drop(columns="fold")).to_numpy(np.int64)
     return predicted
 

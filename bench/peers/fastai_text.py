@@ -7,6 +7,8 @@ one epoch each, then everything for two, rates divided by 2.6 from group to grou
 
 from typing import Any
 
+import fastai.callback.progress  # noqa: F401
+import fastai.callback.schedule  # noqa: F401 - both add methods to Learner
 import numpy as np
 import pandas as pd
 import torch

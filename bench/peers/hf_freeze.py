@@ -20,7 +20,7 @@ from bench.peers.protocol import Ints, Task, run
 HEAD_EPOCHS, HEAD_RATE = 3, 5e-3
 TOP_EPOCHS = {"text": 2, "image": 6}
 TOP_RATES = {"text": 3e-4, "image": 5e-4}
-TOP_PARTS = {"text": 2, "image": 3}  # the head's among them
+TOP_PARTS = {"text": 3, "image": 4}  # the head's among them
 BATCH_SIZE = 32
 
 

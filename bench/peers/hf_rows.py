@@ -1,4 +1,9 @@
-"""Networks and rows as the two peers on the Hugging Face Trainer take them: texts by transformers, images by timm."""
+"""Networks and rows for the peers that take any torch module: texts by transformers, images by timm.
+
+Texts get the mean of the last states with a linear layer on it, what the encoder was made for and what Thawline uses.
+`AutoModelForSequenceClassification` puts a pooler of random weights on the first token instead: with it frozen layers
+scored 0.52 where the mean comes to 0.9, so it would be no fair peer.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +14,7 @@ import pandas as pd
 import timm
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding
+from transformers import AutoModel, AutoTokenizer, DataCollatorWithPadding
 from transformers.utils import logging
 
 from bench.peers.images import read_images
@@ -27,6 +32,29 @@ class Prepared:
     training: list[dict[str, Any]]
     validation: list[dict[str, Any]]
     collate: Callable[[list[dict[str, Any]]], dict[str, Tensor]]
+
+
+class TextNetwork(nn.Module):
+    """A transformers encoder, the mean of its last states, dropout, and a linear layer."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.encoder = AutoModel.from_pretrained(task.encoder, add_pooling_layer=False)
+        self.dropout = nn.Dropout(0.1)
+        self.classifier = nn.Linear(self.encoder.config.hidden_size, task.num_classes)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        states = self.encoder(input_ids, attention_mask, token_type_ids=token_type_ids).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        logits = self.classifier(self.dropout((states * mask).sum(1) / mask.sum(1)))
+        loss = {} if labels is None else {"loss": nn.functional.cross_entropy(logits, labels)}
+        return {**loss, "logits": logits}
 
 
 class ImageNetwork(nn.Module):
@@ -52,16 +80,15 @@ def prepare(task: Task, training: pd.DataFrame, validation: pd.DataFrame) -> Pre
 
 def _texts(task: Task, training: pd.DataFrame, validation: pd.DataFrame) -> Prepared:
     tokenizer = AutoTokenizer.from_pretrained(task.encoder)
-    network = AutoModelForSequenceClassification.from_pretrained(task.encoder, num_labels=task.num_classes)
+    network = TextNetwork(task)
 
     def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
         encoded = tokenizer(frame["text"].tolist(), truncation=True, max_length=task.max_tokens)
         return _with_labels([{key: encoded[key][i] for key in encoded} for i in range(len(frame))], frame)
 
-    bert = network.bert
+    bert = network.encoder
     blocks = [list(block.parameters()) for block in bert.encoder.layer]
-    head = [*bert.pooler.parameters(), *network.classifier.parameters()]
-    parts = [list(bert.embeddings.parameters()), *blocks, head]
+    parts = [list(bert.embeddings.parameters()), *blocks, list(network.classifier.parameters())]
     return Prepared(network, parts, rows(training), rows(validation), DataCollatorWithPadding(tokenizer))
 
 

@@ -69,7 +69,7 @@ def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFra
     with tempfile.TemporaryDirectory() as directory:
         trainer = pl.Trainer(
             accelerator="cpu",
-            max_epochs=3 * PHASE_EPOCHS,
+            max_epochs=3 * task.options.get("num_epochs", PHASE_EPOCHS),
             callbacks=[
                 FinetuningScheduler(ft_schedule=schedule(task, network, prepared)),
                 FTSEarlyStopping(monitor="val_loss", patience=2, min_delta=0.001),
@@ -96,7 +96,7 @@ def schedule(task: Task, network: Network, prepared: Prepared) -> dict[int, dict
         number: {
             "params": [name for part in phase for name in part],
             "lr": rate,
-            "max_transition_epoch": PHASE_EPOCHS * (number + 1),
+            "max_transition_epoch": task.options.get("num_epochs", PHASE_EPOCHS) * (number + 1),
         }
         for number, (phase, rate) in enumerate(zip(phases, rates, strict=True))
     }

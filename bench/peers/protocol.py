@@ -76,22 +76,24 @@ def run(train_and_predict: FoldFunction, *, libraries: Sequence[str]) -> None:
     task, rows = read_task(Path(sys.argv[1]))
     predictions = np.full(len(rows), -1, dtype=np.int64)
     fold_seconds = []
+    processor = time.process_time()
     for fold in task.folds:
         started = time.perf_counter()
         is_validation = (rows["fold"] == fold).to_numpy()
         training, validation = rows[~is_validation], rows[is_validation]
         predictions[is_validation] = train_and_predict(task, training, validation.drop(columns="label"))
         fold_seconds.append(time.perf_counter() - started)
-    write_result(Path(sys.argv[2]), predictions, seconds=sum(fold_seconds), fold_seconds=fold_seconds)
-    _note(Path(sys.argv[2]), versions={name: importlib.metadata.version(name) for name in libraries})
+    write_result(
+        Path(sys.argv[2]),
+        predictions,
+        seconds=sum(fold_seconds),
+        processor_seconds=time.process_time() - processor,
+        fold_seconds=fold_seconds,
+        versions={name: importlib.metadata.version(name) for name in libraries},
+    )
 
 
 def write_result(out: Path, predictions: Ints, **values: object) -> None:
     """Write what a side came to."""
     np.save(out / PREDICTIONS, predictions)
     (out / RESULT).write_text(json.dumps(values, indent=2))
-
-
-def _note(out: Path, **values: object) -> None:
-    result = json.loads((out / RESULT).read_text())
-    (out / RESULT).write_text(json.dumps({**result, **values}, indent=2))

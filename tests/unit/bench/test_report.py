@@ -8,7 +8,13 @@ from bench.report import page
 
 
 def _entry(side: str, seconds: float | None, **values: object) -> dict[str, object]:
-    told = {"fold_seconds": [1.0], "f1_macro": [0.9, 0.8], "process_seconds": 1.0, "peak_bytes": 10**9}
+    told = {
+        "fold_seconds": [1.0],
+        "f1_macro": [0.9, 0.8],
+        "processor_seconds": seconds,
+        "process_seconds": 1.0,
+        "peak_bytes": 10**9,
+    }
     return {"side": side, "title": f"the {side}", "seconds": seconds, **told, **values}
 
 
@@ -22,9 +28,10 @@ def test_page_shows_medians_ratios_and_reasons(tmp_path: Path) -> None:
     ]
     results.save("W1", "folds", others, threads=2, facts={"num_rows": 7}, place=tmp_path)
     text = page(results.load(tmp_path))
-    assert "| the thawline | 11.0 | 1.0 | 1.0 | 0.8500 ± 0.0707 | 1.0 GB |  |" in text
-    assert "| the slow | 55.0 | 5.0 | 1.0 | 0.8500 ± 0.0707 | 1.0 GB | extrapolated: from 1 of 5 folds |" in text
-    assert "| the gone | | | | | | not installed: ERROR: no such package |" in text
+    assert "| the thawline | 11.0 | 11.0 | 1.0 | 1.0 | 0.8500 ± 0.0707 | 1.0 GB |  |" in text
+    assert "| the slow | 55.0 | 55.0 | 5.0 | 1.0 |" in text
+    assert "| extrapolated: from 1 of 5 folds; ours scores 0.8500 there |" in text
+    assert "| the gone | | | | | | | not installed: ERROR: no such package |" in text
     assert "2 threads" in text
 
 

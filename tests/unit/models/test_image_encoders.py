@@ -15,6 +15,7 @@ from models.phases import apply_phase
 from models.pixels import PixelProcessor
 from models.records import TrainingData, TrainSettings
 from models.saving import load_classifier, save_classifier
+from models.scratch import randomise
 from models.store import ActivationStore
 from models.training import predict_probabilities, train
 from tests.unit.models.conftest import make_classifier, phase, weights
@@ -325,3 +326,13 @@ def test_a_loaded_classifier_is_a_classifier(networks: dict[str, Encoder], tmp_p
     loaded, _, _ = load_classifier(tmp_path)
     assert isinstance(loaded, Classifier)
     assert loaded.family.name == "timm"
+
+
+@with_batch_norm
+def test_statistics_of_random_weights_follow_the_rows_within_a_few_steps(networks: dict[str, Encoder], name: str):
+    random = randomise(networks[name], seed=0).network
+    norms = [module for module in random.modules() if isinstance(module, nn.modules.batchnorm._NormBase)]
+    before = [module.running_mean.clone() for module in norms]
+    assert all(module.momentum >= 0.1 for module in norms)
+    assert all(not mean.any() for mean in before)
+    assert networks[name].network.state_dict()[next(k for k in random.state_dict() if k.endswith("running_mean"))].any()

@@ -185,6 +185,25 @@ def test_the_best_weights_of_each_phase_are_restored(classifier, data, settings,
         assert (best.inner_f1_macro, -best.inner_loss) == max(ranks)
 
 
+@pytest.mark.parametrize("margin", [0.0, 1.0])
+def test_an_epoch_of_encoder_layers_counts_unless_it_is_clearly_worse_than_the_best_so_far(
+    classifier, data, settings, store, margin
+):
+    settings = dataclasses.replace(settings, monitor="loss", restore_margin=margin)
+    wild = phase("block_1", "block_2", "head", rate=2e-2, num_epochs=8, patience=8)
+    first = predict_probabilities(classifier, data.rows, data.inner)
+    best, kept = settings.judge(data.labels[data.inner], first), []
+    for record in train(classifier, [wild], data, settings, store):
+        assert record.is_best == (record.inner_loss < best.loss + margin * best.loss_error)
+        kept.append((record.is_best, record.inner_loss < best.loss))
+        if record.inner_loss < best.loss:
+            answers = predict_probabilities(classifier, data.rows, data.inner)
+            best = settings.judge(data.labels[data.inner], answers)
+    assert (True, True) in kept, "something was learned"
+    assert ((True, False) in kept) == (margin > 0)
+    assert (False, False) in kept, "an epoch was clearly worse"
+
+
 def test_a_phase_that_makes_it_worse_is_rolled_back_to_its_start(encoder, data, settings, store, caplog):
     caplog.set_level("INFO")
     good, spoilt = make_classifier(encoder), make_classifier(encoder)

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
-from flows.search import choose_finalists
+from flows.search import choose_finalists, choose_winner
 from modalities import list_modalities
 from tasks.initialise import params_for
-from tasks.results import SearchResult, TrialResult
+from tasks.results import CrossValidation, FoldResult, SearchResult, TrialResult
 from tasks.search_figures import draw_importance, draw_parallel_coordinates
 from tasks.search_record import describe_search
 from tasks.study import conclude, forget_study, importances, next_batch, open_study, summarise, trials_without_gain
+from tasks.trainings import open_training
 from tasks.trial_space import contains, current_values, distributions, grid
 from tasks.trials import Screening, penalised_mean, screen
 from tests.unit.models.conftest import make_texts
@@ -213,6 +214,38 @@ def test_the_params_as_they_stand_always_go_deeper() -> None:
     assert [one.number for one in choose_finalists(trials, 3)] == [1, 2, 0]
     assert [one.number for one in choose_finalists(trials, 1)] == [1]
     assert [one.number for one in choose_finalists([trial(1, 0.9), trial(2, 0.9, loss=-1)], 1)] == [2]
+
+
+def folds_with(inner: list[float]) -> CrossValidation:
+    epochs = [[{"is_best": True, "inner_f1_macro": score}] for score in inner]
+    given = {"scores": {}, "train_f1_macro": 1.0, "seconds": 1.0, "predictions": Path(), "num_fitted": 1}
+    folds = [FoldResult(fold=number, epochs=each, peak_memory_bytes=0, **given) for number, each in enumerate(epochs)]
+    return CrossValidation(name="finetuned", folds=folds)
+
+
+@pytest.mark.parametrize(
+    ("inner", "winner"),
+    [
+        pytest.param([0.95, 0.94, 0.95, 0.96, 0.95], 1, id="ahead in every fold"),
+        pytest.param([0.99, 0.88, 0.92, 0.89, 0.87], 0, id="ahead by the luck of one fold"),
+        pytest.param([0.90, 0.90, 0.90, 0.90, 0.90], 0, id="level: nothing is gained by a change"),
+        pytest.param([0.80, 0.81, 0.80, 0.81, 0.80], 0, id="behind"),
+    ],
+)
+def test_a_trial_replaces_the_params_only_by_a_gain_beyond_its_standard_error(inner: list[float], winner: int) -> None:
+    own = [0.90, 0.90, 0.90, 0.90, 0.90]
+    trials = [trial(0, float(np.mean(own)), loss=0.2), trial(1, float(np.mean(inner)), loss=0.1)]
+    chosen, unproved = choose_winner(trials, {0: folds_with(own), 1: folds_with(inner)})
+    assert chosen.number == winner
+    assert (unproved is not None) == (winner == 0 and trials[1].score >= trials[0].score)
+    result = SearchResult(strategy="random", trials=trials, winner=winner, unproved=unproved, seconds=1.0)
+    assert ("stay with 0.9000: trial 01 of 2" in result.sentence()) == (unproved is not None)
+
+
+def test_each_fold_stops_on_rows_that_no_other_fold_stops_on(root: Path) -> None:
+    inner = [open_training(work(root), fold).data.inner for fold in range(NUM_FOLDS)]
+    watched = np.concatenate([rows for rows in inner if rows is not None])
+    assert len(np.unique(watched)) > 0.85 * len(watched)
 
 
 def test_spread_over_the_folds_costs_if_asked() -> None:
