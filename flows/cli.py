@@ -3,13 +3,10 @@
 - Standard output carries results only: with --json one JSON object as its last line. All else goes to standard error.
 - Exit codes: 0 done (also when a gate refused), 1 a fault of ours or of a service, 2 wrong usage or params, 3 data
   refused. A user's mistake never shows a traceback.
-- SIGTERM ends a command as Ctrl-C does; `thawline up` takes both for itself.
 - Heavy libraries are imported inside the commands, so that `thawline --help` answers at once.
 """
 
-import signal
 import sys
-from types import FrameType
 
 import typer
 
@@ -40,7 +37,6 @@ for name, command in load_commands():
 
 def main() -> None:
     """Run the command line and leave with the exit code of what happened."""
-    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except ThawlineError as error:
@@ -52,10 +48,6 @@ def main() -> None:
         _fail(str(known), known.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted; what was finished is kept, and the next run goes on from there", 130)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    _fail("ended by SIGTERM; what was finished is kept, and the next run goes on from there", 128 + signal.SIGTERM)
 
 
 def _fail(message: str, exit_code: int) -> None:
