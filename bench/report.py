@@ -44,9 +44,9 @@ def page(works: dict[str, dict[str, Any]]) -> str:
     """Return the page for the figures of the works that were measured."""
     parts = [INTRODUCTION]
     for work, title in TITLES.items():
-        if work in works:
-            parts.append(f"## {title}\n")
-            parts += [section(name, table) for name, table in works[work].items()]
+        parts.append(f"## {title}\n")
+        tables = [section(name, table) for name, table in works.get(work, {}).items()]
+        parts += tables or [f"Not measured yet: `python -m bench {work}`.\n"]
     return "\n".join(parts)
 
 

@@ -1,7 +1,8 @@
 """AutoGluon on texts: MultiModalPredictor with the same encoder (https://auto.gluon.ai, "AutoMM for Text").
 
 Its defaults choose the epochs by early stopping on inner rows, at most 20, and the rates layer by layer (base 1e-4,
-decay 0.9); three epochs at most here, as the other full fine-tunings have.
+decay 0.9); three epochs at most here, as the other full fine-tunings have, in float32: half precision, its default, is
+emulated on most processors.
 """
 
 import tempfile
@@ -28,6 +29,7 @@ def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFra
                 "model.hf_text.max_text_len": task.max_tokens,
                 "optim.max_epochs": task.options.get("num_epochs", NUM_EPOCHS),
                 "env.num_gpus": 0,
+                "env.precision": "32",
                 "env.num_workers": 0,
                 "env.per_gpu_batch_size": 32,
                 "env.batch_size": 32,

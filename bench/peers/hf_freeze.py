@@ -14,14 +14,13 @@ import pandas as pd
 from torch import nn
 from transformers import Trainer, TrainingArguments
 
-from bench.peers.hf_rows import Prepared, prepare
+from bench.peers.hf_rows import BATCH_SIZE, Prepared, predict, prepare
 from bench.peers.protocol import Ints, Task, run
 
 HEAD_EPOCHS, HEAD_RATE = 3, 5e-3
 TOP_EPOCHS = {"text": 2, "image": 6}
 TOP_RATES = {"text": 3e-4, "image": 5e-4}
 TOP_PARTS = {"text": 3, "image": 4}  # the head's among them
-BATCH_SIZE = 32
 
 
 class FreezingTrainer(Trainer):
@@ -51,12 +50,11 @@ def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFra
     prepared = prepare(task, training, validation)
     train(task, prepared, Depth(1, HEAD_EPOCHS, HEAD_RATE))
     num_epochs = task.options.get("num_epochs", TOP_EPOCHS[task.kind])
-    trainer = train(task, prepared, Depth(TOP_PARTS[task.kind], num_epochs, TOP_RATES[task.kind]))
-    predicted: Ints = trainer.predict(prepared.validation).predictions.argmax(axis=1)
-    return predicted
+    train(task, prepared, Depth(TOP_PARTS[task.kind], num_epochs, TOP_RATES[task.kind]))
+    return predict(prepared)
 
 
-def train(task: Task, prepared: Prepared, depth: Depth) -> Trainer:
+def train(task: Task, prepared: Prepared, depth: Depth) -> None:
     """Train the topmost parts of the network, from where they are."""
     for number, part in enumerate(prepared.parts):
         for parameter in part:
@@ -82,7 +80,6 @@ def train(task: Task, prepared: Prepared, depth: Depth) -> Trainer:
             prepared.network, arguments, data_collator=prepared.collate, train_dataset=prepared.training
         )
         trainer.train()
-    return trainer
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from bench.peers.hf_freeze import TOP_PARTS, Depth, train
-from bench.peers.hf_rows import Prepared, prepare
+from bench.peers.hf_rows import Prepared, predict, prepare
 from bench.peers.protocol import Ints, Task, run
 
 INNER_SHARE = 0.1
@@ -42,14 +42,12 @@ def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFra
             _restore(prepared, states[number])
             head, top = depths[number]
             depth = replace(head if num_parts == 1 else top, num_parts=num_parts, num_epochs=num_epochs)
-            trainer = train(task, prepared, depth)
+            train(task, prepared, depth)
             states[number] = _snapshot(prepared, RUNGS[-1][0])
-            answers = trainer.predict(prepared.validation).predictions.argmax(axis=1)
-            scores[number] = float(f1_score(inner["label"], answers, average="macro"))
+            scores[number] = float(f1_score(inner["label"], predict(prepared), average="macro"))
         running.sort(key=lambda number: -scores[number])
     _restore(prepared, states[running[0]])
-    predicted: Ints = trainer.predict(scored).predictions.argmax(axis=1)
-    return predicted
+    return predict(replace(prepared, validation=scored))
 
 
 def draw_trials(number: int, *, seed: int) -> list[tuple[Depth, Depth]]:

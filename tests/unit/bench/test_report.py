@@ -33,6 +33,7 @@ def test_page_shows_medians_ratios_and_reasons(tmp_path: Path) -> None:
     assert "| extrapolated: from 1 of 5 folds; ours scores 0.8500 there |" in text
     assert "| the gone | | | | | | | not installed: ERROR: no such package |" in text
     assert "2 threads" in text
+    assert "Not measured yet: `python -m bench W6`" in text
 
 
 def test_figures_of_other_settings_do_not_stay_in_a_table(tmp_path: Path) -> None:
