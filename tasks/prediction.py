@@ -7,17 +7,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
+from prefect import task
 
 from modalities import get_modality
 from modalities.predictor import Predictor
+from tasks.caching import NO_CACHE, retry_transient
 from tasks.tracking import Tracking, load_registered, service_errors
 from thawline.chunks import Chunk
 from thawline.console import percentage
-from thawline.errors import UsageError
+from thawline.errors import ServiceError, UsageError
+from thawline.frame_writers import writing_frames
 from thawline.params import Params
 
 PROBLEM = "problem"
 """Column of what is wrong with a row's content, '' for nothing, where the kind of data may be unreadable."""
+
+
+@task(name="predict into file", cache_policy=NO_CACHE, **retry_transient(ServiceError, MlflowException))
+def predict_into(target: Path, tracking: Tracking, params: Params, source: Path) -> tuple[int, list[str]]:
+    """Predict the rows of `source` by the champion into `target`, whole or not at all; return how many, and problems.
+
+    Raises:
+        UsageError: No version is champion, or it does not take these columns.
+        UnreadableFileError: `source` can't be read.
+        ServiceError: The tracking server does not answer, three times.
+    """
+    num_rows, problems = 0, []
+    with writing_frames(target) as write:
+        for part in predict_source(tracking, params, source, alias="champion"):
+            write(part)
+            num_rows += len(part)
+            problems += list_problems(part)
+    return num_rows, problems
 
 
 def predict_source(tracking: Tracking, params: Params, source: Path, *, alias: str) -> Iterator[pd.DataFrame]:

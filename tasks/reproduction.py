@@ -24,7 +24,7 @@ from ruamel.yaml import YAML
 from tasks.history import load_result
 from tasks.results import RunResult
 from tasks.tracking import Tracking
-from tasks.versioning import read_git_commit, run_dvc
+from tasks.versioning import GIT_TIMEOUT_S, read_git_commit, run_dvc
 from thawline.context import hash_code
 from thawline.errors import DataRefusedError, DvcError, ThawlineError, UsageError
 from thawline.params import Params
@@ -32,6 +32,8 @@ from thawline.params_reference import render_params
 from thawline.workspace import Workspace
 
 PRODUCT = Path(__file__).resolve().parent.parent
+RUN_TIMEOUT_S = 7 * 24 * 3600.0
+"""A run may take days; what takes longer hangs."""
 FOREIGN = (
     "MLFLOW_TRACKING_URI",
     "MLFLOW_REGISTRY_URI",
@@ -73,7 +75,7 @@ def reproduce_run(workspace: Workspace, tracking: Tracking, run: Run) -> Repetit
         after = _run_line(scratch, code)
     finally:
         if code != PRODUCT:
-            subprocess.run(["git", "worktree", "remove", "--force", str(code)], cwd=PRODUCT, check=False)
+            _run_git("worktree", "remove", "--force", str(code))
     result = compare_results(before, after, remarks)
     if result.reproduced:
         shutil.rmtree(place, ignore_errors=True)
@@ -201,10 +203,7 @@ def _find_code(run: Run, place: Path) -> tuple[Path, list[str]]:
     known = read_git_commit(PRODUCT)
     if known is not None and commit != "none" and not commit.endswith("+changes"):
         code = place / "code"
-        made = subprocess.run(
-            ["git", "worktree", "add", "--detach", str(code), commit], cwd=PRODUCT, capture_output=True, check=False
-        )
-        if made.returncode == 0:
+        if _run_git("worktree", "add", "--detach", str(code), commit):
             return code, [f"Made with the code of the run, commit {commit[:12]}."]
     differs = (
         f"The code or its libraries differ: the run was made by code {run.data.tags.get('thawline.code_version')} "
@@ -213,12 +212,28 @@ def _find_code(run: Run, place: Path) -> tuple[Path, list[str]]:
     return PRODUCT, [differs]
 
 
+def _run_git(*arguments: str) -> bool:
+    """Run git in this product's repository; return whether it did what was asked."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=PRODUCT, capture_output=True, check=False, timeout=GIT_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
 def _run_line(scratch: Workspace, code: Path) -> RunResult:
     environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     command = [sys.executable, "-m", "flows.cli", "run", "--fresh", "--json", "--workspace", str(scratch.root)]
-    process = subprocess.run(
-        command, cwd=scratch.root, env={**environment, "PYTHONPATH": str(code)}, stdout=subprocess.PIPE, check=False
-    )
+    variables = {**environment, "PYTHONPATH": str(code)}
+    try:
+        process = subprocess.run(
+            command, cwd=scratch.root, env=variables, stdout=subprocess.PIPE, check=False, timeout=RUN_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        raise ThawlineError(
+            f"the run has not ended within {RUN_TIMEOUT_S / 3600:.0f} hours and was ended, in {scratch.root}; see in "
+            "its .thawline/logs what it waited for, then run this again"
+        ) from None
     lines = process.stdout.decode().strip().splitlines()
     answer = json.loads(lines[-1]) if lines else {}
     if process.returncode != 0:

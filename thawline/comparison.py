@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import binomtest
 
 from thawline.metrics import answers_of, bootstrap_f1_macro, score, score_classes
 
@@ -69,7 +68,7 @@ def compare(challenger: TestPredictions, champion: TestPredictions) -> Compariso
         probability_no_gain=float((changes <= 0).mean()),
         num_mended=mended,
         num_broken=broken,
-        mcnemar_p=float(binomtest(mended, mended + broken).pvalue) if mended + broken else 1.0,
+        mcnemar_p=_two_sided(mended, broken),
         per_class=_class_changes(challenger, champion),
     )
 
@@ -88,3 +87,11 @@ def _class_changes(challenger: TestPredictions, champion: TestPredictions) -> di
         name: {metric: getattr(new[name], metric) - getattr(old[name], metric) for metric in CLASS_METRICS}
         for name in challenger.classes
     }
+
+
+def _two_sided(mended: int, broken: int) -> float:
+    if not mended + broken:
+        return 1.0
+    from scipy.stats import binomtest  # takes long to import, and every sweep would wait for it
+
+    return float(binomtest(mended, mended + broken).pvalue)

@@ -31,13 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "flow"))
 
 DAY = 1440  # sweeps, at one a minute
-SERVICES = {
-    "prefect": ("prefect",),
-    "mlflow": ("mlflow", "mlflow.server.fastapi_app:app"),
-    "deployments": ("flows.deployments",),
-    "watcher": ("flows.watcher",),
-}
-"""What the command line of a service's processes holds."""
+SERVICES = {"prefect": "prefect", "mlflow": "mlflow", "deployments": "flows.deployments", "watcher": "flows.watcher"}
+"""The module that the first process of each service runs."""
+ENGINE = "prefect.engine"  # what a flow run's process runs
 PATIENCE_S = 240
 MAX_GROWTH = {"memory_mb": 0.10, "files": 0.10, "processes": 0.0, "connections": 0.25}
 """Shares by which the last third may be above the middle third."""
@@ -112,19 +108,28 @@ def kill_a_server(day: Day, space: Path) -> None:
 
 
 def services(space: Path) -> dict[str, list[psutil.Process]]:
-    """Return the processes of each service, those that it has started included."""
+    """Return the processes of each service, those that it has started included; of flow runs as `flows`."""
     from workspaces import own_processes
 
     found: dict[str, list[psutil.Process]] = {}
     for pid in own_processes(space):
         try:
             process = psutil.Process(pid)
-            line = process.cmdline()
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            modules = [_module(one) for one in (process, *process.parents())]
         except psutil.NoSuchProcess:
             continue
-        name = next((name for name, words in SERVICES.items() if set(words) & set(line)), "flows")
+        roots = (name for module in modules for name, root in SERVICES.items() if module == root)
+        name = "flows" if ENGINE in modules else next(roots, "orphans")
         found.setdefault(name, []).append(process)
     return found
+
+
+def _module(process: psutil.Process) -> str:
+    """Return what a Python process was started with -m for; '' if nothing."""
+    line = process.cmdline()
+    return line[line.index("-m") + 1] if "-m" in line[:-1] else ""
 
 
 def look(space: Path, database: Any) -> dict[str, float]:
@@ -152,7 +157,7 @@ def look(space: Path, database: Any) -> dict[str, float]:
 
 def run_a_day(day: Day, place: Any, *, num_sweeps: int, seconds: float, arrivals: float, kills: float) -> int:
     """Sweep, drop, kill and look; return how many sweeps there were."""
-    from workspaces import Up, wait_for
+    from workspaces import Up
 
     up = Up(place.space, place.environment)
     begun = time.monotonic()
@@ -165,10 +170,10 @@ def run_a_day(day: Day, place: Any, *, num_sweeps: int, seconds: float, arrivals
                 kill_a_server(day, place.space)
             took = sweep(up)
             number += 1
-            if up.idle():
+            if not up.unfinished():
                 day.sweep_s.append(took)
             if number % 5 == 0:
-                wait_for("rest", lambda: _is_idle(up, place.space))
+                _rest(up, place.space)
                 events = float(len(day.dropped) + day.num_killed.total())
                 day.looks.append((number, look(place.space, place.database) | {"events": events}))
                 print(
@@ -176,19 +181,33 @@ def run_a_day(day: Day, place: Any, *, num_sweeps: int, seconds: float, arrivals
                     flush=True,
                 )
         sweep(up)
-        wait_for("rest", lambda: _is_idle(up, place.space))
+        _rest(up, place.space)
     finally:
         print(up.stop(signal.SIGTERM)[-300:].strip())
     return number
 
 
-def _is_idle(up: Any, space: Path) -> bool:
-    """Tell whether nothing runs, all services are there, and the flows' processes are gone."""
+def _rest(up: Any, space: Path) -> None:
+    """Wait until nothing runs, all services are there, and the flows' processes are gone."""
+    deadline = time.monotonic() + PATIENCE_S
+    while unrest := _unrest(up, space):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"no rest within {PATIENCE_S} s: {unrest}")
+        time.sleep(0.3)
+
+
+def _unrest(up: Any, space: Path) -> str:
+    """Return what keeps from rest; '' if nothing does."""
     found = services(space)
+    missing, more = sorted(set(SERVICES) - set(found)), sorted(set(found) - set(SERVICES))
+    if missing or more:
+        lines = [" ".join(process.cmdline()) for name in more for process in found[name] if process.is_running()]
+        return f"not there: {missing}; there as well: {lines}"
     try:
-        return up.idle() and "flows" not in found and set(found) == set(SERVICES)
-    except (httpx.HTTPError, KeyError, json.JSONDecodeError):
-        return False
+        busy = up.unfinished()
+    except (httpx.HTTPError, json.JSONDecodeError) as error:
+        return f"Prefect does not answer: {error}"
+    return f"under way: {busy}" if busy else ""
 
 
 def _rounded(measures: dict[str, float]) -> dict[str, float]:

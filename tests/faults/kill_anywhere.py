@@ -2,9 +2,10 @@
 
 Batches of good, bad, partly bad and repeated files arrive in two workspaces. One takes them and trains on them
 undisturbed. In the other SIGKILL ends, in each phase of the flows `arrive` and `finetune`, the flow's process, one of
-its workers, the Prefect server or the MLflow server, several times a batch; what watches over the servers starts them
-again, and the flow is started anew. At the end of each batch both must agree on rows, files, records, splits, versions
-and aliases, and no model may be half registered.
+its workers, the Prefect server or the MLflow server; what watches over the servers starts them again. After each kill
+the flow is run anew, and then both workspaces must agree on rows, files, records, splits, versions and aliases, no
+model may be half registered, and nothing of the killed flow may still run. Each kill of `arrive` has files of its own;
+those of `finetune` meet a training on new data first, and then trainings that begin all anew.
 
 With `--state DIR` a later call goes on where this one ended, as long as its `--kills` is larger.
 """
@@ -52,7 +53,7 @@ WORK = {"arrive": arrive, "finetune": finetune}
 PER_BATCH = {"arrive": 2, "finetune": 8}
 TRIES = 3
 """The next run may find DVC's lock held by a DVC whose flow was killed; it ends by itself."""
-PHASE_TIMEOUT_S, RUN_TIMEOUT_S = 120.0, 300.0
+PHASE_TIMEOUT_S, RUN_TIMEOUT_S = 600.0, 900.0  # on cores that others use, too
 
 
 @dataclass(frozen=True, order=True)
@@ -73,15 +74,11 @@ def list_aims(flows: Sequence[str]) -> list[Aim]:
 
 
 def choose(queue: list[Aim], flow: str, number: int) -> list[Aim]:
-    """Take the next aims of a flow from the queue, in the order of its phases.
-
-    Arrivals that were taken can't be taken again: of these, first those that end the flow.
-    """
-    order = ARRIVE if flow == "arrive" else FINETUNE
+    """Take the next aims of a flow from the queue."""
     chosen = [aim for aim in queue if aim.flow == flow][:number]
     for aim in chosen:
         queue.remove(aim)
-    return sorted(chosen, key=lambda aim: (flow == "arrive" and aim.victim != "flow", order.index(aim.phase)))
+    return chosen
 
 
 class Trial:
@@ -112,22 +109,48 @@ class Trial:
         self.earlier = [content.encode() for content in kept["earlier"]]
 
     def run_batch(self, servers: Servers, kills: dict[str, int], log: Path) -> list[str]:
-        """Let one batch arrive and be trained on, with so many kills a flow; return where the workspaces differ."""
+        """Let files arrive and be trained on, with so many kills a flow; return where the workspaces then differ."""
+        for flow in self.flows:
+            aims = choose(self.queue, flow, kills[flow])
+            one_by_one = [[aim] for aim in aims] or [[]]
+            for aimed in one_by_one if flow == "arrive" else [aims]:  # what was taken can't be taken again
+                if flow == "arrive":
+                    self.drop_files()
+                if wrong := self.run_round(flow, aimed, servers, log):
+                    return wrong
+        return []
+
+    def drop_files(self) -> None:
+        """Drop the same new files into both workspaces."""
         batch = make_batch(np.random.default_rng([self.number, 7]), self.number, self.earlier)
         self.earlier += batch.values()
+        self.number += 1
         for workspace in (self.calm, self.killed):
             drop(workspace, batch)
-        for flow in self.flows:
-            work = WORK[flow]
-            status, seconds = run_to_end(in_own_mlflow(work(self.calm)), log)
-            if status != 0:
-                raise SystemExit(f"the undisturbed {flow} ended with {status}; see {log}")
-            self.is_done = False
-            for aim in choose(self.queue, flow, kills[flow]):
-                if not self.hit(aim, self.aimed_at(aim), seconds, servers, log):
-                    self.queue.append(aim)
+
+    def run_round(self, flow: str, aims: Sequence[Aim], servers: Servers, log: Path) -> list[str]:
+        """Run a flow undisturbed, then in the other workspace with kills; return where the two differ after one."""
+        work = WORK[flow]
+        status, seconds = run_to_end(in_own_mlflow(work(self.calm)), log, RUN_TIMEOUT_S)
+        if status != 0:
+            raise SystemExit(f"the undisturbed {flow} ended with {status}; see {log}")
+        self.is_done = False
+        for aim in aims:
+            if not self.hit(aim, self.aimed_at(aim), seconds, servers, log):
+                self.queue.append(aim)
+                continue
+            begun = time.monotonic()
             self.converge(flow, work(self.killed), servers, log)
-        self.number += 1
+            self.is_done = True
+            if wrong := self.differences():
+                return wrong
+            print(f"     the next run took {time.monotonic() - begun:.0f} s, and all is the same", flush=True)
+        if not self.is_done:
+            self.converge(flow, work(self.killed), servers, log)
+        return self.differences()
+
+    def differences(self) -> list[str]:
+        """Return where the workspaces differ, and what of a killed flow still runs."""
         one, other = outcome(self.calm), outcome(self.killed)
         if "finetune" in self.flows:
             one |= trained(self.calm, None)
@@ -267,7 +290,8 @@ def main() -> int:
             wrong = trial.run_batch(servers, kills, log)
             trial.save()
             verdict = "DIFFERENT" if wrong else "the same"
-            print(f"batch {trial.number}: {len(trial.hits)} kills so far, {verdict}", *wrong, sep="\n", flush=True)
+            seconds = time.monotonic() - begun
+            print(f"{len(trial.hits)} kills, {seconds:.0f} s: {verdict}", *wrong, sep="\n", flush=True)
     print_hits(trial.hits)
     hung = sum(told == "HUNG" for *_, told in trial.hits)
     print(f"{len(trial.hits)} kills, {hung} hung: {'DIFFERENT' if wrong or hung else 'nothing lost or doubled'}")

@@ -39,11 +39,11 @@ class Place:
     bucket: str = ""
 
 
-@pytest.fixture
-def embedded(tmp_path: Path) -> Iterator[Place]:
-    """Return a workspace that needs no server of anybody's."""
-    space = make_small_workspace(tmp_path, {})
-    yield Place(space)
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Up]]:
+    """Return a workspace that needs no server of anybody's, and what runs it."""
+    space = make_small_workspace(tmp_path_factory.mktemp("up"), {})
+    yield Place(space), Up(space, {})
     end_all(space)
 
 
@@ -113,13 +113,26 @@ def drop_and_see(place: Place, up: Up) -> None:
     assert len(up.runs("finetune")) == 2
 
 
-def test_what_is_dropped_is_taken_and_trained_on_once_or_refused(embedded: Place) -> None:
-    up = Up(embedded.space, {})
-    drop_and_see(embedded, up)
-    told = up.stop(signal.SIGTERM)
+@pytest.mark.xdist_group("up")
+def test_what_is_dropped_is_taken_and_trained_on_once_or_refused(embedded: tuple[Place, Up]) -> None:
+    drop_and_see(*embedded)
+
+
+@pytest.mark.xdist_group("up")
+def test_it_starts_again_after_a_kill_and_ends_what_was_left(embedded: tuple[Place, Up]) -> None:
+    place, first = embedded
+    refused = run_thawline("up", cwd=place.space)
+    assert refused.code == 2
+    assert f"process {first.process.pid} runs this workspace already" in refused.told
+    first.process.kill()
+    first.process.communicate()
+    assert own_processes(place.space)
+    second = Up(place.space, {})
+    told = second.stop(signal.SIGINT)
+    assert "that an earlier `thawline up` had left behind" in told
     assert "all ended" in told
-    assert up.process.returncode == 0
-    assert own_processes(embedded.space) == []
+    assert second.process.returncode == 0
+    assert own_processes(place.space) == []
 
 
 def test_the_same_with_postgresql_s3_and_a_login_and_no_secret_is_written_anywhere(served: Place) -> None:
@@ -133,7 +146,9 @@ def test_the_same_with_postgresql_s3_and_a_login_and_no_secret_is_written_anywhe
     assert httpx.get(f"{up.addresses['mlflow']}/api/2.0/mlflow/experiments/get?experiment_id=0").status_code == 401
     drop_and_see(served, up)
     arguments = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout
-    up.stop(signal.SIGTERM)
+    told = up.stop(signal.SIGTERM)
+    assert "all ended" in told
+    assert up.process.returncode == 0
     assert own_processes(served.space) == []
 
     assert served.database is not None
@@ -163,20 +178,6 @@ def list_objects(bucket: str) -> dict[str, bytes]:
     listing = httpx.get(f"{bucket}?list-type=2&max-keys=10000").text
     keys = [part.partition("</Key>")[0] for part in listing.split("<Key>")[1:]]
     return {key: httpx.get(f"{bucket}/{key}").content for key in keys}
-
-
-def test_it_starts_again_after_a_kill_and_ends_what_was_left(embedded: Place) -> None:
-    first = Up(embedded.space, {})
-    refused = run_thawline("up", cwd=embedded.space)
-    assert refused.code == 2
-    assert f"process {first.process.pid} runs this workspace already" in refused.told
-    first.process.kill()
-    first.process.communicate()
-    assert own_processes(embedded.space)
-    second = Up(embedded.space, {})
-    told = second.stop(signal.SIGINT)
-    assert "that an earlier `thawline up` had left behind" in told
-    assert own_processes(embedded.space) == []
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])

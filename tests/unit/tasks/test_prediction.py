@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from prefect.states import Failed
 
 from flows import score as flow
 from modalities import get_modality
 from modalities.predictor import Predictor, load_predictor, save_baseline
+from tasks import prediction
 from tasks.prediction import list_problems, predict_chunks
-from thawline.errors import UnreadableFileError, UsageError
+from thawline.errors import ServiceError, UnreadableFileError, UsageError
 from thawline.frame_writers import writing_frames
 from thawline.params import Params
 
@@ -113,7 +115,8 @@ def test_the_flow_score_writes_all_rows_or_leaves_the_file_as_it_was(
         if broken:
             raise UnreadableFileError("line 3 is not JSON")
 
-    monkeypatch.setattr(flow, "predict_source", parts)
+    monkeypatch.setattr(prediction, "predict_source", parts)
+    monkeypatch.setattr(flow, "predict_into", prediction.predict_into.fn)
     monkeypatch.setattr(flow, "open_tracking", lambda *_: None)
     space = make_space(tmp_path / "space", score_input="new.csv", score_output="out/answers.csv")
     broken = False
@@ -125,6 +128,13 @@ def test_the_flow_score_writes_all_rows_or_leaves_the_file_as_it_was(
     with pytest.raises(UnreadableFileError):
         flow.score.fn(str(space))
     assert (space / "out" / "answers.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(("error", "again"), [(ServiceError("no answer"), True), (UsageError("no champion"), False)])
+def test_scoring_tries_again_only_what_may_pass(error: Exception, again: bool) -> None:
+    asked = prediction.predict_into.retry_condition_fn
+    assert asked is not None
+    assert asked(prediction.predict_into, None, Failed(data=error)) is again
 
 
 def test_the_flow_score_says_what_to_set_where_no_input_is_named(tmp_path: Path) -> None:
