@@ -43,8 +43,11 @@ class Place:
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Up]]:
     """Return a workspace that needs no server of anybody's, and what runs it."""
     space = make_small_workspace(tmp_path_factory.mktemp("up"), {})
-    yield Place(space), Up(space, {})
+    up = Up(space, {})
+    yield Place(space), up
     end_all(space)
+    if up.process.returncode is None:  # no test has ended it
+        up.process.communicate()
 
 
 @pytest.fixture
