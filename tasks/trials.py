@@ -19,7 +19,7 @@ from models.fused import train_heads as train_heads_together
 from models.heads import build_head
 from models.policies import Phase, plan_phases
 from models.records import TrainingData
-from models.training import stored_boundaries, train
+from models.training import predict_probabilities, stored_boundaries, train
 from tasks.caching import NO_CACHE
 from tasks.results import Result
 from tasks.training_set import load_training_set
@@ -166,10 +166,12 @@ def _screen_alone(context: Context) -> Screening:
         opened = open_training(context, fold)
         data = dataclasses.replace(opened.data, validation=None)
         phase = _head_phase(context.params, opened.classifier.groups)
-        records = list(train(opened.classifier, [phase], data, opened.settings, opened.store))
-        best = [record for record in records if record.is_best]
-        chosen = (best or records)[-1]
-        inner.append((chosen.inner_f1_macro or 0.0, float("nan") if chosen.inner_loss is None else chosen.inner_loss))
+        assert data.inner is not None  # noqa: S101 - every fold has inner rows
+        for _ in train(opened.classifier, [phase], data, opened.settings, opened.store):
+            pass
+        kept = predict_probabilities(opened.classifier, data.rows, data.inner, store=opened.store)
+        scores = opened.settings.judge(data.labels[data.inner], kept)
+        inner.append((scores.f1_macro, scores.loss))
     return Screening(
         f1_macro=tuple(f1 for f1, _ in inner), loss=tuple(loss for _, loss in inner), seconds=time.monotonic() - started
     )

@@ -174,8 +174,7 @@ def test_weights_sampling_and_loss_reach_the_training_from_the_params(tmp_path: 
 
 
 def test_trials_are_screened_on_the_same_views_and_weights_together_as_alone(tmp_path: Path) -> None:
-    augment = {"token_dropout": 0.3, "views": 2}
-    schedule = {"head_epochs": 5, "head_learning_rate": 0.05, "inner_share": 0.2, "monitor": "loss"}
+    augment, schedule = {"token_dropout": 0.3, "views": 2}, {"head_epochs": 5, "head_learning_rate": 0.05}
     context = text_context(tmp_path, augment, train=schedule)
     context = context.model_copy(update={"left_out": name_rows(context, np.arange(20), weight=0.3)})
     together, alone = (screen.fn(context, {0: {}}, fused=fused)[0] for fused in (True, False))
