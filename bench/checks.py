@@ -9,11 +9,10 @@ from typing import Any
 import great_expectations as gx
 from great_expectations.datasource.fluent.interfaces import Batch
 
+from bench.rows import ROOT
 from tasks.validate import validate_file
 from thawline.params_file import load_params
 from thawline.workspace import Workspace
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(path: Path, side: str) -> None:

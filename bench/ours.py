@@ -13,17 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.peers.protocol import read_task, write_result
-from flows.environment import prepare_environment
-from thawline.workspace import Workspace
+from bench.opening import open_work
+from bench.peers.protocol import write_result
 
 
 def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
-    task, rows = read_task(task_directory)
-    workspace = Workspace(root)
-    prepare_environment(workspace)
-    import torch
-    import transformers  # noqa: F401
+    context, rows = open_work(task_directory, root)
     from prefect import flow
 
     from flows.cross_validation import cross_validate
@@ -31,18 +26,14 @@ def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
     from tasks.results import load_arrays
     from tasks.rivals import cross_validate_rival
     from tasks.tracking import open_tracking, start_run
-    from thawline.context import Context, hash_code
-    from thawline.params_file import load_params
 
-    torch.set_num_threads(task.threads)
-    params = load_params(workspace)
-    context = Context(root=workspace.root, params=params, data_version=task_directory.name, code_version=hash_code())
+    params = context.params
 
     @flow(name="bench", validate_parameters=False)
     def line() -> dict[str, Any]:
         tracking, run_id = None, ""
         if params.search.strategy != "none":
-            tracking = open_tracking(workspace, params)
+            tracking = open_tracking(context.workspace, params)
             run_id = start_run(tracking, "bench", role="finetune")
         started, processor = time.perf_counter(), time.process_time()
         tuned, found = search(context, tracking, run_id) if tracking else (context, None)

@@ -52,6 +52,11 @@ class Shared:
         """Class numbers of the rows."""
         return pd.read_parquet(self.directory / ROWS, columns=["label"])["label"]
 
+    @property
+    def folds(self) -> pd.Series:
+        """Fold numbers of the rows."""
+        return pd.read_parquet(self.directory / ROWS, columns=["fold"])["fold"]
+
 
 def share(
     kind: str,

@@ -12,7 +12,6 @@ import argparse
 import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from prefect import flow
 
+from bench.line import make_space
 from flows.cross_validation import cross_validate
 from flows.environment import prepare_environment
 from flows.search import search
@@ -37,18 +36,13 @@ from thawline.context import Context, hash_code
 from thawline.params_file import load_params
 from thawline.workspace import Workspace
 
-ROOT = Path(__file__).resolve().parents[1]
 STRATEGIES = ("bayesian", "random", "grid", "gp")
 NUM_COMPARED = 10
 
 
 def make_workspace(place: Path, num_rows: int) -> tuple[Path, str]:
     """Return a workspace with so many mails, past the stages, and the version of its data."""
-    mails = pd.read_csv(ROOT / "examples" / "spam" / "mails.csv.xz", keep_default_na=False)
-    mails.drop_duplicates("text").head(num_rows).to_csv(place / "mails.csv", index=False)
-    made = [sys.executable, "-m", "flows.cli", "init", str(place / "space"), "--data", str(place / "mails.csv")]
-    subprocess.run([*made, "--label", "label", "--text", "text"], cwd=ROOT, check=True, capture_output=True)
-    workspace = Workspace(place / "space")
+    workspace = Workspace(make_space(place, num_rows, threads=1))
     settle_raw_files(workspace, load_params(workspace))
     return workspace.root, reproduce_data(workspace, force=False).data_version
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn.metrics import accuracy_score, f1_score
 
 from bench.peers import Peer
-from bench.peers.protocol import PREDICTIONS, RESULT, ROWS, Ints
+from bench.peers.protocol import PREDICTIONS, RESULT, Ints
 from bench.processes import Finished, run_module
 from bench.rows import Shared
 
@@ -76,8 +76,7 @@ def measured(shared: Shared, out: Path, finished: Finished, *, side: str, title:
         (out / "errors.txt").write_text(finished.errors)
         return Measured(side, title, len(labels), reason=finished.reason, process_seconds=finished.seconds)
     result = json.loads((out / RESULT).read_text())
-    folds = _folds(shared)
-    scores = score_folds(labels, np.load(out / PREDICTIONS), folds)
+    scores = score_folds(labels, np.load(out / PREDICTIONS), shared.folds.to_numpy())
     return Measured(
         side,
         title,
@@ -111,9 +110,3 @@ def score_folds(labels: Ints, predictions: Ints, folds: Ints) -> dict[str, list[
         scores["f1_macro"].append(float(f1_score(truth, answer, labels=classes, average="macro", zero_division=0)))
         scores["accuracy"].append(float(accuracy_score(truth, answer)))
     return scores
-
-
-def _folds(shared: Shared) -> Ints:
-    import pandas as pd
-
-    return pd.read_parquet(shared.directory / ROWS, columns=["fold"])["fold"].to_numpy()

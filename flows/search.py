@@ -23,6 +23,7 @@ from tasks.trainings import clear_checkpoints
 from tasks.trials import Screening, penalised_mean, screen, trial_context
 from thawline.console import console
 from thawline.context import Context
+from thawline.metrics import standard_error
 
 logger = logging.getLogger(__name__)
 
@@ -101,10 +102,8 @@ def choose_winner(
     if own is None or own is best:
         return best, None
     gains = np.subtract(inner_f1(folds[best.number]), inner_f1(folds[own.number]))
-    error = float(np.std(gains, ddof=1)) / len(gains) ** 0.5
-    if float(np.mean(gains)) > error:
-        return best, None
-    return own, Unproved(number=best.number, gain=float(np.mean(gains)), error=error)
+    gain, error = float(np.mean(gains)), standard_error(gains)
+    return (best, None) if gain > error else (own, Unproved(number=best.number, gain=gain, error=error))
 
 
 def go_deeper(

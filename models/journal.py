@@ -25,9 +25,10 @@ from thawline.metrics import Scores
 
 @dataclass
 class PhaseState:
-    """A phase under way: the best inner scores and the weights that gave them, and how long ago.
+    """A phase under way: the best inner scores, the weights that it would end with now, and how long it has had them.
 
-    `memory` is None where nothing will be restored. `gained` says that the phase has bettered what it began with.
+    These are the last weights not clearly worse than the best; `memory` is None where nothing will be restored.
+    `gained` says that there were any besides those that the phase began with.
     """
 
     best: Scores | None

@@ -103,7 +103,7 @@ def compute_states(
     """
     filled = _filled(block)
     device = classifier.device
-    batch = {key: tensor.to(device) for key, tensor in (batch or rows.batch(filled)).items()}
+    batch = {key: tensor.to(device) for key, tensor in (batch or read_block(rows, block)).items()}
     length = int(rows.padded_lengths[block[0]])
     given = None if start is None else (start[0], start[1].batch(filled, length).to(device))
     with torch.inference_mode(), evaluating(classifier), autocast(device):

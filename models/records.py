@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.augmentation import Augmentation
 from models.rows import Indices, Rows
 from thawline.calibration import apply_temperature, fit_temperature
-from thawline.metrics import Scores, row_losses, score
+from thawline.metrics import Scores, row_losses, score, standard_error
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,8 @@ class TrainSettings:
         if self.monitor == "calibrated_loss":
             probabilities = apply_temperature(probabilities, fit_temperature(labels, probabilities))
         losses = row_losses(labels, probabilities)
-        error = float(losses.std(ddof=1)) / len(losses) ** 0.5 if len(losses) > 1 else 0.0
         calibrated = float(losses.mean()) if self.monitor == "calibrated_loss" else None
-        return dataclasses.replace(scores, calibrated_loss=calibrated, loss_error=error)
+        return dataclasses.replace(scores, calibrated_loss=calibrated, loss_error=standard_error(losses))
 
     def is_better(self, scores: Scores, than: Scores) -> bool:
         """Return whether scores are better by what is monitored, or equal in that and better by the others."""

@@ -32,13 +32,19 @@ def predict_into(target: Path, tracking: Tracking, params: Params, source: Path)
         UnreadableFileError: `source` can't be read.
         ServiceError: The tracking server does not answer, three times.
     """
-    num_rows, problems = 0, []
-    with writing_frames(target) as write:
-        for part in predict_source(tracking, params, source, alias="champion"):
-            write(part)
-            num_rows += len(part)
-            problems += list_problems(part)
+    num_rows, _, problems = write_predictions(target, predict_source(tracking, params, source, alias="champion"))
     return num_rows, problems
+
+
+def write_predictions(target: Path, parts: Iterable[pd.DataFrame]) -> tuple[int, str, list[str]]:
+    """Write what `predict_source` yields into a file, whole or not at all; return rows, model version and problems."""
+    num_rows, version, problems = 0, "", []
+    with writing_frames(target) as write:
+        for part in parts:
+            write(part)
+            num_rows, version = num_rows + len(part), part["model_version"].iloc[0]
+            problems += list_problems(part)
+    return num_rows, version, problems
 
 
 def predict_source(tracking: Tracking, params: Params, source: Path, *, alias: str) -> Iterator[pd.DataFrame]:

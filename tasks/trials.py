@@ -35,7 +35,7 @@ from tasks.trainings import (
 from thawline.console import progress
 from thawline.context import Context
 from thawline.errors import UsageError
-from thawline.metrics import Scores
+from thawline.metrics import Scores, standard_error
 from thawline.params import Params
 from thawline.params_file import parse_params
 from thawline.search_params import Value
@@ -78,8 +78,7 @@ def trial_context(context: Context, values: Mapping[str, Value], *, name: str = 
 
 def penalised_mean(scores: Sequence[float], penalty: float) -> float:
     """Return the mean of scores minus `penalty` times its standard error."""
-    error = float(np.std(scores, ddof=1)) / len(scores) ** 0.5 if len(scores) > 1 else 0.0
-    return float(np.mean(scores)) - penalty * error
+    return float(np.mean(scores)) - penalty * standard_error(scores)
 
 
 @task(name="screen", cache_policy=NO_CACHE)

@@ -5,6 +5,7 @@ arguments. Tests hold them equal.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +74,11 @@ def row_losses(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -
     given = np.clip(probabilities.astype(np.float64), 1e-12, None)
     losses: NDArray[np.float64] = -np.log(given[np.arange(len(labels)), labels] / given.sum(axis=1))
     return losses
+
+
+def standard_error(values: Sequence[float] | NDArray[np.float64]) -> float:
+    """Return the standard error of the mean of `values`; 0 for a single one."""
+    return float(np.std(values, ddof=1)) / len(values) ** 0.5 if len(values) > 1 else 0.0
 
 
 def score_classes(

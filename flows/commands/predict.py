@@ -41,9 +41,9 @@ def predict(
     Example: thawline predict mails.csv -o predictions.csv
     """
     place = open_workspace(workspace)
-    from tasks.prediction import list_problems, predict_source
+    from tasks.prediction import list_problems, predict_source, write_predictions
     from tasks.tracking import open_tracking
-    from thawline.frame_writers import appender, require_format, writing_frames
+    from thawline.frame_writers import appender, require_format
     from thawline.params_file import load_params
 
     params = load_params(place)
@@ -53,11 +53,7 @@ def predict(
     problems: list[str] = []
     parts = predict_source(open_tracking(place, params), params, source, alias=alias)
     if output is not None:
-        with writing_frames(output) as write:
-            for part in parts:
-                write(part)
-                num_rows, version = num_rows + len(part), part["model_version"].iloc[0]
-                problems += list_problems(part)
+        num_rows, version, problems = write_predictions(output, parts)
         console.print(f"{num_rows:,} rows predicted by {params.name} version {version}: {output}", markup=False)
     else:
         write = appender(sys.stdout, ".csv")

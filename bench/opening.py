@@ -1,0 +1,27 @@
+"""The product's work on a shared task, opened in the process that is to be measured."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from bench.peers.protocol import read_task
+from flows.environment import prepare_environment
+from thawline.context import Context, hash_code
+from thawline.params_file import load_params
+from thawline.workspace import Workspace
+
+
+def open_work(task_directory: Path, root: Path) -> tuple[Context, pd.DataFrame]:
+    """Return the work on a task and the task's rows, with the libraries imported and the threads set.
+
+    To be called before anything imports prefect, which reads its environment then.
+    """
+    task, rows = read_task(task_directory)
+    workspace = Workspace(root)
+    prepare_environment(workspace)
+    import torch
+    import transformers  # noqa: F401
+
+    torch.set_num_threads(task.threads)
+    params = load_params(workspace)
+    return Context(root=root, params=params, data_version=task_directory.name, code_version=hash_code()), rows
