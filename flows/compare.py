@@ -8,11 +8,11 @@ from prefect import flow
 
 from flows.opening import open_data
 from flows.stopwatch import Stopwatch
+from modalities import check_changes
 from tasks.approaches import APPROACHES, draw_share, measure, prepare_vectors, strongest_baseline
 from tasks.approaches_record import record_comparison
 from tasks.approaches_report import SCRATCH
 from tasks.results import ComparedApproaches, Measured
-from tasks.trainings import check_changes
 from thawline.console import progress
 from thawline.context import Context
 from thawline.lock import lock_workspace

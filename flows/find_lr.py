@@ -7,9 +7,9 @@ from prefect import flow
 
 from flows.opening import open_data
 from flows.stopwatch import Stopwatch
+from modalities import check_changes
 from tasks.learning_rates import find_learning_rates, record_learning_rates
 from tasks.results import SuggestedRate
-from tasks.trainings import check_changes
 from thawline.lock import lock_workspace
 from thawline.params_file import load_params, overridden
 from thawline.workspace import Workspace

@@ -2,7 +2,6 @@
 
 from flows.stopwatch import Stopwatch
 from tasks.data import obtain_data, record_data_version, reproduce, validate_processed_rows, validate_raw_files
-from tasks.recording import record_refusal
 from tasks.tracking import Tracking, close_stale_runs, open_tracking
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
@@ -33,10 +32,14 @@ def open_data(
         with watch("preprocess"):
             data = reproduce(workspace, force=fresh)
         with watch("validate processed"):
-            validate_processed_rows(workspace, params)
+            context = Context(
+                root=workspace.root, params=params, data_version=data.data_version, code_version=hash_code()
+            )
+            validate_processed_rows(context)
             record_data_version(workspace, data.data_version)
     except DataRefusedError as error:
+        from tasks.recording import record_refusal
+
         record_refusal(tracking, workspace, params, str(error))
         raise
-    context = Context(root=workspace.root, params=params, data_version=data.data_version, code_version=hash_code())
     return context, tracking

@@ -175,3 +175,21 @@ def get_modality(name: str) -> Modality:
         raise ParamsError(f"modality = {name!r} is not a modality; {hint}there are: {', '.join(known)}")
     modality: Modality = importlib.import_module(f"{__name__}.{name}").MODALITY
     return modality
+
+
+def check_changes(params: Params) -> None:
+    """Raise if `params.augment` asks for a change that this kind of data does not have.
+
+    Raises:
+        ParamsError: It does.
+    """
+    known = get_modality(params.modality).augments
+    fields = type(params.augment).model_fields
+    asked = [name for name, field in fields.items() if getattr(params.augment, name) != field.default]
+    foreign = [name for name in asked if name not in {"views", *known}]
+    if foreign:
+        name = foreign[0]
+        raise ParamsError(
+            f"augment.{name} ({getattr(params.augment, name)}) means nothing to modality {params.modality}, which has "
+            f"{', '.join(f'augment.{one}' for one in known)}; set augment.{name} to {fields[name].default}"
+        )

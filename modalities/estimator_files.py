@@ -1,10 +1,11 @@
-"""Fitted scikit-learn estimators on disk, by skops: nothing is unpickled, and only classes named here are made."""
+"""Fitted scikit-learn estimators on disk, by skops: nothing is unpickled, and only classes named here are made.
+
+skops imports all of scikit-learn, for two seconds; so it is imported where an estimator is written or read.
+"""
 
 import zipfile
 from pathlib import Path
 from typing import Any
-
-import skops.io
 
 TRUSTED = (
     "modalities.nearest_imputer.SampledNearestImputer",
@@ -17,12 +18,16 @@ TRUSTED = (
 
 def save_estimator(estimator: Any, path: Path) -> None:
     """Write a fitted estimator to `path`."""
+    import skops.io
+
     _use_plain_vocabularies(estimator)
     skops.io.dump(estimator, path, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
 
 
 def load_estimator(path: Path) -> Any:
     """Read what `save_estimator` wrote; a file that holds any other class is refused."""
+    import skops.io
+
     return skops.io.load(path, trusted=list(TRUSTED))
 
 

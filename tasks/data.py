@@ -1,17 +1,18 @@
 """The data half of the line as Prefect tasks: accept, validate, preprocess."""
 
-from prefect import task
+from prefect import Task, task
 from rich.markup import escape
 
 from expectations.report import ValidationReport
-from tasks.caching import NO_CACHE, retry_transient
+from tasks.caching import NO_CACHE, retry_transient, step_cache
 from tasks.ingest import raw_files
-from tasks.raw_data import accept_file, track_raw_files
+from tasks.raw_data import accept_file, track_raw_files, tracks_version
 from tasks.remotes import push, restore_missing
-from tasks.validate import refuse_if_critical, validate_processed, validate_raw
+from tasks.validate import is_written, refuse_if_critical, validate_processed, validate_raw
 from tasks.versioning import Reproduction, init_dvc, reproduce_data
 from tasks.versions import record_version
 from thawline.console import console
+from thawline.context import CHECKS_SECTIONS, Context, hash_code
 from thawline.errors import DvcError, ServiceError, UsageError
 from thawline.params import Params
 from thawline.workspace import Workspace
@@ -61,16 +62,20 @@ def accept_initial_file(workspace: Workspace, params: Params) -> None:
     accept_file(workspace, params, source)
 
 
-@task(name="validate raw", cache_policy=NO_CACHE)
 def validate_raw_files(workspace: Workspace, params: Params) -> None:
-    """Check all accepted files.
+    """Check all accepted files; of the same files, params and code the report that is there already is taken.
 
     Raises:
         DataRefusedError: A critical expectation failed.
     """
-    report = validate_raw(workspace, params)
-    print_report(report)
-    refuse_if_critical(report)
+    tracks = tracks_version(workspace)
+    _heed(check_raw, Context(root=workspace.root, params=params, data_version=tracks, code_version=hash_code()))
+
+
+@task(name="validate raw", **step_cache(*CHECKS_SECTIONS))
+def check_raw(context: Context) -> ValidationReport:
+    """Check all accepted files, of which the context's data version is `tracks_version`."""
+    return validate_raw(context.workspace, context.params)
 
 
 @task(name="preprocess", cache_policy=NO_CACHE, **retry_transient(DvcError))
@@ -84,14 +89,26 @@ def reproduce(workspace: Workspace, *, force: bool) -> Reproduction:
     return reproduction
 
 
-@task(name="validate processed", cache_policy=NO_CACHE)
-def validate_processed_rows(workspace: Workspace, params: Params) -> None:
-    """Check train and test rows.
+def validate_processed_rows(context: Context) -> None:
+    """Check train and test rows; of the same rows, params and code the report that is there already is taken.
 
     Raises:
         DataRefusedError: A critical expectation failed.
     """
-    report = validate_processed(workspace, params)
+    _heed(check_processed, context)
+
+
+@task(name="validate processed", **step_cache(*CHECKS_SECTIONS))
+def check_processed(context: Context) -> ValidationReport:
+    """Check train and test rows."""
+    return validate_processed(context.workspace, context.params)
+
+
+def _heed(check: Task[[Context], ValidationReport], context: Context) -> None:
+    """Print what a check says, and stop where it is critical; what somebody tidied out of reports/ is made anew."""
+    report = check(context)
+    if not is_written(report, context.workspace.reports):
+        report = check.with_options(refresh_cache=True)(context)
     print_report(report)
     refuse_if_critical(report)
 

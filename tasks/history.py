@@ -7,8 +7,7 @@ import mlflow
 from mlflow.entities import Run
 
 from tasks.champion import FORCED, ROLLED_BACK, aliases_of, tell_standing
-from tasks.recording import RESULT_FILE
-from tasks.results import RunResult
+from tasks.results import RESULT_FILE, RunResult
 from tasks.tracking import ROLE, Tracking, find_finished_run, search_runs
 from thawline.context import Context
 from thawline.errors import UsageError

@@ -10,7 +10,6 @@ from prefect import task
 from expectations.report import ValidationReport
 from tasks.caching import step_cache
 from tasks.data import print_report
-from tasks.profiling.page import make_profile, make_raw_profile
 from tasks.validate import refuse_if_critical, validate_processed
 from tasks.versioning import reproduce_data
 from thawline.context import TRAINING_SECTIONS, Context, hash_code
@@ -39,6 +38,8 @@ def profile_rows(context: Context) -> Path:
 @task(name="profile", **step_cache(*SECTIONS))
 def draw_profile(context: Context) -> str:
     """Make the page below .thawline/steps and return its path."""
+    from tasks.profiling.page import make_profile
+
     path = context.directory(*SECTIONS) / PAGE
     write_atomically(path, make_profile(context).encode())
     return str(path)
@@ -56,6 +57,8 @@ def profile_workspace(workspace: Workspace, params: Params, raw: ValidationRepor
         DataRefusedError: The processed rows failed a critical check; the page is there all the same.
         DvcError: A stage failed.
     """
+    from tasks.profiling.page import make_profile, make_raw_profile
+
     page = workspace.reports / PAGE
     if raw.critical_failures:
         write_atomically(page, make_raw_profile(workspace, params).encode())

@@ -23,7 +23,7 @@ from tasks.exporting import Exported
 from tasks.figures import draw_confusion, draw_learning_curves
 from tasks.out_of_fold import log_out_of_fold
 from tasks.pages import record_review
-from tasks.results import CrossValidation, Decision, Evaluation, RunResult, SearchResult
+from tasks.results import RESULT_FILE, CrossValidation, Decision, Evaluation, RunResult, SearchResult
 from tasks.review import Review
 from tasks.tracking import FINGERPRINT, Tracking
 from tasks.training_runs import record_folds
@@ -39,8 +39,6 @@ from thawline.params import Params
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
-
-RESULT_FILE = "result.json"
 
 
 @contextmanager

@@ -18,6 +18,9 @@ from thawline.gates import CrossValidated, Gate
 from thawline.metrics import answers_of
 from thawline.slice_scores import SliceScores
 
+RESULT_FILE = "result.json"
+"""What a run says, among its artifacts."""
+
 
 class Result(BaseModel):
     """A frozen result of a task."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from modalities import get_modality
+from modalities import check_changes, get_modality
 from models.anatomy import HEAD
 from models.augmentation import Augmentation, with_views
 from models.checkpoints import Checkpoints
@@ -29,7 +29,6 @@ from tasks.left_out import row_weights, trained_on
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.console import progress
 from thawline.context import TRAINING_SECTIONS, Context
-from thawline.errors import ParamsError
 from thawline.model_params import Model
 from thawline.params import Params
 from thawline.splits import assign_folds
@@ -226,24 +225,6 @@ def _views(context: Context) -> Rows:
     assert augmentation.change is not None  # noqa: S101
     everything, num_views = np.arange(len(rows)), context.params.augment.views
     return with_views(augmentation.change, rows, everything, donors=everything, num_views=num_views)
-
-
-def check_changes(params: Params) -> None:
-    """Raise if `params.augment` asks for a change that this kind of data does not have.
-
-    Raises:
-        ParamsError: It does.
-    """
-    known = get_modality(params.modality).augments
-    fields = type(params.augment).model_fields
-    asked = [name for name, field in fields.items() if getattr(params.augment, name) != field.default]
-    foreign = [name for name in asked if name not in {"views", *known}]
-    if foreign:
-        name = foreign[0]
-        raise ParamsError(
-            f"augment.{name} ({getattr(params.augment, name)}) means nothing to modality {params.modality}, which has "
-            f"{', '.join(f'augment.{one}' for one in known)}; set augment.{name} to {fields[name].default}"
-        )
 
 
 def inner_split(

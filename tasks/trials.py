@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prefect import task
 
+from modalities import check_changes
 from models.fused import HeadJob, can_fuse
 from models.fused import train_heads as train_heads_together
 from models.heads import build_head
@@ -24,7 +25,6 @@ from tasks.caching import NO_CACHE
 from tasks.results import Result
 from tasks.training_set import load_training_set
 from tasks.trainings import (
-    check_changes,
     groups_of,
     has_own_vectors,
     head_spec,

@@ -31,6 +31,7 @@ _DATA_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "featu
 _NO_MATTER = {"tracking", "arrive", "compare", "keep", "notify", "runner", "schedule", "store", "versioning"}
 TRAINING_SECTIONS = (*_DATA_SECTIONS, "model", "ft_transformer", "pretrain", "train", "augment")
 BASELINE_SECTIONS = (*_DATA_SECTIONS, "baseline")
+CHECKS_SECTIONS = (*_DATA_SECTIONS, "model", "validation")
 
 
 class Context(BaseModel):

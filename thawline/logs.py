@@ -51,19 +51,21 @@ def logging_to(workspace: Workspace, **ids: str) -> Iterator[None]:
         file = _File(path)
     person = logging.StreamHandler()
     person.setLevel(logging.WARNING)
-    levels = [logger.level for logger in loggers]
+    before = [(logger.level, logger.propagate) for logger in loggers]
     try:
         for logger in loggers:
             logger.addHandler(file)
             logger.addHandler(person)
             logger.setLevel(logging.INFO)
+            logger.propagate = False  # the root logger prints everything once Prefect has set it up
         with log_ids(**ids):
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
+        for logger, (level, propagate) in zip(loggers, before, strict=True):
             logger.removeHandler(file)
             logger.removeHandler(person)
             logger.setLevel(level)
+            logger.propagate = propagate
         file.close()
 
 

@@ -201,13 +201,20 @@ def _unrest(up: Any, space: Path) -> str:
     found = services(space)
     missing, more = sorted(set(SERVICES) - set(found)), sorted(set(found) - set(SERVICES))
     if missing or more:
-        lines = [" ".join(process.cmdline()) for name in more for process in found[name] if process.is_running()]
-        return f"not there: {missing}; there as well: {lines}"
+        return f"not there: {missing}; there as well: {[_line(process) for name in more for process in found[name]]}"
     try:
         busy = up.unfinished()
     except (httpx.HTTPError, json.JSONDecodeError) as error:
         return f"Prefect does not answer: {error}"
     return f"under way: {busy}" if busy else ""
+
+
+def _line(process: psutil.Process) -> str:
+    """Return a process's command line; '' if it has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def _rounded(measures: dict[str, float]) -> dict[str, float]:

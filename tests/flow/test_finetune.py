@@ -102,8 +102,13 @@ def test_predict_keeps_the_order_and_agrees_with_the_loaded_model(
 def test_the_same_again_changes_nothing_and_fresh_gives_the_same_digits_with_folds_in_processes_of_their_own(
     finished: Finished,
 ) -> None:
+    reports = finished.directory / "reports"
+    (reports / "validation_raw.html").unlink()
+    kept = (reports / "validation_processed.json").stat().st_mtime_ns
     again = run_thawline("run", cwd=finished.directory)
     assert again.json["unchanged"] is True
+    assert (reports / "validation_raw.html").is_file(), "what was tidied away is made anew"
+    assert (reports / "validation_processed.json").stat().st_mtime_ns == kept, "what is there is not checked again"
     assert again.json["run_id"] == finished.first.json["run_id"]
     assert "stage ingest: unchanged, skipped" in again.told
     fresh = run_thawline("run", "--fresh", "--set", "runner.kind=process", cwd=finished.directory)

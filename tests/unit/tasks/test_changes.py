@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from modalities import check_changes
 from models.augmentation import Augmentation
 from models.pixel_changes import PixelChange, PixelMix
 from models.records import TrainSettings
 from models.table_rows import CellChange
 from tasks import finetuning
 from tasks.left_out import name_rows
-from tasks.trainings import Training, check_changes, open_training, train_settings
+from tasks.trainings import Training, open_training, train_settings
 from tasks.trials import screen
 from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
 from thawline.context import Context

@@ -1,0 +1,90 @@
+"""From checked data to a verdict: baselines, search, folds, final fit, evaluation, gates and registration, in order.
+
+The second half of the flow `finetune`, in a file of its own because it imports what trains: a run in which nothing
+changed never comes here.
+"""
+
+from flows.cross_validation import cross_validate
+from flows.search import search
+from flows.stopwatch import Stopwatch
+from tasks.blend import blend_folds, fit_blend
+from tasks.calibration import answer_folds, calibrate, check_costs
+from tasks.evaluation import evaluate, score_champion
+from tasks.exporting import export_candidate
+from tasks.finetuning import fit_final
+from tasks.label_audit import audit_labels, record_effect
+from tasks.recording import open_run, record_cross_validation, record_outcome
+from tasks.registry import register
+from tasks.results import RunResult, best_of
+from tasks.review import gather_review
+from tasks.rivals import cross_validate_rival, fit_rival, list_rivals
+from tasks.study import forget_study
+from tasks.tracking import Tracking
+from tasks.training_runs import record_final_fit
+from tasks.trainings import clear_checkpoints
+from tasks.verdict import decide
+from thawline.context import Context
+
+
+def forget(context: Context) -> None:
+    """Remove what an earlier run of the same work began: all is wanted anew."""
+    clear_checkpoints(context)
+    forget_study(context)
+
+
+def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> RunResult:
+    """Baseline, search, folds, final fit, evaluation, gates and registration, recorded under one MLflow run.
+
+    Raises:
+        ParamsError: `predict.costs` names what is no label.
+    """
+    check_costs(context)
+    with open_run(context, tracking) as run_id:
+        with watch("baseline"):
+            baselines = [cross_validate_rival(context, name) for name in list_rivals(context)]
+        with watch("search"):
+            tuned, found = search(context, tracking, run_id)
+        with watch("cross-validate"):
+            finetuned = cross_validate(tuned)
+        with watch("label audit"):
+            audit = audit_labels(context, tracking, run_id, [*baselines, finetuned])
+        fitted = tuned.model_copy(update={"left_out": audit.left_out})
+        if audit.left_out:
+            with watch("cross-validate again"):
+                all_rows = [*baselines, finetuned]
+                baselines = [cross_validate_rival(fitted, each.name) for each in baselines]
+                finetuned = cross_validate(fitted)
+                record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
+        with watch("record folds"):
+            *baselines, finetuned = [answer_folds(context, each) for each in (*baselines, finetuned)]
+            best = best_of(baselines)
+            if context.params.predict.blend:
+                baselines.append(answer_folds(context, blend_folds(context, best, finetuned)))
+            approaches = [*baselines, finetuned]
+            for approach in approaches:
+                record_cross_validation(context, tracking, run_id, approach)
+        with watch("final fit"):
+            final = fit_final(fitted, finetuned)
+            for work in (context, tuned, fitted):
+                clear_checkpoints(work)
+            record_final_fit(tracking, run_id, final)
+            fits = [fit_rival(fitted, best.name), final]
+            if context.params.predict.blend:
+                fits.append(fit_blend(context, (best, fits[0]), (finetuned, final)))
+            by_name = {approach.name: approach for approach in approaches}
+            fits = [calibrate(context, fit, by_name[fit.name]) for fit in fits]
+        with watch("evaluate"):
+            evaluations = [evaluate(context, fit) for fit in fits]
+            champion = score_champion(context, tracking)
+        with watch("gate and register"):
+            judgement = decide(
+                context, finetuned=finetuned, baselines=baselines, evaluations=evaluations, champion=champion
+            )
+            review = gather_review(
+                context, judgement, approaches=approaches, evaluations=evaluations, champion=champion, audit=audit
+            )
+            exported = export_candidate(context, tracking, run_id, fits, judgement.candidate)
+            decision = register(context, tracking, fits=fits, run_id=run_id, review=review)
+        return record_outcome(
+            tracking, run_id, decision=decision, review=review, seconds=watch.seconds, found=found, exported=exported
+        )
