@@ -1,9 +1,9 @@
 """W6: the line around a training that takes next to nothing, and a run in which nothing changed.
 
 A new workspace with mails is made by `thawline init`; `thawline run` trains the head for one epoch. Above the training
-is what the command takes from start to end, less the steps that fit or apply a network: the baselines, the folds and
-the final fit. A second run finds that nothing changed. Where the seconds go is told by step, and by library from a run
-of its own under Python's profiler, in a second workspace.
+is what the command takes from start to end, less the steps that fit or apply a network: the pass through the frozen
+layers, the baselines, the folds and the final fit. A second run finds that nothing changed. Where the seconds go is
+told by step, and by library from a run of its own under Python's profiler, in a second workspace.
 """
 
 import json
@@ -21,7 +21,7 @@ from bench.results import save
 from bench.rows import ROOT
 
 NUM_ROWS, NUM_ROWS_QUICK = 1000, 200
-TRAINING_STEPS = ("baseline", "cross-validate", "record folds", "final fit")
+TRAINING_STEPS = ("frozen layers", "baseline", "cross-validate", "record folds", "final fit")
 NOTHING = ("train.policy=head_only", "train.head_epochs=1")
 NUM_LIBRARIES = 12
 COMMAND = [sys.executable, "-m", "flows.cli"]

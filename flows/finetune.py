@@ -52,15 +52,13 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
         noting_training(workspace),
     ):
         context, tracking = open_data(workspace, params, watch, fresh=fresh)
-        with watch("profile"):
-            profile_rows(context)
         result = None if fresh else find_unchanged_run(context, tracking)
         if result is None:
-            from flows.judged_training import forget, train_and_judge
+            from flows.judged_training import train_and_judge
 
-            if fresh:
-                forget(context)
-            result = train_and_judge(context, tracking, watch)
+            result = train_and_judge(context, tracking, watch, fresh=fresh)
+        else:
+            profile_rows(context)  # the page that this run made, in case somebody tidied it away
         announce_model(params, result)
         push_data(workspace, params)
         return result

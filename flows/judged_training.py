@@ -1,4 +1,4 @@
-"""From checked data to a verdict: baselines, search, folds, final fit, evaluation, gates and registration, in order.
+"""From checked data to a verdict: profile, baselines, search, folds, final fit, evaluation, gates, registration.
 
 The second half of the flow `finetune`, in a file of its own because it imports what trains: a run in which nothing
 changed never comes here.
@@ -12,7 +12,9 @@ from tasks.calibration import answer_folds, calibrate, check_costs
 from tasks.evaluation import evaluate, score_champion
 from tasks.exporting import export_candidate
 from tasks.finetuning import fit_final
+from tasks.frozen_layers import run_frozen_layers
 from tasks.label_audit import audit_labels, record_effect
+from tasks.profile import profile_rows
 from tasks.recording import open_run, record_cross_validation, record_outcome
 from tasks.registry import register
 from tasks.results import RunResult, best_of
@@ -26,19 +28,20 @@ from tasks.verdict import decide
 from thawline.context import Context
 
 
-def forget(context: Context) -> None:
-    """Remove what an earlier run of the same work began: all is wanted anew."""
-    clear_checkpoints(context)
-    forget_study(context)
-
-
-def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch) -> RunResult:
-    """Baseline, search, folds, final fit, evaluation, gates and registration, recorded under one MLflow run.
+def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, fresh: bool) -> RunResult:
+    """Profile, baseline, search, folds, final fit, evaluation, gates and registration, recorded under one MLflow run.
 
     Raises:
         ParamsError: `predict.costs` names what is no label.
     """
     check_costs(context)
+    if fresh:  # what an earlier run of the same work began is not gone on with
+        clear_checkpoints(context)
+        forget_study(context)
+    with watch("frozen layers"):
+        run_frozen_layers(context)
+    with watch("profile"):
+        profile_rows(context)
     with open_run(context, tracking) as run_id:
         with watch("baseline"):
             baselines = [cross_validate_rival(context, name) for name in list_rivals(context)]

@@ -18,6 +18,7 @@ from models.anatomy import HEAD
 from models.augmentation import Augmentation, with_views
 from models.checkpoints import Checkpoints
 from models.classifier import Classifier, build_classifier
+from models.devices import choose_device
 from models.encoders import Encoder
 from models.heads import HeadSpec
 from models.journal import Journal
@@ -79,14 +80,18 @@ def open_training(context: Context, fold: int | None) -> Training:
 
 
 def build(encoder: Encoder, params: Params, *, num_classes: int) -> Classifier:
-    """Return the encoder with a new head, both as `params.model` says; the head's weights follow from the seed."""
-    return build_classifier(
+    """Return the encoder with a new head, both as `params.model` says; the head's weights follow from the seed.
+
+    It is on `params.train.device` from the start: what the frozen layers make of rows is stored by device.
+    """
+    classifier = build_classifier(
         encoder,
         num_classes=num_classes,
         head=head_spec(params),
         pooling=params.model.pooling,
         seed=params.seed,
     )
+    return classifier.to(choose_device(params.train.device))
 
 
 def head_spec(params: Params) -> HeadSpec:
