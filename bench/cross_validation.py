@@ -16,6 +16,8 @@ from bench.sides import OURS, Measured, run_ours, run_peer
 
 RIVALS = {"text": "frozen_logistic", "table": "gradient_boosting"}
 """Of the product's own baselines, the one that is shown beside its fine-tuning."""
+EQUAL_EPOCHS = {"image": 3}
+"""Epochs of plain full fine-tuning, where a new workspace takes more: the product is shown with as many, too."""
 SIZES = {"W1": ("text", 1000, 100), "W3": ("image", 2000, 200), "W4": ("table", 20_000, 500)}
 
 
@@ -52,9 +54,18 @@ def sides(shared: Shared, options: Options) -> dict[str, Callable[[Path], Measur
     if rival := RIVALS.get(kind):
         title = f"Thawline's baseline {rival}"
         named[f"{OURS}_{rival}"] = lambda out: run_ours(shared, out, title=title, rival=rival)
+    if epochs := EQUAL_EPOCHS.get(kind):
+        title = f"Thawline, {epochs} epochs as full fine-tuning"
+        named[f"{OURS}_equal"] = lambda out: run_equal(shared, out, title, epochs)
     for peer in peers_for(kind):
         named[peer.name] = partial(_run_scaled, peer, measured_folds, shared)
     return {name: run for name, run in named.items() if options.wants(name)}
+
+
+def run_equal(shared: Shared, out: Path, title: str, epochs: int) -> Measured:
+    """Run the product with so many epochs of the encoder, in a workspace of its own."""
+    with_epochs = shared.with_settings(f"train.num_epochs={epochs}")
+    return dataclasses.replace(run_ours(with_epochs, out, title=title), side=f"{OURS}_equal")
 
 
 def _run_scaled(peer: Peer, measured_folds: Shared, shared: Shared, out: Path) -> Measured:
