@@ -25,7 +25,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "flow"))
 
-PATIENCE_S = 180
+PATIENCE_S, RUN_PATIENCE_S = 180, 1800  # for a node, and for a run on cores that others use
 NODE = ("--num-cpus=1", "--num-gpus=0", "--object-store-memory=100000000", "--disable-usage-stats", "--block")
 CHANGES = {"train": {"policy": "gradual", "max_unfrozen_groups": 2, "num_epochs": 6}, "split": {"num_folds": 4}}
 
@@ -127,7 +127,7 @@ def run(space: Path, *settings: str) -> dict[str, Any]:
 
 def kill_while_it_trains(node: Node, space: Path, killed: list[int]) -> None:
     """Wait until a worker of the node trains, and kill the node."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + RUN_PATIENCE_S
     while time.monotonic() < deadline:
         if any(_trains(worker, space) for worker in node.workers()):
             killed.append(node.kill())
@@ -163,10 +163,10 @@ def main() -> int:
                 on_ray = ("runner.kind=ray", f"runner.address={address}")
                 results += [] if chosen.only_kill else [run(space, *on_ray)]
                 killed: list[int] = []
-                killer = threading.Thread(target=kill_while_it_trains, args=(second, space, killed))
+                killer = threading.Thread(target=kill_while_it_trains, args=(second, space, killed), daemon=True)
                 killer.start()
                 results.append(run(space, *on_ray))
-                killer.join()
+                killer.join(timeout=5)
         finally:
             end_session()
     same = [json.dumps(one["cv"]) == json.dumps(local["cv"]) and one["metrics"] == local["metrics"] for one in results]
