@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -48,7 +49,16 @@ def server(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Iter
         _wait(address, log)
         yield address
     finally:
-        os.killpg(process.pid, 15)
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a server and what it started; one that still answers a browser may not heed SIGTERM in time."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=30)
 
 
