@@ -150,20 +150,24 @@ def run(training: Training, num_phases: int) -> list[float]:
     return [record.inner_f1_macro or 0.0 for record in records if record.is_best]
 
 
+def top_phase(groups: tuple[str, ...]) -> Phase:
+    """Return the phase of (b)."""
+    return Phase("top", groups[-2:], (DEFAULTS.learning_rate,) * 2, num_epochs=3, patience=3)
+
+
 def head_phase(bench: Bench) -> float:
+    """Return the seconds of the head phase in all folds; its pass fills the store for the top block's, too."""
     with tempfile.TemporaryDirectory() as directory:
-        trainings = bench.trainings(Path(directory), lambda groups: plan_phases("head_only", groups, settings()))
+        trainings = bench.trainings(
+            Path(directory), lambda groups: [*plan_phases("head_only", groups, settings()), top_phase(groups)]
+        )
         return seconds(lambda: train_first_phases(trainings, description="heads"))
 
 
 def top_block(bench: Bench, *, stored: bool) -> tuple[float, float, float]:
     """Return the seconds of the store's filling, those of the phase in all folds, and the mean macro-F1."""
-
-    def phases(groups: tuple[str, ...]) -> list[Phase]:
-        return [Phase("top", groups[-2:], (DEFAULTS.learning_rate,) * 2, num_epochs=3, patience=3)]
-
     with tempfile.TemporaryDirectory() as directory:
-        trainings = bench.trainings(Path(directory), phases, stored=stored)
+        trainings = bench.trainings(Path(directory), lambda groups: [top_phase(groups)], stored=stored)
         first = trainings[0]
         boundaries = stored_boundaries(first.classifier, first.phases)
         filling = seconds(lambda: first.store.fill(first.classifier, bench.rows, boundaries)) if stored else 0.0
