@@ -41,6 +41,7 @@ class TextNetwork(nn.Module):
     def __init__(self, task: Task) -> None:
         super().__init__()
         self.encoder = AutoModel.from_pretrained(task.encoder, add_pooling_layer=False)
+        self.config = self.encoder.config  # a Trainer that smooths labels asks for it
         self.dropout = nn.Dropout(0.1)
         self.classifier = nn.Linear(self.encoder.config.hidden_size, task.num_classes)
 
