@@ -22,8 +22,23 @@ def write_report(report: ValidationReport, directory: Path) -> None:
         StorageError: No permission, or the disk is full.
     """
     stem = f"validation_{report.suite}"
-    write_atomically(directory / f"{stem}.json", (report.model_dump_json(indent=2) + "\n").encode())
+    write_atomically(directory / f"{stem}.json", _as_json(report))
     write_atomically(directory / f"{stem}.html", render_page(report).encode())
+
+
+def is_written(report: ValidationReport, directory: Path, data_docs: Path) -> bool:
+    """Return whether what `write_report` and `write_data_docs` have left there is of this report."""
+    stem = f"validation_{report.suite}"
+    pages = (directory / f"{stem}.html", data_docs / f"{report.suite}.html")
+    try:
+        written = (directory / f"{stem}.json").read_bytes()
+    except FileNotFoundError:
+        return False
+    return written == _as_json(report) and all(page.is_file() for page in pages)
+
+
+def _as_json(report: ValidationReport) -> bytes:
+    return (report.model_dump_json(indent=2) + "\n").encode()
 
 
 def render_page(report: ValidationReport) -> str:

@@ -3,12 +3,13 @@
 from prefect import Task, task
 from rich.markup import escape
 
+from expectations.pages import is_written
 from expectations.report import ValidationReport
 from tasks.caching import NO_CACHE, retry_transient, step_cache
 from tasks.ingest import raw_files
 from tasks.raw_data import accept_file, track_raw_files, tracks_version
 from tasks.remotes import push, restore_missing
-from tasks.validate import is_written, refuse_if_critical, validate_processed, validate_raw
+from tasks.validate import DATA_DOCS, refuse_if_critical, validate_processed, validate_raw
 from tasks.versioning import Reproduction, init_dvc, reproduce_data
 from tasks.versions import record_version
 from thawline.console import console
@@ -106,8 +107,8 @@ def check_processed(context: Context) -> ValidationReport:
 
 def _heed(check: Task[[Context], ValidationReport], context: Context) -> None:
     """Print what a check says, and stop where it is critical; what somebody tidied out of reports/ is made anew."""
-    report = check(context)
-    if not is_written(report, context.workspace.reports):
+    report, reports = check(context), context.workspace.reports
+    if not is_written(report, reports, reports / DATA_DOCS):
         report = check.with_options(refresh_cache=True)(context)
     print_report(report)
     refuse_if_critical(report)

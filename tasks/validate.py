@@ -158,17 +158,6 @@ def validate_with_spark(
     return report
 
 
-def is_written(report: ValidationReport, reports: Path) -> bool:
-    """Return whether the files and pages in `reports` are those of this report."""
-    stem = reports / f"validation_{report.suite}"
-    pages = (stem.with_suffix(".html"), reports / DATA_DOCS / f"{report.suite}.html")
-    try:
-        written = stem.with_suffix(".json").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return False
-    return written.strip() == report.model_dump_json(indent=2) and all(page.is_file() for page in pages)
-
-
 def refuse_if_critical(report: ValidationReport) -> None:
     """Stop the line where a critical check failed.
 

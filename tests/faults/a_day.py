@@ -27,6 +27,8 @@ import httpx
 import numpy as np
 import psutil
 
+from tests.faults.processes import command_line
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "flow"))
 
@@ -201,20 +203,13 @@ def _unrest(up: Any, space: Path) -> str:
     found = services(space)
     missing, more = sorted(set(SERVICES) - set(found)), sorted(set(found) - set(SERVICES))
     if missing or more:
-        return f"not there: {missing}; there as well: {[_line(process) for name in more for process in found[name]]}"
+        lines = [command_line(process) for name in more for process in found[name]]
+        return f"not there: {missing}; there as well: {lines}"
     try:
         busy = up.unfinished()
     except (httpx.HTTPError, json.JSONDecodeError) as error:
         return f"Prefect does not answer: {error}"
     return f"under way: {busy}" if busy else ""
-
-
-def _line(process: psutil.Process) -> str:
-    """Return a process's command line; '' if it has ended meanwhile."""
-    try:
-        return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
-        return ""
 
 
 def _rounded(measures: dict[str, float]) -> dict[str, float]:

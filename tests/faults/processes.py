@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 Tell = Callable[[str], None]
 Work = Callable[[Tell], int]
 """Does something, tells the name of each phase as it begins, and returns an exit status."""
@@ -73,6 +75,14 @@ class Child:
 
     def close(self) -> None:
         os.close(self.pipe)
+
+
+def command_line(process: psutil.Process) -> str:
+    """Return a process's command line; '' if it has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def start(work: Work, log: Path | None = None) -> Child:

@@ -22,6 +22,8 @@ from typing import Any
 
 import psutil
 
+from tests.faults.processes import command_line
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "flow"))
 
@@ -45,7 +47,9 @@ class Node:
 
     def workers(self) -> list[psutil.Process]:
         """Return those that run a task: Ray writes into their names what they do."""
-        return [one for one in self.processes() if _name(one).startswith("ray::") and "IDLE" not in _name(one)]
+        return [
+            one for one in self.processes() if command_line(one).startswith("ray::") and "IDLE" not in command_line(one)
+        ]
 
     def kill(self) -> int:
         """Kill all of it at once, as a power cut would; return how many processes."""
@@ -55,13 +59,6 @@ class Node:
         psutil.wait_procs(found, timeout=20)
         self.process.wait()
         return len(found)
-
-
-def _name(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
-        return ""
 
 
 def _kill(process: psutil.Process) -> None:
@@ -82,10 +79,12 @@ def two_nodes(directory: Path) -> Iterator[tuple[str, Node]]:
     )
     nodes = [head]
     try:
-        _until(lambda: "raylet" in " ".join(map(_name, head.processes())), "head node", directory / "head.log")
+        _until(lambda: "raylet" in " ".join(map(command_line, head.processes())), "head node", directory / "head.log")
         second = _start(f"--address={address}", log=directory / "second.log")
         nodes.append(second)
-        _until(lambda: "raylet" in " ".join(map(_name, second.processes())), "second node", directory / "second.log")
+        _until(
+            lambda: "raylet" in " ".join(map(command_line, second.processes())), "second node", directory / "second.log"
+        )
         yield address, second
     finally:
         for node in nodes:
