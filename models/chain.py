@@ -49,12 +49,14 @@ class Cut:
 class ChainAnatomy:
     """Layer groups of a network whose modules run one after another.
 
-    `members` has the group of each parameter and of each module that lies in one group, `cuts` is by boundary.
+    `members` has the group of each parameter and of each module that lies in one group, `cuts` is by boundary, `output`
+    the shape, without rows, of what the network gives.
     """
 
     groups: tuple[str, ...]
     members: Mapping[str, str]
     cuts: Mapping[int, Cut]
+    output: tuple[int, ...]
     splits: frozenset[int] = frozenset()
 
     def group_of(self, path: str) -> str:
@@ -95,13 +97,13 @@ def find_chain(
     names = tuple(dict.fromkeys(groups.values()))
     if len(names) < 2:
         raise LayerGroupError(f"{type(network).__name__} has only {len(names)} layer group; choose another encoder")
-    calls = _watch(network, probe, forward)
+    calls, output = _watch(network, probe, forward)
     cuts = {}
     for boundary in range(1, len(names)):
         cut = _find_cut(calls, {path for path, name in groups.items() if names.index(name) >= boundary})
         if cut is not None:
             cuts[boundary] = cut
-    return ChainAnatomy(names, _members(network, groups, calls), cuts)
+    return ChainAnatomy(names, _members(network, groups, calls), cuts, output)
 
 
 def run_from(
@@ -157,6 +159,27 @@ def capture(
     return captured, hidden
 
 
+def positions(
+    anatomy: ChainAnatomy, states: Tensor, boundary: int | None, _batch: Mapping[str, Tensor]
+) -> tuple[Tensor, None]:
+    """Return the vectors (B, P, channels) of a feature map or of patches, all of which count.
+
+    Args:
+        anatomy: Knows the shape at the boundary.
+        states: (B, 1, W) there; for the boundary None what the network gives, in whatever shape.
+        boundary: One of `anatomy.cuts`, or None.
+    """
+    shape = anatomy.output if boundary is None else anatomy.cuts[boundary].shape
+    values = states if boundary is None else states.reshape(len(states), *shape)
+    return values.movedim(1 + _channel_axis(shape), -1).flatten(1, -2), None
+
+
+def num_channels(_network: nn.Module, anatomy: ChainAnatomy, boundary: int | None) -> int:
+    """Return the number of channels of the states at a boundary, or of what the network gives for None."""
+    shape = anatomy.output if boundary is None else anatomy.cuts[boundary].shape
+    return shape[_channel_axis(shape)]
+
+
 def prove_splits(
     network: nn.Module, anatomy: ChainAnatomy, probe: Mapping[str, Tensor], forward: Forward
 ) -> ChainAnatomy:
@@ -185,8 +208,14 @@ def prove_splits(
     return dataclasses.replace(anatomy, splits=frozenset(splits))
 
 
-def _watch(network: nn.Module, probe: Mapping[str, Tensor], forward: Forward) -> list[_Call]:
-    """Return every call of a module in one pass, in the order in which they begin."""
+def _channel_axis(shape: tuple[int, ...]) -> int:
+    """Return the axis of a row's channels: the last of patches (P, C) and square maps (H, H, C), else the first."""
+    is_map = len(shape) == 3
+    return 0 if is_map and not shape[0] == shape[1] != shape[2] else len(shape) - 1
+
+
+def _watch(network: nn.Module, probe: Mapping[str, Tensor], forward: Forward) -> tuple[list[_Call], tuple[int, ...]]:
+    """Return every call of a module in one pass, in the order in which they begin, and the shape of what comes out."""
     calls: list[_Call] = []
     clock = iter(range(1 << 62))
     opened: dict[str, list[_Call]] = {}
@@ -207,11 +236,11 @@ def _watch(network: nn.Module, probe: Mapping[str, Tensor], forward: Forward) ->
             handles.append(module.register_forward_hook(lambda _m, _a, output, path=path: leave(path, output)))
     try:
         with torch.no_grad():
-            forward(network, probe)
+            output = forward(network, probe)
     finally:
         for handle in handles:
             handle.remove()
-    return calls
+    return calls, tuple(output.shape[1:])
 
 
 def _find_cut(calls: list[_Call], upper: Collection[str]) -> Cut | None:

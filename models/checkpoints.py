@@ -139,7 +139,9 @@ def identify(classifier: Classifier, phases: Sequence[Phase], data: TrainingData
         data: Labels, what each row looks like to the network, and what it serves for.
         settings: How to train.
     """
-    digest = hashlib.sha256(f"{FORMAT} {classifier.weights_hash} {classifier.pooling} {classifier.groups}".encode())
+    digest = hashlib.sha256(
+        f"{FORMAT} {classifier.weights_hash} {classifier.pooling} {classifier.layers} {classifier.groups}".encode()
+    )
     digest.update(repr((classifier.head_spec, classifier.num_classes, classifier.first_trained)).encode())
     digest.update(_packed(own_tensors(classifier, classifier.groups[classifier.first_trained :])))
     digest.update(json.dumps(dataclasses.asdict(settings), sort_keys=True).encode())

@@ -4,6 +4,8 @@
   group k: everything under it is computed already. Boundary 0 is the input, the head's the pooled vectors.
 - A classifier shares the encoder's weights until it unfreezes them, group by group: then it gets its own copy.
   Folds and trials therefore don't touch each other, and a frozen encoder is in memory once.
+- With pooling 'all_layers' the head sees vectors of all layers. Those of layers below a boundary come with the states
+  there.
 - Frozen groups are in eval mode whatever `train()` says: no dropout, and statistics of norms stand still.
 
 Shapes: B rows, T padded positions, W width of their states, D features, C classes.
@@ -12,7 +14,7 @@ Shapes: B rows, T padded positions, W width of their states, D features, C class
 import copy
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +23,26 @@ from models.anatomy import HEAD
 from models.encoders import Encoder
 from models.families import Anatomy, Batch, Family, get_family
 from models.heads import HeadSpec, build_head
+from models.summaries import ALL_LAYERS, choose_layers, summarise
 from thawline.errors import LayerGroupError, PolicyError
+
+
+class Place(NamedTuple):
+    """What can be had of a row at a boundary: the states there, or a vector pooled from the layers below."""
+
+    boundary: int
+    pooled: bool
+
+
+class Start(NamedTuple):
+    """Where a pass begins: the states at a boundary above 0, and the vectors (B, D') of the layers below, if any.
+
+    At the head's boundary, `states` are the pooled vectors.
+    """
+
+    boundary: int
+    states: Tensor
+    below: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +56,7 @@ class LayerGroup:
 class Classifier(nn.Module):
     """A network, a head, and what is known of their parts.
 
+    `layers` are the boundaries whose states the head sees besides the network's output, under pooling 'all_layers'.
     `weights_hash` names the pretrained weights that every group below `first_trained` still holds.
     """
 
@@ -47,12 +69,12 @@ class Classifier(nn.Module):
         num_classes: int,
         head: HeadSpec,
         pooling: str,
+        layers: tuple[int, ...],
         seed: int,
         weights_hash: str,
     ) -> None:
         super().__init__()
         self.network = network
-        self.head = build_head(head, num_inputs=family.num_features(network), num_classes=num_classes, seed=seed)
         self.family = family
         self.anatomy = anatomy
         self.num_classes = num_classes
@@ -60,6 +82,8 @@ class Classifier(nn.Module):
         self.pooling = pooling
         self.weights_hash = weights_hash
         self.groups: tuple[str, ...] = (*anatomy.groups, HEAD)
+        self.layers = layers
+        self.head = build_head(head, num_inputs=self.num_features, num_classes=num_classes, seed=seed)
         self.first_trained = len(anatomy.groups)
         self.holds_statistics = True
         self.trainable: frozenset[str] = frozenset({HEAD})
@@ -75,7 +99,19 @@ class Classifier(nn.Module):
     @property
     def num_features(self) -> int:
         """D, the size of the pooled vectors."""
-        return self.family.num_features(self.network)
+        return self.width_at(self.head_place)
+
+    @property
+    def head_place(self) -> Place:
+        """The pooled vectors that the head sees."""
+        return Place(self.pooled_boundary, pooled=True)
+
+    def places_at(self, boundary: int) -> tuple[Place, ...]:
+        """Return what a pass from a boundary above 0 needs: the states first, then the vectors of layers below."""
+        if boundary == self.pooled_boundary:
+            return (self.head_place,)
+        places = Place(boundary, pooled=False), Place(boundary, pooled=True)
+        return places if any(layer <= boundary for layer in self.layers) else places[:1]
 
     @property
     def device(self) -> torch.device:
@@ -86,11 +122,14 @@ class Classifier(nn.Module):
         """Return whether the model can run from `boundary`."""
         return boundary in (0, self.pooled_boundary) or boundary in self.anatomy.splits
 
-    def width_at(self, boundary: int) -> int:
-        """Return W, the last dimension of the states at a boundary above 0."""
-        if boundary == self.pooled_boundary:
-            return self.num_features
-        return self.family.width_at(self.network, self.anatomy, boundary)
+    def width_at(self, place: Place) -> int:
+        """Return the last dimension of what is had at a place above boundary 0."""
+        if not place.pooled:
+            return self.family.width_at(self.network, self.anatomy, place.boundary)
+        if self.pooling != ALL_LAYERS:
+            return self.family.num_features(self.network)
+        widths = [self.family.num_channels(self.network, self.anatomy, layer) for layer in self._layers_at(place)]
+        return 2 * sum(widths)
 
     def layer_groups(self) -> list[LayerGroup]:
         """Return the groups, input to head; a tied parameter counts once, in its lowest group.
@@ -164,44 +203,60 @@ class Classifier(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return logits (B, C) of whole rows."""
-        return self._classify(self.family.hidden(self.network, batch), batch)
+        return self._classify(None, batch)
 
-    def forward_from(self, boundary: int, states: Tensor, batch: Batch) -> Tensor:
-        """Return logits (B, C), computed on from `boundary`.
-
-        Args:
-            boundary: One that `can_split` allows.
-            states: States (B, T, W), or pooled vectors (B, D) at the head's boundary; not used at boundary 0.
-            batch: The rows' batch.
-        """
-        if boundary == 0:
-            return self(batch)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
-        if boundary == self.pooled_boundary:
-            logits: Tensor = self.head(states)
+    def forward_from(self, start: Start, batch: Batch) -> Tensor:
+        """Return logits (B, C), computed on from a boundary that `can_split` allows; `batch` is the rows' batch."""
+        if start.boundary == self.pooled_boundary:
+            logits: Tensor = self.head(start.states)
             return logits
-        return self._classify(self.family.run_from(self.network, self.anatomy, boundary, states, batch), batch)
+        return self._classify(start, batch)
 
-    def states_at(self, boundary: int, batch: Batch) -> Tensor:
-        """Return the states at one boundary: (B, T, W), or pooled (B, D) at the head's."""
-        return self.capture((boundary,), batch)[boundary]
+    def capture(self, places: Collection[Place], batch: Batch, *, start: Start | None = None) -> dict[Place, Tensor]:
+        """Return what is had at several places in one pass, from the input or from `start`.
 
-    def capture(
-        self, boundaries: Collection[int], batch: Batch, *, start: tuple[int, Tensor] | None = None
-    ) -> dict[int, Tensor]:
-        """Return the states at several boundaries above 0 in one pass, from the input or from `start`'s states."""
-        pooled = self.pooled_boundary in boundaries
-        inner = [boundary for boundary in boundaries if boundary != self.pooled_boundary]
-        states, hidden = self.family.capture(self.network, self.anatomy, inner, batch, start=start, to_the_end=pooled)
-        if hidden is not None and pooled:
-            states[self.pooled_boundary] = self._pool(hidden, batch)
-        return states
+        States are (B, T, W), pooled vectors (B, D); those of layers below the head's boundary exist under 'all_layers'.
+        """
+        first = 0 if start is None else start.boundary
+        to_the_end = self.head_place in places
+        pooled = [place for place in places if place.pooled]
+        taken = {layer for place in pooled for layer in self._layers_at(place) if layer is not None and layer > first}
+        inner = sorted(taken.union(place.boundary for place in places if not place.pooled))
+        states, hidden = self.family.capture(
+            self.network, self.anatomy, inner, batch, start=start and (first, start.states), to_the_end=to_the_end
+        )
+        found = {place: states[place.boundary] for place in places if not place.pooled}
+        if self.pooling == ALL_LAYERS:
+            below = [] if start is None or start.below is None else [start.below]
+            given: dict[int | None, Tensor] = {layer: states[layer] for layer in taken}
+            if hidden is not None:
+                given[None] = hidden
+            vectors = {layer: self._summarise(layer, there, batch) for layer, there in given.items()}
+            for place in pooled:
+                own = [vectors[layer] for layer in self._layers_at(place) if layer in vectors]
+                found[place] = torch.cat([*below, *own], dim=1)
+        elif hidden is not None:
+            found[self.head_place] = self.family.pool(self.network, hidden, batch, self.pooling)
+        return found
 
-    def _classify(self, hidden: Tensor, batch: Batch) -> Tensor:
-        logits: Tensor = self.head(self._pool(hidden, batch))
+    def last_layer(self, vectors: Tensor) -> Tensor:
+        """Return, of pooled vectors (B, D), what the last layer alone gives: its mean, where all layers are pooled."""
+        if self.pooling != ALL_LAYERS:
+            return vectors
+        width = self.family.num_channels(self.network, self.anatomy, None)
+        return vectors[:, -2 * width : -width]
+
+    def _classify(self, start: Start | None, batch: Batch) -> Tensor:
+        logits: Tensor = self.head(self.capture((self.head_place,), batch, start=start)[self.head_place])
         return logits
 
-    def _pool(self, hidden: Tensor, batch: Batch) -> Tensor:
-        return self.family.pool(self.network, hidden, batch, self.pooling)
+    def _layers_at(self, place: Place) -> list[int | None]:
+        """Return the layers that a vector there is pooled from, lowest first; None is the network's output."""
+        below: list[int | None] = [layer for layer in self.layers if layer <= place.boundary]
+        return [*below, None] if place == self.head_place else below
+
+    def _summarise(self, layer: int | None, states: Tensor, batch: Batch) -> Tensor:
+        return summarise(*self.family.positions(self.anatomy, states, layer, batch))
 
     def _own_weights(self, name: str) -> None:
         """Replace the parameters of a group, which are the encoder's, by copies; tied ones by the same copy."""
@@ -221,7 +276,7 @@ def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pool
         encoder: Its weights are shared until a group is unfrozen.
         num_classes: Classes (2 or more).
         head: Shape of the head.
-        pooling: `mean` or `cls`.
+        pooling: `mean`, `cls` or `all_layers`.
         seed: Seed of the head's first weights.
     """
     shared = {id(parameter): parameter for parameter in encoder.network.parameters()}
@@ -232,6 +287,7 @@ def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pool
         num_classes=num_classes,
         head=head,
         pooling=pooling,
+        layers=choose_layers(encoder.anatomy.splits) if pooling == ALL_LAYERS else (),
         seed=seed,
         weights_hash=encoder.weights_hash,
     )

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from models.anatomy import drop_unused
 from models.devices import threads
 from models.families import Anatomy, EncoderSource, Family, Loaded, find_family, get_family
+from models.summaries import ALL_LAYERS
 from thawline.errors import EncoderNotFoundError, ParamsError
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -117,11 +118,13 @@ def _assemble(name: str, family: Family, source: EncoderSource, loaded: Loaded) 
 
 
 def check_pooling(encoder: Encoder, pooling: str) -> None:
-    """Check that the encoder's states can be pooled so.
+    """Check that the encoder's states can be pooled so; all layers can be of any.
 
     Raises:
         ParamsError: They can't.
     """
+    if pooling == ALL_LAYERS:
+        return
     family = get_family(encoder.family)
     probe = family.probe(encoder.network, encoder.processor)
     try:

@@ -26,7 +26,7 @@ from models.parallel import Processes
 from models.phases import apply_phase, optimizer_groups
 from models.policies import Phase
 from models.prediction import batch_logits, probabilities_from
-from models.prefix import Activations, LiveActivations
+from models.prefix import StartingRows, start_live
 from models.randomness import RANDOM_STATE, seed_number
 from models.records import TrainingData, TrainSettings
 from models.rows import Indices, Rows
@@ -79,7 +79,7 @@ class PhaseRun:
         self._processes = Processes(cpu=classifier.device.type == "cpu")
         self.boundary = choose_boundary(classifier, phase, classifier.first_trained)
         self._rows = data.rows if self.boundary == 0 or data.views is None else data.views
-        self._activations = _open(classifier, self._rows, self.boundary, store)
+        self._start = _open(classifier, self._rows, self.boundary, store)
         groups = optimizer_groups(apply_phase(classifier, phase), weight_decay=settings.weight_decay)
         self._optimizer = torch.optim.AdamW(groups, fused=True)
         self._parameters = [parameter for group in groups for parameter in group["params"]]
@@ -143,11 +143,7 @@ class PhaseRun:
         own = self._processes.share(indices)
         with threads(self._num_threads), self._average.applied():
             probabilities = probabilities_from(
-                self._classifier,
-                self.boundary,
-                self._activations,
-                (self._data.rows, own),
-                batch_size=self._settings.batch_size,
+                self._classifier, self._start, (self._data.rows, own), batch_size=self._settings.batch_size
             )
         return self._score(own, probabilities, self._settings.judge if deciding else score)
 
@@ -263,9 +259,7 @@ class PhaseRun:
             inputs = {key: tensor.to(device) for key, tensor in batch.inputs.items()}
             return self._classifier(inputs), batch.targets.to(device), weights
         view = self._view_at(epoch)
-        logits = batch_logits(
-            self._classifier, self.boundary, self._activations, self._rows, indices + view * len(data.rows)
-        )
+        logits = batch_logits(self._classifier, self._start, self._rows, indices + view * len(data.rows))
         return logits, self._labels[indices], None if self._weights is None else self._weights[indices]
 
     def _view_at(self, epoch: int) -> int:
@@ -303,7 +297,7 @@ def _randomness(device: torch.device, epoch: EpochUnderWay, seed: tuple[int, ...
             epoch.random_states["cuda"] = torch.cuda.get_rng_state(device)
 
 
-def _open(classifier: Classifier, rows: Rows, boundary: int, store: ActivationStore | None) -> Activations | None:
+def _open(classifier: Classifier, rows: Rows, boundary: int, store: ActivationStore | None) -> StartingRows | None:
     if boundary == 0:
         return None
-    return LiveActivations(classifier, rows, boundary) if store is None else store.open(classifier, rows, boundary)
+    return start_live(classifier, rows, boundary) if store is None else store.start_at(classifier, rows, boundary)

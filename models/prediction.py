@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from models.batches import evaluation_batches
 from models.classifier import Classifier
 from models.devices import autocast
-from models.prefix import Activations, evaluating
+from models.prefix import StartingRows, evaluating
 from models.rows import Indices, Rows
 from models.store import ActivationStore
 
@@ -35,53 +35,45 @@ def predict_probabilities(
         batch_size: Rows at once; 32 is fastest on two cores.
     """
     chosen = np.arange(len(rows)) if indices is None else np.asarray(indices, dtype=np.int64)
-    boundary, activations = 0, None
+    start = None
     if store is not None:
         boundaries = range(classifier.first_trained, 0, -1)
         boundary = next((k for k in boundaries if store.holds(classifier, rows, k)), 0)
-        activations = store.open(classifier, rows, boundary) if boundary else None
-    return probabilities_from(classifier, boundary, activations, (rows, chosen), batch_size=batch_size)
+        start = store.start_at(classifier, rows, boundary) if boundary else None
+    return probabilities_from(classifier, start, (rows, chosen), batch_size=batch_size)
 
 
 def probabilities_from(
-    classifier: Classifier,
-    boundary: int,
-    activations: Activations | None,
-    part: tuple[Rows, Indices],
-    *,
-    batch_size: int,
+    classifier: Classifier, start: StartingRows | None, part: tuple[Rows, Indices], *, batch_size: int
 ) -> NDArray[np.float64]:
-    """Return class probabilities (n, C) of some rows, computed on from `boundary`.
+    """Return class probabilities (n, C) of some rows.
 
     Args:
         classifier: Predicts in eval mode.
-        boundary: 0 for whole rows, without `activations`.
-        activations: States at the boundary.
+        start: Where to go on from; None for whole rows.
         part: All rows, and the numbers (n,) of those to predict.
         batch_size: Rows at once, above the pooled boundary.
     """
     rows, indices = part
-    pooled = boundary == classifier.pooled_boundary
+    pooled = start is not None and start.boundary == classifier.pooled_boundary
     result = np.empty((len(indices), classifier.num_classes))
     size = _POOLED_BATCH_SIZE if pooled else batch_size
     lengths = np.ones(len(indices), dtype=np.int64) if pooled else rows.padded_lengths[indices]
     with torch.inference_mode(), evaluating(classifier), autocast(classifier.device):
         for places in evaluation_batches(lengths, np.arange(len(indices)), batch_size=size):
-            logits = batch_logits(classifier, boundary, activations, rows, indices[places])
+            logits = batch_logits(classifier, start, rows, indices[places])
             result[places] = logits.double().softmax(dim=1).cpu().numpy()
     return result
 
 
-def batch_logits(
-    classifier: Classifier, boundary: int, activations: Activations | None, rows: Rows, indices: Indices
-) -> torch.Tensor:
+def batch_logits(classifier: Classifier, start: StartingRows | None, rows: Rows, indices: Indices) -> torch.Tensor:
     """Return the logits (B, C) of one batch on the classifier's device, in whatever mode it is."""
     device = classifier.device
-    if boundary == classifier.pooled_boundary and activations is not None:
-        return classifier.forward_from(boundary, activations.batch(indices, 1).to(device), {})
+    if start is not None and start.boundary == classifier.pooled_boundary:
+        return classifier.forward_from(start.batch(indices, 1, device), {})
     batch = {key: tensor.to(device) for key, tensor in rows.batch(indices).items()}
-    if activations is None:
+    if start is None:
         logits: torch.Tensor = classifier(batch)
         return logits
     length = int(rows.padded_lengths[indices].max())
-    return classifier.forward_from(boundary, activations.batch(indices, length).to(device), batch)
+    return classifier.forward_from(start.batch(indices, length, device), batch)

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.classifier import Classifier
+from models.classifier import Classifier, Place, Start
 from models.devices import autocast, threads
 from models.rows import Indices, Rows
 
@@ -33,7 +34,7 @@ States = NDArray[np.float32]
 
 
 class Activations(Protocol):
-    """States of rows at one boundary."""
+    """What is had of rows at one place."""
 
     def batch(self, indices: Indices, length: int) -> Tensor:
         """Return float32 states: states (B, `length`, W), zero where padded, or pooled vectors (B, D)."""
@@ -46,28 +47,48 @@ class LiveActivations:
     shortest rows, results differ in their last bits with that number.
     """
 
-    def __init__(self, classifier: Classifier, rows: Rows, boundary: int) -> None:
+    def __init__(self, classifier: Classifier, rows: Rows, place: Place) -> None:
         self._classifier = classifier
         self._rows = rows
-        self._boundary = boundary
+        self._place = place
         self._num_threads = torch.get_num_threads()
 
     def batch(self, indices: Indices, length: int) -> Tensor:
         """Return float32 states: states (B, `length`, W), zero where padded, or pooled vectors (B, D)."""
-        pooled = self._boundary == self._classifier.pooled_boundary
-        shape = (len(indices), self._classifier.width_at(self._boundary))
-        states = np.zeros(shape if pooled else (shape[0], length, shape[1]), dtype=np.float32)
+        shape = (len(indices), self._classifier.width_at(self._place))
+        states = np.zeros(shape if self._place.pooled else (shape[0], length, shape[1]), dtype=np.float32)
         for places in canonical_blocks(self._rows.padded_lengths[indices]):
             block = indices[places]
             with threads(self._num_threads):
-                computed = compute_states(self._classifier, self._rows, block, (self._boundary,))[self._boundary]
-            if pooled:
+                computed = compute_states(self._classifier, self._rows, block, (self._place,))[self._place]
+            if self._place.pooled:
                 states[places] = computed
                 continue
             ends = np.cumsum(self._rows.lengths[block])
-            for place, row_states in zip(places, np.split(computed, ends[:-1]), strict=True):
-                states[place, : len(row_states)] = row_states
+            for i, row_states in zip(places, np.split(computed, ends[:-1]), strict=True):
+                states[i, : len(row_states)] = row_states
         return torch.from_numpy(states)
+
+
+@dataclass(frozen=True)
+class StartingRows:
+    """Where passes of rows begin, see `classifier.Start`: at one boundary, whatever the rows."""
+
+    boundary: int
+    states: Activations
+    below: Activations | None = None
+
+    def batch(self, indices: Indices, length: int, device: torch.device) -> Start:
+        """Return the start of some rows, padded to `length`, on a device."""
+        below = None if self.below is None else self.below.batch(indices, length).to(device)
+        return Start(self.boundary, self.states.batch(indices, length).to(device), below)
+
+
+def start_live(classifier: Classifier, rows: Rows, boundary: int) -> StartingRows:
+    """Return a start at a boundary above 0 that is computed whenever it is asked for."""
+    return StartingRows(
+        boundary, *(LiveActivations(classifier, rows, place) for place in classifier.places_at(boundary))
+    )
 
 
 def canonical_blocks(padded_lengths: Indices) -> list[Indices]:
@@ -83,38 +104,38 @@ def compute_states(
     classifier: Classifier,
     rows: Rows,
     block: Indices,
-    boundaries: Collection[int],
+    places: Collection[Place],
     *,
-    start: tuple[int, Activations] | None = None,
+    start: StartingRows | None = None,
     batch: dict[str, Tensor] | None = None,
-) -> dict[int, States]:
-    """Compute the states of one canonical block at several boundaries in one pass.
+) -> dict[Place, States]:
+    """Compute what is had of one canonical block at several places in one pass.
 
     Args:
         classifier: All groups below the highest boundary are taken in eval mode.
         rows: All rows.
         block: Up to `BLOCK_ROWS` row numbers of one padded length.
-        boundaries: Above 0.
-        start: A boundary below these and the states there, to go on from.
+        places: Above boundary 0.
+        start: Below these, to go on from.
         batch: What `read_block` gives for the block, if it has been read.
 
     Returns:
-        By boundary, the rows' states unpadded and one after another (total positions, W); at the head's, pooled (B, D).
+        By place, the rows' states unpadded and one after another (total positions, W), or pooled vectors (B, D).
     """
     filled = _filled(block)
     device = classifier.device
     batch = {key: tensor.to(device) for key, tensor in (batch or read_block(rows, block)).items()}
     length = int(rows.padded_lengths[block[0]])
-    given = None if start is None else (start[0], start[1].batch(filled, length).to(device))
+    given = None if start is None else start.batch(filled, length, device)
     with torch.inference_mode(), evaluating(classifier), autocast(device):
-        states = classifier.capture(boundaries, batch, start=given)
+        states = classifier.capture(places, batch, start=given)
     lengths = rows.lengths[block]
     result = {}
-    for boundary, tensor in states.items():
+    for place, tensor in states.items():
         values: States = tensor.float().cpu().numpy()[: len(block)]
-        if boundary != classifier.pooled_boundary:
+        if not place.pooled:
             values = np.concatenate([values[i, :n] for i, n in enumerate(lengths)])
-        result[boundary] = values
+        result[place] = values
     return result
 
 

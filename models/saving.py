@@ -43,6 +43,7 @@ def save_classifier(classifier: Classifier, processor: Any, directory: Path, *, 
         "num_classes": classifier.num_classes,
         "head": dataclasses.asdict(classifier.head_spec),
         "pooling": classifier.pooling,
+        "layers": classifier.layers,
         "dropped": [name for name, child in classifier.network.__dict__["_modules"].items() if child is None],
         "settings": dict(settings),
     }
@@ -83,6 +84,7 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
             num_classes=config["num_classes"],
             head=HeadSpec(**config["head"]),
             pooling=config["pooling"],
+            layers=tuple(config.get("layers", ())),  # the first ones had none
             seed=0,
             weights_hash="",
         )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.budget import mark_used
-from models.classifier import Classifier
+from models.classifier import Classifier, Place
 from models.devices import compute_dtype
 from models.prefix import BLOCK_ROWS
 from models.rows import Indices
@@ -26,15 +26,15 @@ logger = logging.getLogger(__name__)
 FORMAT = 1
 
 
-def describe_space(classifier: Classifier, boundary: int, dtype: str) -> Space:
-    """Return everything besides the row itself that decides its states at `boundary`."""
+def describe_space(classifier: Classifier, place: Place, dtype: str) -> Space:
+    """Return everything besides the row itself that decides what is had of it at `place`."""
     device = classifier.device
     return {
         "format": FORMAT,
         "weights": classifier.weights_hash,
         **classifier.family.fingerprint(classifier.network),
-        "boundary": classifier.groups[boundary],
-        "pooling": classifier.pooling if boundary == classifier.pooled_boundary else None,
+        "boundary": classifier.groups[place.boundary],
+        "pooling": " ".join([classifier.pooling, *map(str, classifier.layers)]) if place.pooled else None,
         "dtype": dtype,
         "block_rows": BLOCK_ROWS,
         "device": device.type,

@@ -28,8 +28,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.budget import make_room
-from models.classifier import Classifier
-from models.prefix import BLOCK_ROWS, Activations, LiveActivations, canonical_blocks, compute_states, read_ahead
+from models.classifier import Classifier, Place
+from models.prefix import (
+    BLOCK_ROWS,
+    Activations,
+    LiveActivations,
+    StartingRows,
+    canonical_blocks,
+    compute_states,
+    read_ahead,
+)
 from models.rows import Indices, Rows
 from models.segments import TEMPORARY, SegmentWriter
 from models.shelves import Shelf, describe_space
@@ -82,27 +90,32 @@ class ActivationStore:
         """
         for boundary in boundaries:
             _check(classifier, boundary)
-        boundaries = [k for k in boundaries if self._shelf(classifier, k).directory not in self._slow]
-        if not self._missing(classifier, rows, boundaries):
+        places = [place for boundary in boundaries for place in classifier.places_at(boundary)]
+        places = [place for place in places if self._shelf(classifier, place).directory not in self._slow]
+        if not self._missing(classifier, rows, places):
             return
         with storage_errors():
             self.directory.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.directory / f".{classifier.weights_hash[:16]}.lock")
             lock.acquire()
         try:
-            missing = self._missing(classifier, rows, boundaries)  # another process may have filled them meanwhile
+            missing = self._missing(classifier, rows, places)  # another process may have filled them meanwhile
             missing = self._fitting(classifier, rows, missing)
             if missing:
                 self._compute(classifier, rows, missing)
         finally:
             lock.release()
-        for boundary in missing:
-            shelf = self._shelf(classifier, boundary)
+        for place in missing:
+            shelf = self._shelf(classifier, place)
             for name in shelf.unproved(rows.keys):  # this process has just computed them
                 shelf.mark_proved(name)
 
     def open(self, classifier: Classifier, rows: Rows, boundary: int) -> Activations:
-        """Return the states of `rows` at one boundary, computing what is missing.
+        """Return the states of `rows` at one boundary, or at the head's their pooled vectors; see `start_at`."""
+        return self.start_at(classifier, rows, boundary).states
+
+    def start_at(self, classifier: Classifier, rows: Rows, boundary: int) -> StartingRows:
+        """Return what `rows` begin with at one boundary, computing what is missing.
 
         What does not fit into the budget is computed whenever it is asked for.
 
@@ -116,8 +129,14 @@ class ActivationStore:
             StorageError: No space, or no permission to write.
         """
         self.fill(classifier, rows, (boundary,))
-        shelf = self._shelf(classifier, boundary)
-        live = LiveActivations(classifier, rows, boundary)
+        return StartingRows(
+            boundary, *(self._open(classifier, rows, place) for place in classifier.places_at(boundary))
+        )
+
+    def _open(self, classifier: Classifier, rows: Rows, place: Place) -> Activations:
+        """Return what is stored of `rows` at a place; what is not is computed whenever it is asked for."""
+        shelf = self._shelf(classifier, place)
+        live = LiveActivations(classifier, rows, place)
         if shelf.directory in self._slow:
             return live
         shelf.mark_used()
@@ -132,22 +151,22 @@ class ActivationStore:
         """Return whether sound states of all `rows` at this boundary are stored and may be used by `classifier`."""
         if not 0 < boundary <= classifier.first_trained or not classifier.can_split(boundary):
             return False
-        return not self._missing(classifier, rows, (boundary,))
+        return not self._missing(classifier, rows, classifier.places_at(boundary))
 
-    def _shelf(self, classifier: Classifier, boundary: int) -> Shelf:
-        """Return a boundary's shelf, with all segments that are there by now."""
-        shelf = Shelf(self.directory, describe_space(classifier, boundary, self.dtype))
+    def _shelf(self, classifier: Classifier, place: Place) -> Shelf:
+        """Return a place's shelf, with all segments that are there by now."""
+        shelf = Shelf(self.directory, describe_space(classifier, place, self.dtype))
         shelf = self._shelves.setdefault(shelf.directory, shelf)
         shelf.refresh()
         return shelf
 
-    def _missing(self, classifier: Classifier, rows: Rows, boundaries: Collection[int]) -> dict[int, list[int]]:
-        """Return, by boundary, one row number for each content that is not stored there soundly."""
+    def _missing(self, classifier: Classifier, rows: Rows, places: Collection[Place]) -> dict[Place, list[int]]:
+        """Return, by place, one row number for each content that is not stored there soundly."""
         missing = {}
-        for boundary in sorted(set(boundaries)):
-            shelf = self._shelf(classifier, boundary)
+        for place in sorted(set(places)):
+            shelf = self._shelf(classifier, place)
             for name, positions in shelf.unproved(rows.keys).items():
-                if self._agrees(classifier, rows, boundary, (name, np.array(positions))):
+                if self._agrees(classifier, rows, place, (name, np.array(positions))):
                     shelf.mark_proved(name)
                 else:
                     logger.warning(
@@ -156,22 +175,22 @@ class ActivationStore:
                     )
                     shelf.drop(name)
             if positions := shelf.missing(rows.keys):
-                missing[boundary] = positions
+                missing[place] = positions
         return missing
 
-    def _agrees(self, classifier: Classifier, rows: Rows, boundary: int, segment: tuple[str, Indices]) -> bool:
+    def _agrees(self, classifier: Classifier, rows: Rows, place: Place, segment: tuple[str, Indices]) -> bool:
         """Return whether stored and recomputed states of a few rows agree, but for rounding."""
         name, positions = segment
         seed = int.from_bytes(rows.keys[positions[0]][:4], "big")
         drawn = np.random.default_rng(seed).permutation(positions)
         alike = drawn[rows.padded_lengths[drawn] == rows.padded_lengths[drawn[0]]][:CANARY_ROWS]
-        shelf = self._shelf(classifier, boundary)
+        shelf = self._shelf(classifier, place)
         length = int(rows.padded_lengths[alike[0]])
         stored = shelf.read([rows.keys[i] for i in alike]).batch(np.arange(len(alike)), length).numpy()
         if not shelf.pooled:
             stored = np.concatenate([stored[i, :n] for i, n in enumerate(rows.lengths[alike])])
         started = time.perf_counter()
-        computed = compute_states(classifier, rows, alike, (boundary,))[boundary]
+        computed = compute_states(classifier, rows, alike, (place,))[place]
         self._compare_speed(shelf, name, (time.perf_counter() - started) / BLOCK_ROWS)
         tolerance = TOLERANCES[self.dtype]
         return stored.shape == computed.shape and np.allclose(stored, computed, rtol=tolerance, atol=tolerance)
@@ -188,85 +207,82 @@ class ActivationStore:
                 1000 * compute_s_per_row,
             )
 
-    def _fitting(self, classifier: Classifier, rows: Rows, missing: Mapping[int, list[int]]) -> dict[int, list[int]]:
-        """Return the missing rows that fit into the budget; the highest boundary, the smallest, comes first."""
+    def _fitting(
+        self, classifier: Classifier, rows: Rows, missing: Mapping[Place, list[int]]
+    ) -> dict[Place, list[int]]:
+        """Return the missing rows that fit into the budget; the highest place, the smallest, comes first."""
         if self.budget_bytes is None or not missing:
             return dict(missing)
-        sizes = {boundary: self._sizes(classifier, rows, boundary, missing[boundary]) for boundary in missing}
-        keep = set().union(*(self._shelf(classifier, boundary).segments_of(rows.keys) for boundary in missing))
+        sizes = {place: self._sizes(classifier, rows, place, missing[place]) for place in missing}
+        keep = set().union(*(self._shelf(classifier, place).segments_of(rows.keys) for place in missing))
         needed = sum(int(size.sum()) for size in sizes.values())
         room = make_room(self.directory, needed, budget_bytes=self.budget_bytes, keep=keep)
         fitting = {}
-        for boundary in sorted(missing, reverse=True):
-            count = int(np.searchsorted(np.cumsum(sizes[boundary]), room, side="right"))
-            room -= int(sizes[boundary][:count].sum())
+        for place in sorted(missing, reverse=True):
+            count = int(np.searchsorted(np.cumsum(sizes[place]), room, side="right"))
+            room -= int(sizes[place][:count].sum())
             if count:
-                fitting[boundary] = missing[boundary][:count]
-            if count < len(missing[boundary]):
+                fitting[place] = missing[place][:count]
+            if count < len(missing[place]):
                 logger.warning(
                     "The store's budget of %.2f GB holds %d of %d rows below %s; the others are computed in each epoch",
                     self.budget_bytes / 1e9,
                     count,
-                    len(missing[boundary]),
-                    classifier.groups[boundary],
+                    len(missing[place]),
+                    classifier.groups[place.boundary],
                 )
         return fitting
 
-    def _sizes(self, classifier: Classifier, rows: Rows, boundary: int, positions: list[int]) -> Indices:
-        """Return the bytes that each of some rows takes at a boundary."""
-        item = np.dtype(self.dtype).itemsize
-        if boundary == classifier.pooled_boundary:
-            return np.full(len(positions), classifier.num_features * item + _ROW_BYTES, dtype=np.int64)
-        return rows.lengths[positions] * classifier.width_at(boundary) * item + _ROW_BYTES
+    def _sizes(self, classifier: Classifier, rows: Rows, place: Place, positions: list[int]) -> Indices:
+        """Return the bytes that each of some rows takes at a place."""
+        lengths = np.ones(len(positions), dtype=np.int64) if place.pooled else rows.lengths[positions]
+        return lengths * classifier.width_at(place) * np.dtype(self.dtype).itemsize + _ROW_BYTES
 
-    def _compute(self, classifier: Classifier, rows: Rows, missing: Mapping[int, list[int]]) -> None:
-        """Compute and store, for each boundary, the rows that are missing there."""
+    def _compute(self, classifier: Classifier, rows: Rows, missing: Mapping[Place, list[int]]) -> None:
+        """Compute and store, for each place, the rows that are missing there."""
         started = time.perf_counter()
         positions = np.array(sorted(set().union(*missing.values())))
         blocks = [positions[block] for block in canonical_blocks(rows.padded_lengths[positions])]
-        start = self._nearest(classifier, rows, positions, min(missing))
+        start = self._nearest(classifier, rows, positions, min(missing).boundary)
         order = np.concatenate(blocks)
-        wanted = {boundary: np.isin(np.arange(len(rows)), there) for boundary, there in missing.items()}
+        wanted = {place: np.isin(np.arange(len(rows)), there) for place, there in missing.items()}
         with ExitStack() as stack:
             writers = {
-                boundary: stack.enter_context(self._writer(classifier, rows, boundary, order[there[order]]))
-                for boundary, there in wanted.items()
+                place: stack.enter_context(self._writer(classifier, rows, place, order[there[order]]))
+                for place, there in wanted.items()
             }
             for block, batch in read_ahead(rows, self._progress(blocks) if self._progress else blocks):
                 states = compute_states(classifier, rows, block, tuple(missing), start=start, batch=batch)
-                for boundary, writer in writers.items():
-                    kept = wanted[boundary][block]
-                    pooled = boundary == classifier.pooled_boundary
-                    writer.append(states[boundary][kept if pooled else np.repeat(kept, rows.lengths[block])])
+                for place, writer in writers.items():
+                    kept = wanted[place][block]
+                    writer.append(states[place][kept if place.pooled else np.repeat(kept, rows.lengths[block])])
             for writer in writers.values():
                 writer.commit()
         logger.info(
             "Stored the encoder's output for %d rows below %s in %.1f s",
             len(positions),
-            ", ".join(classifier.groups[boundary] for boundary in missing),
+            ", ".join(sorted({classifier.groups[place.boundary] for place in missing})),
             time.perf_counter() - started,
         )
 
-    def _writer(self, classifier: Classifier, rows: Rows, boundary: int, order: Indices) -> SegmentWriter:
-        shelf = self._shelf(classifier, boundary)
+    def _writer(self, classifier: Classifier, rows: Rows, place: Place, order: Indices) -> SegmentWriter:
+        shelf = self._shelf(classifier, place)
         _remove_stale(shelf.directory)
         lengths = np.ones(len(order), dtype=np.int64) if shelf.pooled else rows.lengths[order]
         return SegmentWriter(shelf.directory, shelf.space, keys=[rows.keys[i] for i in order], lengths=lengths)
 
-    def _nearest(
-        self, classifier: Classifier, rows: Rows, positions: Indices, lowest: int
-    ) -> tuple[int, Activations] | None:
-        """Return the highest boundary below `lowest` at which all these rows are stored, and their states.
+    def _nearest(self, classifier: Classifier, rows: Rows, positions: Indices, lowest: int) -> StartingRows | None:
+        """Return the highest boundary below `lowest` at which all that these rows begin with is stored.
 
         Only in float32: from rounded states, a row's values would depend on what had been stored before it.
         """
         keys = [rows.keys[i] for i in positions]
         for boundary in range(lowest - 1, 0, -1) if self.dtype == "float32" else ():
             if classifier.can_split(boundary):
-                self._missing(classifier, rows, (boundary,))  # drops what is not sound
-                shelf = self._shelf(classifier, boundary)
-                if not shelf.missing(keys):
-                    return boundary, _Renumbered(shelf.read(keys), positions)
+                self._missing(classifier, rows, classifier.places_at(boundary))  # drops what is not sound
+                shelves = [self._shelf(classifier, place) for place in classifier.places_at(boundary)]
+                if not any(shelf.missing(keys) for shelf in shelves):
+                    return StartingRows(boundary, *(_Renumbered(shelf.read(keys), positions) for shelf in shelves))
         return None
 
 

@@ -91,10 +91,17 @@ class Family:
     """The whole forward pass of the network."""
 
     pool: Callable[[Any, Tensor, Batch, str], Tensor]
-    """Network, hidden, batch and the param `model.pooling` to (B, D). Raises ValueError for a pooling it can't do."""
+    """Network, hidden, batch and 'mean' or 'cls' to (B, D). Raises ValueError for a pooling it can't do."""
 
     num_features: Callable[[Any], int]
     """D."""
+
+    positions: Callable[[Any, Tensor, int | None, Batch], tuple[Tensor, Tensor | None]]
+    """Anatomy, states at a boundary (hidden for None), the boundary and batch to vectors (B, P, W) at P positions, and
+    which positions count (B, P), None for all."""
+
+    num_channels: Callable[[Any, Any, int | None], int]
+    """Network, anatomy and boundary (None: of hidden) to the W of `positions`."""
 
     find_anatomy: Callable[[Any, Batch], Anatomy]
     """Network and probe to its layer groups, without splits. Raises LayerGroupError."""
@@ -103,10 +110,7 @@ class Family:
     """Network, its anatomy and probe to the anatomy with the boundaries at which split equals whole."""
 
     capture: "CaptureFunction"
-    """States at several boundaries in one pass."""
-
-    run_from: Callable[[Any, Any, int, Tensor, Batch], Tensor]
-    """Network, anatomy, boundary, states there and batch to hidden."""
+    """States at several boundaries, and hidden, in one pass."""
 
     width_at: Callable[[Any, Any, int], int]
     """Network, anatomy and boundary below the pooled one to W."""

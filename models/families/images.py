@@ -142,12 +142,13 @@ FAMILY = Family(
     hidden=_hidden,
     pool=_pool,
     num_features=_num_features,
+    positions=chain.positions,
+    num_channels=chain.num_channels,
     find_anatomy=lambda network, probe: chain.find_chain(
         network, group_by_blocks(network, probe, _hidden), probe, _hidden
     ),
     prove_splits=lambda network, anatomy, probe: chain.prove_splits(network, anatomy, probe, _hidden),
     capture=partial(chain.capture, forward=_hidden),
-    run_from=partial(chain.run_from, forward=_hidden),
     width_at=lambda _network, anatomy, boundary: anatomy.cuts[boundary].width,
     fingerprint=fingerprint,
     save=_save,

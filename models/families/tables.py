@@ -18,7 +18,7 @@ from models.anatomy import EMBEDDINGS, StackAnatomy
 from models.families import Batch, EncoderSource, Family, Loaded
 from models.ft_transformer import TableNetwork, TableShape, build_network, table_probe
 from models.heads import pool
-from models.splitting import capture, find_splits, run_from
+from models.splitting import capture, find_splits
 from models.table_rows import TableColumns
 from thawline.errors import EncoderNotFoundError
 
@@ -92,10 +92,11 @@ FAMILY = Family(
     hidden=_hidden,
     pool=lambda _network, hidden, batch, pooling: pool(hidden, batch["attention_mask"], pooling),
     num_features=lambda network: int(network.config.hidden_size),
+    positions=lambda _anatomy, states, _boundary, batch: (states, batch["attention_mask"]),
+    num_channels=lambda network, _anatomy, _boundary: int(network.config.hidden_size),
     find_anatomy=_find_anatomy,
     prove_splits=_prove_splits,
     capture=capture,
-    run_from=run_from,
     width_at=lambda network, _anatomy, _boundary: int(network.config.hidden_size),
     fingerprint=_fingerprint,
     save=_save,

@@ -17,7 +17,7 @@ from models.anatomy import StackAnatomy, find_anatomy, token_probe
 from models.families import Batch, EncoderSource, Family, Loaded
 from models.families.transformers_files import fingerprint, quiet_loading, read_configuration
 from models.heads import pool
-from models.splitting import capture, find_splits, run_from
+from models.splitting import capture, find_splits
 from thawline.errors import EncoderNotFoundError
 
 FORMS = "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub id"
@@ -82,10 +82,11 @@ FAMILY = Family(
     hidden=_hidden,
     pool=lambda _network, hidden, batch, pooling: pool(hidden, batch["attention_mask"], pooling),
     num_features=lambda network: int(network.config.hidden_size),
+    positions=lambda _anatomy, states, _boundary, batch: (states, batch["attention_mask"]),
+    num_channels=lambda network, _anatomy, _boundary: int(network.config.hidden_size),
     find_anatomy=find_anatomy,
     prove_splits=_prove_splits,
     capture=capture,
-    run_from=run_from,
     width_at=lambda network, _anatomy, _boundary: int(network.config.hidden_size),
     fingerprint=fingerprint,
     save=_save,

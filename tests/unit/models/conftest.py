@@ -11,7 +11,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
-from models.classifier import Classifier, build_classifier
+from models.classifier import Classifier, Place, Start, build_classifier
 from models.encoders import Encoder, load_encoder
 from models.heads import HeadSpec
 from models.policies import Phase
@@ -81,8 +81,16 @@ def make_texts(num_rows: int, *, seed: int = 0) -> tuple[list[str], np.ndarray]:
     return texts, labels.astype(np.int64)
 
 
-def make_classifier(encoder: Encoder, *, seed: int = 0, **head: object) -> Classifier:
-    return build_classifier(encoder, num_classes=2, head=HeadSpec(**head), pooling="mean", seed=seed)
+def make_classifier(encoder: Encoder, *, seed: int = 0, pooling: str = "mean", **head: object) -> Classifier:
+    return build_classifier(encoder, num_classes=2, head=HeadSpec(**head), pooling=pooling, seed=seed)
+
+
+def places(classifier: Classifier, *boundaries: int) -> list[Place]:
+    return [place for boundary in boundaries for place in classifier.places_at(boundary)]
+
+
+def start(classifier: Classifier, boundary: int, found: dict[Place, torch.Tensor]) -> Start:
+    return Start(boundary, *(found[place] for place in classifier.places_at(boundary)))
 
 
 def phase(*trainable: str, num_epochs: int = 2, rate: float = 1e-3, **fields: object) -> Phase:

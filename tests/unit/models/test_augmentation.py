@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from models.augmentation import Augmentation, live_batch, with_views
 from models.checkpoints import Checkpoints
+from models.classifier import Start
 from models.encoders import Encoder
 from models.epochs import EpochUnderWay, PhaseRun
 from models.fused import HeadJob, train_heads
@@ -17,6 +18,7 @@ from models.heads import HeadSpec
 from models.losses import Loss
 from models.pixel_changes import PixelChange, PixelMix
 from models.pixels import PixelProcessor, PixelRows, collect_pixels
+from models.prefix import StartingRows
 from models.records import TrainingData, TrainSettings
 from models.rows import TokenRows, tokenize
 from models.store import ActivationStore
@@ -204,14 +206,15 @@ def test_a_frozen_part_sees_the_views_in_turn_and_evaluation_the_rows(encoder: E
     given, classifier = augmented(data), make_classifier(encoder)
     run = PhaseRun(classifier, HEAD, 0, given, settings=TrainSettings(batch_size=60, device="cpu"), store=None)
     asked: list[np.ndarray] = []
-    inner = run._activations
+    inner = run._start
+    assert inner is not None
 
-    class Watched:
-        def batch(self, indices: np.ndarray, length: int) -> torch.Tensor:
+    class Watched(StartingRows):
+        def batch(self, indices: np.ndarray, length: int, device: torch.device) -> Start:
             asked.append(indices)
-            return inner.batch(indices, length)
+            return inner.batch(indices, length, device)
 
-    run._activations = Watched()
+    run._start = Watched(inner.boundary, inner.states)
     for epoch in range(4):
         run.advance(EpochUnderWay(epoch))
     assert [set((indices // 90).tolist()) for indices in asked] == [{0}, {1}, {2}, {0}]

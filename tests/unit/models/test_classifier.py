@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from models.classifier import Classifier
+from models.classifier import Classifier, Place
 from models.encoders import Encoder
 from models.phases import apply_phase
 from models.prefix import compute_states
 from models.rows import TokenRows
-from tests.unit.models.conftest import CONFIGS, make_classifier, phase, weights
+from tests.unit.models.conftest import CONFIGS, make_classifier, phase, places, start, weights
 from thawline.errors import LayerGroupError, PolicyError
 
 architectures = pytest.mark.parametrize("name", CONFIGS)
@@ -37,43 +37,70 @@ def test_every_parameter_of_a_trainable_block_gets_a_gradient(encoders: dict[str
 
 
 @architectures
+@pytest.mark.parametrize("pooling", ["mean", "all_layers"])
 @pytest.mark.parametrize("boundary", [1, 2, 3])
 def test_forward_from_a_boundary_equals_the_whole_forward(
-    encoders: dict[str, Encoder], rows: TokenRows, name: str, boundary: int
+    encoders: dict[str, Encoder], rows: TokenRows, name: str, boundary: int, pooling: str
 ):
-    classifier = make_classifier(encoders[name])
+    classifier = make_classifier(encoders[name], pooling=pooling)
     batch = rows.batch([3, 1, 4, 5])
     with torch.inference_mode():
-        states = classifier.states_at(boundary, batch) * batch["attention_mask"][..., None]
-        logits = classifier.forward_from(boundary, states, batch)
+        found = classifier.capture(places(classifier, boundary), batch)
+        states = found[Place(boundary, pooled=False)]
+        states *= batch["attention_mask"][..., None]
+        logits = classifier.forward_from(start(classifier, boundary, found), batch)
     torch.testing.assert_close(logits, classifier(batch), rtol=0, atol=1e-6)
 
 
 @architectures
-def test_a_head_runs_from_pooled_vectors(encoders: dict[str, Encoder], rows: TokenRows, name: str):
-    classifier = make_classifier(encoders[name])
+@pytest.mark.parametrize(("pooling", "size"), [("mean", 32), ("all_layers", 3 * 2 * 32)])
+def test_a_head_runs_from_pooled_vectors(
+    encoders: dict[str, Encoder], rows: TokenRows, name: str, pooling: str, size: int
+):
+    classifier = make_classifier(encoders[name], pooling=pooling)
     batch = rows.batch([3, 1, 4, 5])
-    pooled = classifier.states_at(classifier.pooled_boundary, batch)
-    assert pooled.shape == (4, 32)
-    assert torch.equal(classifier.forward_from(classifier.pooled_boundary, pooled, batch), classifier(batch))
+    found = classifier.capture([classifier.head_place], batch)
+    assert found[classifier.head_place].shape == (4, size) == (4, classifier.num_features)
+    begun = start(classifier, classifier.pooled_boundary, found)
+    assert torch.equal(classifier.forward_from(begun, batch), classifier(batch))
+
+
+def test_all_layers_are_pooled_by_mean_and_maximum_each_normalised(encoder: Encoder, rows: TokenRows):
+    classifier = make_classifier(encoder, pooling="all_layers")
+    batch = rows.batch([3, 4])
+    with torch.inference_mode():
+        vectors = classifier.capture([classifier.head_place], batch)[classifier.head_place]
+        layers = classifier.network(**batch, output_hidden_states=True).hidden_states
+    for row, length in enumerate(batch["attention_mask"].sum(dim=1)):
+        expected = []
+        for states in layers[1:]:  # those of the blocks
+            tokens = states[row, :length]
+            expected += [(part - part.mean()) / part.std(correction=0) for part in (tokens.mean(0), tokens.amax(0))]
+        torch.testing.assert_close(vectors[row], torch.cat([*expected]), rtol=0, atol=1e-3)
+    assert torch.equal(classifier.last_layer(vectors), vectors[:, -64:-32])
 
 
 @architectures
 def test_states_of_a_row_do_not_depend_on_its_neighbours(encoders: dict[str, Encoder], rows: TokenRows, name: str):
-    classifier = make_classifier(encoders[name])
+    classifier = make_classifier(encoders[name], pooling="all_layers")
+    there = states, below, pooled = places(classifier, 2, 4)
     alike = [i for i in range(len(rows)) if rows.padded_lengths[i] == 24]
-    alone = compute_states(classifier, rows, torch.tensor(alike[5:6]).numpy(), (2, 4))
-    among = compute_states(classifier, rows, torch.tensor(alike[:16]).numpy(), (2, 4))
-    start = rows.lengths[alike[:5]].sum()
-    assert (among[2][start : start + rows.lengths[alike[5]]] == alone[2]).all()
-    assert (among[4][5] == alone[4][0]).all()
+    alone = compute_states(classifier, rows, torch.tensor(alike[5:6]).numpy(), there)
+    among = compute_states(classifier, rows, torch.tensor(alike[:16]).numpy(), there)
+    first = rows.lengths[alike[:5]].sum()
+    assert (among[states][first : first + rows.lengths[alike[5]]] == alone[states]).all()
+    assert (among[pooled][5] == alone[pooled][0]).all()
+    assert (among[below][5] == alone[below][0]).all()
 
 
-def test_several_boundaries_are_captured_in_one_pass_from_any_start(classifier: Classifier, rows: TokenRows):
+@pytest.mark.parametrize("pooling", ["mean", "all_layers"])
+def test_several_boundaries_are_captured_in_one_pass_from_any_start(encoder: Encoder, rows: TokenRows, pooling: str):
+    classifier = make_classifier(encoder, pooling=pooling)
     batch = rows.batch([3, 1, 4, 5])
-    whole = classifier.capture((1, 2, 3, 4), batch)
-    later = classifier.capture((3, 4), batch, start=(2, whole[2]))
-    assert all(torch.equal(later[boundary], whole[boundary]) for boundary in (3, 4))
+    whole = classifier.capture(places(classifier, 1, 2, 3, 4), batch)
+    later = classifier.capture(places(classifier, 3, 4), batch, start=start(classifier, 2, whole))
+    assert later
+    assert all(torch.equal(later[place], whole[place]) for place in later)
 
 
 def test_what_runs_after_the_last_block_belongs_to_it(encoders: dict[str, Encoder]):

@@ -18,7 +18,7 @@ from models.saving import load_classifier, save_classifier
 from models.scratch import randomise
 from models.store import ActivationStore
 from models.training import predict_probabilities, train
-from tests.unit.models.conftest import make_classifier, phase, weights
+from tests.unit.models.conftest import make_classifier, phase, places, start, weights
 from tests.unit.models.image_networks import NETWORKS, SIDE, load_network, make_images, make_rows, save_network
 from thawline.errors import EncoderNotFoundError, ParamsError
 
@@ -50,32 +50,36 @@ def test_every_parameter_of_a_trainable_block_gets_a_gradient(networks: dict[str
 
 
 @architectures
-def test_forward_from_every_boundary_equals_the_whole_forward(networks: dict[str, Encoder], name: str):
-    classifier = make_classifier(networks[name])
+@pytest.mark.parametrize("pooling", ["mean", "all_layers"])
+def test_forward_from_every_boundary_equals_the_whole_forward(networks: dict[str, Encoder], name: str, pooling: str):
+    classifier = make_classifier(networks[name], pooling=pooling)
     assert networks[name].anatomy.splits == set(range(1, classifier.pooled_boundary))
     batch = make_rows(networks[name], 3).batch(np.arange(3))
     blank = {"pixel_values": torch.zeros_like(batch["pixel_values"])}
     boundaries = range(1, classifier.pooled_boundary + 1)
     with torch.inference_mode():
-        whole, states = classifier(batch), classifier.capture(boundaries, batch)
-        later = classifier.capture(boundaries[2:], blank, start=(2, states[2]))
+        whole, found = classifier(batch), classifier.capture(places(classifier, *boundaries), batch)
+        begun = start(classifier, 2, found)
+        later = classifier.capture(places(classifier, *boundaries[2:]), blank, start=begun)
         for boundary in boundaries:
-            torch.testing.assert_close(
-                classifier.forward_from(boundary, states[boundary], blank), whole, rtol=0, atol=1e-6
-            )
-            assert states[boundary].shape[-1] == classifier.width_at(boundary)
-    assert all(torch.equal(later[boundary], states[boundary]) for boundary in boundaries[2:])
+            logits = classifier.forward_from(start(classifier, boundary, found), blank)
+            torch.testing.assert_close(logits, whole, rtol=0, atol=2e-6)
+    assert all(tensor.shape[-1] == classifier.width_at(place) for place, tensor in found.items())
+    assert all(torch.equal(later[place], found[place]) for place in later)
 
 
 @architectures
-def test_cached_training_equals_uncached_training_to_the_bit(networks: dict[str, Encoder], tmp_path: Path, name: str):
+@pytest.mark.parametrize("pooling", ["mean", "all_layers"])
+def test_cached_training_equals_uncached_training_to_the_bit(
+    networks: dict[str, Encoder], tmp_path: Path, name: str, pooling: str
+):
     rows, labels = make_rows(networks[name], 40), make_images(40)[1]
     order = np.random.default_rng(1).permutation(40)
     data = TrainingData(rows, labels, order[:24], order[24:32], order[32:])
     settings = TrainSettings(batch_size=8, device="cpu")
     results = []
     for store in (None, ActivationStore(tmp_path)):
-        classifier = make_classifier(networks[name])
+        classifier = make_classifier(networks[name], pooling=pooling)
         top = classifier.groups[-3:]
         phases = [phase("head", num_epochs=2), phase(*top, num_epochs=2)]
         losses = [
@@ -301,7 +305,8 @@ def test_efficientnet_lite0_gives_what_the_original_network_gives(lite0: Encoder
     assert Path(file).name == path
     last = torch.load(file, weights_only=True)
     with torch.inference_mode():
-        features = make_classifier(lite0).states_at(8, {"pixel_values": waves(64)})
+        classifier = make_classifier(lite0)
+        features = classifier.capture([classifier.head_place], {"pixel_values": waves(64)})[classifier.head_place]
         logits = features @ last["_fc.weight"].T + last["_fc.bias"]
     expected = torch.tensor(
         [[-1.193431, 0.045856, -1.757676, 4.752087, 0.347301, -1.196332, -0.943338, -1.83598, -1.377495, -0.64916]]

@@ -38,9 +38,9 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of rows in each block that a store computes, canaries (one block each) included."""
     counts: list[int] = []
 
-    def counting(classifier, rows, block, boundaries, **given):
+    def counting(classifier, rows, block, places, **given):
         counts.append(len(block))
-        return original(classifier, rows, block, boundaries, **given)
+        return original(classifier, rows, block, places, **given)
 
     original = models.prefix.compute_states
     monkeypatch.setattr("models.store.compute_states", counting)
@@ -48,7 +48,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def live(classifier: Classifier, rows: TokenRows, boundary: int) -> torch.Tensor:
-    return LiveActivations(classifier, rows, boundary).batch(np.arange(len(rows)), 24)
+    return LiveActivations(classifier, rows, classifier.places_at(boundary)[0]).batch(np.arange(len(rows)), 24)
 
 
 def stored(store: ActivationStore, classifier: Classifier, rows: TokenRows, boundary: int) -> torch.Tensor:
@@ -128,7 +128,7 @@ def test_a_boundary_is_computed_from_the_nearest_stored_one(
     original = models.prefix.compute_states
 
     def watching(*args, start=None, **given):
-        starts.append(start and start[0])
+        starts.append(start and start.boundary)
         return original(*args, start=start, **given)
 
     monkeypatch.setattr("models.store.compute_states", watching)
@@ -296,7 +296,7 @@ def test_without_a_lock_the_first_of_two_equal_segments_stays(
     store: ActivationStore, classifier: Classifier, rows: TokenRows
 ):
     other = ActivationStore(store.directory)
-    missing = other._missing(classifier, rows, (3,))
+    missing = other._missing(classifier, rows, classifier.places_at(3))
     store.fill(classifier, rows, (3,))
     (segment,) = segments(store)
     written = (segment / "states.npy").stat().st_mtime_ns
