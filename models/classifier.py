@@ -23,7 +23,7 @@ from models.anatomy import HEAD
 from models.encoders import Encoder
 from models.families import Anatomy, Batch, Family, get_family
 from models.heads import HeadSpec, build_head
-from models.summaries import ALL_LAYERS, choose_layers, summarise
+from models.summaries import ALL_LAYERS, Layer, Share, add_up, choose_layers, share_columns, summarise
 from thawline.errors import LayerGroupError, PolicyError
 
 
@@ -83,6 +83,7 @@ class Classifier(nn.Module):
         self.weights_hash = weights_hash
         self.groups: tuple[str, ...] = (*anatomy.groups, HEAD)
         self.layers = layers
+        self._shares = self._share_columns() if pooling == ALL_LAYERS else {}
         self.head = build_head(head, num_inputs=self.num_features, num_classes=num_classes, seed=seed)
         self.first_trained = len(anatomy.groups)
         self.holds_statistics = True
@@ -128,8 +129,7 @@ class Classifier(nn.Module):
             return self.family.width_at(self.network, self.anatomy, place.boundary)
         if self.pooling != ALL_LAYERS:
             return self.family.num_features(self.network)
-        widths = [self.family.num_channels(self.network, self.anatomy, layer) for layer in self._layers_at(place)]
-        return 2 * sum(widths)
+        return max(share.first + share.size for share in self._shares.values())
 
     def layer_groups(self) -> list[LayerGroup]:
         """Return the groups, input to head; a tied parameter counts once, in its lowest group.
@@ -220,42 +220,43 @@ class Classifier(nn.Module):
         first = 0 if start is None else start.boundary
         to_the_end = self.head_place in places
         pooled = [place for place in places if place.pooled]
-        taken = {layer for place in pooled for layer in self._layers_at(place) if layer is not None and layer > first}
+        highest = max((place.boundary for place in pooled), default=0)
+        taken = {layer for layer in self.layers if first < layer <= highest}
         inner = sorted(taken.union(place.boundary for place in places if not place.pooled))
         states, hidden = self.family.capture(
             self.network, self.anatomy, inner, batch, start=start and (first, start.states), to_the_end=to_the_end
         )
         found = {place: states[place.boundary] for place in places if not place.pooled}
         if self.pooling == ALL_LAYERS:
-            below = [] if start is None or start.below is None else [start.below]
-            given: dict[int | None, Tensor] = {layer: states[layer] for layer in taken}
+            given: dict[Layer, Tensor] = {layer: states[layer] for layer in taken}
             if hidden is not None:
                 given[None] = hidden
-            vectors = {layer: self._summarise(layer, there, batch) for layer, there in given.items()}
+            summaries = {layer: self._summarise(layer, there, batch) for layer, there in given.items()}
+            below = None if start is None else start.below
             for place in pooled:
-                own = [vectors[layer] for layer in self._layers_at(place) if layer in vectors]
-                found[place] = torch.cat([*below, *own], dim=1)
+                own = {k: value for k, value in summaries.items() if place == self.head_place or _lies_below(k, place)}
+                found[place] = add_up(own, self._shares, below, self.width_at(place))
         elif hidden is not None:
             found[self.head_place] = self.family.pool(self.network, hidden, batch, self.pooling)
         return found
 
-    def last_layer(self, vectors: Tensor) -> Tensor:
-        """Return, of pooled vectors (B, D), what the last layer alone gives: its mean, where all layers are pooled."""
+    def upper_layers(self, vectors: Tensor) -> Tensor:
+        """Return, of the head's vectors (B, D), those columns that say most of a row's meaning: the uppermost mean."""
         if self.pooling != ALL_LAYERS:
             return vectors
-        width = self.family.num_channels(self.network, self.anatomy, None)
-        return vectors[:, -2 * width : -width]
+        share = self._shares[None]
+        return vectors[:, share.first : share.first + share.size // 2]
 
     def _classify(self, start: Start | None, batch: Batch) -> Tensor:
         logits: Tensor = self.head(self.capture((self.head_place,), batch, start=start)[self.head_place])
         return logits
 
-    def _layers_at(self, place: Place) -> list[int | None]:
-        """Return the layers that a vector there is pooled from, lowest first; None is the network's output."""
-        below: list[int | None] = [layer for layer in self.layers if layer <= place.boundary]
-        return [*below, None] if place == self.head_place else below
+    def _share_columns(self) -> dict[Layer, Share]:
+        layers = (*self.layers, None)
+        widths = [self.family.num_channels(self.network, self.anatomy, layer) for layer in layers]
+        return dict(zip(layers, share_columns(widths), strict=True))
 
-    def _summarise(self, layer: int | None, states: Tensor, batch: Batch) -> Tensor:
+    def _summarise(self, layer: Layer, states: Tensor, batch: Batch) -> Tensor:
         return summarise(*self.family.positions(self.anatomy, states, layer, batch))
 
     def _own_weights(self, name: str) -> None:
@@ -267,6 +268,10 @@ class Classifier(nn.Module):
                 if id(parameter) in copies:
                     setattr(module, key, copies[id(parameter)])
         self._own.add(name)
+
+
+def _lies_below(layer: Layer, place: Place) -> bool:
+    return layer is not None and layer <= place.boundary
 
 
 def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pooling: str, seed: int) -> Classifier:

@@ -2,10 +2,15 @@
 
 Layers between input and output hold what a task needs that the pretraining threw away further up; a head that sees them
 all needs less of the network to be trained (Evci et al. 2022, Head2Toe). Each layer gives mean and maximum over its
-positions, each of them normalised to mean 0 and deviation 1, so that no layer outweighs the others.
+positions, each of them normalised to mean 0 and deviation 1, so that no layer outweighs the others. Where all layers
+are equally wide, those of the lower half are averaged, and those of the upper half, so that the vector does not grow
+with the network; else each has columns of its own.
 
-Shapes: B rows, P positions, W channels.
+Shapes: B rows, P positions, W channels, D numbers of a row's vector.
 """
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,7 +18,19 @@ from torch.nn import functional
 
 ALL_LAYERS = "all_layers"
 MOST_LAYERS = 6
-"""Of deeper networks, so many layers are taken, evenly spaced: the vectors of all rows are held in memory at once."""
+"""Of more layers, so many are taken, evenly spaced."""
+
+Layer = int | None
+"""The boundary whose states a layer gives; None for the network's output."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """The columns of a vector that a layer's summary is added to, and its weight there."""
+
+    first: int
+    size: int
+    weight: float
 
 
 def choose_layers(splits: frozenset[int]) -> tuple[int, ...]:
@@ -26,6 +43,16 @@ def choose_layers(splits: frozenset[int]) -> tuple[int, ...]:
         return tuple(inner)
     places = torch.linspace(0, len(inner), MOST_LAYERS).round().int().tolist()[:-1]
     return tuple(inner[place] for place in places)
+
+
+def share_columns(widths: Sequence[int]) -> list[Share]:
+    """Return the columns of each layer, lowest first, by the layers' channels W."""
+    if len(widths) > 2 and len(set(widths)) == 1:
+        half, size = (len(widths) + 1) // 2, 2 * widths[0]
+        lower, upper = Share(0, size, 1 / half), Share(size, size, 1 / (len(widths) - half))
+        return [lower if number < half else upper for number in range(len(widths))]
+    ends = [2 * sum(widths[: number + 1]) for number in range(len(widths))]
+    return [Share(end - 2 * width, 2 * width, 1.0) for end, width in zip(ends, widths, strict=True)]
 
 
 def summarise(values: Tensor, mask: Tensor | None) -> Tensor:
@@ -42,3 +69,23 @@ def summarise(values: Tensor, mask: Tensor | None) -> Tensor:
         mean = (values * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
         largest = values.masked_fill(weights == 0, torch.finfo(values.dtype).min).amax(dim=1)
     return torch.cat([functional.layer_norm(part, part.shape[-1:]) for part in (mean, largest)], dim=1)
+
+
+def add_up(summaries: Mapping[Layer, Tensor], shares: Mapping[Layer, Share], below: Tensor | None, size: int) -> Tensor:
+    """Return vectors (B, D): the layers' summaries in their columns, added to what layers below them have given.
+
+    Layers are added one after another, lowest first, so that a vector taken in two steps is the same to the bit.
+
+    Args:
+        summaries: (B, 2 W) of some layers.
+        shares: Of all layers, lowest first.
+        below: (B, D), or None for nothing.
+        size: D.
+    """
+    like = next(iter(summaries.values())) if summaries else below
+    assert like is not None  # noqa: S101 - nobody asks for nothing
+    vectors = like.new_zeros(len(like), size) if below is None else below.clone()
+    for layer, share in shares.items():
+        if layer in summaries:
+            vectors[:, share.first : share.first + share.size] += share.weight * summaries[layer]
+    return vectors

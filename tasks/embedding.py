@@ -37,7 +37,7 @@ def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDAr
     encoder, classifier = _load(_Wanted(workspace.root, params.modality, params.model.model_dump_json(), params))
     rows = modality.encode(encoder.processor, frame, params)
     states = open_store(workspace, params).open(classifier, rows, classifier.pooled_boundary)
-    vectors = classifier.last_layer(states.batch(np.arange(len(frame)), 1)).numpy()
+    vectors = classifier.upper_layers(states.batch(np.arange(len(frame)), 1)).numpy()
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
 

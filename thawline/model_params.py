@@ -73,8 +73,8 @@ class Model(Section):
     pooling: Literal["mean", "cls", "all_layers"] = Field(
         "mean",
         description="How states become the one vector that the head sees: their mean, that of the first token (the "
-        "class token), or mean and maximum of the states of all layers (of six, if there are more), each normalised: a "
-        "head on these needs less of the encoder to be trained.",
+        "class token), or mean and maximum of the states of all layers, each normalised: a head on these needs less of "
+        "the encoder to be trained.",
     )
     head_layers: int = Field(0, ge=0, le=8, description="Hidden layers in the head; 0 is a linear head.")
     head_units: int = Field(128, ge=1, le=8192, description="Units of each hidden layer of the head.")

@@ -53,7 +53,7 @@ def test_forward_from_a_boundary_equals_the_whole_forward(
 
 
 @architectures
-@pytest.mark.parametrize(("pooling", "size"), [("mean", 32), ("all_layers", 3 * 2 * 32)])
+@pytest.mark.parametrize(("pooling", "size"), [("mean", 32), ("all_layers", 2 * 2 * 32)])
 def test_a_head_runs_from_pooled_vectors(
     encoders: dict[str, Encoder], rows: TokenRows, name: str, pooling: str, size: int
 ):
@@ -65,19 +65,21 @@ def test_a_head_runs_from_pooled_vectors(
     assert torch.equal(classifier.forward_from(begun, batch), classifier(batch))
 
 
-def test_all_layers_are_pooled_by_mean_and_maximum_each_normalised(encoder: Encoder, rows: TokenRows):
+def test_lower_and_upper_layers_are_pooled_by_mean_and_maximum_each_normalised(encoder: Encoder, rows: TokenRows):
     classifier = make_classifier(encoder, pooling="all_layers")
     batch = rows.batch([3, 4])
     with torch.inference_mode():
         vectors = classifier.capture([classifier.head_place], batch)[classifier.head_place]
         layers = classifier.network(**batch, output_hidden_states=True).hidden_states
     for row, length in enumerate(batch["attention_mask"].sum(dim=1)):
-        expected = []
-        for states in layers[1:]:  # those of the blocks
+        parts = []
+        for states in layers[1:]:  # those of the three blocks
             tokens = states[row, :length]
-            expected += [(part - part.mean()) / part.std(correction=0) for part in (tokens.mean(0), tokens.amax(0))]
-        torch.testing.assert_close(vectors[row], torch.cat([*expected]), rtol=0, atol=1e-3)
-    assert torch.equal(classifier.last_layer(vectors), vectors[:, -64:-32])
+            both = [(part - part.mean()) / part.std(correction=0) for part in (tokens.mean(0), tokens.amax(0))]
+            parts.append(torch.cat(both))
+        expected = torch.cat([(parts[0] + parts[1]) / 2, parts[2]])
+        torch.testing.assert_close(vectors[row], expected, rtol=0, atol=1e-3)
+    assert torch.equal(classifier.upper_layers(vectors), vectors[:, 64:96])
 
 
 @architectures
