@@ -96,7 +96,8 @@ class Bench:
         store: ActivationStore | None,
         encoder: Encoder,
     ) -> Training:
-        classifier = build_classifier(encoder, num_classes=2, head=HeadSpec(), pooling="mean", seed=0)
+        pooling = "mean" if encoder is self.plain_encoder else PARAMS.model.pooling
+        classifier = build_classifier(encoder, num_classes=2, head=HeadSpec(), pooling=pooling, seed=0)
         others, validation = self.folds[fold]
         inner_splitter = StratifiedKFold(10, shuffle=True, random_state=0)
         fitting, inner = next(iter(inner_splitter.split(others, self.labels[others])))
@@ -118,7 +119,8 @@ class Bench:
 
     def forward(self) -> float:
         """Return the seconds of one pass over all rows."""
-        classifier = build_classifier(self.encoder, num_classes=2, head=HeadSpec(), pooling="mean", seed=0)
+        pooling = PARAMS.model.pooling
+        classifier = build_classifier(self.encoder, num_classes=2, head=HeadSpec(), pooling=pooling, seed=0)
         return seconds(lambda: predict_probabilities(classifier, self.rows))
 
     def fold_scores(self, trainings: list[Training]) -> list[float]:

@@ -34,7 +34,15 @@ ROOMS = ("common", "text")
 EXCERPT_LENGTH = 120
 CHUNK_ROWS = 2000
 
-DEFAULTS: dict[str, dict[str, Any]] = {"train": {"learning_rate": 3e-4}}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "model": {"pooling": "all_layers"},
+    "train": {
+        "groups_per_phase": 1,
+        "max_unfrozen_groups": 1,
+        "head_learning_rate": 5e-4,
+        "learning_rate": 3e-4,
+    },
+}
 """Tried on mails that no figure of the documentation is of, see docs/decisions.md."""
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")

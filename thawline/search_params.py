@@ -76,13 +76,13 @@ class Dimension(Section):
 def default_space() -> dict[str, Dimension]:
     """Return the space for texts; other kinds of data name theirs in `Modality.defaults`."""
     return {
-        "train.head_learning_rate": Dimension(low=5e-4, high=5e-2, log=True),
+        "train.head_learning_rate": Dimension(low=1e-4, high=5e-3, log=True),
         "train.weight_decay": Dimension(low=1e-3, high=0.3, log=True),
         "train.batch_size": Dimension(choices=(32, 64)),
         "train.label_smoothing": Dimension(choices=(0.0, 0.05)),
         "model.dropout": Dimension(low=0.0, high=0.5),
         "model.head_layers": Dimension(choices=(0, 1)),
-        "train.learning_rate": Dimension(low=5e-5, high=4e-4, log=True),
+        "train.learning_rate": Dimension(low=1e-4, high=1e-3, log=True),
         "train.layer_lr_decay": Dimension(low=0.7, high=1.0),
     }
 
