@@ -170,7 +170,7 @@ def positions(
         boundary: One of `anatomy.cuts`, or None.
     """
     shape = anatomy.output if boundary is None else anatomy.cuts[boundary].shape
-    values = states if boundary is None else states.reshape(len(states), *shape)
+    values = states if boundary is None else states.reshape(states.shape[0], *shape)
     return values.movedim(1 + _channel_axis(shape), -1).flatten(1, -2), None
 
 
@@ -329,7 +329,7 @@ def _capturing(captured: dict[int, Tensor], boundary: int, *, stops: bool) -> Ca
     def hook(_module: nn.Module, _args: Any, output: Any) -> None:
         while not isinstance(output, Tensor):
             output = next(iter(output.values() if isinstance(output, Mapping) else output))
-        captured[boundary] = output.reshape(len(output), 1, -1)
+        captured[boundary] = output.flatten(1)[:, None]
         if stops:
             raise _BoundaryReached
 

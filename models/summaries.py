@@ -84,7 +84,7 @@ def add_up(summaries: Mapping[Layer, Tensor], shares: Mapping[Layer, Share], bel
     """
     like = next(iter(summaries.values())) if summaries else below
     assert like is not None  # noqa: S101 - nobody asks for nothing
-    vectors = like.new_zeros(len(like), size) if below is None else below.clone()
+    vectors = like.new_zeros(like.shape[0], size) if below is None else below.clone()
     for layer, share in shares.items():
         if layer in summaries:
             vectors[:, share.first : share.first + share.size] += share.weight * summaries[layer]

@@ -43,7 +43,8 @@ class Case:
     every_steps: int
 
     def classifier(self) -> Classifier:
-        return build_classifier(self.encoder, num_classes=2, head=HeadSpec(layers=1, units=16), pooling="mean", seed=0)
+        head = HeadSpec(layers=1, units=16)
+        return build_classifier(self.encoder, num_classes=2, head=head, pooling="all_layers", seed=0)
 
 
 def tiny_case(directory: Path) -> Case:

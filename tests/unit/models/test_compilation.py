@@ -33,8 +33,9 @@ def test_where_it_fails_training_says_why_and_goes_on_without_it(encoder, data, 
 
 
 @pytest.mark.slow
-def test_compiled_training_is_plain_training_but_for_rounding_and_dropout(encoder, data, settings, caplog):
-    plain, compiled = make_classifier(encoder, dropout=0.0), make_classifier(encoder, dropout=0.0)
+@pytest.mark.parametrize("pooling", ["mean", "all_layers"])
+def test_compiled_training_is_plain_training_but_for_rounding_and_dropout(encoder, data, settings, caplog, pooling):
+    plain, compiled = (make_classifier(encoder, pooling=pooling, dropout=0.0) for _ in range(2))
     for classifier in (plain, compiled):
         for module in classifier.modules():
             if isinstance(module, torch.nn.Dropout):

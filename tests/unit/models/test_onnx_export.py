@@ -22,12 +22,13 @@ from thawline.errors import ExportError
 
 def build(name: str, encoders: dict[str, Encoder], tmp_path: Path) -> tuple[Classifier, Rows]:
     if name in encoders:
-        return make_classifier(encoders[name]), tokenize(encoders[name], make_texts(40)[0], max_tokens=24)
+        classifier = make_classifier(encoders[name], pooling="all_layers")
+        return classifier, tokenize(encoders[name], make_texts(40)[0], max_tokens=24)
     if name == "table":
         encoder = fit(features(), tmp_path)
         return make_classifier(encoder), encoder.processor.rows(features(40, seed=1))
     encoder = load_network(name, tmp_path)
-    return make_classifier(encoder), make_rows(encoder, 40)
+    return make_classifier(encoder, pooling="all_layers"), make_rows(encoder, 40)
 
 
 NAMES = ("bert", "test_efficientnet", "table")

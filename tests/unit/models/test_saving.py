@@ -19,10 +19,11 @@ from thawline.errors import UsageError
 SETTINGS = {"classes": ["ham", "späm"], "max_tokens": 24}
 
 
+@pytest.mark.parametrize("pooling", ["cls", "all_layers"])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_a_saved_classifier_predicts_the_same(encoders: dict[str, Encoder], tmp_path: Path, name: str):
+def test_a_saved_classifier_predicts_the_same(encoders: dict[str, Encoder], tmp_path: Path, name: str, pooling: str):
     head = HeadSpec(layers=2, units=7, activation="tanh", dropout=0.3)
-    classifier = build_classifier(encoders[name], num_classes=3, head=head, pooling="cls", seed=5)
+    classifier = build_classifier(encoders[name], num_classes=3, head=head, pooling=pooling, seed=5)
     save_classifier(classifier, encoders[name].processor, tmp_path, settings=SETTINGS)
     loaded, tokenizer, settings = load_classifier(tmp_path)
     rows = tokenize_with(tokenizer, make_texts(20)[0], max_tokens=settings["max_tokens"])

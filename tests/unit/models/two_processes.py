@@ -29,7 +29,7 @@ def losses(directory: Path) -> list[list[float]]:
     order = np.random.default_rng(1).permutation(90)
     data = TrainingData(tokenize(encoder, texts, max_tokens=24), labels, order[:57], order[57:74], order[74:])
     settings = TrainSettings(batch_size=7, class_weights="balanced", device="cpu")
-    classifier = make_classifier(encoder, dropout=0.0)
+    classifier = make_classifier(encoder, pooling="all_layers", dropout=0.0)
     return [
         [record.train_loss, record.inner_loss, record.validation_loss, record.f1_macro]
         for record in train(classifier, PHASES, data, settings)
