@@ -54,6 +54,9 @@ def sides(shared: Shared, options: Options) -> dict[str, Callable[[Path], Measur
     if rival := RIVALS.get(kind):
         title = f"Thawline's baseline {rival}"
         named[f"{OURS}_{rival}"] = lambda out: run_ours(shared, out, title=title, rival=rival)
+    if shared.answers_by_blend:
+        title = "Thawline, as it answers: with its baselines"
+        named[f"{OURS}_blend"] = lambda out: run_ours(shared, out, title=title, rival="blend")
     if epochs := EQUAL_EPOCHS.get(kind):
         title = f"Thawline, {epochs} epochs as full fine-tuning"
         named[f"{OURS}_equal"] = lambda out: run_equal(shared, out, title, epochs)

@@ -1,7 +1,8 @@
 """The product's cross-validation on a shared task, alone: `python -m bench.ours TASK SPACE OUT [RIVAL]`.
 
 What is called is what `thawline run` calls in its step cross-validate (and search, if the params ask for one), on
-Prefect's temporary server; with a RIVAL, what it calls for that one in its step baseline. The seconds begin where a
+Prefect's temporary server; with a RIVAL, what it calls for that one in its step baseline; with 'blend', all of them and
+the mixture that a run answers with. The seconds begin where a
 peer's do: all libraries are imported, the rows are read.
 """
 
@@ -23,8 +24,9 @@ def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
 
     from flows.cross_validation import cross_validate
     from flows.search import search
+    from tasks.blend import BLEND, blend_folds
     from tasks.results import load_arrays
-    from tasks.rivals import cross_validate_rival
+    from tasks.rivals import cross_validate_rival, list_rivals
     from tasks.tracking import open_tracking, start_run
 
     params = context.params
@@ -38,7 +40,11 @@ def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
         started, processor = time.perf_counter(), time.process_time()
         tuned, found = search(context, tracking, run_id) if tracking else (context, None)
         searched = time.perf_counter() - started
-        scores = cross_validate_rival(tuned, rival) if rival else cross_validate(tuned)
+        if rival == BLEND:
+            rivals = [cross_validate_rival(tuned, name) for name in list_rivals(tuned)]
+            scores = blend_folds(tuned, [*rivals, cross_validate(tuned)])
+        else:
+            scores = cross_validate_rival(tuned, rival) if rival else cross_validate(tuned)
         took = time.perf_counter() - started
         predictions = np.full(len(rows), -1, dtype=np.int64)
         for fold in scores.folds:

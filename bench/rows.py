@@ -57,6 +57,11 @@ class Shared:
         return replace(self, workspace=workspace)
 
     @property
+    def answers_by_blend(self) -> bool:
+        """Whether a run of the workspace would let its baselines and the fine-tuned model answer together."""
+        return load_params(self.workspace).predict.blend
+
+    @property
     def labels(self) -> pd.Series:
         """Class numbers of the rows."""
         return pd.read_parquet(self.directory / ROWS, columns=["label"])["label"]

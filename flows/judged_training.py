@@ -4,10 +4,12 @@ The second half of the flow `finetune`, in a file of its own because it imports 
 changed never comes here.
 """
 
+from collections.abc import Collection
+
 from flows.cross_validation import cross_validate
 from flows.search import search
 from flows.stopwatch import Stopwatch
-from tasks.blend import blend_folds, fit_blend
+from tasks.blend import blend_folds, blend_shares, fit_blend
 from tasks.calibration import answer_folds, calibrate, check_costs
 from tasks.evaluation import evaluate, score_champion
 from tasks.exporting import export_candidate
@@ -17,7 +19,7 @@ from tasks.label_audit import audit_labels, record_effect
 from tasks.profile import profile_rows
 from tasks.recording import open_run, record_cross_validation, record_outcome
 from tasks.registry import register
-from tasks.results import RunResult, best_of
+from tasks.results import FinalFit, RunResult, best_of
 from tasks.review import gather_review
 from tasks.rivals import cross_validate_rival, fit_rival, list_rivals
 from tasks.study import forget_study
@@ -60,9 +62,10 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
                 record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
         with watch("record folds"):
             *baselines, finetuned = [answer_folds(context, each) for each in (*baselines, finetuned)]
-            best = best_of(baselines)
+            best, shares = best_of(baselines), dict[str, float]()
             if context.params.predict.blend:
-                baselines.append(answer_folds(context, blend_folds(context, best, finetuned)))
+                shares = blend_shares(context, [*baselines, finetuned])
+                baselines.append(answer_folds(context, blend_folds(context, [*baselines, finetuned])))
             approaches = [*baselines, finetuned]
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
@@ -71,9 +74,8 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             for work in (context, tuned, fitted):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
-            fits = [fit_rival(fitted, best.name), final]
-            if context.params.predict.blend:
-                fits.append(fit_blend(context, (best, fits[0]), (finetuned, final)))
+            fits = [*_fit_rivals(fitted, {best.name, *shares}), final]
+            fits += [fit_blend(context, fits, shares)] if shares else []
             by_name = {approach.name: approach for approach in approaches}
             fits = [calibrate(context, fit, by_name[fit.name]) for fit in fits]
         with watch("evaluate"):
@@ -91,3 +93,8 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         return record_outcome(
             tracking, run_id, decision=decision, review=review, seconds=watch.seconds, found=found, exported=exported
         )
+
+
+def _fit_rivals(context: Context, names: Collection[str]) -> list[FinalFit]:
+    """Fit those rivals on all of train that are named; other names are no rivals'."""
+    return [fit_rival(context, name) for name in list_rivals(context) if name in names]

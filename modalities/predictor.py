@@ -1,7 +1,7 @@
 """A fitted model on disk and back: raw rows in, label and probabilities out. No pickle is written or read.
 
 A model directory holds `predictor.json` (modality, kind, classes, params) and, by kind, `finetuned/` (safetensors,
-configuration, tokenizer), `baseline.skops`, or the two models of a blend in `parts/`; `transformers/` too, where a
+configuration, tokenizer), `baseline.skops`, or the models of a blend in `parts/`; `transformers/` too, where a
 class of Hugging Face can hold the model.
 Rows are prepared by the same function as in cleaning, so that serving sees what training saw.
 """
@@ -9,7 +9,7 @@ Rows are prepared by the same function as in cleaning, so that serving sees what
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,12 +106,12 @@ def save_baseline(directory: Path, estimator: Any, *, params: Params, classes: l
         _describe(target, "baseline", params, classes)
 
 
-def save_blend(directory: Path, models: Sequence[Path], *, share: float, params: Params, classes: list[str]) -> None:
-    """Save two models as one that mixes their probabilities; `share` is the second one's (0 to 1)."""
+def save_blend(directory: Path, models: Mapping[Path, float], *, params: Params, classes: list[str]) -> None:
+    """Save several models as one that mixes their probabilities by their shares, which add up to 1."""
     with _replacing(directory) as target:
         for number, model in enumerate(models):
             shutil.copytree(model, target / "parts" / str(number), copy_function=os.link)
-        _describe(target, "blend", params, classes, share=share)
+        _describe(target, "blend", params, classes, shares=list(models.values()))
 
 
 def load_predictor(directory: Path) -> Predictor:
@@ -157,11 +157,12 @@ def _load_baseline(directory: Path, params: Params) -> Callable[[pd.DataFrame], 
 
 
 def _load_blend(directory: Path, _params: Params) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
-    share = json.loads((directory / "predictor.json").read_text(encoding="utf-8"))["share"]
-    first, second = (load_predictor(directory / "parts" / str(number)) for number in range(2))
+    description = json.loads((directory / "predictor.json").read_text(encoding="utf-8"))
+    shares = description.get("shares") or [1 - description["share"], description["share"]]  # the first ones had two
+    parts = [load_predictor(directory / "parts" / str(number)) for number in range(len(shares))]
 
     def probabilities(frame: pd.DataFrame) -> NDArray[np.float64]:
-        return mix(first.prepared_probabilities(frame), second.prepared_probabilities(frame), share)
+        return mix([part.prepared_probabilities(frame) for part in parts], shares)
 
     return probabilities
 

@@ -42,6 +42,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "head_learning_rate": 5e-4,
         "learning_rate": 3e-4,
     },
+    "predict": {"blend": True},
 }
 """Tried on mails that no figure of the documentation is of, see docs/decisions.md."""
 

@@ -1,10 +1,11 @@
-"""The best baseline and the fine-tuned model together, as one more candidate (stacking, Wolpert 1992, with one weight).
+"""Baselines and the fine-tuned model together, as one more candidate (stacking, Wolpert 1992, with one share a model).
 
-The share of each is fitted on out-of-fold predictions. Each fold is scored with the share that the other folds' rows
-ask for, so that its own labels have no say in how it is answered.
+The shares are fitted on out-of-fold predictions. Each fold is scored with the shares that the other folds' rows ask
+for, so that its own labels have no say in how it is answered.
 """
 
 import time
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from modalities.predictor import save_blend
 from tasks.caching import NO_CACHE
 from tasks.results import CrossValidation, FinalFit, save_arrays
 from tasks.training_set import load_training_set
-from thawline.blending import fit_share, mix
+from thawline.blending import fit_shares, mix
 from thawline.context import Context
 from thawline.memory import peak_memory_bytes
 from thawline.scorecard import score_fully
@@ -23,45 +24,50 @@ from thawline.scorecard import score_fully
 BLEND = "blend"
 
 
-def blend_folds(context: Context, baseline: CrossValidation, finetuned: CrossValidation) -> CrossValidation:
-    """Mix two approaches' predictions of each fold by the share that is best on the other folds."""
+def blend_folds(context: Context, approaches: Sequence[CrossValidation]) -> CrossValidation:
+    """Mix all approaches' predictions of each fold by the shares that are best on the other folds."""
     data = load_training_set(context)
-    first, second = _unseen(context, baseline), _unseen(context, finetuned)
+    unseen = [_unseen(context, approach) for approach in approaches]
     directory = context.directory() / BLEND
     folds = []
-    for own, other in zip(baseline.folds, finetuned.folds, strict=True):
-        others, rows = data.fold_rows(own.fold)
-        share = fit_share(data.labels[others], first[others], second[others])
-        probabilities = mix(first[rows], second[rows], share)
-        path = save_arrays(directory / f"fold-{own.fold}.npz", rows=rows, probabilities=probabilities)
+    for parts in zip(*(approach.folds for approach in approaches), strict=True):
+        fold = parts[-1]
+        others, rows = data.fold_rows(fold.fold)
+        shares = fit_shares(data.labels[others], [part[others] for part in unseen])
+        probabilities = mix([part[rows] for part in unseen], shares)
+        path = save_arrays(directory / f"fold-{fold.fold}.npz", rows=rows, probabilities=probabilities)
         blended = {
             "scores": score_fully(data.labels[rows], probabilities),
-            "train_f1_macro": (1 - share) * own.train_f1_macro + share * other.train_f1_macro,
-            "seconds": own.seconds + other.seconds,
+            "train_f1_macro": float(np.dot(shares, [part.train_f1_macro for part in parts])),
+            "seconds": sum(part.seconds for part in parts),
             "predictions": path,
         }
-        folds.append(own.model_copy(update=blended))
+        folds.append(fold.model_copy(update=blended))
     return CrossValidation(name=BLEND, folds=folds)
 
 
+def blend_shares(context: Context, approaches: Sequence[CrossValidation]) -> dict[str, float]:
+    """Return, by name, the shares that all folds' rows ask for, of the approaches that get one."""
+    labels = load_training_set(context).labels
+    shares = fit_shares(labels, [_unseen(context, approach) for approach in approaches])
+    return {approach.name: share for approach, share in zip(approaches, shares, strict=True) if share > 0}
+
+
 @task(name="blend", cache_policy=NO_CACHE)
-def fit_blend(
-    context: Context, baseline: tuple[CrossValidation, FinalFit], finetuned: tuple[CrossValidation, FinalFit]
-) -> FinalFit:
-    """Save the two final models as one, mixed by the share that all folds' rows ask for."""
+def fit_blend(context: Context, fits: Sequence[FinalFit], shares: Mapping[str, float]) -> FinalFit:
+    """Save the final models that have a share as one."""
     started = time.monotonic()
     data = load_training_set(context)
-    first, second = _unseen(context, baseline[0]), _unseen(context, finetuned[0])
-    share = fit_share(data.labels, first, second)
-    fits = baseline[1], finetuned[1]
+    parts = [fit for fit in fits if fit.name in shares]
     directory = context.directory() / BLEND / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
-    save_blend(directory, [fit.model for fit in fits], share=share, params=params, classes=data.classes)
+    models = {fit.model: shares[fit.name] for fit in parts}
+    save_blend(directory, models, params=params, classes=data.classes)
     return FinalFit(
         name=BLEND,
         model=directory,
-        seconds=sum(fit.seconds for fit in fits) + time.monotonic() - started,
-        num_fitted=fits[1].num_fitted,
+        seconds=sum(fit.seconds for fit in parts) + time.monotonic() - started,
+        num_fitted=max(fit.num_fitted for fit in parts),
         peak_memory_bytes=peak_memory_bytes(),
     )
 

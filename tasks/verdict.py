@@ -46,7 +46,7 @@ def decide(
         unscorable=None if champion is None else champion.unscorable,
     )
     if candidate.name != finetuned.name:
-        what = "blend of baseline and fine-tuned model" if candidate.name == BLEND else f"baseline {candidate.name}"
+        what = "blend of baselines and fine-tuned model" if candidate.name == BLEND else f"baseline {candidate.name}"
         verdict = (
             f"{verdict} The {what} was the candidate: its cross-validated macro-F1 "
             f"{candidate.f1_macro:.4f} is above {finetuned.mean():.4f} of the fine-tuned model."

@@ -1,22 +1,47 @@
-"""Two models' probabilities as one: a mixture, by the share that says most of rows that neither had seen."""
+"""Several models' probabilities as one: a mixture, by the shares that say most of rows that none of them had seen."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-SHARES = np.linspace(0, 1, 21)
+LEAST_SHARE = 0.05
+"""A model that gets less is left out: it would cost as much to serve as the others."""
+NUM_STEPS = 1000
+
+Probabilities = NDArray[np.float64]
 
 
-def mix(first: NDArray[np.float64], second: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Return probabilities (rows, classes), those of the second model for `share` (0 to 1) of it."""
-    return (1 - share) * first + share * second
+def mix(parts: Sequence[Probabilities], shares: Sequence[float]) -> Probabilities:
+    """Return the mixture (rows, classes) of several models' probabilities, by shares that add up to 1."""
+    mixture: Probabilities = np.sum([share * part for share, part in zip(shares, parts, strict=True)], axis=0)
+    return mixture
 
 
-def fit_share(labels: NDArray[np.int64], first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Return the share of the second model at which the mixture has the lowest log loss, in steps of 0.05.
+def fit_shares(labels: NDArray[np.int64], parts: Sequence[Probabilities]) -> list[float]:
+    """Return the shares at which the mixture has the lowest log loss; models with less than LEAST_SHARE get none.
 
-    One number for all classes: the log loss is convex in it, and a few hundred rows are enough for it.
+    The loss is convex in the shares, and few numbers need few rows. They are found by expectation maximisation.
+
+    Args:
+        labels: (rows,) class numbers.
+        parts: (rows, classes) of each model.
     """
-    places = np.arange(len(labels)), labels
-    right = np.stack([mix(first[places], second[places], float(share)) for share in SHARES])
-    losses = -np.log(np.clip(right, 1e-12, None)).mean(axis=1)
-    return float(SHARES[losses.argmin()])
+    right = np.stack([part[np.arange(len(labels)), labels] for part in parts]).clip(1e-12)
+    shares = _maximise(right, np.ones(len(parts)))
+    kept = _maximise(right, np.where(shares < LEAST_SHARE, 0.0, shares))
+    return [float(share) for share in kept]
+
+
+def _maximise(right: Probabilities, start: Probabilities) -> Probabilities:
+    """Return the shares (models,) of the highest likelihood; those that start at 0 stay there.
+
+    Args:
+        right: (models, rows), what each model gives to the right class.
+        start: (models,), not all 0.
+    """
+    shares: Probabilities = start / start.sum()
+    for _ in range(NUM_STEPS):
+        given = shares[:, None] * right
+        shares = (given / given.sum(axis=0)).mean(axis=1)
+    return shares

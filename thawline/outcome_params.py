@@ -31,8 +31,9 @@ class Predict(Section):
 
     blend: bool = Field(
         False,
-        description="Let the best baseline and the fine-tuned model answer together, as one more candidate: their "
-        "probabilities are mixed by the share that has the lowest log loss on the folds' unseen rows.",
+        description="Let the baselines and the fine-tuned model answer together, as one more candidate: their "
+        "probabilities are mixed by the shares of the lowest log loss on the folds' unseen rows; who gets less than a "
+        "twentieth is left out.",
     )
 
     @field_validator("costs")

@@ -1,4 +1,4 @@
-"""A blend is one number fitted on unseen rows: honest in its folds, and one model when it is served."""
+"""A blend is one number a model, fitted on unseen rows: honest in its folds, and one model when it is served."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ import pytest
 
 from modalities import get_modality
 from modalities.predictor import load_predictor, save_baseline
-from tasks.blend import blend_folds, fit_blend
+from tasks.blend import blend_folds, blend_shares, fit_blend
 from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tests.unit.models.conftest import make_texts
 from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words
-from thawline.blending import fit_share, mix
+from thawline.blending import LEAST_SHARE, fit_shares, mix
 from thawline.context import Context
 
 LABELS = np.tile([0, 1], 45)
@@ -42,20 +42,29 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
     return words_context(root, {}, version="blend")
 
 
-def test_the_share_is_that_of_the_lowest_loss() -> None:
+def test_the_shares_are_those_of_the_lowest_loss() -> None:
     rng = np.random.default_rng(0)
-    first, second = (opinions(rng.random(len(LABELS)) < accuracy) for accuracy in (0.8, 0.7))
-    losses = [-np.log(mix(first, second, share)[np.arange(90), LABELS]).mean() for share in np.linspace(0, 1, 1001)]
-    assert fit_share(LABELS, first, second) == pytest.approx(np.argmin(losses) / 1000, abs=0.03)
-    assert fit_share(LABELS, opinions(np.ones(90, bool)), opinions(np.zeros(90, bool))) == 0
-    assert fit_share(LABELS, opinions(np.zeros(90, bool)), opinions(np.ones(90, bool))) == 1
+    parts = [opinions(rng.random(len(LABELS)) < accuracy) for accuracy in (0.8, 0.75, 0.7)]
+    spans = np.linspace(0, 1, 101)
+    grid = [(one, other, 1 - one - other) for one in spans for other in spans if one + other <= 1]
+    losses = [-np.log(mix(parts, shares)[np.arange(90), LABELS]).mean() for shares in grid]
+    assert fit_shares(LABELS, parts) == pytest.approx(grid[np.argmin(losses)], abs=0.01)
+
+
+def test_a_model_that_hardly_helps_is_left_out() -> None:
+    rng = np.random.default_rng(0)
+    good, bad = (opinions(rng.random(len(LABELS)) < accuracy) for accuracy in (0.9, 0.5))
+    shares = fit_shares(LABELS, [good, bad, opinions(np.zeros(90, bool))])
+    assert shares[2] == 0
+    assert all(share == 0 or share >= LEAST_SHARE for share in shares)
+    assert sum(shares) == pytest.approx(1)
 
 
 def test_a_folds_own_labels_have_no_say_in_how_it_is_answered(context: Context, tmp_path: Path) -> None:
     in_first = np.arange(len(LABELS)) % NUM_FOLDS == 0
     baseline = approach(tmp_path, "baseline", opinions(~in_first))  # right everywhere but in the first fold
     finetuned = approach(tmp_path, "finetuned", opinions(in_first))
-    blended = blend_folds(context, baseline, finetuned)
+    blended = blend_folds(context, [baseline, finetuned])
     assert blended.folds[0].scores["accuracy"] == 0, "the other folds say: the baseline"
     unseen = blended.out_of_fold(len(LABELS), 2)
     assert unseen[in_first] == pytest.approx(opinions(~in_first)[in_first])
@@ -71,9 +80,9 @@ def test_a_blend_is_served_as_one_model(context: Context, tmp_path: Path) -> Non
     rng = np.random.default_rng(0)
     unseen = [opinions(rng.random(len(LABELS)) < 0.8) for _ in fits]
     approaches = [approach(tmp_path, fit.name, one) for fit, one in zip(fits, unseen, strict=True)]
-    fit = fit_blend.fn(context, (approaches[0], fits[0]), (approaches[1], fits[1]))
-    share = fit_share(LABELS, *unseen)
-    assert 0 < share < 1
+    shares = blend_shares(context, approaches)
+    assert min(shares.values()) >= LEAST_SHARE
+    fit = fit_blend.fn(context, fits, shares)
     parts = [load_predictor(one.model).predict(frame).iloc[:, 1:].to_numpy() for one in fits]
     served = load_predictor(fit.model).predict(frame)
-    assert served.iloc[:, 1:].to_numpy() == pytest.approx(mix(*parts, share))
+    assert served.iloc[:, 1:].to_numpy() == pytest.approx(mix(parts, list(shares.values())))
