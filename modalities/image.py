@@ -48,12 +48,13 @@ DEFAULT_ENCODER = (
 )
 """EfficientNet-Lite0 of ImageNet: 3.4 million weights, quick without a GPU."""
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "model": {"pooling": "all_layers"},
     "train": {
         "groups_per_phase": 3,
         "max_unfrozen_groups": 3,
         "head_epochs": 60,
         "head_learning_rate": 1e-3,
-        "num_epochs": 6,
+        "num_epochs": 3,
         "learning_rate": 5e-4,
         "patience": 5,
         "label_smoothing": 0.1,
