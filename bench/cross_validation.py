@@ -12,12 +12,10 @@ from bench.options import Options
 from bench.peers import Peer, peers_for
 from bench.results import save
 from bench.rows import Shared, share
-from bench.sides import OURS, Measured, run_ours, run_peer
+from bench.sides import BLEND, OURS, Measured, run_ours, run_peer
 
 RIVALS = {"text": "frozen_logistic", "table": "gradient_boosting"}
 """Of the product's own baselines, the one that is shown beside its fine-tuning."""
-EQUAL_EPOCHS = {"image": 3}
-"""Epochs of plain full fine-tuning, where a new workspace takes more: the product is shown with as many, too."""
 SIZES = {"W1": ("text", 1000, 100), "W3": ("image", 2000, 200), "W4": ("table", 20_000, 500)}
 
 
@@ -48,27 +46,23 @@ def measure(work: str, options: Options) -> None:
 
 
 def sides(shared: Shared, options: Options) -> dict[str, Callable[[Path], Measured]]:
-    """Return the sides that were asked for, by name; each takes a directory for what it leaves."""
+    """Return the sides that were asked for, by name; each takes a directory for what it leaves.
+
+    Each of ours has a workspace of its own: none finds in the store what another has computed.
+    """
     kind, measured_folds = shared.task.kind, shared.of_folds(options.peer_folds)
-    named: dict[str, Callable[[Path], Measured]] = {OURS: lambda out: run_ours(shared, out)}
+    named: dict[str, Callable[[Path], Measured]] = {OURS: partial(_run_ours, shared, "", "Thawline")}
     if rival := RIVALS.get(kind):
-        title = f"Thawline's baseline {rival}"
-        named[f"{OURS}_{rival}"] = lambda out: run_ours(shared, out, title=title, rival=rival)
+        named[f"{OURS}_{rival}"] = partial(_run_ours, shared, rival, f"Thawline's baseline {rival}")
     if shared.answers_by_blend:
-        title = "Thawline, as it answers: with its baselines"
-        named[f"{OURS}_blend"] = lambda out: run_ours(shared, out, title=title, rival="blend")
-    if epochs := EQUAL_EPOCHS.get(kind):
-        title = f"Thawline, {epochs} epochs as full fine-tuning"
-        named[f"{OURS}_equal"] = lambda out: run_equal(shared, out, title, epochs)
+        named[f"{OURS}_{BLEND}"] = partial(_run_ours, shared, BLEND, "Thawline, as it answers: with its baselines")
     for peer in peers_for(kind):
         named[peer.name] = partial(_run_scaled, peer, measured_folds, shared)
     return {name: run for name, run in named.items() if options.wants(name)}
 
 
-def run_equal(shared: Shared, out: Path, title: str, epochs: int) -> Measured:
-    """Run the product with so many epochs of the encoder, in a workspace of its own."""
-    with_epochs = shared.with_settings(f"train.num_epochs={epochs}")
-    return dataclasses.replace(run_ours(with_epochs, out, title=title), side=f"{OURS}_equal")
+def _run_ours(shared: Shared, rival: str, title: str, out: Path) -> Measured:
+    return run_ours(shared.anew(out.name), out, title=title, rival=rival)
 
 
 def _run_scaled(peer: Peer, measured_folds: Shared, shared: Shared, out: Path) -> Measured:

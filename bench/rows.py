@@ -47,10 +47,10 @@ class Shared:
         task.write(directory)
         return replace(self, task=task, directory=directory)
 
-    def with_settings(self, *settings: str) -> "Shared":
-        """Return the same rows in a workspace of its own, with changed params and an empty store."""
+    def anew(self, name: str, *settings: str) -> "Shared":
+        """Return the same rows in a workspace of that name, with changed params and an empty store."""
         params = load_params(self.workspace, settings)
-        workspace = Workspace(self.workspace.root.with_name("space " + " ".join(settings)))
+        workspace = Workspace(self.workspace.root.with_name(f"space-{name}"))
         workspace.train_rows.parent.mkdir(parents=True)
         workspace.params_file.write_text(render_params(params))
         shutil.copy(self.workspace.train_rows, workspace.train_rows)

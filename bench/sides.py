@@ -15,6 +15,8 @@ from bench.processes import Finished, run_module
 from bench.rows import Shared
 
 OURS = "thawline"
+BLEND = "blend"
+"""Of our sides, the one that answers as a run does: with the mixture of all approaches."""
 
 
 @dataclass(frozen=True)
