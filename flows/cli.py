@@ -15,6 +15,7 @@ from flows.options import print_json
 from thawline.console import console
 from thawline.errors import ThawlineError
 from thawline.files import explain_storage_error
+from thawline.garbage import end_at_once
 
 app = typer.Typer(
     name="thawline",
@@ -37,6 +38,7 @@ for name, command in load_commands():
 
 def main() -> None:
     """Run the command line and leave with the exit code of what happened."""
+    end_at_once()
     try:
         app()
     except ThawlineError as error:

@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flows.temporary_server import TemporaryServer
 from thawline.errors import ServiceError
 from thawline.files import require_space
-from thawline.orphans import end_orphans, mark_children
+from thawline.orphans import end_orphans, lasting_server, mark_children
 from thawline.up_state import find_up
 from thawline.workspace import Workspace
 
@@ -55,14 +56,20 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
 
 
 @contextmanager
-def orchestration_errors() -> Iterator[None]:
-    """Turn what Prefect raises when its server does not answer into a ServiceError with the remedy."""
+def orchestration_errors(server: TemporaryServer | None = None) -> Iterator[None]:
+    """Turn what Prefect raises when its server does not answer into a ServiceError with the remedy.
+
+    Args:
+        server: Waited for before the block begins.
+    """
     import httpx
 
+    if server is not None:
+        server.wait()
     try:
         yield
     except (httpx.HTTPError, RuntimeError) as error:
-        url = os.environ.get("PREFECT_API_URL")
+        url = lasting_server()
         if isinstance(error, RuntimeError) and "Prefect" not in str(error) and "API" not in str(error):
             raise
         where = f"the Prefect server {url}" if url else "Prefect's temporary server"

@@ -1,5 +1,8 @@
 """How every flow that trains begins: the data is obtained, checked, and brought through the stages."""
 
+from collections.abc import Sequence
+
+from flows.preloading import importing_meanwhile
 from flows.stopwatch import Stopwatch
 from tasks.data import obtain_data, record_data_version, reproduce, validate_processed_rows, validate_raw_files
 from tasks.tracking import Tracking, close_stale_runs, open_tracking
@@ -10,7 +13,7 @@ from thawline.workspace import Workspace
 
 
 def open_data(
-    workspace: Workspace, params: Params, watch: Stopwatch, *, fresh: bool = False
+    workspace: Workspace, params: Params, watch: Stopwatch, *, fresh: bool = False, meanwhile: Sequence[str] = ()
 ) -> tuple[Context, Tracking]:
     """Return the work on the workspace's data as it is now, and where it is recorded; call it under the lock.
 
@@ -19,6 +22,7 @@ def open_data(
         params: Those of this run.
         watch: Times the steps.
         fresh: Run the stages though nothing changed.
+        meanwhile: Modules that are imported while the stages run, for what comes after them.
 
     Raises:
         DataRefusedError: A critical expectation failed; a run that says so is left in MLflow.
@@ -29,7 +33,7 @@ def open_data(
     try:
         with watch("validate raw"):
             validate_raw_files(workspace, params)
-        with watch("preprocess"):
+        with watch("preprocess"), importing_meanwhile(meanwhile):
             data = reproduce(workspace, force=fresh)
         with watch("validate processed"):
             context = Context(

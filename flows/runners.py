@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from prefect import Task
-from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
@@ -73,4 +72,9 @@ def _server() -> AbstractContextManager[Any]:
 
 
 def _server_url() -> str:
-    return os.environ.get("PREFECT_API_URL") or SubprocessASGIServer().api_url
+    url = os.environ.get("PREFECT_API_URL")
+    if url:
+        return url
+    from prefect.server.api.server import SubprocessASGIServer  # the whole server, a second and a half
+
+    return SubprocessASGIServer().api_url

@@ -1,10 +1,10 @@
 """Events for the Prefect server, so that whoever likes can react; without a server they are not sent."""
 
-import os
 from collections.abc import Sequence
 
 from tasks.results import RunResult
 from thawline.arrivals import Arrival
+from thawline.orphans import lasting_server
 from thawline.params import Params
 
 ACCEPTED = "thawline.data.accepted"
@@ -45,8 +45,8 @@ def announce_model(params: Params, result: RunResult) -> None:
 
 
 def announce(event: str, params: Params, payload: dict[str, object]) -> None:
-    """Send an event; nothing happens where PREFECT_API_URL names no server. Whoever misses one is told by the clock."""
-    if not os.environ.get("PREFECT_API_URL"):
+    """Send an event; nothing happens where no lasting server is known. Whoever misses one is told by the clock."""
+    if lasting_server() is None:
         return
     from prefect.events import emit_event
 

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 
 from thawline.context import Context
 
-__all__ = ["NO_CACHE", "retry_transient", "step_cache"]
+__all__ = ["NO_CACHE", "is_kept", "retry_transient", "step_cache"]
 
 
 def step_cache(*sections: str) -> dict[str, Any]:
@@ -37,11 +37,20 @@ def retry_transient(*errors: type[Exception]) -> dict[str, Any]:
     return {"retries": 2, "retry_delay_seconds": [1, 5], "retry_condition_fn": is_transient}
 
 
+def is_kept(task: str, context: Context, *sections: str) -> bool:
+    """Say whether the result of the task so named, whose only argument is a Context, lies in .thawline/results."""
+    return (context.workspace.state / "results" / _key(task, context, sections)).is_file()
+
+
 def _key_function(sections: tuple[str, ...]) -> Callable[[Any, dict[str, Any]], str]:
     def key(run: Any, arguments: dict[str, Any]) -> str:
         context = arguments["context"]
         assert isinstance(context, Context)  # noqa: S101 - a programming error, not a user's
         rest = [str(value) for value in arguments.values() if isinstance(value, str | int)]
-        return "-".join([run.task.name.replace(" ", "_"), context.key(*sections), *rest])
+        return _key(run.task.name, context, sections, *rest)
 
     return key
+
+
+def _key(task: str, context: Context, sections: tuple[str, ...], *rest: str) -> str:
+    return "-".join([task.replace(" ", "_"), context.key(*sections), *rest])

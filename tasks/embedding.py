@@ -3,6 +3,7 @@
 The vectors of an encoder come from the activation store that training uses: what one has computed the other reads.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from modalities import get_modality
+from thawline.errors import UsageError
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -34,12 +36,23 @@ def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDAr
         return modality.standardised(frame, params)
     from tasks.trainings import open_store
 
-    encoder, classifier = _load(_Wanted(workspace.root, params.modality, params.model.model_dump_json(), params))
+    encoder, classifier = _load_for(params, workspace)
     rows = modality.encode(encoder.processor, frame, params)
     states = open_store(workspace, params).open(classifier, rows, classifier.pooled_boundary)
     vectors = classifier.upper_layers(states.batch(np.arange(len(frame)), 1)).numpy()
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
+
+
+def load_ahead(params: Params, workspace: Workspace) -> None:
+    """Load the encoder that `embed` will ask for; where that needs none, or can't have it, nothing happens yet."""
+    if get_modality(params.modality).standardised is None:
+        with suppress(UsageError):  # said by who needs it
+            _load_for(params, workspace)
+
+
+def _load_for(params: Params, workspace: Workspace) -> tuple[Any, Any]:
+    return _load(_Wanted(workspace.root, params.modality, params.model.model_dump_json(), params))
 
 
 @dataclass(frozen=True)

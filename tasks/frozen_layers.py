@@ -1,5 +1,9 @@
-"""The one pass of the training rows through the frozen layers; all that reads what they make of them comes after it."""
+"""The one pass of the training rows through the frozen layers; all that reads what they make of them comes after it.
 
+`thawline check`, which trains nothing, takes the rows through it that its page shows.
+"""
+
+import pandas as pd
 from prefect import task
 
 from modalities import get_modality
@@ -12,21 +16,33 @@ from thawline.context import Context
 
 @task(name="frozen layers", cache_policy=NO_CACHE)
 def run_frozen_layers(context: Context) -> None:
-    """Fill the activation store with all that folds, profile and label audit will read of it, in one pass.
+    """Fill the activation store with all that folds, profile and label audit will read of it, in one pass."""
+    with device_slot(context.params):
+        fill_for_training(context)
+
+
+def fill_for_training(context: Context, sample: pd.DataFrame | None = None) -> None:
+    """Fill the store with what training starts from, and with pooled vectors.
 
     Nothing is done where each fold has an encoder of its own, and nothing twice.
+
+    Args:
+        context: The work.
+        sample: Prepared training rows, of which alone the store is filled; of all of train by default.
 
     Raises:
         UsageError: No encoder can be loaded, such as EncoderNotFoundError.
         StorageError: The store can't be written.
     """
-    if get_modality(context.params.modality).fits_encoder(context.params):
+    modality = get_modality(context.params.modality)
+    if modality.fits_encoder(context.params):
         return
-    with device_slot(context.params):
-        training = open_training(context, 0)
-        classifier, data = training.classifier, training.data
-        boundaries = {classifier.pooled_boundary, *stored_boundaries(classifier, training.phases)}
-        if data.views is not None:
+    training = open_training(context, 0)
+    classifier, data = training.classifier, training.data
+    rows = data.rows if sample is None else modality.encode(training.encoder.processor, sample, context.params)
+    boundaries = {classifier.pooled_boundary, *stored_boundaries(classifier, training.phases)}
+    if data.views is not None:
+        if sample is None:
             training.store.fill(classifier, data.views, boundaries)
-            boundaries = {classifier.pooled_boundary}  # of the rows as they are, for people to look at
-        training.store.fill(classifier, data.rows, boundaries)
+        boundaries = {classifier.pooled_boundary}  # of the rows as they are, for people to look at
+    training.store.fill(classifier, rows, boundaries)

@@ -46,6 +46,11 @@ def load_result(tracking: Tracking, run: Run) -> RunResult | None:
     return result.model_copy(update=now)
 
 
+def is_unchanged(context: Context, tracking: Tracking) -> bool:
+    """Say whether a run of the same data, params and code has finished."""
+    return find_finished_run(tracking, context.key()) is not None
+
+
 def find_unchanged_run(context: Context, tracking: Tracking) -> RunResult | None:
     """Return the result of a finished run of the same data, params and code, with its aliases as they are now."""
     run = find_finished_run(tracking, context.key())

@@ -41,7 +41,7 @@ def draw_profile(context: Context) -> str:
     from tasks.profiling.page import make_profile
 
     path = context.directory(*SECTIONS) / PAGE
-    write_atomically(path, make_profile(context).encode())
+    write_atomically(path, make_profile(context, is_stored=True).encode())  # the flow's step before sees to that
     return str(path)
 
 

@@ -12,6 +12,14 @@ from thawline.workspace import Workspace
 
 MARK = "THAWLINE_COMMAND"
 SERVER = "prefect.server.api.server:create_app"
+TEMPORARY = "THAWLINE_TEMPORARY_SERVER"
+"""Names the address of a server that ends with this command; PREFECT_API_URL holds the same one then."""
+
+
+def lasting_server() -> str | None:
+    """Return the address of the Prefect server that is there after this command, too; None if there is none."""
+    url = os.environ.get("PREFECT_API_URL") or None
+    return None if url == os.environ.get(TEMPORARY) else url
 
 
 def mark_children(workspace: Workspace) -> None:

@@ -2,6 +2,8 @@
 
 from flows.environment import orchestration_errors
 from flows.options import JsonOption, SetOption, WorkspaceOption, open_workspace, print_json
+from flows.temporary_server import start_server
+from thawline.garbage import importing
 
 
 def compare(
@@ -20,10 +22,12 @@ def compare(
     from thawline.params_file import load_params
 
     load_params(place, overrides or ())  # a wrong param is said before anything slow starts
-    from flows.compare import compare as compare_approaches
-    from flows.tables import print_comparison
+    server = start_server()
+    with importing():
+        from flows.compare import compare as compare_approaches
+        from flows.tables import print_comparison
 
-    with orchestration_errors():
+    with orchestration_errors(server):
         result = compare_approaches(place.root, tuple(overrides or ()))
     print_comparison(result)
     if as_json:

@@ -7,6 +7,8 @@ import typer
 
 from flows.environment import orchestration_errors
 from flows.options import JsonOption, SetOption, WorkspaceOption, open_workspace, print_json
+from flows.temporary_server import start_server
+from thawline.garbage import importing
 
 
 def run(
@@ -35,14 +37,18 @@ def run(
     place = open_workspace(workspace, fresh=fresh)
     from thawline.params_file import load_params
 
-    load_params(place, overrides or ())  # a wrong param is said before anything slow starts
+    params = load_params(place, overrides or ())  # a wrong param is said before anything slow starts
     if find_rates:
         _find_rates(place.root, tuple(overrides or ()), as_json=as_json)
         return
-    from flows.finetune import finetune
-    from flows.tables import print_result
+    server = start_server()
+    with importing():
+        from flows.finetune import finetune
+        from flows.preloading import preload_if_due
+        from flows.tables import print_result
 
-    with orchestration_errors():
+        preload_if_due(place, params, fresh=fresh)
+    with orchestration_errors(server):
         result = finetune(place.root, tuple(overrides or ()), fresh=fresh)
     print_result(result)
     if as_json:
@@ -50,10 +56,12 @@ def run(
 
 
 def _find_rates(root: Path, overrides: tuple[str, ...], *, as_json: bool) -> None:
-    from flows.find_lr import find_lr
-    from flows.tables import print_suggested_rates
+    server = start_server()
+    with importing():
+        from flows.find_lr import find_lr
+        from flows.tables import print_suggested_rates
 
-    with orchestration_errors():
+    with orchestration_errors(server):
         run_id, suggestions = find_lr(root, overrides)
     print_suggested_rates(run_id, suggestions)
     if as_json:

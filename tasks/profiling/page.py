@@ -25,8 +25,13 @@ from thawline.workspace import Workspace
 Versions = Sequence[Mapping[str, Any]]
 
 
-def make_profile(context: Context) -> str:
-    """Return the page about train and test rows, and keep what the next version is compared with."""
+def make_profile(context: Context, *, is_stored: bool = False) -> str:
+    """Return the page about train and test rows, and keep what the next version is compared with.
+
+    Args:
+        context: The work.
+        is_stored: The training rows have been through the frozen layers.
+    """
     subject = read_processed_subject(context.workspace, context.params)
     versions = keep_version(context.workspace, subject, context.data_version)
     previous = versions[1] if len(versions) > 1 else None
@@ -37,7 +42,7 @@ def make_profile(context: Context) -> str:
         about=about,
         versions=versions,
         previous=previous,
-        vectors=lambda: training_vectors(context, subject),
+        vectors=lambda: training_vectors(context, subject, is_stored=is_stored),
     )
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tasks.clean import clean
 from tasks.ingest import ingest
+from tasks.profiling import vectors
 from tasks.profiling.outliers import quartile_distances
 from tasks.profiling.page import make_profile, make_raw_profile
 from tasks.split import split
@@ -189,3 +190,17 @@ def test_distances_from_the_quartiles_are_told_in_their_distance() -> None:
     distances = quartile_distances(values)
     assert distances[:, 0].tolist() == [0.5, 0, 0, 0, 50.5]
     assert not distances[:, 1].any()
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_frozen_layers_are_asked_only_where_they_were_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_stored: bool
+) -> None:
+    context = prepare(tmp_path, texts())
+    embedded = context.params.model_copy(update={"validation": Params(name="x").validation})
+    context = context.model_copy(update={"params": embedded})
+    filled: list[int] = []
+    monkeypatch.setattr(vectors, "fill_for_training", lambda _context, rows: filled.append(len(rows)))
+    monkeypatch.setattr(vectors, "embed", lambda rows, *_: np.random.default_rng(0).random((len(rows), 3), np.float32))
+    assert_whole_and_inert(make_profile(context, is_stored=is_stored))
+    assert len(filled) == (0 if is_stored else 1)

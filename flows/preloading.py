@@ -1,0 +1,79 @@
+"""What a training needs, imported and loaded while the command would only wait for another process.
+
+Prefect's temporary server takes some seconds to start, DVC's stages do too. The main thread imports and loads what
+comes first before it asks for the server; what comes after DVC is imported by a second thread while the main thread
+waits for DVC and so imports nothing: two threads that import the same libraries at once might see halves of them. A run
+in which nothing changed needs none of it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from threading import Thread
+
+from tasks.data import is_checked
+from tasks.history import is_unchanged
+from tasks.tracking import open_tracking
+from tasks.versioning import read_data_version
+from thawline.context import Context, hash_code
+from thawline.errors import ThawlineError
+from thawline.garbage import importing
+from thawline.params import Params
+from thawline.workspace import Workspace
+
+BEFORE_CHECKS = (
+    *("mlflow.store.tracking.sqlalchemy_store", "tasks.trainings"),
+    *("expectations.suites", "expectations.validation", "expectations.pages"),
+)
+BEFORE_TRAINING = (
+    *("flows.judged_training", "tasks.profiling.page", "sklearn.manifold"),
+    *("sklearn.feature_extraction.text", "sklearn.linear_model", "skops.io"),
+)
+"""Modules in the order in which a run comes to them; by name, as this module uses none of them."""
+
+
+def preload_if_due(workspace: Workspace, params: Params, *, fresh: bool) -> None:
+    """Import what the checks need and load the encoder, if the run will probably train."""
+    if not is_training_likely(workspace, params, fresh=fresh):
+        return
+    for name in BEFORE_CHECKS:
+        import_module(name)
+    if params.validation.embedding:
+        from tasks.embedding import load_ahead
+
+        load_ahead(params, workspace)
+
+
+@contextmanager
+def importing_meanwhile(names: Sequence[str]) -> Iterator[None]:
+    """Import modules in a second thread; the block only waits for a process, and ends when they are there.
+
+    One that can't be imported is told of by the thread, and stops whoever imports it later.
+    """
+    thread = Thread(target=_import_all, args=(names,), name="importing meanwhile")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def is_training_likely(workspace: Workspace, params: Params, *, fresh: bool) -> bool:
+    """Tell from what earlier runs left, without DVC's look at the stages, whether this one will train.
+
+    A wrong guess costs time and changes nothing.
+    """
+    if fresh or not is_checked(workspace, params) or not workspace.dvc_lock.is_file():
+        return True
+    version = read_data_version(workspace)
+    context = Context(root=workspace.root, params=params, data_version=version, code_version=hash_code())
+    try:
+        return not is_unchanged(context, open_tracking(workspace, params))
+    except ThawlineError:  # said again where it stops the run
+        return False
+
+
+def _import_all(names: Sequence[str]) -> None:
+    with importing():
+        for name in names:
+            import_module(name)
