@@ -14,7 +14,7 @@ from prefect import task
 from modalities import get_modality
 from modalities.predictor import save_blend
 from tasks.caching import NO_CACHE
-from tasks.results import CrossValidation, FinalFit, save_arrays
+from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import load_training_set
 from thawline.blending import fit_shares, mix
 from thawline.context import Context
@@ -31,18 +31,21 @@ def blend_folds(context: Context, approaches: Sequence[CrossValidation]) -> Cros
     directory = context.directory() / BLEND
     folds = []
     for parts in zip(*(approach.folds for approach in approaches), strict=True):
-        fold = parts[-1]
-        others, rows = data.fold_rows(fold.fold)
+        fold = parts[0].fold
+        others, rows = data.fold_rows(fold)
         shares = fit_shares(data.labels[others], [part[others] for part in unseen])
         probabilities = mix([part[rows] for part in unseen], shares)
-        path = save_arrays(directory / f"fold-{fold.fold}.npz", rows=rows, probabilities=probabilities)
-        blended = {
-            "scores": score_fully(data.labels[rows], probabilities),
-            "train_f1_macro": float(np.dot(shares, [part.train_f1_macro for part in parts])),
-            "seconds": sum(part.seconds for part in parts),
-            "predictions": path,
-        }
-        folds.append(fold.model_copy(update=blended))
+        path = save_arrays(directory / f"fold-{fold}.npz", rows=rows, probabilities=probabilities)
+        result = FoldResult(
+            fold=fold,
+            scores=score_fully(data.labels[rows], probabilities),
+            train_f1_macro=float(np.dot(shares, [part.train_f1_macro for part in parts])),
+            seconds=sum(part.seconds for part in parts),
+            predictions=path,
+            num_fitted=max(part.num_fitted for part in parts),
+            peak_memory_bytes=max(part.peak_memory_bytes for part in parts),
+        )
+        folds.append(result)
     return CrossValidation(name=BLEND, folds=folds)
 
 

@@ -41,7 +41,7 @@ def test_mlflow_holds_the_run_tree_its_curves_files_and_one_version(finished: Fi
     children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
     names = sorted(run.info.run_name for run in children)
     baselines = [f"baseline/{name}" for name in ("frozen_logistic", "majority", "tfidf_logistic")]
-    assert names == [*baselines, "final", *(f"fold {n}" for n in range(1, 6))]
+    assert names == [*baselines, "blend", "final", *(f"fold {n}" for n in range(1, 6))]
     fold = next(run for run in children if run.info.run_name == "fold 1")
     for metric in ("train_loss", "validation_loss", "accuracy", "precision_macro", "recall_macro", "f1_macro"):
         history = client.get_metric_history(fold.info.run_id, metric)
