@@ -54,7 +54,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "max_unfrozen_groups": 3,
         "head_epochs": 60,
         "head_learning_rate": 1e-3,
-        "num_epochs": 2,
+        "num_epochs": 3,
         "learning_rate": 1e-3,
         "patience": 5,
         "label_smoothing": 0.1,
