@@ -18,9 +18,10 @@ in a process of its own, one after the other, on the same rows and folds, cut to
 weights and with the same number of threads. *Seconds* are those of the work on the clock: imports, and starting a
 server in our case, are in *whole process*. *Of a core* are the processor's seconds of the work on all cores; *times
 ours* is their ratio, which hardly hangs on what else runs on the machine; where a run answers with a mixture of the
-fine-tuned model and its baselines, *ours* is that, all of its parts included (of these, TF-IDF sees whole texts). Memory
-is the peak of the process and of all that it starts. Macro-F1 is the mean over the folds ± their standard deviation, computed for all sides by one function
-from their predictions. Where a side ran several times, medians are shown.
+fine-tuned model and its baselines, *ours* is that, all of its parts included (of these, TF-IDF sees whole texts).
+Memory is the peak of the process and of all that it starts. Macro-F1 is the mean over the folds ± their standard
+deviation, computed for all sides by one function from their predictions. Where a side ran several times, medians are
+shown.
 
 Each peer has the settings that its own documentation recommends; they stand, with their source, at the top of its file
 in `bench/peers/`. Peers run in environments of their own, made from the pinned lists in `bench/peers/requirements/`,
