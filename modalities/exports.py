@@ -28,7 +28,10 @@ def export_model(model: Path, rows: pd.DataFrame, directory: Path) -> float:
         ExportError: The model is no network, can't be exported, or its export differs.
     """
     if not (model / "finetuned").is_dir():
-        raise ExportError("this model is a baseline of scikit-learn, or a blend with one; export.onnx is for networks")
+        raise ExportError(
+            "this model is a baseline of scikit-learn, or a blend with one, and export.onnx is for networks; set "
+            "predict.blend to false to have the best single model instead"
+        )
     predictor = load_predictor(model)
     described = json.loads((model / "predictor.json").read_text(encoding="utf-8"))
     classifier, processor, _ = load_classifier(model / "finetuned")
