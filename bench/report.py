@@ -56,7 +56,8 @@ def section(name: str, table: dict[str, Any]) -> str:
     """Return one table with the machine and the facts that it is of."""
     show = {"folds": sides_table, "search": sides_table, "checks": checks_table, "line": line_table}
     show |= {"profile": profile_table}
-    body = show.get(name, curve_table)(table["entries"])
+    is_curve = any("size" in entry and entry["side"] == OURS for entry in table["entries"])  # W5 has folds, too
+    body = (curve_table if is_curve else show.get(name, curve_table))(table["entries"])
     facts = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in table["facts"].items())
     return f"{machine_line(table['machine'])}{f' Settings: {facts}.' if facts else ''}\n\n{body}\n"
 
