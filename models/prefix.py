@@ -47,27 +47,35 @@ class LiveActivations:
     shortest rows, results differ in their last bits with that number.
     """
 
-    def __init__(self, classifier: Classifier, rows: Rows, place: Place) -> None:
+    def __init__(self, classifier: Classifier, rows: Rows, *places: Place) -> None:
         self._classifier = classifier
         self._rows = rows
-        self._place = place
+        self._places = places
         self._num_threads = torch.get_num_threads()
 
     def batch(self, indices: Indices, length: int) -> Tensor:
         """Return float32 states: states (B, `length`, W), zero where padded, or pooled vectors (B, D)."""
-        shape = (len(indices), self._classifier.width_at(self._place))
-        states = np.zeros(shape if self._place.pooled else (shape[0], length, shape[1]), dtype=np.float32)
-        for places in canonical_blocks(self._rows.padded_lengths[indices]):
-            block = indices[places]
+        return self.batches(indices, length)[0]
+
+    def batches(self, indices: Indices, length: int) -> list[Tensor]:
+        """Return what `batch` returns, for each of the places, in one pass."""
+        found = [self._blank(place, len(indices), length) for place in self._places]
+        for positions in canonical_blocks(self._rows.padded_lengths[indices]):
+            block = indices[positions]
             with threads(self._num_threads):
-                computed = compute_states(self._classifier, self._rows, block, (self._place,))[self._place]
-            if self._place.pooled:
-                states[places] = computed
-                continue
+                computed = compute_states(self._classifier, self._rows, block, self._places)
             ends = np.cumsum(self._rows.lengths[block])
-            for i, row_states in zip(places, np.split(computed, ends[:-1]), strict=True):
-                states[i, : len(row_states)] = row_states
-        return torch.from_numpy(states)
+            for place, states in zip(self._places, found, strict=True):
+                if place.pooled:
+                    states[positions] = computed[place]
+                    continue
+                for i, row_states in zip(positions, np.split(computed[place], ends[:-1]), strict=True):
+                    states[i, : len(row_states)] = row_states
+        return [torch.from_numpy(states) for states in found]
+
+    def _blank(self, place: Place, num_rows: int, length: int) -> States:
+        width = self._classifier.width_at(place)
+        return np.zeros((num_rows, width) if place.pooled else (num_rows, length, width), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -84,11 +92,20 @@ class StartingRows:
         return Start(self.boundary, self.states.batch(indices, length).to(device), below)
 
 
+@dataclass(frozen=True)
+class LiveStart(StartingRows):
+    """A start that is computed whenever it is asked for, states and vectors of the layers below in one pass."""
+
+    states: LiveActivations
+
+    def batch(self, indices: Indices, length: int, device: torch.device) -> Start:
+        """Return the start of some rows, padded to `length`, on a device."""
+        return Start(self.boundary, *(part.to(device) for part in self.states.batches(indices, length)))
+
+
 def start_live(classifier: Classifier, rows: Rows, boundary: int) -> StartingRows:
     """Return a start at a boundary above 0 that is computed whenever it is asked for."""
-    return StartingRows(
-        boundary, *(LiveActivations(classifier, rows, place) for place in classifier.places_at(boundary))
-    )
+    return LiveStart(boundary, LiveActivations(classifier, rows, *classifier.places_at(boundary)))
 
 
 def canonical_blocks(padded_lengths: Indices) -> list[Indices]:
