@@ -106,28 +106,6 @@ def find_chain(
     return ChainAnatomy(names, _members(network, groups, calls), cuts, output)
 
 
-def run_from(
-    network: nn.Module,
-    anatomy: ChainAnatomy,
-    boundary: int,
-    states: Tensor,
-    batch: Mapping[str, Tensor],
-    *,
-    forward: Forward,
-) -> Tensor:
-    """Return what the network gives, computed on from `boundary`.
-
-    Args:
-        network: The whole network.
-        anatomy: Its groups and cuts.
-        boundary: One of `anatomy.cuts`.
-        states: (B, 1, W).
-        batch: Of B rows; nothing of it but its shape matters.
-        forward: Runs network and batch.
-    """
-    return forward(_view(network, anatomy.cuts[boundary], states), batch)
-
-
 def capture(
     network: nn.Module,
     anatomy: ChainAnatomy,
@@ -192,11 +170,17 @@ def prove_splits(
         blank = {name: torch.zeros_like(tensor) for name, tensor in probe.items()}
         for boundary, there in states.items():
             try:
-                hidden = run_from(network, anatomy, boundary, there, blank, forward=forward)
+                _, hidden = capture(
+                    network, anatomy, (), blank, forward=forward, start=(boundary, there), to_the_end=True
+                )
             except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
                 logger.debug("%s can't be split at %d: %s", type(network).__name__, boundary, error)
                 continue
-            if hidden.shape == whole.shape and torch.allclose(hidden, whole, rtol=1e-4, atol=1e-5):
+            if (
+                hidden is not None
+                and hidden.shape == whole.shape
+                and torch.allclose(hidden, whole, rtol=1e-4, atol=1e-5)
+            ):
                 splits.add(boundary)
     missing = sorted(set(range(1, len(anatomy.groups))) - splits)
     if missing:

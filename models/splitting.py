@@ -39,20 +39,6 @@ class _Given(nn.Module):
         return self.states
 
 
-def run_from(network: nn.Module, anatomy: StackAnatomy, boundary: int, states: Tensor, batch: Batch) -> Tensor:
-    """Return the last hidden states (B, T, D), computed on from `boundary`.
-
-    Args:
-        network: The whole network.
-        anatomy: Its parts.
-        boundary: 1 to the number of blocks.
-        states: Hidden states at the boundary; values at padded positions don't matter.
-        batch: The rows' batch; only its mask and shapes are used.
-    """
-    hidden: Tensor = _view(network, anatomy, boundary, states)(**batch).last_hidden_state
-    return hidden
-
-
 def capture(
     network: nn.Module,
     anatomy: StackAnatomy,
@@ -71,7 +57,7 @@ def capture(
         anatomy: Its parts.
         boundaries: Each 1 to the number of blocks and not below `start`.
         batch: The rows' batch.
-        start: A boundary and the states there, to go on from.
+        start: A boundary and the states there, to go on from; values at padded positions don't matter.
         to_the_end: Also compute the last hidden states.
 
     Returns:
@@ -117,11 +103,15 @@ def find_splits(network: nn.Module, anatomy: StackAnatomy, probe: Batch) -> froz
         for boundary, hidden_there in states.items():
             zeroed = hidden_there * real[..., None]
             try:
-                hidden = run_from(network, anatomy, boundary, zeroed, probe)
+                _, hidden = capture(network, anatomy, (), probe, start=(boundary, zeroed), to_the_end=True)
             except (RuntimeError, TypeError, AttributeError, IndexError) as error:
                 logger.debug("%s can't be split at %d: %s", type(network).__name__, boundary, error)
                 continue
-            if hidden.shape == whole.shape and torch.allclose(hidden[real], whole[real], rtol=1e-4, atol=1e-5):
+            if (
+                hidden is not None
+                and hidden.shape == whole.shape
+                and torch.allclose(hidden[real], whole[real], rtol=1e-4, atol=1e-5)
+            ):
                 splits.add(boundary)
     if len(splits) < len(boundaries):
         missing = sorted(set(boundaries) - splits)
