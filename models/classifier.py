@@ -234,7 +234,7 @@ class Classifier(nn.Module):
             summaries = {layer: self._summarise(layer, there, batch) for layer, there in given.items()}
             below = None if start is None else start.below
             for place in pooled:
-                own = {k: value for k, value in summaries.items() if place == self.head_place or _lies_below(k, place)}
+                own = {layer: value for layer, value in summaries.items() if self._top(layer) <= place.boundary}
                 found[place] = add_up(own, self._shares, below, self.width_at(place))
         elif hidden is not None:
             found[self.head_place] = self.family.pool(self.network, hidden, batch, self.pooling)
@@ -256,6 +256,10 @@ class Classifier(nn.Module):
         widths = [self.family.num_channels(self.network, self.anatomy, layer) for layer in layers]
         return dict(zip(layers, share_columns(widths), strict=True))
 
+    def _top(self, layer: Layer) -> int:
+        """Return the boundary from which on a layer lies below."""
+        return self.pooled_boundary if layer is None else layer
+
     def _summarise(self, layer: Layer, states: Tensor, batch: Batch) -> Tensor:
         return summarise(*self.family.positions(self.anatomy, states, layer, batch))
 
@@ -268,10 +272,6 @@ class Classifier(nn.Module):
                 if id(parameter) in copies:
                     setattr(module, key, copies[id(parameter)])
         self._own.add(name)
-
-
-def _lies_below(layer: Layer, place: Place) -> bool:
-    return layer is not None and layer <= place.boundary
 
 
 def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pooling: str, seed: int) -> Classifier:

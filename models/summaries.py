@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.heads import pool
+
 ALL_LAYERS = "all_layers"
 MOST_LAYERS = 6
 """Of more layers, so many are taken, evenly spaced."""
@@ -65,9 +67,8 @@ def summarise(values: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         mean, largest = values.mean(dim=1), values.amax(dim=1)
     else:
-        weights = mask[..., None].to(values.dtype)
-        mean = (values * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
-        largest = values.masked_fill(weights == 0, torch.finfo(values.dtype).min).amax(dim=1)
+        mean = pool(values, mask, "mean")
+        largest = values.masked_fill(mask[..., None] == 0, torch.finfo(values.dtype).min).amax(dim=1)
     return torch.cat([functional.layer_norm(part, part.shape[-1:]) for part in (mean, largest)], dim=1)
 
 
