@@ -37,6 +37,7 @@ from models.prefix import (
     canonical_blocks,
     compute_states,
     read_ahead,
+    start_live,
 )
 from models.rows import Indices, Rows
 from models.segments import TEMPORARY, SegmentWriter
@@ -129,9 +130,15 @@ class ActivationStore:
             StorageError: No space, or no permission to write.
         """
         self.fill(classifier, rows, (boundary,))
-        return StartingRows(
-            boundary, *(self._open(classifier, rows, place) for place in classifier.places_at(boundary))
-        )
+        places = classifier.places_at(boundary)
+        if not any(self._serves(classifier, rows, place) for place in places):
+            return start_live(classifier, rows, boundary)
+        return StartingRows(boundary, *(self._open(classifier, rows, place) for place in places))
+
+    def _serves(self, classifier: Classifier, rows: Rows, place: Place) -> bool:
+        """Return whether some of the rows are read from a place's shelf."""
+        shelf = self._shelf(classifier, place)
+        return shelf.directory not in self._slow and bool(shelf.holding(rows.keys).any())
 
     def _open(self, classifier: Classifier, rows: Rows, place: Place) -> Activations:
         """Return what is stored of `rows` at a place; what is not is computed whenever it is asked for."""
