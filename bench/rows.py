@@ -47,12 +47,11 @@ class Shared:
         task.write(directory)
         return replace(self, task=task, directory=directory)
 
-    def anew(self, name: str, *settings: str) -> "Shared":
-        """Return the same rows in a workspace of that name, with changed params and an empty store."""
-        params = load_params(self.workspace, settings)
+    def anew(self, name: str) -> "Shared":
+        """Return the same rows in a workspace of that name, with the same params and an empty store."""
         workspace = Workspace(self.workspace.root.with_name(f"space-{name}"))
         workspace.train_rows.parent.mkdir(parents=True)
-        workspace.params_file.write_text(render_params(params))
+        shutil.copy(self.workspace.params_file, workspace.params_file)
         shutil.copy(self.workspace.train_rows, workspace.train_rows)
         return replace(self, workspace=workspace)
 
