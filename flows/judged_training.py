@@ -79,7 +79,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             by_name = {approach.name: approach for approach in approaches}
             fits = [calibrate(context, fit, by_name[fit.name]) for fit in fits]
         with watch("evaluate"):
-            evaluations = [evaluate(context, fit) for fit in fits]
+            evaluations = evaluate(context, fits)
             champion = score_champion(context, tracking)
         with watch("gate and register"):
             judgement = decide(

@@ -9,7 +9,7 @@ Rows are prepared by the same function as in cleaning, so that serving sees what
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,12 @@ from numpy.typing import NDArray
 
 from modalities import get_modality
 from modalities.estimator_files import load_estimator, save_estimator
+from modalities.fitted import Calibrated, Estimator, Mixture, Network, apply_all, load_network
 from models.classifier import Classifier
 from models.encoders import Encoder
-from models.saving import load_classifier, save_classifier
-from models.training import predict_probabilities
+from models.saving import save_classifier
 from models.transformers_export import export_transformers
 from thawline.answers import Rule, answer, preferences
-from thawline.blending import mix
-from thawline.calibration import apply_temperature
 from thawline.files import write_atomically
 from thawline.metrics import answers_of
 from thawline.params import Params
@@ -38,16 +36,22 @@ PROBABILITY = "probability_"
 
 @dataclass(frozen=True)
 class Predictor:
-    """A fitted model: class names, the params it was made with, and its function from prepared rows.
+    """A fitted model: class names, the params it was made with, and what answers prepared rows.
 
-    Rows of train and test are prepared already: `prepared_probabilities` (rows, classes) is for them, as preparing
-    twice may change a text. `rule` says which class is answered, see `thawline.answers`; None for the most probable.
+    `rule` says which class is answered, see `thawline.answers`; None for the most probable.
     """
 
     classes: list[str]
     params: Params
-    prepared_probabilities: Callable[[pd.DataFrame], NDArray[np.float64]]
+    model: Calibrated
     rule: Rule | None = None
+
+    def prepared_probabilities(self, rows: pd.DataFrame) -> NDArray[np.float64]:
+        """Return probabilities (rows, classes) of prepared rows.
+
+        Rows of train and test are prepared already, and preparing twice may change a text.
+        """
+        return apply_all([self.model], rows)[0]
 
     def predict(self, given: Any) -> pd.DataFrame:
         """Predict raw rows, as `Modality.to_rows` takes them, in their order.
@@ -118,14 +122,17 @@ def load_predictor(directory: Path) -> Predictor:
     """Load what one of the functions above wrote; the original encoder is not needed."""
     description = json.loads((directory / "predictor.json").read_text(encoding="utf-8"))
     params = Params.model_validate(description["params"])
-    load = {"finetuned": _load_finetuned, "baseline": _load_baseline, "blend": _load_blend}[description["kind"]]
-    probabilities, temperature = load(directory, params), description.get("temperature")
+    model: Network | Estimator | Mixture
+    if description["kind"] == "finetuned":
+        model = load_network(directory / "finetuned", params)
+    elif description["kind"] == "baseline":
+        model = Estimator(load_estimator(directory / "baseline.skops"), params)
+    else:
+        shares = description.get("shares") or [1 - description["share"], description["share"]]  # the first had two
+        parts = [load_predictor(directory / "parts" / str(number)).model for number in range(len(shares))]
+        model = Mixture(tuple(parts), tuple(shares))
     rule = None if description.get("rule") is None else np.array(description["rule"])
-    if temperature is None:
-        return Predictor(description["classes"], params, probabilities, rule)
-    return Predictor(
-        description["classes"], params, lambda frame: apply_temperature(probabilities(frame), temperature), rule
-    )
+    return Predictor(description["classes"], params, Calibrated(model, description.get("temperature")), rule)
 
 
 def set_outputs(directory: Path, *, temperature: float | None, rule: Rule | None) -> None:
@@ -134,37 +141,6 @@ def set_outputs(directory: Path, *, temperature: float | None, rule: Rule | None
     description = json.loads(path.read_text(encoding="utf-8"))
     outputs = {"temperature": temperature, "rule": None if rule is None else rule.tolist()}
     write_atomically(path, json.dumps({**description, **outputs}, indent=2).encode())
-
-
-def _load_finetuned(directory: Path, params: Params) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
-    modality = get_modality(params.modality)
-    classifier, processor, _ = load_classifier(directory / "finetuned")
-
-    def probabilities(frame: pd.DataFrame) -> NDArray[np.float64]:
-        return np.asarray(predict_probabilities(classifier, modality.encode(processor, frame, params)), np.float64)
-
-    return probabilities
-
-
-def _load_baseline(directory: Path, params: Params) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
-    modality = get_modality(params.modality)
-    estimator = load_estimator(directory / "baseline.skops")
-
-    def probabilities(frame: pd.DataFrame) -> NDArray[np.float64]:
-        return np.asarray(estimator.predict_proba(modality.baseline_input(frame)), np.float64)
-
-    return probabilities
-
-
-def _load_blend(directory: Path, _params: Params) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
-    description = json.loads((directory / "predictor.json").read_text(encoding="utf-8"))
-    shares = description.get("shares") or [1 - description["share"], description["share"]]  # the first ones had two
-    parts = [load_predictor(directory / "parts" / str(number)) for number in range(len(shares))]
-
-    def probabilities(frame: pd.DataFrame) -> NDArray[np.float64]:
-        return mix([part.prepared_probabilities(frame) for part in parts], shares)
-
-    return probabilities
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from tasks.caching import step_cache
 from tasks.left_out import row_weights, trained_on
 from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
+from thawline.blas import one_blas_thread
 from thawline.context import BASELINE_SECTIONS, Context
 from thawline.memory import peak_memory_bytes
 from thawline.metrics import score
@@ -96,7 +97,7 @@ def fit_estimator(context: Context, name: str, data: TrainingSet, rows: NDArray[
 
     def fit(candidate: Any, chosen: NDArray[np.int64]) -> Any:
         options = {} if weights is None else weight_options(candidate, weights[chosen])
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), one_blas_thread():
             warnings.simplefilter("error", ConvergenceWarning)
             return candidate.fit(modality.baseline_input(data.frame.iloc[chosen]), data.labels[chosen], **options)
 

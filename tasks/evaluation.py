@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 from prefect import task
 
-from modalities.predictor import load_predictor
+from modalities.fitted import apply_all
+from modalities.predictor import Predictor, load_predictor
 from tasks.champion import find_champion
 from tasks.results import Evaluation, FinalFit, ScoredChampion, load_arrays, save_arrays
 from tasks.tracking import Tracking, load_registered, service_errors
@@ -33,29 +35,16 @@ UNSCORABLE = (MlflowException, ThawlineError, LookupError, ValueError, TypeError
 NUM_BOOTSTRAP_SAMPLES = 1000
 
 
-@task(name="evaluate", task_run_name="evaluate {fit.name}")
-def evaluate(context: Context, fit: FinalFit) -> Evaluation:
-    """Score a fitted model on the test rows, with 95 % bootstrap intervals."""
-    predictor = load_predictor(fit.model)
+@task(name="evaluate")
+def evaluate(context: Context, fits: Sequence[FinalFit]) -> list[Evaluation]:
+    """Score fitted models on the test rows, with 95 % bootstrap intervals."""
+    predictors = [load_predictor(fit.model) for fit in fits]
     frame = read_test_rows(context)
-    classes = predictor.classes
-    labels = label_numbers(frame, classes)
-    probabilities = predictor.prepared_probabilities(frame)
-    answers = predictor.answers(probabilities)
-    directory = context.directory() / "test"
-    return Evaluation(
-        name=fit.name,
-        scores=score_fully(labels, probabilities, answers),
-        per_class={k: dataclasses.asdict(v) for k, v in score_classes(labels, probabilities, classes, answers).items()},
-        intervals=bootstrap_intervals(
-            labels, probabilities, answers, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=context.params.seed
-        ),
-        slices=_score_slices(context, frame, labels, answers),
-        predictions=save_arrays(
-            directory / f"{fit.name}.npz", labels=labels, probabilities=probabilities, answers=answers
-        ),
-        rule=_on_test(fit.rule, predictor.rule, labels, probabilities),
-    )
+    found = apply_all([predictor.model for predictor in predictors], frame)
+    return [
+        _score(context, fit, predictor, frame, probabilities)
+        for fit, predictor, probabilities in zip(fits, predictors, found, strict=True)
+    ]
 
 
 def predictions_of(arrays: Path, classes: list[str]) -> TestPredictions:
@@ -120,6 +109,27 @@ def label_numbers(frame: pd.DataFrame, classes: list[str]) -> NDArray[np.int64]:
         )
     numbers = {name: number for number, name in enumerate(classes)}
     return np.array([numbers[label] for label in frame["label"]], dtype=np.int64)
+
+
+def _score(
+    context: Context, fit: FinalFit, predictor: Predictor, frame: pd.DataFrame, probabilities: NDArray[np.float64]
+) -> Evaluation:
+    classes = predictor.classes
+    labels, answers = label_numbers(frame, classes), predictor.answers(probabilities)
+    directory = context.directory() / "test"
+    return Evaluation(
+        name=fit.name,
+        scores=score_fully(labels, probabilities, answers),
+        per_class={k: dataclasses.asdict(v) for k, v in score_classes(labels, probabilities, classes, answers).items()},
+        intervals=bootstrap_intervals(
+            labels, probabilities, answers, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=context.params.seed
+        ),
+        slices=_score_slices(context, frame, labels, answers),
+        predictions=save_arrays(
+            directory / f"{fit.name}.npz", labels=labels, probabilities=probabilities, answers=answers
+        ),
+        rule=_on_test(fit.rule, predictor.rule, labels, probabilities),
+    )
 
 
 def _on_test(

@@ -25,6 +25,7 @@ from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from tasks.trainings import inner_split, load_encoded
 from tasks.trials import pooled_vectors
+from thawline.blas import one_blas_thread
 from thawline.context import TRAINING_SECTIONS, Context
 from thawline.memory import peak_memory_bytes
 from thawline.metrics import score
@@ -152,7 +153,7 @@ def _fit(
 ) -> LinearHead:
     scaler = StandardScaler().fit(vectors[rows])
     estimator = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), one_blas_thread():
         warnings.simplefilter("error", ConvergenceWarning)
         given = None if weights is None else weights[rows]
         estimator.fit(scaler.transform(vectors[rows]), labels[rows], sample_weight=given)

@@ -101,7 +101,7 @@ def test_the_same_rule_answers_in_evaluation_gates_and_prediction_and_probabilit
     assert plain["label"].tolist() == ["spam", "ham"]
     assert careful["label"].tolist() == ["ham", "ham"]
     assert careful.iloc[:, 1:].equals(plain.iloc[:, 1:])
-    evaluation = evaluate.fn(context, decided)
+    (evaluation,) = evaluate.fn(context, [decided])
     judged = predictions_of(evaluation.predictions, ["ham", "spam"])
     assert not judged.answers.any()
     assert judged.probabilities.argmax(axis=1).tolist() == LABELS.tolist()

@@ -1,0 +1,107 @@
+"""What a predictor is made of: a network, an estimator, or a mixture; and many predictors applied at once."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from modalities import get_modality
+from models.classifier import Classifier
+from models.rows import Rows
+from models.saving import load_classifier
+from models.shared_layers import name_layers, predict_together
+from thawline.blending import mix
+from thawline.calibration import apply_temperature
+from thawline.params import Params
+
+Probabilities = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A fine-tuned classifier, and what makes its input of rows; equal `form` makes equal input.
+
+    `layers` are the names of its layers, see `name_layers`.
+    """
+
+    classifier: Classifier
+    layers: tuple[str, ...]
+    processor: Any
+    params: Params
+    form: str
+
+    def encode(self, frame: pd.DataFrame) -> Rows:
+        """Return prepared rows as the classifier takes them."""
+        rows: Rows = get_modality(self.params.modality).encode(self.processor, frame, self.params)
+        return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Estimator:
+    """A fitted scikit-learn estimator."""
+
+    estimator: Any
+    params: Params
+
+    def probabilities(self, frame: pd.DataFrame) -> Probabilities:
+        """Return probabilities (rows, classes) of prepared rows."""
+        rows = get_modality(self.params.modality).baseline_input(frame)
+        return np.asarray(self.estimator.predict_proba(rows), np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Several models, which answer by shares that add up to 1."""
+
+    parts: tuple["Calibrated", ...]
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """A model whose logits are divided by a temperature, if it has one."""
+
+    model: Network | Estimator | Mixture
+    temperature: float | None = None
+
+
+def load_network(directory: Path, params: Params) -> Network:
+    """Read a classifier, whose input has the form of another's if all but weights and head are the same."""
+    classifier, processor, _ = load_classifier(directory)
+    digest = hashlib.sha256(params.model_dump_json().encode())
+    for path in sorted(path for path in directory.glob("*/**/*") if path.is_file()):
+        digest.update(str(path.relative_to(directory)).encode() + b"\0" + path.read_bytes())
+    return Network(classifier, name_layers(classifier), processor, params, form=digest.hexdigest())
+
+
+def apply_all(models: Sequence[Calibrated], frame: pd.DataFrame) -> list[Probabilities]:
+    """Return each model's probabilities (rows, classes) of prepared rows; layers that several share run once."""
+    networks = [network for each in models for network in _networks(each)]
+    found: dict[int, Probabilities] = {}
+    for form in dict.fromkeys(network.form for network in networks):
+        alike = [network for network in networks if network.form == form]
+        classifiers, layers = [network.classifier for network in alike], [network.layers for network in alike]
+        answers = predict_together(classifiers, layers, alike[0].encode(frame))
+        found |= {id(network): answer for network, answer in zip(alike, answers, strict=True)}
+    return [_answer(each, frame, found) for each in models]
+
+
+def _networks(calibrated: Calibrated) -> list[Network]:
+    model = calibrated.model
+    if isinstance(model, Mixture):
+        return [network for part in model.parts for network in _networks(part)]
+    return [model] if isinstance(model, Network) else []
+
+
+def _answer(calibrated: Calibrated, frame: pd.DataFrame, found: Mapping[int, Probabilities]) -> Probabilities:
+    model = calibrated.model
+    if isinstance(model, Mixture):
+        answer = mix([_answer(part, frame, found) for part in model.parts], model.shares)
+    else:
+        answer = model.probabilities(frame) if isinstance(model, Estimator) else found[id(model)]
+    return answer if calibrated.temperature is None else apply_temperature(answer, calibrated.temperature)

@@ -1,0 +1,85 @@
+"""Several classifiers on the same rows: layers that they have in common are computed once.
+
+The models of one run come from one pretrained encoder and differ in their upper layers at most.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.batches import evaluation_batches
+from models.classifier import Classifier, Start
+from models.devices import autocast
+from models.encoders import hash_weights
+from models.prediction import BATCH_SIZE
+from models.rows import Rows
+from models.splitting import Batch
+
+
+def name_layers(classifier: Classifier) -> tuple[str, ...]:
+    """Return, for each boundary up to the head's, a name of all that lies below: equal names give equal states."""
+    parts: list[dict[str, Tensor]] = [{} for _ in classifier.groups]
+    for path, weight in classifier.state_dict().items():
+        parts[max(classifier.group_index(path), 0)][path] = weight
+    names = [repr((classifier.family.name, classifier.groups, classifier.layers, classifier.pooling))]
+    for weights in parts[:-1]:
+        names.append(hashlib.sha256(f"{names[-1]} {hash_weights(weights)}".encode()).hexdigest())
+    return tuple(names)
+
+
+def predict_together(
+    classifiers: Sequence[Classifier], names: Sequence[tuple[str, ...]], rows: Rows
+) -> list[NDArray[np.float64]]:
+    """Return each classifier's class probabilities (N, C) of all rows, as `predict_probabilities` does.
+
+    Args:
+        classifiers: In eval mode, on one device, their networks configured alike.
+        names: Of each classifier's layers, from `name_layers`.
+        rows: N rows, in the form that all of them take.
+    """
+    results = [np.empty((len(rows), classifier.num_classes)) for classifier in classifiers]
+    common = [[_common(classifiers[0], one, other) for other in names] for one in names]
+    device, members = classifiers[0].device, list(range(len(classifiers)))
+    with torch.inference_mode(), autocast(device):
+        for indices in evaluation_batches(rows.padded_lengths, np.arange(len(rows)), batch_size=BATCH_SIZE):
+            batch = {key: tensor.to(device) for key, tensor in rows.batch(indices).items()}
+            for number, logits in _logits(classifiers, common, members, None, batch).items():
+                results[number][indices] = logits.double().softmax(dim=1).cpu().numpy()
+    return results
+
+
+def _common(classifier: Classifier, one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    """Return the highest boundary below which both are the same and from which they can run."""
+    same = [k for k, (name, others) in enumerate(zip(one, other, strict=False)) if name == others]
+    return max((k for k in same if classifier.can_split(k)), default=0)
+
+
+def _logits(
+    classifiers: Sequence[Classifier],
+    common: Sequence[Sequence[int]],
+    members: Sequence[int],
+    start: Start | None,
+    batch: Batch,
+) -> dict[int, Tensor]:
+    """Return the logits (B, C) of the classifiers numbered `members`, which are the same below `start`."""
+    leader, *others = members
+    first = classifiers[leader]
+    if not others:
+        return {leader: first(batch) if start is None else first.forward_from(start, batch)}
+    boundary = min(common[leader][number] for number in others)
+    if boundary > (0 if start is None else start.boundary):
+        places = first.places_at(boundary)
+        found = first.capture(places, batch, start=start)
+        start = Start(boundary, *(found[place] for place in places))
+    parting = [number for number in others if common[leader][number] == boundary]
+    if boundary == first.pooled_boundary:
+        parts = [[number] for number in members]
+    else:
+        parts = [[number for number in members if number not in parting], parting]
+    return {
+        number: logits for part in parts for number, logits in _logits(classifiers, common, part, start, batch).items()
+    }
