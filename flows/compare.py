@@ -7,7 +7,6 @@ from pathlib import Path
 from prefect import flow
 
 from flows.opening import open_data
-from flows.stopwatch import Stopwatch
 from modalities import check_changes
 from tasks.approaches import APPROACHES, draw_share, measure, prepare_vectors, strongest_baseline
 from tasks.approaches_record import record_comparison
@@ -18,6 +17,7 @@ from thawline.context import Context
 from thawline.lock import lock_workspace
 from thawline.params import Params
 from thawline.params_file import load_params, overridden
+from thawline.stopwatch import Stopwatch
 from thawline.workspace import Workspace
 
 PRUDENCE = 1.2

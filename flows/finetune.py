@@ -13,7 +13,6 @@ from prefect.runtime import flow_run
 
 from flows.opening import open_data
 from flows.preloading import BEFORE_TRAINING, is_training_likely
-from flows.stopwatch import Stopwatch
 from modalities import check_changes
 from tasks.announcements import announce_model
 from tasks.data import push_data
@@ -24,6 +23,7 @@ from tasks.training_due import noting_training
 from thawline.lock import lock_workspace
 from thawline.logs import logging_to
 from thawline.params_file import load_params, overridden
+from thawline.stopwatch import Stopwatch
 from thawline.workspace import Workspace
 
 

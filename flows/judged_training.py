@@ -8,7 +8,6 @@ from collections.abc import Collection
 
 from flows.cross_validation import cross_validate
 from flows.search import search
-from flows.stopwatch import Stopwatch
 from tasks.blend import blend_folds, blend_shares, fit_blend
 from tasks.calibration import answer_folds, calibrate, check_costs
 from tasks.evaluation import evaluate, score_champion
@@ -25,9 +24,10 @@ from tasks.rivals import cross_validate_rival, fit_rival, list_rivals
 from tasks.study import forget_study
 from tasks.tracking import Tracking
 from tasks.training_runs import record_final_fit
-from tasks.trainings import clear_checkpoints
+from tasks.trainings import FROZEN_LAYERS, clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context
+from thawline.stopwatch import Stopwatch
 
 
 def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, fresh: bool) -> RunResult:
@@ -40,7 +40,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
     if fresh:  # what an earlier run of the same work began is not gone on with
         clear_checkpoints(context)
         forget_study(context)
-    with watch("frozen layers"):
+    with watch(FROZEN_LAYERS):
         run_frozen_layers(context)
     with watch("profile"):
         profile_rows(context)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from flows.preloading import importing_meanwhile
-from flows.stopwatch import Stopwatch
 from tasks.data import obtain_data, record_data_version, reproduce, validate_processed_rows, validate_raw_files
 from tasks.tracking import Tracking, close_stale_runs, open_tracking
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
 from thawline.params import Params
+from thawline.stopwatch import Stopwatch
 from thawline.workspace import Workspace
 
 

@@ -81,7 +81,7 @@ def load_network(directory: Path, params: Params) -> Network:
 
 def apply_all(models: Sequence[Calibrated], frame: pd.DataFrame) -> list[Probabilities]:
     """Return each model's probabilities (rows, classes) of prepared rows; layers that several share run once."""
-    networks = [network for each in models for network in _networks(each)]
+    networks = list(dict.fromkeys(network for each in models for network in _networks(each)))
     found: dict[int, Probabilities] = {}
     for form in dict.fromkeys(network.form for network in networks):
         alike = [network for network in networks if network.form == form]

@@ -9,7 +9,7 @@ Rows are prepared by the same function as in cleaning, so that serving sees what
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,19 +120,13 @@ def save_blend(directory: Path, models: Mapping[Path, float], *, params: Params,
 
 def load_predictor(directory: Path) -> Predictor:
     """Load what one of the functions above wrote; the original encoder is not needed."""
-    description = json.loads((directory / "predictor.json").read_text(encoding="utf-8"))
-    params = Params.model_validate(description["params"])
-    model: Network | Estimator | Mixture
-    if description["kind"] == "finetuned":
-        model = load_network(directory / "finetuned", params)
-    elif description["kind"] == "baseline":
-        model = Estimator(load_estimator(directory / "baseline.skops"), params)
-    else:
-        shares = description.get("shares") or [1 - description["share"], description["share"]]  # the first had two
-        parts = [load_predictor(directory / "parts" / str(number)).model for number in range(len(shares))]
-        model = Mixture(tuple(parts), tuple(shares))
-    rule = None if description.get("rule") is None else np.array(description["rule"])
-    return Predictor(description["classes"], params, Calibrated(model, description.get("temperature")), rule)
+    return load_predictors([directory])[0]
+
+
+def load_predictors(directories: Sequence[Path]) -> list[Predictor]:
+    """Load several; files that they share, as a blend does with its parts, are read once."""
+    loaded: dict[tuple[int, int], Network | Estimator] = {}
+    return [_load(directory, loaded) for directory in directories]
 
 
 def set_outputs(directory: Path, *, temperature: float | None, rule: Rule | None) -> None:
@@ -141,6 +135,26 @@ def set_outputs(directory: Path, *, temperature: float | None, rule: Rule | None
     description = json.loads(path.read_text(encoding="utf-8"))
     outputs = {"temperature": temperature, "rule": None if rule is None else rule.tolist()}
     write_atomically(path, json.dumps({**description, **outputs}, indent=2).encode())
+
+
+def _load(directory: Path, loaded: dict[tuple[int, int], Network | Estimator]) -> Predictor:
+    description = json.loads((directory / "predictor.json").read_text(encoding="utf-8"))
+    params, kind = Params.model_validate(description["params"]), description["kind"]
+    model: Network | Estimator | Mixture
+    if kind == "blend":
+        shares = description.get("shares") or [1 - description["share"], description["share"]]  # the first had two
+        parts = [_load(directory / "parts" / str(number), loaded).model for number in range(len(shares))]
+        model = Mixture(tuple(parts), tuple(shares))
+    else:
+        weights = (directory / ("finetuned/model.safetensors" if kind == "finetuned" else "baseline.skops")).stat()
+        key = weights.st_dev, weights.st_ino
+        if key not in loaded and kind == "finetuned":
+            loaded[key] = load_network(directory / "finetuned", params)
+        elif key not in loaded:
+            loaded[key] = Estimator(load_estimator(directory / "baseline.skops"), params)
+        model = loaded[key]
+    rule = None if description.get("rule") is None else np.array(description["rule"])
+    return Predictor(description["classes"], params, Calibrated(model, description.get("temperature")), rule)
 
 
 @contextmanager

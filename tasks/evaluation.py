@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from prefect import task
 
 from modalities.fitted import apply_all
-from modalities.predictor import Predictor, load_predictor
+from modalities.predictor import Predictor, load_predictors
 from tasks.champion import find_champion
 from tasks.results import Evaluation, FinalFit, ScoredChampion, load_arrays, save_arrays
 from tasks.tracking import Tracking, load_registered, service_errors
@@ -38,7 +38,7 @@ NUM_BOOTSTRAP_SAMPLES = 1000
 @task(name="evaluate")
 def evaluate(context: Context, fits: Sequence[FinalFit]) -> list[Evaluation]:
     """Score fitted models on the test rows, with 95 % bootstrap intervals."""
-    predictors = [load_predictor(fit.model) for fit in fits]
+    predictors = load_predictors([fit.model for fit in fits])
     frame = read_test_rows(context)
     found = apply_all([predictor.model for predictor in predictors], frame)
     return [

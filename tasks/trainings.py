@@ -33,8 +33,11 @@ from thawline.context import TRAINING_SECTIONS, Context
 from thawline.model_params import Model
 from thawline.params import Params
 from thawline.splits import assign_folds
+from thawline.stopwatch import apart
 from thawline.workspace import Workspace
 
+FROZEN_LAYERS = "frozen layers"
+"""The step that the pass through them counts for, whoever needs it first: checks of the data, or training."""
 _HEAD_PARAMS = ("head_layers", "head_units", "head_activation", "dropout")
 
 
@@ -126,7 +129,7 @@ def open_store(workspace: Workspace, params: Params) -> ActivationStore:
 
 
 def _watched(blocks: Sequence[Indices]) -> Iterator[Indices]:
-    with progress("frozen layers", len(blocks)) as advance:
+    with apart(FROZEN_LAYERS), progress(FROZEN_LAYERS, len(blocks)) as advance:
         for block in blocks:
             yield block
             advance("blocks of rows")

@@ -51,7 +51,7 @@ def finetune(workspace: Workspace, *overrides: str, fresh: bool = False) -> Work
 
     def work(tell: Tell) -> int:
         from flows import finetune as module
-        from flows.stopwatch import Stopwatch
+        from thawline.stopwatch import Stopwatch
 
         class TellingStopwatch(Stopwatch):
             @contextmanager
