@@ -15,6 +15,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from thawline.columns import RESERVED, SLICE, inner_name
 from thawline.errors import UnreadableFileError, UsageError
 from thawline.params import Params
@@ -52,9 +54,10 @@ def spark_session() -> Iterator[Any]:
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": "2g",
+        "spark.driver.memory": f"{max(2048, psutil.virtual_memory().total // 4 // 2**20)}m",
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{LOGGING}",
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.codegen.hugeMethodLimit": "8000",  # beyond that many bytes, Java interprets a method for ever
         "spark.sql.constraintPropagation.enabled": "false",  # exponential in the size of an expression
         "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
     }

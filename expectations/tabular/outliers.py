@@ -13,6 +13,9 @@ from expectations.tabular.cells import named_columns
 from thawline.columns import content_columns
 from thawline.params import Params
 
+MANY_VALUES = 100_000
+"""Of more, Spark's exact quartiles take much memory: it keeps a count of each value."""
+
 
 class ExpectFewOutliers(FrameExpectation):
     """At most a share of the rows has a number that lies many quartile distances beyond the quartiles.
@@ -46,10 +49,11 @@ class ExpectFewOutliers(FrameExpectation):
         return share_finding(positions(far), len(frame), limit=self.max_share, **self._said(counts))
 
     def inspect_spark(self, frame: Any) -> Finding:
-        """As `inspect`, by quartiles of Spark's estimate (to 1 in 100,000 ranks); rows are counted and not named."""
+        """As `inspect`; rows are counted and not named, quartiles of very many values are Spark's estimate."""
         kinds = dict(frame.dtypes)
         names = [name for name in content_columns(frame) if kinds[name] == "double"]
-        asked = [f"PERCENTILE_APPROX({spark.quoted(name)}, ARRAY(0.25D, 0.75D), 100000)" for name in names]
+        distinct = spark.aggregate(frame, [f"APPROX_COUNT_DISTINCT({spark.quoted(name)})" for name in names])
+        asked = [_quartiles(spark.quoted(name), number) for name, number in zip(names, distinct, strict=True)]
         quartiles = dict(zip(names, spark.aggregate(frame, asked), strict=True))
         bounds = {}
         for name, (low, high) in ((name, found) for name, found in quartiles.items() if found):
@@ -78,6 +82,13 @@ class ExpectFewOutliers(FrameExpectation):
             "key": "validation.max_outlier_share",
             "remedy": "Check units and typing errors; features.scale 'quantile' tames what is real",
         }
+
+
+def _quartiles(column: str, num_distinct: int) -> str:
+    """Return SQL for both quartiles: exact ones, in a twentieth of the time, or good to 1 in 10,000 ranks."""
+    if num_distinct > MANY_VALUES:
+        return f"PERCENTILE_APPROX({column}, ARRAY(0.25D, 0.75D), 10000)"
+    return f"PERCENTILE({column}, ARRAY(0.25D, 0.75D))"
 
 
 def raw(params: Params, _content: Content) -> list[Any]:
