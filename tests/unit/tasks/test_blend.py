@@ -5,11 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from modalities import get_modality
-from modalities.predictor import load_predictor, save_baseline
+from modalities.fitted import Mixture, apply_all
+from modalities.predictor import load_predictor, load_predictors, save_baseline, save_blend, save_finetuned
 from tasks.blend import blend_folds, blend_shares, fit_blend
 from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
+from tasks.trainings import open_training
 from tests.unit.models.conftest import make_texts
 from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words
 from thawline.blending import LEAST_SHARE, fit_shares, mix
@@ -86,3 +89,26 @@ def test_a_blend_is_served_as_one_model(context: Context, tmp_path: Path) -> Non
     parts = [load_predictor(one.model).predict(frame).iloc[:, 1:].to_numpy() for one in fits]
     served = load_predictor(fit.model).predict(frame)
     assert served.iloc[:, 1:].to_numpy() == pytest.approx(mix(parts, list(shares.values())))
+
+
+def test_what_a_blend_shares_with_its_parts_is_loaded_once(context: Context, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"text": make_texts(len(LABELS))[0]})
+    for number, name in enumerate(("frozen", "finetuned")):
+        training = open_training(context, None)
+        training.classifier.unfreeze(training.classifier.groups[-2:])
+        with torch.no_grad():
+            for parameter in training.classifier.layer_groups()[-2].parameters:
+                parameter.mul_(1 + number)
+        classes = ["a", "b"]
+        save_finetuned(tmp_path / name, training.classifier, training.encoder, params=context.params, classes=classes)
+    models = {tmp_path / "frozen": 0.25, tmp_path / "finetuned": 0.75}
+    save_blend(tmp_path / "blend", models, params=context.params, classes=classes)
+    frozen, blend, finetuned = load_predictors([tmp_path / name for name in ("frozen", "blend", "finetuned")])
+    assert isinstance(blend.model.model, Mixture)
+    assert [part.model for part in blend.model.model.parts] == [frozen.model.model, finetuned.model.model]
+    found = apply_all([frozen.model, blend.model, finetuned.model], frame)
+    alone = [load_predictor(tmp_path / name).prepared_probabilities(frame) for name in ("frozen", "finetuned")]
+    assert found[0] == pytest.approx(alone[0])
+    assert found[1] == pytest.approx(mix(alone, (0.25, 0.75)))
+    assert found[2] == pytest.approx(alone[1])
+    assert np.abs(alone[0] - alone[1]).max() > 0.01
