@@ -2,7 +2,6 @@
 
 import logging
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from prefect import task
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import has_fit_parameter
 
 from modalities import get_modality
@@ -19,11 +17,11 @@ from tasks.caching import step_cache
 from tasks.left_out import row_weights, trained_on
 from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
-from thawline.blas import one_blas_thread
 from thawline.context import BASELINE_SECTIONS, Context
 from thawline.memory import peak_memory_bytes
 from thawline.metrics import score
 from thawline.scorecard import score_fully
+from thawline.solvers import solving
 from thawline.splits import assign_folds
 
 logger = logging.getLogger(__name__)
@@ -97,8 +95,7 @@ def fit_estimator(context: Context, name: str, data: TrainingSet, rows: NDArray[
 
     def fit(candidate: Any, chosen: NDArray[np.int64]) -> Any:
         options = {} if weights is None else weight_options(candidate, weights[chosen])
-        with warnings.catch_warnings(), one_blas_thread():
-            warnings.simplefilter("error", ConvergenceWarning)
+        with solving(name):
             return candidate.fit(modality.baseline_input(data.frame.iloc[chosen]), data.labels[chosen], **options)
 
     candidates = list_candidates(estimator)

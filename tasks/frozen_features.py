@@ -5,14 +5,12 @@ is saved is a classifier like a fine-tuned one.
 """
 
 import time
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from prefect import task
 from scipy.special import softmax
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -25,11 +23,11 @@ from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from tasks.trainings import inner_split, load_encoded
 from tasks.trials import pooled_vectors
-from thawline.blas import one_blas_thread
 from thawline.context import TRAINING_SECTIONS, Context
 from thawline.memory import peak_memory_bytes
 from thawline.metrics import score
 from thawline.scorecard import score_fully
+from thawline.solvers import solving
 
 FROZEN = "frozen_logistic"
 INVERSE_REGULARIZATION = (0.003, 0.03, 0.3)
@@ -153,9 +151,8 @@ def _fit(
 ) -> LinearHead:
     scaler = StandardScaler().fit(vectors[rows])
     estimator = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS)
-    with warnings.catch_warnings(), one_blas_thread():
-        warnings.simplefilter("error", ConvergenceWarning)
-        given = None if weights is None else weights[rows]
+    given = None if weights is None else weights[rows]
+    with solving(FROZEN):
         estimator.fit(scaler.transform(vectors[rows]), labels[rows], sample_weight=given)
     return _fold_in(estimator, scaler, num_classes)
 

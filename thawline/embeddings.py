@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from thawline.blas import one_blas_thread
-
 USUAL = 0.99
 """The distance that this share of the rows so far keeps from its nearest neighbour counts as usual."""
 NUM_FOLDS = 5
@@ -68,11 +66,13 @@ def told_apart(reference: Vectors, new: Vectors) -> Floats:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    from thawline.solvers import solving
+
     is_new = np.repeat([0, 1], [len(reference), len(new)])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=200))
     folds = StratifiedKFold(NUM_FOLDS, shuffle=True, random_state=0)
     vectors = np.concatenate([reference, new]).astype(np.float64)
-    with one_blas_thread():
+    with solving("what tells new rows apart"):
         scores = cross_val_predict(model, vectors, is_new, cv=folds, method="decision_function")
     old = np.sort(scores[: len(reference)])
     below, up_to = (np.searchsorted(old, scores[len(reference) :], side=side) for side in ("left", "right"))
