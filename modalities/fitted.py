@@ -47,11 +47,12 @@ class Estimator:
 
     estimator: Any
     params: Params
+    num_classes: int
 
     def probabilities(self, frame: pd.DataFrame) -> Probabilities:
         """Return probabilities (rows, classes) of prepared rows."""
         rows = get_modality(self.params.modality).baseline_input(frame)
-        return np.asarray(self.estimator.predict_proba(rows), np.float64)
+        return class_probabilities(self.estimator, rows, self.num_classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +69,13 @@ class Calibrated:
 
     model: Network | Estimator | Mixture
     temperature: float | None = None
+
+
+def class_probabilities(estimator: Any, rows: Any, num_classes: int) -> Probabilities:
+    """Return probabilities (rows, classes) by an estimator; of a class that it was fitted without, next to nothing."""
+    answer = np.full((len(rows), num_classes), 1e-12)
+    answer[:, estimator.classes_] = estimator.predict_proba(rows)
+    return answer
 
 
 def load_network(directory: Path, params: Params) -> Network:

@@ -151,7 +151,7 @@ def _load(directory: Path, loaded: dict[tuple[int, int], Network | Estimator]) -
         if key not in loaded and kind == "finetuned":
             loaded[key] = load_network(directory / "finetuned", params)
         elif key not in loaded:
-            loaded[key] = Estimator(load_estimator(directory / "baseline.skops"), params)
+            loaded[key] = Estimator(load_estimator(directory / "baseline.skops"), params, len(description["classes"]))
         model = loaded[key]
     rule = None if description.get("rule") is None else np.array(description["rule"])
     return Predictor(description["classes"], params, Calibrated(model, description.get("temperature")), rule)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from prefect import task
 
 from modalities import get_modality
+from modalities.fitted import class_probabilities
 from models.encoders import Encoder
 from models.policies import plan_phases
 from models.records import TrainingData
@@ -138,7 +139,7 @@ def baseline(context: Context, share: Share) -> Trained:
     started = time.perf_counter()
     estimator = fit_estimator(context, strongest_baseline(context), data, share.learned)
     seconds = time.perf_counter() - started
-    return np.asarray(estimator.predict_proba(content(data.frame.iloc[share.scored])), np.float64), seconds
+    return class_probabilities(estimator, content(data.frame.iloc[share.scored]), len(data.classes)), seconds
 
 
 APPROACHES: dict[str, Callable[[Context, Share], Trained]] = {

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from modalities import get_modality
+from modalities.fitted import class_probabilities
 from modalities.predictor import save_baseline
 from tasks.caching import step_cache
 from tasks.left_out import row_weights, trained_on
@@ -70,8 +71,10 @@ def _fit_fold(context: Context, name: str, data: TrainingSet, fold: int, directo
     train = trained_on(context, train)
     estimator = fit_estimator(context, name, data, train)
     content = get_modality(context.params.modality).baseline_input
-    probabilities = estimator.predict_proba(content(data.frame.iloc[validation]))
-    on_train = estimator.predict_proba(content(data.frame.iloc[train]))
+    probabilities, on_train = (
+        class_probabilities(estimator, content(data.frame.iloc[rows]), len(data.classes))
+        for rows in (validation, train)
+    )
     return FoldResult(
         fold=fold,
         scores=score_fully(data.labels[validation], probabilities),
@@ -107,8 +110,7 @@ def fit_estimator(context: Context, name: str, data: TrainingSet, rows: NDArray[
     losses = []
     for candidate in candidates:
         fitted = fit(clone(candidate), sample[~inner])
-        probabilities = np.full((int(inner.sum()), len(data.classes)), 1e-12)
-        probabilities[:, fitted.classes_] = fitted.predict_proba(content)
+        probabilities = class_probabilities(fitted, content, len(data.classes))
         losses.append(score(data.labels[sample[inner]], probabilities).loss)
     return fit(candidates[int(np.argmin(losses))], rows)
 

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from modalities.predictor import load_predictor, save_baseline
+from tasks.baseline import cross_validate_baseline, fit_estimator
+from tasks.training_set import load_training_set
+from tests.unit.models.conftest import make_texts
+from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words
+from thawline.workspace import Workspace
+
+
+def test_a_class_that_a_fold_has_for_itself_is_answered_by_next_to_nothing(tmp_path: Path):
+    texts, labels = make_texts(60)
+    write_words(tmp_path, texts, labels)
+    path = Workspace(tmp_path).train_rows
+    frame = pd.read_parquet(path)
+    rare = frame["fold"].to_numpy() == 0
+    rare[12:] = False
+    frame.assign(label=frame["label"].mask(rare, "c")).to_parquet(path)
+    context = words_context(tmp_path, {}, version="a class in one fold")
+    folds = cross_validate_baseline.fn(context, "tfidf_logistic").folds
+    data = load_training_set(context)
+    unseen = cross_validate_baseline.fn(context, "tfidf_logistic").out_of_fold(60, 3)
+    assert len(folds) == NUM_FOLDS
+    assert data.classes == ["a", "b", "c"]
+    assert unseen[data.folds == 0, 2].max() < 1e-9
+    assert unseen[data.folds == 1, 2].min() > 1e-3
+    fitted = fit_estimator(context, "tfidf_logistic", data, np.flatnonzero(data.folds != 0))
+    save_baseline(tmp_path / "model", fitted, params=context.params, classes=data.classes)
+    served = load_predictor(tmp_path / "model").predict(frame[["text"]])
+    assert list(served) == ["label", "probability_a", "probability_b", "probability_c"]
+    assert served["probability_c"].max() < 1e-9
