@@ -28,7 +28,7 @@ COMMAND = [sys.executable, "-m", "flows.cli"]
 
 
 def measure(options: Options) -> None:
-    """Measure a first and an unchanged run, and profile another."""
+    """Measure a first and an unchanged run, and profile another, unless it is to be quick."""
     num_rows = options.rows or (NUM_ROWS_QUICK if options.quick else NUM_ROWS)
     facts = {"num_rows": num_rows, "settings": list(NOTHING)}
     for repeat in range(options.repeats):
@@ -40,6 +40,8 @@ def measure(options: Options) -> None:
         for entry in entries:
             print(f"  {entry['side']}: {entry['seconds']:.1f} s, {entry['above']:.1f} above training", file=sys.stderr)
         save("W6", "line", entries, threads=options.threads, place=options.place, facts=facts)
+    if options.quick:
+        return
     with tempfile.TemporaryDirectory() as directory:
         space = make_space(Path(directory), num_rows, options.threads)
         libraries = profile_line(space, options.threads)
