@@ -6,22 +6,28 @@ import pandas as pd
 
 from bench.peers.protocol import read_task
 from flows.environment import prepare_environment
+from flows.temporary_server import start_server
 from thawline.context import Context, hash_code
+from thawline.garbage import end_at_once
 from thawline.params_file import load_params
 from thawline.workspace import Workspace
 
 
-def open_work(task_directory: Path, root: Path) -> tuple[Context, pd.DataFrame]:
+def open_work(task_directory: Path, root: Path, *, runs_flows: bool = False) -> tuple[Context, pd.DataFrame]:
     """Return the work on a task and the task's rows, with the libraries imported and the threads set.
 
-    To be called before anything imports prefect, which reads its environment then.
+    To be called before anything imports prefect, which reads its environment then; for flows its server is there.
     """
     task, rows = read_task(task_directory)
     workspace = Workspace(root)
     prepare_environment(workspace)
+    end_at_once()
+    server = start_server() if runs_flows else None
     import torch
     import transformers  # noqa: F401
 
     torch.set_num_threads(task.threads)
     params = load_params(workspace)
+    if server is not None:
+        server.wait()
     return Context(root=root, params=params, data_version=task_directory.name, code_version=hash_code()), rows

@@ -19,7 +19,7 @@ from bench.peers.protocol import write_result
 
 
 def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
-    context, rows = open_work(task_directory, root)
+    context, rows = open_work(task_directory, root, runs_flows=True)
     from prefect import flow
 
     from flows.cross_validation import cross_validate
