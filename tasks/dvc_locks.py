@@ -18,19 +18,19 @@ log = logging.getLogger(__name__)
 
 
 def remove_stale_lock(workspace: Workspace) -> bool:
-    """Remove DVC's file if it is broken or no DVC that it names still runs; return whether it went.
+    """Remove DVC's file if it is broken, or names processes of which none is a DVC that still runs; say whether it went.
 
     Call it under the workspace's lock: then only a DVC whose caller was killed may run here.
     """
     path = workspace.root / ".dvc" / "tmp" / "rwlock"
     try:
         content = json.loads(path.read_bytes())
-        pids = {int(info["pid"]) for info in _infos(content)}
+        pids: set[int] | None = {int(info["pid"]) for info in _infos(content)}
     except FileNotFoundError:
         return False
     except (ValueError, KeyError, TypeError, AttributeError):
-        pids = set()
-    if any(_is_dvc(pid) for pid in pids):
+        pids = None
+    if pids is not None and (not pids or any(_is_dvc(pid) for pid in pids)):
         return False
     log.warning("removed %s, which a killed process had left behind", path)
     path.unlink(missing_ok=True)

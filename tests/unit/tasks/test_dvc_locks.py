@@ -47,6 +47,12 @@ def test_a_lock_of_a_running_dvc_stays(tmp_path: Path, monkeypatch: pytest.Monke
     assert path.exists()
 
 
+def test_a_lock_that_names_nobody_is_what_dvc_leaves_in_peace(tmp_path: Path) -> None:
+    path = write_lock(Workspace(tmp_path), "{}")
+    assert not remove_stale_lock(Workspace(tmp_path))
+    assert path.exists()
+
+
 def test_dvc_works_again_after_a_kill_that_left_half_a_lock(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     run_dvc(workspace, "init", "-q", "--no-scm")
