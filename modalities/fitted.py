@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from modalities import get_modality
 from models.classifier import Classifier
+from models.prediction import predict_probabilities
 from models.rows import Rows
 from models.saving import load_classifier
 from models.shared_layers import name_layers, predict_together
@@ -24,16 +26,17 @@ Probabilities = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A fine-tuned classifier, and what makes its input of rows; equal `form` makes equal input.
-
-    `layers` are the names of its layers, see `name_layers`.
-    """
+    """A fine-tuned classifier, and what makes its input of rows; equal `form` makes equal input."""
 
     classifier: Classifier
-    layers: tuple[str, ...]
     processor: Any
     params: Params
     form: str
+
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """Names of its layers, see `name_layers`: all weights are read for them, and who serves alone needs none."""
+        return name_layers(self.classifier)
 
     def encode(self, frame: pd.DataFrame) -> Rows:
         """Return prepared rows as the classifier takes them."""
@@ -84,7 +87,7 @@ def load_network(directory: Path, params: Params) -> Network:
     digest = hashlib.sha256(params.model_dump_json().encode())
     for path in sorted(path for path in directory.glob("*/**/*") if path.is_file()):
         digest.update(str(path.relative_to(directory)).encode() + b"\0" + path.read_bytes())
-    return Network(classifier, name_layers(classifier), processor, params, form=digest.hexdigest())
+    return Network(classifier, processor, params, form=digest.hexdigest())
 
 
 def apply_all(models: Sequence[Calibrated], frame: pd.DataFrame) -> list[Probabilities]:
@@ -93,10 +96,15 @@ def apply_all(models: Sequence[Calibrated], frame: pd.DataFrame) -> list[Probabi
     found: dict[int, Probabilities] = {}
     for form in dict.fromkeys(network.form for network in networks):
         alike = [network for network in networks if network.form == form]
-        classifiers, layers = [network.classifier for network in alike], [network.layers for network in alike]
-        answers = predict_together(classifiers, layers, alike[0].encode(frame))
+        answers = _apply_alike(alike, alike[0].encode(frame))
         found |= {id(network): answer for network, answer in zip(alike, answers, strict=True)}
     return [_answer(each, frame, found) for each in models]
+
+
+def _apply_alike(networks: Sequence[Network], rows: Rows) -> list[Probabilities]:
+    if len(networks) == 1:
+        return [predict_probabilities(networks[0].classifier, rows)]
+    return predict_together([each.classifier for each in networks], [each.layers for each in networks], rows)
 
 
 def _networks(calibrated: Calibrated) -> list[Network]:

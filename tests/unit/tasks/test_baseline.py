@@ -20,10 +20,10 @@ def test_a_class_that_a_fold_has_for_itself_is_answered_by_next_to_nothing(tmp_p
     rare[12:] = False
     frame.assign(label=frame["label"].mask(rare, "c")).to_parquet(path)
     context = words_context(tmp_path, {}, version="a class in one fold")
-    folds = cross_validate_baseline.fn(context, "tfidf_logistic").folds
+    cross_validation = cross_validate_baseline.fn(context, "tfidf_logistic")
     data = load_training_set(context)
-    unseen = cross_validate_baseline.fn(context, "tfidf_logistic").out_of_fold(60, 3)
-    assert len(folds) == NUM_FOLDS
+    unseen = cross_validation.out_of_fold(60, 3)
+    assert len(cross_validation.folds) == NUM_FOLDS
     assert data.classes == ["a", "b", "c"]
     assert unseen[data.folds == 0, 2].max() < 1e-9
     assert unseen[data.folds == 1, 2].min() > 1e-3
