@@ -31,6 +31,8 @@ from thawline.files import storage_errors
 Space = Mapping[str, str | int | None]
 """Everything besides the row that determines its states."""
 
+Mark = tuple[int, ...] | None
+
 TEMPORARY = ".filling-"
 _CHUNK_BYTES = 1 << 23
 
@@ -43,10 +45,12 @@ class DamagedSegmentError(Exception):
 class Segment:
     """States of some rows: row i is `states[starts[i]:starts[i + 1]]`; `states` is memory-mapped.
 
-    `read_s` is how long it took to read all of it once.
+    `mark` tells the file of states from one that is written later (`mark_states`); `read_s` is how long it took to read
+    all of it once.
     """
 
     directory: Path
+    mark: Mark
     keys: list[bytes]
     starts: Indices
     states: NDArray[np.floating]
@@ -119,7 +123,7 @@ def read_segment(directory: Path, space: Space) -> Segment:
     Raises:
         DamagedSegmentError: It is not exactly what was written for `space`.
     """
-    started = time.perf_counter()
+    started, mark = time.perf_counter(), mark_states(directory)
     try:
         manifest: dict[str, Any] = json.loads((directory / "manifest.json").read_text())
         if manifest["space"] != dict(space):
@@ -131,6 +135,7 @@ def read_segment(directory: Path, space: Space) -> Segment:
         keys = np.load(directory / "keys.npy", allow_pickle=False)
         return Segment(
             directory=directory,
+            mark=mark,
             keys=[key.tobytes() for key in keys],
             starts=np.load(directory / "starts.npy", allow_pickle=False),
             states=np.load(directory / "states.npy", mmap_mode="r", allow_pickle=False),
@@ -138,6 +143,15 @@ def read_segment(directory: Path, space: Space) -> Segment:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedSegmentError(f"it can't be read: {error}") from error
+
+
+def mark_states(directory: Path) -> Mark:
+    """Return what a segment's file of states is told by from one that is written later; None if there is none."""
+    try:
+        found = (directory / "states.npy").stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def remove_segment(directory: Path) -> None:

@@ -19,7 +19,7 @@ from models.classifier import Classifier, Place
 from models.devices import compute_dtype
 from models.prefix import BLOCK_ROWS
 from models.rows import Indices
-from models.segments import TEMPORARY, DamagedSegmentError, Segment, Space, read_segment, remove_segment
+from models.segments import TEMPORARY, DamagedSegmentError, Segment, Space, mark_states, read_segment, remove_segment
 
 logger = logging.getLogger(__name__)
 
@@ -91,21 +91,28 @@ class Shelf:
         self._places: dict[bytes, tuple[int, int]] = {}
 
     def refresh(self) -> None:
-        """Take in segments that have appeared since."""
+        """Take in segments that have appeared since, and forget those that are gone or were written anew."""
+        kept = [segment for segment in self._segments if segment.mark == mark_states(segment.directory)]
+        if len(kept) < len(self._segments):
+            self._proved &= {segment.directory.name for segment in kept}
+            self._segments, self._places = [], {}
+            for segment in kept:
+                self._take(segment)
         known = {segment.directory.name for segment in self._segments}
         for path in sorted(self.directory.iterdir()) if self.directory.is_dir() else ():
             if path.name in known or path.name.startswith(TEMPORARY) or not path.is_dir():
                 continue
             try:
-                segment = read_segment(path, self.space)
+                self._take(read_segment(path, self.space))
             except DamagedSegmentError as reason:
                 logger.warning("Stored activations in %s are dropped and computed again: %s", path, reason)
                 remove_segment(path)
-                continue
-            number = len(self._segments)
-            self._segments.append(segment)
-            for i, key in enumerate(segment.keys):
-                self._places.setdefault(key, (number, i))
+
+    def _take(self, segment: Segment) -> None:
+        number = len(self._segments)
+        self._segments.append(segment)
+        for i, key in enumerate(segment.keys):
+            self._places.setdefault(key, (number, i))
 
     def missing(self, keys: Sequence[bytes]) -> list[int]:
         """Return the place in `keys` of each distinct key that is not stored."""
@@ -148,8 +155,6 @@ class Shelf:
         return segment.read_s / max(len(segment.keys), 1)
 
     def drop(self, name: str) -> None:
-        """Remove a segment that holds wrong states, and read the others anew."""
+        """Remove a segment that holds wrong states."""
         remove_segment(self.directory / name)
-        self._segments.clear()
-        self._places.clear()
         self.refresh()

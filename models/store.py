@@ -4,7 +4,7 @@
   never by fold, phase, trial or the set of rows. New rows only add a segment; old ones are never computed again.
 - Several boundaries fill in one pass, which starts at the nearest stored boundary below.
 - A segment is checked byte by byte when a store first opens it, and a canary recomputes some of its rows; one that
-  differs is dropped, and its rows are computed again.
+  differs is dropped, and its rows are computed again. A store therefore lasts as long as the process that uses it.
 - Filling holds a lock, so that of several processes one computes and the others wait and read; without the lock
   (a file system that has none) they would only compute twice: segments appear whole or not at all.
 - A budget of bytes evicts what has been unused the longest (`budget.py`). Rows of a set larger than the budget, and
@@ -75,6 +75,7 @@ class ActivationStore:
         self.budget_bytes = budget_bytes
         self._progress = progress
         self._shelves: dict[Path, Shelf] = {}
+        self._weights_hash = ""
         self._slow: set[Path] = set()
 
     def fill(self, classifier: Classifier, rows: Rows, boundaries: Collection[int]) -> None:
@@ -161,7 +162,10 @@ class ActivationStore:
         return not self._missing(classifier, rows, classifier.places_at(boundary))
 
     def _shelf(self, classifier: Classifier, place: Place) -> Shelf:
-        """Return a place's shelf, with all segments that are there by now."""
+        """Return a place's shelf, with all segments that are there by now; those of one encoder are known at a time."""
+        if classifier.weights_hash != self._weights_hash:
+            self._shelves.clear()
+            self._weights_hash = classifier.weights_hash
         shelf = Shelf(self.directory, describe_space(classifier, place, self.dtype))
         shelf = self._shelves.setdefault(shelf.directory, shelf)
         shelf.refresh()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,13 +120,13 @@ def train_settings(params: Params, *, seed: int) -> TrainSettings:
 
 
 def open_store(workspace: Workspace, params: Params) -> ActivationStore:
-    """Return the workspace's store of frozen layers' activations."""
-    return ActivationStore(
-        workspace.store,
-        dtype=params.train.activations,
-        budget_bytes=round(params.store.budget_gb * 1e9),
-        progress=_watched,
-    )
+    """Return the workspace's store of frozen layers' activations; what one user has checked of it, all have."""
+    return _open_store(workspace.store, params.train.activations, round(params.store.budget_gb * 1e9))
+
+
+@lru_cache(maxsize=1)
+def _open_store(directory: Path, dtype: Literal["float32", "float16"], budget_bytes: int) -> ActivationStore:
+    return ActivationStore(directory, dtype=dtype, budget_bytes=budget_bytes, progress=_watched)
 
 
 def _watched(blocks: Sequence[Indices]) -> Iterator[Indices]:

@@ -21,6 +21,7 @@ from models.encoders import Encoder, load_encoder
 from models.phases import apply_phase
 from models.prefix import LiveActivations
 from models.rows import TokenRows, tokenize
+from models.segments import remove_segment
 from models.store import ActivationStore
 from tests.unit.models.conftest import CONFIGS, make_classifier, make_texts, phase, save_encoder
 from thawline.errors import LayerGroupError, StorageError
@@ -259,6 +260,7 @@ import torch
 from models.classifier import HeadSpec, build_classifier
 from models.encoders import load_encoder
 from models.rows import tokenize
+from models.segments import remove_segment
 from models.store import ActivationStore
 
 torch.set_num_threads(1)
@@ -353,3 +355,23 @@ def test_progress_sees_every_block(tmp_path: Path, classifier: Classifier, rows:
 
     ActivationStore(tmp_path, progress=progress).fill(classifier, rows, (POOLED,))
     assert sum(seen) == len(set(rows.keys))
+
+
+def test_what_another_removes_or_writes_anew_is_noticed_while_the_store_is_open(
+    store: ActivationStore,
+    classifier: Classifier,
+    rows: TokenRows,
+    computed: list[int],
+    caplog: pytest.LogCaptureFixture,
+):
+    store.fill(classifier, rows, (3,))
+    computed.clear()
+    store.fill(classifier, rows, (3,))
+    assert computed == []  # proved once
+    remove_segment(segments(store)[0])
+    assert not store.holds(classifier, rows, 3)
+    store.fill(classifier, rows, (3,))
+    assert sum(computed) == len(set(rows.keys))
+    put_in_false_states(segments(store)[0])
+    assert torch.equal(stored(store, classifier, rows, 3), live(classifier, rows, 3))
+    assert "computed again" in caplog.text
