@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from models import chain
 from models.families import Batch, EncoderSource, Family, Loaded
 from models.families.layers import group_by_blocks
-from models.families.transformers_files import fingerprint, quiet_loading, read_configuration
+from models.families.transformers_files import fingerprint, quiet_loading, read_configuration, rebuild
 from models.pixels import PixelProcessor, load_processor
 from thawline.errors import EncoderNotFoundError
 
@@ -122,9 +122,7 @@ def _save(network: Any, processor: PixelProcessor, directory: Path) -> None:
 
 
 def _rebuild(directory: Path) -> tuple[Any, Any]:
-    config = transformers.AutoConfig.from_pretrained(directory / "encoder", trust_remote_code=False)
-    network = transformers.AutoModel.from_config(config, trust_remote_code=False)
-    return _ready(network), load_processor(directory / "encoder")
+    return _ready(rebuild(directory / "encoder")), load_processor(directory / "encoder")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

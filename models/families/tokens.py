@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.anatomy import StackAnatomy, find_anatomy, token_probe
 from models.families import Batch, EncoderSource, Family, Loaded
-from models.families.transformers_files import fingerprint, quiet_loading, read_configuration
+from models.families.transformers_files import fingerprint, quiet_loading, read_configuration, rebuild
 from models.heads import pool
 from models.splitting import capture, find_splits
 from thawline.errors import EncoderNotFoundError
@@ -67,8 +67,7 @@ def _save(network: Any, tokenizer: Any, directory: Path) -> None:
 
 
 def _rebuild(directory: Path) -> tuple[Any, Any]:
-    config = transformers.AutoConfig.from_pretrained(directory / "encoder", trust_remote_code=False)
-    network = transformers.AutoModel.from_config(config, trust_remote_code=False)
+    network = rebuild(directory / "encoder")
     return network, transformers.AutoTokenizer.from_pretrained(directory / "tokenizer", trust_remote_code=False)
 
 

@@ -4,9 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import transformers
+from transformers.initialization import no_init_weights
 
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 """What the configurations of transformers call it."""
@@ -20,6 +22,13 @@ def read_configuration(location: str, attention_dropout: float | None) -> Any:
         if attention_dropout is not None and hasattr(config, name):
             setattr(config, name, attention_dropout)
     return config
+
+
+def rebuild(location: Path) -> Any:
+    """Return the network that a saved configuration describes; its weights are still to be read, and none are drawn."""
+    config = transformers.AutoConfig.from_pretrained(location, trust_remote_code=False)
+    with no_init_weights():
+        return transformers.AutoModel.from_config(config, trust_remote_code=False)
 
 
 def fingerprint(network: Any) -> dict[str, str | int | None]:
