@@ -20,8 +20,15 @@ TEMPLATE = "evaluation.html.j2"
 IMAGE_SIDE = 160
 
 
-def render_evaluation(review: Review, *, name: str, alarms: list[str]) -> str:
-    """Return the page; `name` is that of the classifier."""
+def render_evaluation(review: Review, *, name: str, alarms: list[str], figures: Mapping[str, bytes]) -> str:
+    """Return the page.
+
+    Args:
+        review: What it shows.
+        name: That of the classifier.
+        alarms: Signs of overfitting, in words.
+        figures: PNG pictures of the candidate's test predictions by title.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -48,7 +55,7 @@ def render_evaluation(review: Review, *, name: str, alarms: list[str]) -> str:
         mistakes=[(mistake, _picture(mistake.image)) for mistake in mistakes],
         audit=review.audit,
         issues=[(issue, _picture(issue.image)) for issue in review.issues],
-        figures={title: _inline(figure) for title, figure in score_figures(review).items()},
+        figures={title: _data_url(picture) for title, picture in figures.items()},
     )
     return page
 
@@ -66,12 +73,6 @@ def score_figures(review: Review) -> Mapping[str, Figure]:
         ),
         "Reliability": draw_reliability(of.labels, of.probabilities, f"Reliability of {subject}"),
     }
-
-
-def _inline(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return _data_url(buffer.getvalue())
 
 
 def _picture(content: bytes | None) -> str | None:

@@ -1,5 +1,6 @@
 """Pictures of a run: pure functions from results to matplotlib figures, in one colour-blind-safe style."""
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -114,6 +115,13 @@ def canvas(columns: int, *, width: float, title: str, height: float = 4.2) -> tu
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def as_png(figure: Figure) -> bytes:
+    """Return a figure as a PNG picture."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
 
 
 def _draw_folds(axes: Axes, folds: Sequence[Sequence[Mapping[str, Any]]], key: str, name: str, colour: str) -> None:

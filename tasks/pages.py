@@ -6,7 +6,7 @@ from tasks import tracking as store
 from tasks.clean import count_classes
 from tasks.description import describe_run
 from tasks.evaluation_report import render_evaluation, score_figures
-from tasks.figures import draw_approaches, draw_class_balance
+from tasks.figures import as_png, draw_approaches, draw_class_balance
 from tasks.results import RunResult
 from tasks.review import Review, confident_mistakes, flipped_table
 from tasks.tracking import Tracking
@@ -24,14 +24,14 @@ NUM_MISTAKES = 500
 def record_review(tracking: Tracking, run_id: str, review: Review, result: RunResult) -> None:
     """Leave everything that a person looks at on the run's page."""
     counts = [count_classes(frame) for frame in (load_training_set(review.context).frame, review.test)]
-    figures = {FIGURES[title]: figure for title, figure in score_figures(review).items()}
-    figures |= {
-        "approaches": draw_approaches({each.name: each.scores() for each in review.approaches}),
-        "class_balance": draw_class_balance(*counts),
+    scores = {title: as_png(figure) for title, figure in score_figures(review).items()}
+    pictures = {FIGURES[title]: picture for title, picture in scores.items()}
+    pictures |= {
+        "approaches": as_png(draw_approaches({each.name: each.scores() for each in review.approaches})),
+        "class_balance": as_png(draw_class_balance(*counts)),
     }
-    for name, figure in figures.items():
-        tracking.client.log_figure(run_id, figure, f"figures/{name}.png")
-    page = render_evaluation(review, name=result.model, alarms=result.alarms)
+    store.log_pictures(tracking, run_id, pictures, "figures")
+    page = render_evaluation(review, name=result.model, alarms=result.alarms, figures=scores)
     tracking.client.log_text(run_id, page, REPORT)
     mistakes = confident_mistakes(review, NUM_MISTAKES)
     columns = ("row_id", "label", "predicted", "probability", "text")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import math
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,11 +88,9 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     if not approach.folds[0].epochs:
         name = approach.name if approach.name == BLEND else f"baseline/{approach.name}"
         run_id = store.start_run(tracking, name, role="baseline", parent=parent)
-        for fold in approach.folds:
-            store.log_scores(
-                tracking, run_id, {f"fold_{key}": value for key, value in fold.scores.items()}, step=fold.fold
-            )
-        store.log_scores(tracking, run_id, summary)
+        names = sorted({name for fold in approach.folds for name in fold.scores})
+        scores = {f"fold_{name}": [fold.scores.get(name, math.nan) for fold in approach.folds] for name in names}
+        store.log_series(tracking, run_id, {**scores, **{key: [value] for key, value in summary.items()}})
         store.end_run(tracking, run_id)
         return
     record_folds(tracking, parent, approach)
@@ -155,14 +154,16 @@ def record_outcome(
 
 
 def _record_test_scores(tracking: Tracking, run_id: str, evaluations: Sequence[Evaluation], *, candidate: str) -> None:
+    scores: dict[str, float] = {}
     for each in evaluations:
         prefix = "test_" if each.name == candidate else f"test_{each.name}_"
         if each.rule is not None and each.name == candidate:
-            store.log_scores(tracking, run_id, rule_metrics(each.rule))
+            scores |= rule_metrics(each.rule)
             tracking.client.log_text(run_id, each.rule.model_dump_json(indent=1), "decision.json")
-        store.log_scores(tracking, run_id, {f"{prefix}{key}": value for key, value in each.scores.items()})
+        scores |= {f"{prefix}{key}": value for key, value in each.scores.items()}
         for key, (low, high) in each.intervals.items():
-            store.log_scores(tracking, run_id, {f"{prefix}{key}_low": low, f"{prefix}{key}_high": high})
+            scores |= {f"{prefix}{key}_low": low, f"{prefix}{key}_high": high}
+    store.log_scores(tracking, run_id, scores)
 
 
 def _record_inputs(context: Context, tracking: Tracking, run_id: str) -> None:

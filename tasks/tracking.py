@@ -7,8 +7,9 @@ closed by the next run in the same workspace, which holds the workspace's lock a
 import logging
 import math
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tasks.epochs import epoch_table
 from tasks.saved_view import VIEW_TAG, render_view
 from thawline.addresses import masked
-from thawline.errors import ServiceError
+from thawline.errors import ServiceError, ThawlineError
 from thawline.files import storage_errors
 from thawline.params import Params
 from thawline.workspace import Workspace
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 
 FINGERPRINT = "thawline.fingerprint"
 ROLE = "thawline.role"
+BATCH_METRICS = 1000
+"""What a server takes at once."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,18 @@ class Tracking:
 
 def tracking_uri(workspace: Workspace, params: Params) -> str:
     """Return where runs are kept: the environment's server, else the params', else SQLite in the workspace."""
-    embedded = f"sqlite:///{workspace.state / 'mlflow.db'}"
-    return os.environ.get("MLFLOW_TRACKING_URI") or params.tracking.mlflow_uri or embedded
+    return os.environ.get("MLFLOW_TRACKING_URI") or params.tracking.mlflow_uri or _embedded(workspace)
+
+
+def make_database(workspace: Workspace, params: Params) -> None:
+    """Make the workspace's own SQLite, unless runs are kept elsewhere; what hinders it is said by the first run."""
+    if tracking_uri(workspace, params) == _embedded(workspace):
+        with suppress(ThawlineError):
+            open_tracking(workspace, params)
+
+
+def _embedded(workspace: Workspace) -> str:
+    return f"sqlite:///{workspace.state / 'mlflow.db'}"
 
 
 def open_tracking(workspace: Workspace, params: Params) -> Tracking:
@@ -167,18 +180,18 @@ def log_values(tracking: Tracking, run_id: str, values: Mapping[str, Any]) -> No
 
 def log_scores(tracking: Tracking, run_id: str, values: Mapping[str, float], *, step: int = 0) -> None:
     """Log numbers at one step; NaN and None are left out."""
-    tracking.client.log_batch(run_id, metrics=list(_metrics(values, step)))
+    _log_metrics(tracking, run_id, list(_metrics(values, step)))
 
 
 def log_series(tracking: Tracking, run_id: str, series: Mapping[str, Sequence[float]]) -> None:
-    """Log the values of several metrics, each at steps from 0 on."""
+    """Log the values of several metrics, each at steps from 0 on; NaN and None are left out."""
     metrics = [
         one
         for key, values in series.items()
         for step, value in enumerate(values)
         for one in _metrics({key: value}, step)
     ]
-    tracking.client.log_batch(run_id, metrics=metrics)
+    _log_metrics(tracking, run_id, metrics)
 
 
 def log_epochs(tracking: Tracking, run_id: str, epochs: Sequence[Mapping[str, Any]], *, num_rows: int) -> None:
@@ -198,8 +211,7 @@ def log_epochs(tracking: Tracking, run_id: str, epochs: Sequence[Mapping[str, An
         gap = {"overfitting_gap": row["train_f1_macro"] - row["f1_macro"]} if scored else {}
         speed = {"rows_per_second": num_rows / row["seconds"]} if row["seconds"] else {}
         metrics += _metrics({**values, **rates, **gap, **speed, "phase": row["phase_index"]}, row["epoch"])
-    for start in range(0, len(metrics), 1000):
-        tracking.client.log_batch(run_id, metrics=metrics[start : start + 1000])
+    _log_metrics(tracking, run_id, metrics)
     if epochs:
         tracking.client.log_table(run_id, epoch_table(epochs), "epochs.json")
 
@@ -226,6 +238,14 @@ def log_files(tracking: Tracking, run_id: str, paths: Sequence[Path], folder: st
             tracking.client.log_artifact(run_id, str(path), folder)
 
 
+def log_pictures(tracking: Tracking, run_id: str, pictures: Mapping[str, bytes], folder: str) -> None:
+    """Log PNG pictures by their names, below `folder`."""
+    with tempfile.TemporaryDirectory() as made:
+        for name, content in pictures.items():
+            Path(made, f"{name}.png").write_bytes(content)
+        tracking.client.log_artifacts(run_id, made, folder)
+
+
 def end_run(tracking: Tracking, run_id: str, *, status: str = "FINISHED") -> None:
     """Close a run with an MLflow status: FINISHED, FAILED or KILLED."""
     tracking.client.set_terminated(run_id, status=status)
@@ -240,6 +260,11 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _log_metrics(tracking: Tracking, run_id: str, metrics: Sequence[Metric]) -> None:
+    for start in range(0, len(metrics), BATCH_METRICS):
+        tracking.client.log_batch(run_id, metrics=metrics[start : start + BATCH_METRICS])
 
 
 def _metrics(values: Mapping[str, float], step: int) -> Iterator[Metric]:
