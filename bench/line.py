@@ -21,7 +21,7 @@ from bench.results import save
 from bench.rows import ROOT
 
 NUM_ROWS, NUM_ROWS_QUICK = 1000, 200
-TRAINING_STEPS = ("frozen layers", "baseline", "cross-validate", "record folds", "final fit")
+TRAINING_STEPS = ("frozen layers", "baseline", "cross-validate", "final fit")
 NOTHING = ("train.policy=head_only", "train.head_epochs=1")
 NUM_LIBRARIES = 12
 COMMAND = [sys.executable, "-m", "flows.cli"]

@@ -4,8 +4,8 @@ A variable that the user has set is left alone: that is how real servers are poi
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from flows.temporary_server import TemporaryServer
 from thawline.errors import ServiceError
@@ -41,18 +41,26 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
     defaults = {
         "PREFECT_HOME": str(workspace.state / "prefect"),
         "PREFECT_LOCAL_STORAGE_PATH": str(workspace.state / "results"),
-        **QUIET,
     }
     running = find_up(workspace)
     if running is not None:
         defaults["PREFECT_API_URL"] = running.prefect_api  # what is started by hand is seen there, too
     require_space(workspace.state)  # also makes it: Prefect makes its home, but not what is above it
-    for name, value in defaults.items():
-        os.environ.setdefault(name, value)
+    _set_defaults({**defaults, **QUIET})
     end_orphans(workspace)
     mark_children(workspace)
     if fresh:
         os.environ["PREFECT_TASKS_REFRESH_CACHE"] = "true"
+
+
+def keep_quiet() -> None:
+    """Keep the libraries quiet where there is no workspace yet."""
+    _set_defaults(QUIET)
+
+
+def _set_defaults(values: Mapping[str, str]) -> None:
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
 
 
 @contextmanager
@@ -60,14 +68,19 @@ def orchestration_errors(server: TemporaryServer | None = None) -> Iterator[None
     """Turn what Prefect raises when its server does not answer into a ServiceError with the remedy.
 
     Args:
-        server: Waited for before the block begins.
+        server: Waited for before the block begins. It ends with this process, so that flows send it no heartbeats,
+            whose thread would be waited for at the end.
     """
     import httpx
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+    settings: AbstractContextManager[object] = nullcontext()
     if server is not None:
         server.wait()
+        settings = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
     try:
-        yield
+        with settings:
+            yield
     except (httpx.HTTPError, RuntimeError) as error:
         url = lasting_server()
         if isinstance(error, RuntimeError) and "Prefect" not in str(error) and "API" not in str(error):

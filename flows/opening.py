@@ -1,19 +1,25 @@
 """How every flow that trains begins: the data is obtained, checked, and brought through the stages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import nullcontext
 
-from flows.preloading import importing_meanwhile
 from tasks.data import obtain_data, record_data_version, reproduce, validate_processed_rows, validate_raw_files
 from tasks.tracking import Tracking, close_stale_runs, open_tracking
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
+from thawline.meanwhile import meanwhile
 from thawline.params import Params
 from thawline.stopwatch import Stopwatch
 from thawline.workspace import Workspace
 
 
 def open_data(
-    workspace: Workspace, params: Params, watch: Stopwatch, *, fresh: bool = False, meanwhile: Sequence[str] = ()
+    workspace: Workspace,
+    params: Params,
+    watch: Stopwatch,
+    *,
+    fresh: bool = False,
+    ahead: Callable[[], None] | None = None,
 ) -> tuple[Context, Tracking]:
     """Return the work on the workspace's data as it is now, and where it is recorded; call it under the lock.
 
@@ -22,7 +28,7 @@ def open_data(
         params: Those of this run.
         watch: Times the steps.
         fresh: Run the stages though nothing changed.
-        meanwhile: Modules that are imported while the stages run, for what comes after them.
+        ahead: Done while the stages run, for what comes after them.
 
     Raises:
         DataRefusedError: A critical expectation failed; a run that says so is left in MLflow.
@@ -33,7 +39,7 @@ def open_data(
     try:
         with watch("validate raw"):
             validate_raw_files(workspace, params)
-        with watch("preprocess"), importing_meanwhile(meanwhile):
+        with watch("preprocess"), nullcontext() if ahead is None else meanwhile(ahead):
             data = reproduce(workspace, force=fresh)
         with watch("validate processed"):
             context = Context(

@@ -6,10 +6,7 @@ waits for DVC and so imports nothing: two threads that import the same libraries
 in which nothing changed needs none of it.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib import import_module
-from threading import Thread
 
 from tasks.data import is_checked
 from tasks.history import is_unchanged
@@ -26,7 +23,7 @@ BEFORE_CHECKS = (
     *("expectations.suites", "expectations.validation", "expectations.pages"),
 )
 BEFORE_TRAINING = (
-    *("flows.judged_training", "tasks.profiling.page", "sklearn.manifold"),
+    *("flows.judged_training", "tasks.profiling.page", "sklearn.manifold", "sklearn.decomposition", "sklearn.ensemble"),
     *("sklearn.feature_extraction.text", "sklearn.linear_model", "skops.io"),
 )
 """Modules in the order in which a run comes to them; by name, as this module uses none of them."""
@@ -44,18 +41,14 @@ def preload_if_due(workspace: Workspace, params: Params, *, fresh: bool) -> None
         load_ahead(params, workspace)
 
 
-@contextmanager
-def importing_meanwhile(names: Sequence[str]) -> Iterator[None]:
-    """Import modules in a second thread; the block only waits for a process, and ends when they are there.
+def prepare_training() -> None:
+    """Import what comes after the stages; MLflow looks through all that is installed before it logs its first model."""
+    with importing():
+        for name in BEFORE_TRAINING:
+            import_module(name)
+    from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
 
-    One that can't be imported is told of by the thread, and stops whoever imports it later.
-    """
-    thread = Thread(target=_import_all, args=(names,), name="importing meanwhile")
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
+    warn_dependency_requirement_mismatches(["mlflow"])
 
 
 def is_training_likely(workspace: Workspace, params: Params, *, fresh: bool) -> bool:
@@ -71,9 +64,3 @@ def is_training_likely(workspace: Workspace, params: Params, *, fresh: bool) -> 
         return not is_unchanged(context, open_tracking(workspace, params))
     except ThawlineError:  # said again where it stops the run
         return False
-
-
-def _import_all(names: Sequence[str]) -> None:
-    with importing():
-        for name in names:
-            import_module(name)

@@ -3,7 +3,6 @@
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 
 from thawline.page.charts import histogram, table
 from thawline.page.parts import Panel, Tone, count, percent, shorten
@@ -59,6 +58,7 @@ def _words(
 
 def _telling_words(texts: list[str], labels: npt.NDArray[np.object_], order: list[str], params: Params) -> Panel:
     """Name the words that speak most for each class: log odds with a prior (Monroe, Colaresi, Quinn 2008)."""
+    from scipy import sparse
     from sklearn.feature_extraction.text import CountVectorizer
 
     title, shown = "Words that set the classes apart", order[:NUM_CLASSES]

@@ -1,4 +1,4 @@
-"""Making a workspace: directories, a params.yaml that teaches, dvc.yaml, a DVC repository, and the first data."""
+"""Making a workspace: directories, a params.yaml that teaches, a DVC repository, the first data, MLflow's database."""
 
 import re
 import shutil
@@ -9,7 +9,9 @@ from tasks.raw_data import accept_file
 from tasks.versioning import init_dvc
 from thawline.errors import UsageError
 from thawline.files import storage_errors, write_atomically
+from thawline.garbage import importing
 from thawline.lock import lock_workspace
+from thawline.meanwhile import meanwhile
 from thawline.params import Params
 from thawline.params_file import parse_params
 from thawline.params_reference import render_params
@@ -41,7 +43,7 @@ def initialise(directory: Path, data: Path, params: Params) -> tuple[Workspace, 
     with storage_errors():
         for path in (workspace.incoming, workspace.raw, workspace.quarantine, workspace.reports, workspace.state):
             path.mkdir(parents=True, exist_ok=True)
-        with lock_workspace(workspace):
+        with lock_workspace(workspace), meanwhile(lambda: _make_database(workspace, params)):  # most is DVC's
             shutil.copyfile(Path(__file__).resolve().parent.parent / "dvc.yaml", workspace.root / "dvc.yaml")
             if not (workspace.root / ".gitignore").exists():
                 write_atomically(workspace.root / ".gitignore", IGNORED.encode())
@@ -49,6 +51,13 @@ def initialise(directory: Path, data: Path, params: Params) -> tuple[Workspace, 
             accept_file(workspace, params, data)
             write_atomically(workspace.params_file, render_params(params).encode())
     return workspace, num_rows
+
+
+def _make_database(workspace: Workspace, params: Params) -> None:
+    with importing():
+        from tasks.tracking import make_database
+
+    make_database(workspace, params)
 
 
 def params_for(directory: Path, *, modality: str, columns: dict[str, str]) -> Params:

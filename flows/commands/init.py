@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from flows.environment import keep_quiet
 from flows.options import JsonOption, print_json
 from thawline.console import console
 
@@ -47,6 +48,7 @@ def init(
     """
     from tasks.initialise import initialise, params_for
 
+    keep_quiet()
     columns = {"label_column": label, "text_column": text, "image_column": image}
     params = params_for(directory, modality=modality, columns=columns)
     workspace, num_rows = initialise(directory, data, params)

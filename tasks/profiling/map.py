@@ -15,6 +15,8 @@ NUM_COMPONENTS = 50
 NUM_PAIRS = 5
 NUM_STRAYS = 6
 MAX_HEAT = 12
+TSNE_STEPS = 500
+"""scikit-learn's 1,000 take twice as long for the same neighbourhoods (docs/decisions.md)."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -59,7 +61,7 @@ def _map(subject: Subject, vectors: Vectors, labels: NDArray[np.object_], classe
     components = pca.fit_transform(vectors.values)
     if vectors.is_encoded:
         perplexity = min(30.0, (len(components) - 1) / 3)
-        tsne = TSNE(perplexity=perplexity, init="pca", random_state=subject.params.seed)
+        tsne = TSNE(perplexity=perplexity, init="pca", max_iter=TSNE_STEPS, random_state=subject.params.seed)
         points, axes = tsne.fit_transform(components), ("t-SNE 1 (no unit)", "t-SNE 2 (no unit)")
         how = "neighbours on the map are alike; distances across it mean little."
     else:

@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow.utils import requirements_utils
 
 from flows import preloading
-from flows.preloading import BEFORE_CHECKS, BEFORE_TRAINING, importing_meanwhile, is_training_likely, preload_if_due
+from flows.preloading import BEFORE_CHECKS, BEFORE_TRAINING, is_training_likely, preload_if_due, prepare_training
 from thawline.errors import ServiceError
 from thawline.params_file import parse_params
 from thawline.workspace import Workspace
@@ -50,7 +51,7 @@ def test_an_encoder_that_is_nowhere_stops_nothing_yet(tmp_path: Path) -> None:
     assert set(BEFORE_CHECKS) <= set(sys.modules)
 
 
-def test_what_is_imported_meanwhile_is_there_after_the_block() -> None:
-    with importing_meanwhile(BEFORE_TRAINING):
-        pass
+def test_what_trains_is_imported_and_mlflow_has_looked_at_what_is_installed() -> None:
+    prepare_training()
     assert set(BEFORE_TRAINING) <= set(sys.modules)
+    assert requirements_utils._MODULES_TO_PACKAGES
