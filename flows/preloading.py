@@ -42,13 +42,13 @@ def preload_if_due(workspace: Workspace, params: Params, *, fresh: bool) -> None
 
 
 def prepare_training() -> None:
-    """Import what comes after the stages; MLflow looks through all that is installed before it logs its first model."""
+    """Import what comes after the stages, and do what else has to be done once in a process."""
     with importing():
         for name in BEFORE_TRAINING:
             import_module(name)
-    from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
+    from tasks.registry import list_packages
 
-    warn_dependency_requirement_mismatches(["mlflow"])
+    list_packages()
 
 
 def is_training_likely(workspace: Workspace, params: Params, *, fresh: bool) -> bool:

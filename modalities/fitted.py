@@ -16,7 +16,7 @@ from models.classifier import Classifier
 from models.prediction import predict_probabilities
 from models.rows import Rows
 from models.saving import load_classifier
-from models.shared_layers import name_layers, predict_together
+from models.shared_layers import FrozenLayers, name_layers, predict_together
 from thawline.blending import mix
 from thawline.calibration import apply_temperature
 from thawline.params import Params
@@ -90,21 +90,29 @@ def load_network(directory: Path, params: Params) -> Network:
     return Network(classifier, processor, params, form=digest.hexdigest())
 
 
-def apply_all(models: Sequence[Calibrated], frame: pd.DataFrame) -> list[Probabilities]:
-    """Return each model's probabilities (rows, classes) of prepared rows; layers that several share run once."""
+def apply_all(
+    models: Sequence[Calibrated], frame: pd.DataFrame, frozen: FrozenLayers | None = None
+) -> list[Probabilities]:
+    """Return each model's probabilities (rows, classes) of prepared rows; layers that several share run once.
+
+    Args:
+        models: They may share networks.
+        frame: Prepared rows.
+        frozen: A pretrained encoder's layers, of which the store keeps what they make of the rows.
+    """
     networks = list(dict.fromkeys(network for each in models for network in _networks(each)))
     found: dict[int, Probabilities] = {}
     for form in dict.fromkeys(network.form for network in networks):
         alike = [network for network in networks if network.form == form]
-        answers = _apply_alike(alike, alike[0].encode(frame))
+        answers = _apply_alike(alike, alike[0].encode(frame), frozen)
         found |= {id(network): answer for network, answer in zip(alike, answers, strict=True)}
     return [_answer(each, frame, found) for each in models]
 
 
-def _apply_alike(networks: Sequence[Network], rows: Rows) -> list[Probabilities]:
-    if len(networks) == 1:
+def _apply_alike(networks: Sequence[Network], rows: Rows, frozen: FrozenLayers | None) -> list[Probabilities]:
+    if len(networks) == 1 and frozen is None:
         return [predict_probabilities(networks[0].classifier, rows)]
-    return predict_together([each.classifier for each in networks], [each.layers for each in networks], rows)
+    return predict_together([each.classifier for each in networks], [each.layers for each in networks], rows, frozen)
 
 
 def _networks(calibrated: Calibrated) -> list[Network]:

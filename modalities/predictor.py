@@ -25,6 +25,7 @@ from modalities.fitted import Calibrated, Estimator, Mixture, Network, apply_all
 from models.classifier import Classifier
 from models.encoders import Encoder
 from models.saving import save_classifier
+from models.shared_layers import FrozenLayers
 from models.transformers_export import export_transformers
 from thawline.answers import Rule, answer, preferences
 from thawline.files import write_atomically
@@ -46,12 +47,12 @@ class Predictor:
     model: Calibrated
     rule: Rule | None = None
 
-    def prepared_probabilities(self, rows: pd.DataFrame) -> NDArray[np.float64]:
-        """Return probabilities (rows, classes) of prepared rows.
+    def prepared_probabilities(self, rows: pd.DataFrame, frozen: FrozenLayers | None = None) -> NDArray[np.float64]:
+        """Return probabilities (rows, classes) of prepared rows, see `apply_all`.
 
         Rows of train and test are prepared already, and preparing twice may change a text.
         """
-        return apply_all([self.model], rows)[0]
+        return apply_all([self.model], rows, frozen)[0]
 
     def predict(self, given: Any) -> pd.DataFrame:
         """Predict raw rows, as `Modality.to_rows` takes them, in their order.
@@ -79,12 +80,14 @@ class Predictor:
         """Return the number of the class (rows,) that is answered, of probabilities (rows, classes)."""
         return answer(probabilities, self.rule)
 
-    def aligned(self, rows: pd.DataFrame, classes: list[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def aligned(
+        self, rows: pd.DataFrame, classes: list[str], frozen: FrozenLayers | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return probabilities (rows, classes) of prepared rows for `classes`, and the numbers (rows,) answered.
 
         A class that the model does not know has a probability of 0; one that is not in `classes` is not answered.
         """
-        known = self.prepared_probabilities(rows)
+        known = self.prepared_probabilities(rows, frozen)
         tables = (pd.DataFrame(values, columns=self.classes) for values in (known, preferences(known, self.rule)))
         aligned, preferred = (
             table.reindex(columns=classes, fill_value=absent).to_numpy(np.float64)

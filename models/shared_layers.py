@@ -1,10 +1,13 @@
 """Several classifiers on the same rows: layers that they have in common are computed once.
 
-The models of one run come from one pretrained encoder and differ in their upper layers at most.
+The models of one run come from one pretrained encoder and differ in their upper layers at most; what that encoder makes
+of the rows may be stored already.
 """
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,8 +19,10 @@ from models.classifier import Classifier, Start
 from models.devices import autocast
 from models.encoders import hash_weights
 from models.prediction import BATCH_SIZE
+from models.prefix import StartingRows
 from models.rows import Rows
 from models.splitting import Batch
+from models.store import ActivationStore
 
 
 def name_layers(classifier: Classifier) -> tuple[str, ...]:
@@ -31,8 +36,24 @@ def name_layers(classifier: Classifier) -> tuple[str, ...]:
     return tuple(names)
 
 
+@dataclass(frozen=True, eq=False)
+class FrozenLayers:
+    """The layers of a pretrained encoder, below any head, and the store of what they make of rows."""
+
+    classifier: Classifier
+    store: ActivationStore
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the layers, see `name_layers`."""
+        return name_layers(self.classifier)
+
+
 def predict_together(
-    classifiers: Sequence[Classifier], names: Sequence[tuple[str, ...]], rows: Rows
+    classifiers: Sequence[Classifier],
+    names: Sequence[tuple[str, ...]],
+    rows: Rows,
+    frozen: FrozenLayers | None = None,
 ) -> list[NDArray[np.float64]]:
     """Return each classifier's class probabilities (N, C) of all rows, as `predict_probabilities` does.
 
@@ -40,16 +61,42 @@ def predict_together(
         classifiers: In eval mode, on one device, their networks configured alike.
         names: Of each classifier's layers, from `name_layers`.
         rows: N rows, in the form that all of them take.
+        frozen: What its store holds of layers that are those of a classifier is read, and what it lacks is stored.
+
+    Raises:
+        StorageError: The store can't be written.
     """
     results = [np.empty((len(rows), classifier.num_classes)) for classifier in classifiers]
     common = [[_common(classifiers[0], one, other) for other in names] for one in names]
-    device, members = classifiers[0].device, list(range(len(classifiers)))
+    device = classifiers[0].device
+    begun = _begin(device, names, rows, frozen)
+    are_heads = all(boundary == classifiers[0].pooled_boundary for boundary in begun)
     with torch.inference_mode(), autocast(device):
         for indices in evaluation_batches(rows.padded_lengths, np.arange(len(rows)), batch_size=BATCH_SIZE):
-            batch = {key: tensor.to(device) for key, tensor in rows.batch(indices).items()}
-            for number, logits in _logits(classifiers, common, members, None, batch).items():
-                results[number][indices] = logits.double().softmax(dim=1).cpu().numpy()
+            batch = {} if are_heads else {key: tensor.to(device) for key, tensor in rows.batch(indices).items()}
+            length = int(rows.padded_lengths[indices].max())
+            for members, starting in begun.values():
+                start = None if starting is None else starting.batch(indices, length, device)
+                for number, logits in _logits(classifiers, common, members, start, batch).items():
+                    results[number][indices] = logits.double().softmax(dim=1).cpu().numpy()
     return results
+
+
+def _begin(
+    device: torch.device, names: Sequence[tuple[str, ...]], rows: Rows, frozen: FrozenLayers | None
+) -> dict[int, tuple[list[int], StartingRows | None]]:
+    """Return, by boundary, the numbers of the classifiers that begin there, and what the rows begin with."""
+    if frozen is None or frozen.classifier.device != device:
+        return {0: (list(range(len(names))), None)}
+    known, store = frozen.classifier, frozen.store
+    members: dict[int, list[int]] = {}
+    for number, own in enumerate(names):
+        members.setdefault(_common(known, frozen.names, own), []).append(number)
+    store.fill(known, rows, members.keys() - {0})  # all boundaries in one pass
+    return {
+        boundary: (numbers, store.start_at(known, rows, boundary) if boundary else None)
+        for boundary, numbers in members.items()
+    }
 
 
 def _common(classifier: Classifier, one: tuple[str, ...], other: tuple[str, ...]) -> int:

@@ -14,6 +14,7 @@ from prefect import task
 from modalities.fitted import apply_all
 from modalities.predictor import Predictor, load_predictors
 from tasks.champion import find_champion
+from tasks.frozen_layers import open_frozen_layers
 from tasks.results import Evaluation, FinalFit, ScoredChampion, load_arrays, save_arrays
 from tasks.tracking import Tracking, load_registered, service_errors
 from tasks.training_set import load_training_set
@@ -40,7 +41,7 @@ def evaluate(context: Context, fits: Sequence[FinalFit]) -> list[Evaluation]:
     """Score fitted models on the test rows, with 95 % bootstrap intervals."""
     predictors = load_predictors([fit.model for fit in fits])
     frame = read_test_rows(context)
-    found = apply_all([predictor.model for predictor in predictors], frame)
+    found = apply_all([predictor.model for predictor in predictors], frame, open_frozen_layers(context))
     return [
         _score(context, fit, predictor, frame, probabilities)
         for fit, predictor, probabilities in zip(fits, predictors, found, strict=True)
@@ -72,11 +73,11 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
     if version is None:
         return None
     frame, classes = read_test_rows(context), load_training_set(context).classes
-    labels = label_numbers(frame, classes)
+    labels, frozen = label_numbers(frame, classes), open_frozen_layers(context)
     try:
         with service_errors(tracking.uri):
             model = load_registered(tracking.uri, f"{name}/{version}").unwrap_python_model()
-            probabilities, answers = model.predictor.aligned(frame, classes)
+            probabilities, answers = model.predictor.aligned(frame, classes, frozen)
     except ServiceError:
         raise
     except UNSCORABLE as error:

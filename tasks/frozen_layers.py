@@ -1,5 +1,7 @@
 """The one pass of the training rows through the frozen layers; all that reads what they make of them comes after it.
 
+The test rows go through them when the first model is scored; later models and runs read what is stored.
+
 `thawline check`, which trains nothing, takes the rows through it that its page shows.
 """
 
@@ -7,10 +9,11 @@ import pandas as pd
 from prefect import task
 
 from modalities import get_modality
+from models.shared_layers import FrozenLayers
 from models.training import stored_boundaries
 from tasks.caching import NO_CACHE
 from tasks.device_slots import device_slot
-from tasks.trainings import open_training
+from tasks.trainings import build, load_encoded, open_store, open_training
 from thawline.context import Context
 
 
@@ -19,6 +22,18 @@ def run_frozen_layers(context: Context) -> None:
     """Fill the activation store with all that folds, profile and label audit will read of it, in one pass."""
     with device_slot(context.params):
         fill_for_training(context)
+
+
+def open_frozen_layers(context: Context) -> FrozenLayers | None:
+    """Return the pretrained layers and the store, for models that are to answer as they do when they serve.
+
+    None where each fold has an encoder of its own, and where the store rounds.
+    """
+    params = context.params
+    if get_modality(params.modality).fits_encoder(params) or params.train.activations != "float32":
+        return None
+    encoder, _ = load_encoded(context, None)
+    return FrozenLayers(build(encoder, params, num_classes=2), open_store(context.workspace, params))
 
 
 def fill_for_training(context: Context, sample: pd.DataFrame | None = None) -> None:

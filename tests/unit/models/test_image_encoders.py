@@ -16,6 +16,7 @@ from models.pixels import PixelProcessor
 from models.records import TrainingData, TrainSettings
 from models.saving import load_classifier, save_classifier
 from models.scratch import randomise
+from models.shared_layers import name_layers
 from models.store import ActivationStore
 from models.training import predict_probabilities, train
 from tests.unit.models.conftest import make_classifier, phase, places, start, weights
@@ -138,6 +139,7 @@ def test_a_saved_classifier_predicts_the_same(networks: dict[str, Encoder], tmp_
     assert settings == {"classes": ["a", "b"]}
     assert loaded.anatomy.splits == classifier.anatomy.splits
     assert loaded.weights_hash == networks[name].weights_hash
+    assert name_layers(loaded) == name_layers(classifier)
     rows = make_rows(networks[name], 6)
     assert (predict_probabilities(loaded, rows) == predict_probabilities(classifier, rows)).all()
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".json", ".safetensors"}

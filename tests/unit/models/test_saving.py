@@ -11,6 +11,7 @@ from models.heads import HeadSpec
 from models.phases import apply_phase
 from models.rows import TokenRows, tokenize_with
 from models.saving import load_classifier, save_classifier
+from models.shared_layers import name_layers
 from models.store import ActivationStore
 from models.training import predict_probabilities
 from tests.unit.models.conftest import CONFIGS, make_classifier, make_texts, phase, save_encoder
@@ -30,6 +31,7 @@ def test_a_saved_classifier_predicts_the_same(encoders: dict[str, Encoder], tmp_
     assert settings == SETTINGS
     assert loaded.head_spec == head
     assert loaded.groups == classifier.groups
+    assert name_layers(loaded) == name_layers(classifier)
     assert (predict_probabilities(loaded, rows) == predict_probabilities(classifier, rows)).all()
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -6,8 +8,10 @@ from models.classifier import Classifier
 from models.encoders import Encoder
 from models.phases import apply_phase
 from models.prediction import BATCH_SIZE
+from models.prefix import canonical_blocks
 from models.rows import TokenRows
-from models.shared_layers import name_layers, predict_together
+from models.shared_layers import FrozenLayers, name_layers, predict_together
+from models.store import ActivationStore
 from models.training import predict_probabilities
 from tests.unit.models.conftest import CONFIGS, make_classifier, phase
 
@@ -58,6 +62,43 @@ def test_what_several_share_runs_once(encoder: Encoder, rows: TokenRows):
     together(classifiers, rows)
     num_batches = -(-len(rows) // BATCH_SIZE)
     assert [len(runs) for runs in counts] == [num_batches, 2 * num_batches, 3 * num_batches]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "all_layers"])
+def test_pretrained_layers_are_read_from_the_store(encoder: Encoder, rows: TokenRows, pooling: str, tmp_path: Path):
+    def make() -> Classifier:
+        return make_classifier(encoder, pooling=pooling)
+
+    classifiers = [make(), change(make(), "block_2"), change(make(), "embeddings")]
+    frozen = FrozenLayers(make(), ActivationStore(tmp_path))
+    counts = [count_runs([frozen.classifier, *classifiers], f"encoder.layer.{number}") for number in (0, 2)]
+    alone = [predict_probabilities(classifier, rows) for classifier in classifiers]
+    names = [name_layers(classifier) for classifier in classifiers]
+    for passes in (1, 0):  # the second time, all is there
+        for runs in counts:
+            runs.clear()
+        found = predict_together(classifiers, names, rows, frozen)
+        for one, other in zip(found, alone, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+        num_blocks, num_batches = len(canonical_blocks(rows.padded_lengths)), -(-len(rows) // BATCH_SIZE)
+        assert [len(runs) for runs in counts] == [
+            passes * num_blocks + num_batches,
+            passes * num_blocks + 2 * num_batches,
+        ]
+
+
+def test_a_store_of_another_encoder_is_of_no_use_and_heads_alone_need_no_rows(
+    encoder: Encoder, rows: TokenRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    classifier = make_classifier(encoder)
+    alone, names = predict_probabilities(classifier, rows), [name_layers(classifier)]
+    other = FrozenLayers(change(make_classifier(encoder), "embeddings"), ActivationStore(tmp_path / "other"))
+    np.testing.assert_array_equal(predict_together([classifier], names, rows, other)[0], alone)
+    assert not (tmp_path / "other").exists()
+    frozen = FrozenLayers(make_classifier(encoder), ActivationStore(tmp_path / "own"))
+    predict_together([classifier], names, rows, frozen)
+    monkeypatch.setattr(TokenRows, "batch", None)
+    np.testing.assert_allclose(predict_together([classifier], names, rows, frozen)[0], alone, atol=1e-6)
 
 
 def test_names_are_equal_below_what_differs(encoder: Encoder):
