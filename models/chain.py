@@ -60,8 +60,11 @@ class ChainAnatomy:
     splits: frozenset[int] = frozenset()
 
     def group_of(self, path: str) -> str:
-        """Return the layer group of the module or parameter at `path` in the network."""
-        return self.members[path]
+        """Return the layer group of the module, parameter or buffer at `path` in the network.
+
+        A buffer belongs to the group of its module; one of a module that holds several groups, to the first.
+        """
+        return self.members.get(path) or self.members.get(path.rpartition(".")[0], self.groups[0])
 
     def is_container(self, path: str) -> bool:
         """Return whether the module at `path` holds parts of several groups and has none of its own."""

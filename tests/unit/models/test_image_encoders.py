@@ -16,7 +16,7 @@ from models.pixels import PixelProcessor
 from models.records import TrainingData, TrainSettings
 from models.saving import load_classifier, save_classifier
 from models.scratch import randomise
-from models.shared_layers import name_layers
+from models.shared_layers import FrozenLayers, name_layers, predict_together
 from models.store import ActivationStore
 from models.training import predict_probabilities, train
 from tests.unit.models.conftest import make_classifier, phase, places, start, weights
@@ -143,6 +143,29 @@ def test_a_saved_classifier_predicts_the_same(networks: dict[str, Encoder], tmp_
     rows = make_rows(networks[name], 6)
     assert (predict_probabilities(loaded, rows) == predict_probabilities(classifier, rows)).all()
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".json", ".safetensors"}
+
+
+@architectures
+@pytest.mark.parametrize("pooling", ["mean", "all_layers"])
+def test_models_that_share_layers_answer_together_as_alone(
+    networks: dict[str, Encoder], tmp_path: Path, name: str, pooling: str
+):
+    def make() -> Classifier:
+        return make_classifier(networks[name], pooling=pooling)
+
+    classifiers, rows = [make(), make(), make()], make_rows(networks[name], 9)
+    for classifier, depth in zip(classifiers[1:], (-2, 1), strict=True):
+        apply_phase(classifier, phase(classifier.groups[depth], "head"))
+        with torch.no_grad():
+            for parameter in classifier.parameters():
+                if parameter.requires_grad:
+                    parameter.add_(torch.randn_like(parameter) / 20)
+        classifier.eval()
+    names = [name_layers(classifier) for classifier in classifiers]
+    frozen = FrozenLayers(make(), ActivationStore(tmp_path))
+    for given in (None, frozen, frozen):
+        for classifier, found in zip(classifiers, predict_together(classifiers, names, rows, given), strict=True):
+            np.testing.assert_allclose(found, predict_probabilities(classifier, rows), atol=1e-5)
 
 
 def test_preprocessing_is_what_comes_with_the_weights(networks: dict[str, Encoder]):
