@@ -58,14 +58,14 @@ def tracking_uri(workspace: Workspace, params: Params) -> str:
 
 
 def make_database(workspace: Workspace, params: Params) -> None:
-    """Make the workspace's own SQLite, unless runs are kept elsewhere; what hinders it is said by the first run."""
-    if tracking_uri(workspace, params) == _embedded(workspace):
-        with suppress(ThawlineError):
-            open_tracking(workspace, params)
+    """Make the workspace's own SQLite, without an experiment yet, unless runs are kept elsewhere.
 
-
-def _embedded(workspace: Workspace) -> str:
-    return f"sqlite:///{workspace.state / 'mlflow.db'}"
+    What hinders it is said by the first run.
+    """
+    uri = tracking_uri(workspace, params)
+    if uri == _embedded(workspace):
+        with suppress(ThawlineError), service_errors(uri):
+            _connect(uri)
 
 
 def open_tracking(workspace: Workspace, params: Params) -> Tracking:
@@ -75,15 +75,11 @@ def open_tracking(workspace: Workspace, params: Params) -> Tracking:
         ServiceError: The server does not answer.
         StorageError: The workspace can't be written.
     """
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     uri = tracking_uri(workspace, params)
     with storage_errors():
         workspace.state.mkdir(parents=True, exist_ok=True)
     with service_errors(uri):
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client = _connect(uri)
         experiment = client.get_experiment_by_name(params.name)
         if experiment is not None:
             return Tracking(client, uri, experiment.experiment_id)
@@ -91,6 +87,19 @@ def open_tracking(workspace: Workspace, params: Params) -> Tracking:
         kind = {"mlflow.experimentKind": "custom_model_development"}  # otherwise the UI shows it as generative AI
         tags = {**kind, VIEW_TAG: render_view()}
         return Tracking(client, uri, client.create_experiment(params.name, location, tags=tags))
+
+
+def _connect(uri: str) -> MlflowClient:
+    """Return a client, which brings a database into the form of this version."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _embedded(workspace: Workspace) -> str:
+    return f"sqlite:///{workspace.state / 'mlflow.db'}"
 
 
 def artifact_location(workspace: Workspace, params: Params, uri: str) -> str | None:

@@ -7,9 +7,11 @@ artifacts and data, and a login.
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -162,7 +164,8 @@ def test_the_same_with_postgresql_s3_and_a_login_and_no_secret_is_written_anywhe
     objects = list_objects(served.bucket)
     assert {key.partition("/")[0] for key in objects} == {"artifacts", "data"}
     assert any(key.endswith((".safetensors", ".skops")) for key in objects)
-    assert not (served.space / ".thawline" / "mlflow.db").exists()
+    with closing(sqlite3.connect(served.space / ".thawline" / "mlflow.db")) as embedded:  # which init has made
+        assert embedded.execute("SELECT count(*) FROM runs").fetchone() == (0,)
     assert not (served.space / ".thawline" / "mlartifacts").exists()
 
     places = {**{f"database {name}": text.encode() for name, text in kept.items()}, "ps": arguments.encode(), **objects}

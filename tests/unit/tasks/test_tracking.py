@@ -1,4 +1,4 @@
-"""What reading from one tracking store leaves to the next workspace of the process: nothing."""
+"""Where runs are kept: what init makes, and that reading from one store leaves nothing to the next workspace."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mlflow.exceptions import MlflowException
 
-from tasks.tracking import load_registered, open_tracking, tracking_uri
+from tasks.tracking import load_registered, make_database, open_tracking, tracking_uri
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -25,3 +25,23 @@ def test_loading_a_model_leaves_the_address_of_the_environment_as_it_was(
         load_registered(tracking.uri, "mails/1")
     assert os.environ.get("MLFLOW_TRACKING_URI") == given
     assert tracking_uri(other, params) == expected
+
+
+def test_init_makes_the_embedded_database_alone_and_leaves_the_experiment_to_what_the_params_say_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    workspace, params = Workspace(tmp_path), Params.model_validate({"name": "mails"})
+    workspace.state.mkdir()
+    make_database(workspace, params)
+    assert (workspace.state / "mlflow.db").is_file()
+    elsewhere = params.model_copy(update={"tracking": params.tracking.model_copy(update={"artifacts": "files"})})
+    opened = open_tracking(workspace, elsewhere)
+    location = opened.client.get_experiment(opened.experiment_id).artifact_location
+    assert location == (tmp_path / "files").as_uri()
+
+    other = Workspace(tmp_path / "other")
+    other.state.mkdir(parents=True)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    make_database(other, params)
+    assert list(other.state.iterdir()) == []
