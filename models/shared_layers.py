@@ -85,14 +85,21 @@ def predict_together(
 def _begin(
     device: torch.device, names: Sequence[tuple[str, ...]], rows: Rows, frozen: FrozenLayers | None
 ) -> dict[int, tuple[list[int], StartingRows | None]]:
-    """Return, by boundary, the numbers of the classifiers that begin there, and what the rows begin with."""
+    """Return, by boundary, the numbers of the classifiers that begin there, and what the rows begin with.
+
+    What the store has no room for is computed together, from the rows.
+    """
+    everything: dict[int, tuple[list[int], StartingRows | None]] = {0: (list(range(len(names))), None)}
     if frozen is None or frozen.classifier.device != device:
-        return {0: (list(range(len(names))), None)}
+        return everything
     known, store = frozen.classifier, frozen.store
     members: dict[int, list[int]] = {}
     for number, own in enumerate(names):
         members.setdefault(_common(known, frozen.names, own), []).append(number)
-    store.fill(known, rows, members.keys() - {0})  # all boundaries in one pass
+    stored = members.keys() - {0}
+    store.fill(known, rows, stored)  # all boundaries in one pass
+    if not all(store.holds(known, rows, boundary) for boundary in stored):
+        return everything
     return {
         boundary: (numbers, store.start_at(known, rows, boundary) if boundary else None)
         for boundary, numbers in members.items()

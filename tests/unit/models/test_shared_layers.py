@@ -101,6 +101,14 @@ def test_a_store_of_another_encoder_is_of_no_use_and_heads_alone_need_no_rows(
     np.testing.assert_allclose(predict_together([classifier], names, rows, frozen)[0], alone, atol=1e-6)
 
 
+def test_without_room_in_the_store_what_is_shared_still_runs_once(encoder: Encoder, rows: TokenRows, tmp_path: Path):
+    classifiers = [make_classifier(encoder), change(make_classifier(encoder), "block_2")]
+    frozen = FrozenLayers(make_classifier(encoder), ActivationStore(tmp_path, budget_bytes=0))
+    runs = count_runs([frozen.classifier, *classifiers], "encoder.layer.0")
+    predict_together(classifiers, [name_layers(classifier) for classifier in classifiers], rows, frozen)
+    assert len(runs) == -(-len(rows) // BATCH_SIZE)
+
+
 def test_names_are_equal_below_what_differs(encoder: Encoder):
     pretrained, other = make_classifier(encoder), change(make_classifier(encoder, seed=1), "block_1")
     names, others = name_layers(pretrained), name_layers(other)
