@@ -61,7 +61,8 @@ def predict_together(
         classifiers: In eval mode, on one device, their networks configured alike.
         names: Of each classifier's layers, from `name_layers`.
         rows: N rows, in the form that all of them take.
-        frozen: What its store holds of layers that are those of a classifier is read, and what it lacks is stored.
+        frozen: What its store holds of layers that are those of a classifier is read, and what it lacks is stored if
+            there is room.
 
     Raises:
         StorageError: The store can't be written.
@@ -87,7 +88,7 @@ def _begin(
 ) -> dict[int, tuple[list[int], StartingRows | None]]:
     """Return, by boundary, the numbers of the classifiers that begin there, and what the rows begin with.
 
-    What the store has no room for is computed together, from the rows.
+    Rows that would drive others out of the store are computed, all classifiers together.
     """
     everything: dict[int, tuple[list[int], StartingRows | None]] = {0: (list(range(len(names))), None)}
     if frozen is None or frozen.classifier.device != device:
@@ -97,9 +98,9 @@ def _begin(
     for number, own in enumerate(names):
         members.setdefault(_common(known, frozen.names, own), []).append(number)
     stored = members.keys() - {0}
-    store.fill(known, rows, stored)  # all boundaries in one pass
-    if not all(store.holds(known, rows, boundary) for boundary in stored):
+    if not store.fits(known, rows, stored):
         return everything
+    store.fill(known, rows, stored)  # all boundaries in one pass
     return {
         boundary: (numbers, store.start_at(known, rows, boundary) if boundary else None)
         for boundary, numbers in members.items()

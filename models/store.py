@@ -27,7 +27,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.budget import make_room
+from models.budget import list_stored, make_room
 from models.classifier import Classifier, Place
 from models.prefix import (
     BLOCK_ROWS,
@@ -160,6 +160,15 @@ class ActivationStore:
         if not 0 < boundary <= classifier.first_trained or not classifier.can_split(boundary):
             return False
         return not self._missing(classifier, rows, classifier.places_at(boundary))
+
+    def fits(self, classifier: Classifier, rows: Rows, boundaries: Collection[int]) -> bool:
+        """Return whether what is not stored yet of the rows would fit into the budget beside all that is."""
+        places = [place for boundary in boundaries for place in classifier.places_at(boundary)]
+        missing = self._missing(classifier, rows, places)
+        if self.budget_bytes is None or not missing:
+            return True
+        needed = sum(int(self._sizes(classifier, rows, place, missing[place]).sum()) for place in missing)
+        return needed + sum(stored.size_bytes for stored in list_stored(self.directory)) <= self.budget_bytes
 
     def _shelf(self, classifier: Classifier, place: Place) -> Shelf:
         """Return a place's shelf, with all segments that are there by now; those of one encoder are known at a time."""

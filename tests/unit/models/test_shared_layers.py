@@ -1,9 +1,11 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from models.budget import list_stored
 from models.classifier import Classifier
 from models.encoders import Encoder
 from models.phases import apply_phase
@@ -101,12 +103,22 @@ def test_a_store_of_another_encoder_is_of_no_use_and_heads_alone_need_no_rows(
     np.testing.assert_allclose(predict_together([classifier], names, rows, frozen)[0], alone, atol=1e-6)
 
 
-def test_without_room_in_the_store_what_is_shared_still_runs_once(encoder: Encoder, rows: TokenRows, tmp_path: Path):
+def test_what_would_drive_others_out_of_the_store_is_computed_together(
+    encoder: Encoder, rows: TokenRows, tmp_path: Path
+):
     classifiers = [make_classifier(encoder), change(make_classifier(encoder), "block_2")]
-    frozen = FrozenLayers(make_classifier(encoder), ActivationStore(tmp_path, budget_bytes=0))
-    runs = count_runs([frozen.classifier, *classifiers], "encoder.layer.0")
-    predict_together(classifiers, [name_layers(classifier) for classifier in classifiers], rows, frozen)
-    assert len(runs) == -(-len(rows) // BATCH_SIZE)
+    names = [name_layers(classifier) for classifier in classifiers]
+    unlimited = FrozenLayers(make_classifier(encoder), ActivationStore(tmp_path))
+    predict_together(classifiers, names, rows, unlimited)
+    stored = list_stored(tmp_path)
+    for share, is_read in ((1.0, True), (0.99, False)):
+        budget = int(share * sum(segment.size_bytes for segment in stored))
+        shutil.rmtree(tmp_path)
+        frozen = FrozenLayers(make_classifier(encoder), ActivationStore(tmp_path, budget_bytes=budget))
+        runs = count_runs([frozen.classifier, *classifiers], "encoder.layer.0")
+        predict_together(classifiers, names, rows, frozen)
+        assert (len(list_stored(tmp_path)) == len(stored)) is is_read
+        assert is_read or len(runs) == -(-len(rows) // BATCH_SIZE)
 
 
 def test_names_are_equal_below_what_differs(encoder: Encoder):
