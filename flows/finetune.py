@@ -12,7 +12,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.opening import open_data
-from flows.preloading import is_training_likely, prepare_training
+from flows.preloading import is_training_likely
 from modalities import check_changes
 from tasks.announcements import announce_model
 from tasks.data import push_data
@@ -52,8 +52,8 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
         overridden(workspace, overrides),
         noting_training(workspace),
     ):
-        ahead = prepare_training if is_training_likely(workspace, params, fresh=fresh) else None
-        context, tracking = open_data(workspace, params, watch, fresh=fresh, ahead=ahead)
+        will_train = is_training_likely(workspace, params, fresh=fresh)
+        context, tracking = open_data(workspace, params, watch, fresh=fresh, will_train=will_train)
         result = None if fresh else find_unchanged_run(context, tracking)
         if result is None:
             from flows.judged_training import train_and_judge

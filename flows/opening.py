@@ -1,8 +1,8 @@
 """How every flow that trains begins: the data is obtained, checked, and brought through the stages."""
 
-from collections.abc import Callable
 from contextlib import nullcontext
 
+from flows.preloading import import_training, look_at_packages
 from tasks.data import obtain_data, record_data_version, reproduce, validate_processed_rows, validate_raw_files
 from tasks.tracking import Tracking, close_stale_runs, open_tracking
 from thawline.context import Context, hash_code
@@ -19,7 +19,7 @@ def open_data(
     watch: Stopwatch,
     *,
     fresh: bool = False,
-    ahead: Callable[[], None] | None = None,
+    will_train: bool = False,
 ) -> tuple[Context, Tracking]:
     """Return the work on the workspace's data as it is now, and where it is recorded; call it under the lock.
 
@@ -28,7 +28,7 @@ def open_data(
         params: Those of this run.
         watch: Times the steps.
         fresh: Run the stages though nothing changed.
-        ahead: Done while the stages run, for what comes after them.
+        will_train: What a training needs is imported while DVC works.
 
     Raises:
         DataRefusedError: A critical expectation failed; a run that says so is left in MLflow.
@@ -39,14 +39,15 @@ def open_data(
     try:
         with watch("validate raw"):
             validate_raw_files(workspace, params)
-        with watch("preprocess"), nullcontext() if ahead is None else meanwhile(ahead):
+        with watch("preprocess"), meanwhile(import_training) if will_train else nullcontext():
             data = reproduce(workspace, force=fresh)
         with watch("validate processed"):
             context = Context(
                 root=workspace.root, params=params, data_version=data.data_version, code_version=hash_code()
             )
             validate_processed_rows(context)
-            record_data_version(workspace, data.data_version)
+            with meanwhile(look_at_packages) if will_train else nullcontext():
+                record_data_version(workspace, data.data_version)
     except DataRefusedError as error:
         from tasks.recording import record_refusal
 

@@ -41,11 +41,15 @@ def preload_if_due(workspace: Workspace, params: Params, *, fresh: bool) -> None
         load_ahead(params, workspace)
 
 
-def prepare_training() -> None:
-    """Import what comes after the stages, and do what else has to be done once in a process."""
+def import_training() -> None:
+    """Import what comes after the stages."""
     with importing():
         for name in BEFORE_TRAINING:
             import_module(name)
+
+
+def look_at_packages() -> None:
+    """Let MLflow look through what is installed, which it does once before it logs a model."""
     from tasks.registry import list_packages
 
     list_packages()

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from models.anatomy import HEAD
-from models.encoders import Encoder
+from models.encoders import Encoder, hash_weights
 from models.families import Anatomy, Batch, Family, get_family
 from models.heads import HeadSpec, build_head
 from models.summaries import ALL_LAYERS, Layer, Share, add_up, choose_layers, share_columns, summarise
@@ -71,7 +71,7 @@ class Classifier(nn.Module):
         pooling: str,
         layers: tuple[int, ...],
         seed: int,
-        weights_hash: str,
+        weights_hash: str | None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -80,7 +80,7 @@ class Classifier(nn.Module):
         self.num_classes = num_classes
         self.head_spec = head
         self.pooling = pooling
-        self.weights_hash = weights_hash
+        self._weights_hash = weights_hash
         self.groups: tuple[str, ...] = (*anatomy.groups, HEAD)
         self.layers = layers
         self._shares = self._share_columns() if pooling == ALL_LAYERS else {}
@@ -91,6 +91,13 @@ class Classifier(nn.Module):
         self._own: set[str] = {HEAD}
         self.layer_groups()  # fails early where a parameter has no group
         self.train(mode=False)
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 of the pretrained weights, told by who made this or computed when it is first asked for."""
+        if self._weights_hash is None:
+            self._weights_hash = hash_weights(self.network.state_dict())
+        return self._weights_hash
 
     @property
     def pooled_boundary(self) -> int:
@@ -265,6 +272,7 @@ class Classifier(nn.Module):
 
     def _own_weights(self, name: str) -> None:
         """Replace the parameters of a group, which are the encoder's, by copies; tied ones by the same copy."""
+        self._weights_hash = self.weights_hash  # while they are the pretrained ones
         (group,) = (group for group in self.layer_groups() if group.name == name)
         copies = {id(old): nn.Parameter(old.detach().clone()) for old in group.parameters}
         for module in self.network.modules():

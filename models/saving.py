@@ -16,7 +16,6 @@ import safetensors.torch
 import torch
 
 from models.classifier import Classifier
-from models.encoders import hash_weights
 from models.families import get_family
 from models.heads import HeadSpec
 from thawline.errors import UsageError
@@ -86,7 +85,7 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
             pooling=config["pooling"],
             layers=tuple(config.get("layers", ())),  # the first ones had none
             seed=0,
-            weights_hash="",
+            weights_hash=None,  # who serves needs none
         )
         safetensors.torch.load_model(classifier, str(directory / "model.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
@@ -95,5 +94,4 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
             f"{directory} holds no classifier that can be read: {reason}; give one that was saved"
         ) from error
     classifier.anatomy = family.prove_splits(network, anatomy, probe)
-    classifier.weights_hash = hash_weights(network.state_dict())
     return classifier, processor, config["settings"]

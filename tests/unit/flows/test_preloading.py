@@ -7,7 +7,14 @@ import pytest
 from mlflow.utils import requirements_utils
 
 from flows import preloading
-from flows.preloading import BEFORE_CHECKS, BEFORE_TRAINING, is_training_likely, preload_if_due, prepare_training
+from flows.preloading import (
+    BEFORE_CHECKS,
+    BEFORE_TRAINING,
+    import_training,
+    is_training_likely,
+    look_at_packages,
+    preload_if_due,
+)
 from thawline.errors import ServiceError
 from thawline.params_file import parse_params
 from thawline.workspace import Workspace
@@ -52,6 +59,7 @@ def test_an_encoder_that_is_nowhere_stops_nothing_yet(tmp_path: Path) -> None:
 
 
 def test_what_trains_is_imported_and_mlflow_has_looked_at_what_is_installed() -> None:
-    prepare_training()
+    import_training()
     assert set(BEFORE_TRAINING) <= set(sys.modules)
+    look_at_packages()
     assert requirements_utils._MODULES_TO_PACKAGES

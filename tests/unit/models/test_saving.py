@@ -72,6 +72,19 @@ def test_a_loaded_classifier_keeps_states_of_its_own(encoder: Encoder, tmp_path:
     )
 
 
+def test_weights_are_hashed_when_it_is_asked_for_and_before_they_are_trained(
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    save_classifier(make_classifier(encoder), encoder.processor, tmp_path, settings={})
+    with monkeypatch.context() as patched:
+        patched.setattr("models.classifier.hash_weights", None)
+        loaded, _, _ = load_classifier(tmp_path)
+    apply_phase(loaded, phase("block_2", "head"))
+    with torch.no_grad():
+        loaded.network.encoder.layer[2].output.dense.weight *= 1.5
+    assert loaded.weights_hash == encoder.weights_hash
+
+
 def test_loading_leaves_the_random_state_alone(encoder: Encoder, tmp_path: Path):
     save_classifier(make_classifier(encoder), encoder.processor, tmp_path, settings={})
     torch.manual_seed(0)
