@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from thawline.errors import ThawlineError
+from thawline.garbage import end_at_once
 from thawline.params import Params
 from thawline.params_file import load_params
 from thawline.workspace import Workspace, find_workspace
@@ -16,6 +17,7 @@ def run_stage(step: Callable[[Workspace, Params], None]) -> int:
     Returns:
         The exit code: 0, or that of the error.
     """
+    end_at_once()
     try:
         workspace = find_workspace(Path.cwd())
         step(workspace, load_params(workspace))
