@@ -16,6 +16,9 @@ from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
+COMMAND = "tasks.dvc_command"
+"""The module that runs DVC for us; somebody may run DVC by its own name as well."""
+
 
 def remove_stale_lock(workspace: Workspace) -> bool:
     """Remove DVC's file if it is broken or names processes, none of them a DVC that runs; return whether it went.
@@ -45,7 +48,8 @@ def _infos(content: dict[str, Any]) -> list[dict[str, Any]]:
 def _is_dvc(pid: int) -> bool:
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and "dvc" in {Path(part).name for part in process.cmdline()}
+        names = {Path(part).name for part in process.cmdline()}
+        return process.status() != psutil.STATUS_ZOMBIE and bool(names & {"dvc", COMMAND})
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:
