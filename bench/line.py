@@ -1,9 +1,10 @@
 """W6: the line around a training that takes next to nothing, and a run in which nothing changed.
 
 A new workspace with mails is made by `thawline init`; `thawline run` trains the head for one epoch. Above the training
-is what the command takes from start to end, less the steps that fit or apply a network: the pass through the frozen
-layers, the baselines, the folds and the final fit. A second run finds that nothing changed. Where the seconds go is
-told by step, and by library from a run of its own under Python's profiler, in a second workspace.
+is what the command takes from start to end, less the steps that fit or apply a network: the pass of all rows, of test
+too, through the frozen layers, the baselines, the folds and the final fit. A second run finds that nothing changed.
+Where the seconds go is told by step, and by library from a run of its own under Python's profiler, in a second
+workspace.
 """
 
 import json
@@ -46,7 +47,7 @@ def measure(options: Options) -> None:
         space = make_space(Path(directory), num_rows, options.threads)
         libraries = profile_line(space, options.threads)
     entries = [{"side": name, "seconds": seconds} for name, seconds in libraries]
-    save("W6", "profile", entries, threads=options.threads, place=options.place, facts=facts)
+    save("W6", "profile", entries, threads=options.threads, place=options.place, facts=facts, is_whole=True)
 
 
 def make_space(place: Path, num_rows: int, threads: int) -> Path:

@@ -19,7 +19,14 @@ IDENTITY = ("side", "repeat", "size")
 
 
 def save(
-    work: str, table: str, entries: list[dict[str, Any]], *, threads: int, facts: Mapping[str, Any], place: Path = PLACE
+    work: str,
+    table: str,
+    entries: list[dict[str, Any]],
+    *,
+    threads: int,
+    facts: Mapping[str, Any],
+    place: Path = PLACE,
+    is_whole: bool = False,
 ) -> None:
     """Write the entries of a table; those of other sides stay if they are of the same settings (`facts`).
 
@@ -30,6 +37,7 @@ def save(
         threads: Of each side.
         facts: What all entries share, such as the number of rows.
         place: Directory of the files.
+        is_whole: Nothing of an earlier table stays.
     """
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"{work}.json"
@@ -37,7 +45,11 @@ def save(
         tables = json.loads(path.read_text()) if path.is_file() else {}
         old = tables.get(table, {})
         measured = {identity(entry) for entry in entries}
-        same = old.get("facts") == json.loads(json.dumps(dict(facts))) and old["machine"]["threads"] == threads
+        same = (
+            not is_whole
+            and old.get("facts") == json.loads(json.dumps(dict(facts)))
+            and old["machine"]["threads"] == threads
+        )
         kept = [entry for entry in old["entries"] if identity(entry) not in measured] if same else []
         tables[table] = {"facts": dict(facts), "machine": describe_machine(threads), "entries": [*kept, *entries]}
         path.write_text(json.dumps(tables, indent=1) + "\n")
