@@ -5,7 +5,7 @@ of the rows may be stored already.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,10 +19,13 @@ from models.classifier import Classifier, Start
 from models.devices import autocast
 from models.encoders import hash_weights
 from models.prediction import BATCH_SIZE
-from models.prefix import StartingRows
-from models.rows import Rows
+from models.prefix import LiveActivations
+from models.rows import Indices, Rows
 from models.splitting import Batch
 from models.store import ActivationStore
+
+Starts = Callable[[Indices, int], dict[int, Start]]
+"""Gives, for row numbers and the length that they are padded to, the starts by boundary."""
 
 
 def name_layers(classifier: Classifier) -> tuple[str, ...]:
@@ -70,41 +73,48 @@ def predict_together(
     results = [np.empty((len(rows), classifier.num_classes)) for classifier in classifiers]
     common = [[_common(classifiers[0], one, other) for other in names] for one in names]
     device = classifiers[0].device
-    begun = _begin(device, names, rows, frozen)
-    are_heads = all(boundary == classifiers[0].pooled_boundary for boundary in begun)
+    if frozen is not None and frozen.classifier.device != device:
+        frozen = None  # its store holds what another device computes
+    members: dict[int, list[int]] = {}
+    for number, own in enumerate(names):
+        boundary = 0 if frozen is None else _common(frozen.classifier, frozen.names, own)
+        members.setdefault(boundary, []).append(number)
+    starts = _starts(frozen, rows, members.keys() - {0})
+    are_heads = all(boundary == classifiers[0].pooled_boundary for boundary in members)
     with torch.inference_mode(), autocast(device):
         for indices in evaluation_batches(rows.padded_lengths, np.arange(len(rows)), batch_size=BATCH_SIZE):
             batch = {} if are_heads else {key: tensor.to(device) for key, tensor in rows.batch(indices).items()}
-            length = int(rows.padded_lengths[indices].max())
-            for members, starting in begun.values():
-                start = None if starting is None else starting.batch(indices, length, device)
-                for number, logits in _logits(classifiers, common, members, start, batch).items():
+            begun = starts(indices, int(rows.padded_lengths[indices].max()))
+            for boundary, numbers in members.items():
+                for number, logits in _logits(classifiers, common, numbers, begun.get(boundary), batch).items():
                     results[number][indices] = logits.double().softmax(dim=1).cpu().numpy()
     return results
 
 
-def _begin(
-    device: torch.device, names: Sequence[tuple[str, ...]], rows: Rows, frozen: FrozenLayers | None
-) -> dict[int, tuple[list[int], StartingRows | None]]:
-    """Return, by boundary, the numbers of the classifiers that begin there, and what the rows begin with.
+def _starts(frozen: FrozenLayers | None, rows: Rows, boundaries: Collection[int]) -> Starts:
+    """Return what gives the starts of rows at several boundaries, to the same bits whether they are stored or not.
 
-    Rows that would drive others out of the store are computed, all classifiers together.
+    Rows that would drive others out of the store are computed, for all boundaries in one pass.
     """
-    everything: dict[int, tuple[list[int], StartingRows | None]] = {0: (list(range(len(names))), None)}
-    if frozen is None or frozen.classifier.device != device:
-        return everything
+    if frozen is None or not boundaries:
+        return lambda _indices, _length: {}
     known, store = frozen.classifier, frozen.store
-    members: dict[int, list[int]] = {}
-    for number, own in enumerate(names):
-        members.setdefault(_common(known, frozen.names, own), []).append(number)
-    stored = members.keys() - {0}
-    if not store.fits(known, rows, stored):
-        return everything
-    store.fill(known, rows, stored)  # all boundaries in one pass
-    return {
-        boundary: (numbers, store.start_at(known, rows, boundary) if boundary else None)
-        for boundary, numbers in members.items()
-    }
+    if store.fits(known, rows, boundaries):
+        store.fill(known, rows, boundaries)  # in one pass
+        stored = [store.start_at(known, rows, boundary) for boundary in boundaries]
+        return lambda indices, length: {each.boundary: each.batch(indices, length, known.device) for each in stored}
+    places = {boundary: known.places_at(boundary) for boundary in boundaries}
+    flat = [place for there in places.values() for place in there]
+    live = LiveActivations(known, rows, *flat)
+
+    def compute(indices: Indices, length: int) -> dict[int, Start]:
+        states = dict(zip(flat, live.batches(indices, length), strict=True))
+        return {
+            boundary: Start(boundary, *(states[place].to(known.device) for place in there))
+            for boundary, there in places.items()
+        }
+
+    return compute
 
 
 def _common(classifier: Classifier, one: tuple[str, ...], other: tuple[str, ...]) -> int:

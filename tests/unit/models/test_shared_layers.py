@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.batches import evaluation_batches
 from models.budget import list_stored
 from models.classifier import Classifier
 from models.encoders import Encoder
@@ -103,22 +104,24 @@ def test_a_store_of_another_encoder_is_of_no_use_and_heads_alone_need_no_rows(
     np.testing.assert_allclose(predict_together([classifier], names, rows, frozen)[0], alone, atol=1e-6)
 
 
-def test_what_would_drive_others_out_of_the_store_is_computed_together(
+def test_what_would_drive_others_out_of_the_store_is_computed_once_for_all_to_the_same_bits(
     encoder: Encoder, rows: TokenRows, tmp_path: Path
 ):
     classifiers = [make_classifier(encoder), change(make_classifier(encoder), "block_2")]
     names = [name_layers(classifier) for classifier in classifiers]
     unlimited = FrozenLayers(make_classifier(encoder), ActivationStore(tmp_path))
-    predict_together(classifiers, names, rows, unlimited)
+    expected = predict_together(classifiers, names, rows, unlimited)
     stored = list_stored(tmp_path)
     for share, is_read in ((1.0, True), (0.99, False)):
         budget = int(share * sum(segment.size_bytes for segment in stored))
         shutil.rmtree(tmp_path)
         frozen = FrozenLayers(make_classifier(encoder), ActivationStore(tmp_path, budget_bytes=budget))
         runs = count_runs([frozen.classifier, *classifiers], "encoder.layer.0")
-        predict_together(classifiers, names, rows, frozen)
+        found = predict_together(classifiers, names, rows, frozen)
+        assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
         assert (len(list_stored(tmp_path)) == len(stored)) is is_read
-        assert is_read or len(runs) == -(-len(rows) // BATCH_SIZE)
+        batches = evaluation_batches(rows.padded_lengths, np.arange(len(rows)), batch_size=BATCH_SIZE)
+        assert is_read or len(runs) == sum(len(canonical_blocks(rows.padded_lengths[batch])) for batch in batches)
 
 
 def test_names_are_equal_below_what_differs(encoder: Encoder):
