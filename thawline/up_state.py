@@ -17,6 +17,8 @@ from thawline.workspace import Workspace
 MARK = "THAWLINE_UP"
 FILE = "up.json"
 PATIENCE_S = 10.0
+ROUNDS = 3
+"""Of looking for processes; what a kill does not end stays."""
 
 
 class UpState(BaseModel):
@@ -59,15 +61,23 @@ def forget_up(workspace: Workspace) -> None:
 
 
 def end_processes(workspace: Workspace) -> int:
-    """End every process that `thawline up` started in this workspace and that still runs; return their number."""
-    found = list(_marked(workspace))
-    for process in found:
-        _signal(process.terminate)
-    _, alive = psutil.wait_procs(found, timeout=PATIENCE_S)
-    for process in alive:
-        _signal(process.kill)
-    psutil.wait_procs(alive, timeout=PATIENCE_S)
-    return len(found)
+    """End every process that `thawline up` started in this workspace and that still runs; return their number.
+
+    A process that is just starting shows no environment yet, so we look again until nobody is found.
+    """
+    number = 0
+    for _ in range(ROUNDS):
+        found = list(_marked(workspace))
+        if not found:
+            break
+        number += len(found)
+        for process in found:
+            _signal(process.terminate)
+        _, alive = psutil.wait_procs(found, timeout=PATIENCE_S)
+        for process in alive:
+            _signal(process.kill)
+        psutil.wait_procs(alive, timeout=PATIENCE_S)
+    return number
 
 
 def _marked(workspace: Workspace) -> Iterator[psutil.Process]:

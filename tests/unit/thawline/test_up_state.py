@@ -1,6 +1,8 @@
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -41,7 +43,8 @@ def test_only_the_processes_of_this_workspace_are_ended_stubborn_ones_too(
         assert end_processes(workspace) == 0
     finally:
         for process in (own, other, stubborn):
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it has started, too, which holds its output open
             process.communicate()
 
 
