@@ -46,7 +46,8 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
     if running is not None:
         defaults["PREFECT_API_URL"] = running.prefect_api  # what is started by hand is seen there, too
     require_space(workspace.state)  # also makes it: Prefect makes its home, but not what is above it
-    _set_defaults({**defaults, **QUIET})
+    _set_defaults(defaults)
+    keep_quiet()
     end_orphans(workspace)
     mark_children(workspace)
     if fresh:
@@ -54,7 +55,7 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
 
 
 def keep_quiet() -> None:
-    """Keep the libraries quiet where there is no workspace yet."""
+    """Keep the libraries quiet; called by itself where there is no workspace yet."""
     _set_defaults(QUIET)
 
 

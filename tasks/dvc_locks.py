@@ -12,12 +12,10 @@ from typing import Any
 
 import psutil
 
+from tasks import dvc_command
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
-
-COMMAND = "tasks.dvc_command"
-"""The module that runs DVC for us; somebody may run DVC by its own name as well."""
 
 
 def remove_stale_lock(workspace: Workspace) -> bool:
@@ -49,7 +47,7 @@ def _is_dvc(pid: int) -> bool:
     try:
         process = psutil.Process(pid)
         names = {Path(part).name for part in process.cmdline()}
-        return process.status() != psutil.STATUS_ZOMBIE and bool(names & {"dvc", COMMAND})
+        return process.status() != psutil.STATUS_ZOMBIE and bool(names & {"dvc", dvc_command.__name__})
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:

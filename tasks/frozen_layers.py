@@ -5,6 +5,8 @@ The test rows go through them when the first model is scored; later models and r
 `thawline check`, which trains nothing, takes the rows through it that its page shows.
 """
 
+from functools import lru_cache
+
 import pandas as pd
 from prefect import task
 
@@ -24,6 +26,7 @@ def run_frozen_layers(context: Context) -> None:
         fill_for_training(context)
 
 
+@lru_cache(maxsize=1)  # the names of its layers are a hash of all weights, which evaluation and champion share
 def open_frozen_layers(context: Context) -> FrozenLayers | None:
     """Return the pretrained layers and the store, for models that are to answer as they do when they serve.
 

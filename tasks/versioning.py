@@ -16,7 +16,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
-from tasks.dvc_locks import COMMAND, remove_stale_lock
+from tasks import dvc_command
+from tasks.dvc_locks import remove_stale_lock
 from thawline.errors import DataRefusedError, DvcError, StorageError
 from thawline.files import pack_directory, pack_files, storage_errors
 from thawline.workspace import Workspace
@@ -179,7 +180,7 @@ def _call_dvc(workspace: Workspace, arguments: tuple[str, ...]) -> tuple[int, st
     }
     try:
         process = subprocess.run(
-            [sys.executable, "-m", COMMAND, *arguments],
+            [sys.executable, "-m", dvc_command.__name__, *arguments],
             cwd=workspace.root,
             env=environment,
             stdout=subprocess.PIPE,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.dvc_locks import COMMAND, remove_stale_lock
+from tasks.dvc_locks import remove_stale_lock
 from tasks.versioning import run_dvc
 from thawline.workspace import Workspace
 
@@ -39,7 +39,7 @@ def test_a_lock_that_nobody_holds_is_removed(tmp_path: Path, name: str) -> None:
     assert not path.exists()
 
 
-@pytest.mark.parametrize("program", ["dvc", COMMAND])
+@pytest.mark.parametrize("program", ["dvc", "tasks.dvc_command"])
 def test_a_lock_of_a_running_dvc_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     assert not remove_stale_lock(Workspace(tmp_path))
     path = write_lock(Workspace(tmp_path), entry(os.getpid()))
