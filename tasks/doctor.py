@@ -3,11 +3,11 @@
 import importlib.metadata
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 
 from tasks.connections import examine_connections
 from tasks.findings import Finding
+from tasks.git_command import ignoring_rule
 from thawline.addresses import masked
 from thawline.errors import ThawlineError
 from thawline.params import Params
@@ -69,14 +69,12 @@ def _directory(workspace: Workspace) -> Iterator[Finding]:
     )
     writable = os.access(root, os.W_OK)
     yield Finding(what="workspace", ok=writable, found=str(root), remedy="give this user the right to write there")
-    command = ["git", "check-ignore", "-q", str(workspace.dvc_lock)]
-    process = subprocess.run(command, cwd=root, check=False, timeout=60, stderr=subprocess.DEVNULL)
-    ignored = process.returncode == 0
+    rule = ignoring_rule(workspace.dvc_lock)
     yield Finding(
         what="dvc.lock",
-        ok=not ignored,
-        found="ignored by git" if ignored else "seen by git, or no git here",
-        remedy="take dvc.lock out of .gitignore: DVC refuses to work with it ignored",
+        ok=rule is None,
+        found=f"ignored by git: {rule}" if rule else "seen by git, or no git here",
+        remedy="add the line !/dvc.lock to the workspace's .gitignore: DVC refuses to work with it ignored",
     )
     raw = sorted(path.name for path in workspace.raw.glob("*.dvc")) if workspace.raw.is_dir() else []
     yield Finding(what="data/raw", ok=True, found=f"{len(raw)} files tracked by DVC")

@@ -1,12 +1,20 @@
-"""Making a workspace: directories, a params.yaml that teaches, a DVC repository, the first data, MLflow's database."""
+"""Making a workspace: directories, a params.yaml that teaches, a DVC repository, the first data, MLflow's database.
+
+It is made aside and moves in at the end, whole: whatever fails leaves the directory as it was.
+"""
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from modalities import get_modality
+from tasks.git_command import git_root, ignoring_rule
+from tasks.git_rules import hidden_by_git, require_seen, with_rules
 from tasks.raw_data import accept_file
-from tasks.versioning import init_dvc
+from tasks.versioning import write_dvc_config
 from thawline.errors import UsageError
 from thawline.files import storage_errors, write_atomically
 from thawline.garbage import importing
@@ -15,42 +23,49 @@ from thawline.meanwhile import meanwhile
 from thawline.params import Params
 from thawline.params_file import parse_params
 from thawline.params_reference import render_params
+from thawline.staging import moved_in, replaced, staging_for
 from thawline.workspace import Workspace
 
-IGNORED = "/.thawline/\n/reports/\n/data/incoming/\n/data/interim/\n/data/processed/\n/data/quarantine/\n"
+DVC_YAML = Path(__file__).resolve().parent.parent / "dvc.yaml"
 
 
-def initialise(directory: Path, data: Path, params: Params) -> tuple[Workspace, int]:
-    """Make a workspace in `directory` with `data` as its first arrival.
+@dataclass(frozen=True)
+class Made:
+    """A new workspace: where it is, how many rows it has, and what a person should know about it."""
 
-    The data is read first: nothing is made where it can't be.
+    workspace: Workspace
+    num_rows: int
+    remarks: list[str]
 
-    Returns:
-        The workspace and the number of rows read.
+
+def initialise(directory: Path, data: Path, params: Params) -> Made:
+    """Make a workspace in `directory` with `data` as its first arrival: all of it, or nothing.
 
     Raises:
-        UsageError: `directory` is a workspace already, or lies inside `data`.
+        UsageError: `directory` is a workspace already, holds files that one would overwrite, lies inside `data`, or
+            git would hide what DVC needs.
         UnreadableFileError: `data` can't be read with the columns that `params` names.
+        StorageError: No permission or no space.
+        DvcError: DVC refused.
     """
     workspace = Workspace(directory.expanduser().resolve())
-    if workspace.params_file.exists():
-        raise UsageError(
-            f"{workspace.root} is a workspace already (it has params.yaml); change that file, or name another"
-        )
-    if workspace.root.is_relative_to(data.expanduser().resolve()):
-        raise UsageError(f"{workspace.root} lies inside the data, {data}; make the workspace beside it, not in it")
+    data = data.expanduser().resolve()
+    _require_room(workspace, data)
     num_rows = len(get_modality(params.modality).read(data, params))
-    with storage_errors():
-        for path in (workspace.incoming, workspace.raw, workspace.quarantine, workspace.reports, workspace.state):
-            path.mkdir(parents=True, exist_ok=True)
-        with lock_workspace(workspace), meanwhile(lambda: _make_database(workspace, params)):  # most is DVC's
-            shutil.copyfile(Path(__file__).resolve().parent.parent / "dvc.yaml", workspace.root / "dvc.yaml")
-            if not (workspace.root / ".gitignore").exists():
-                write_atomically(workspace.root / ".gitignore", IGNORED.encode())
-            init_dvc(workspace)
-            accept_file(workspace, params, data)
-            write_atomically(workspace.params_file, render_params(params).encode())
-    return workspace, num_rows
+    with storage_errors(), staging_for(workspace.root) as staging:
+        _make(Workspace(staging), params, data)
+        with moved_in(staging, workspace.root), _settled_with_git(workspace) as remarks:
+            return Made(workspace, num_rows, remarks)
+
+
+def _make(workspace: Workspace, params: Params, data: Path) -> None:
+    for path in (workspace.incoming, workspace.raw, workspace.quarantine, workspace.reports, workspace.state):
+        path.mkdir(parents=True, exist_ok=True)
+    with lock_workspace(workspace), meanwhile(lambda: _make_database(workspace, params)):  # most is DVC's
+        shutil.copyfile(DVC_YAML, workspace.root / DVC_YAML.name)
+        write_dvc_config(workspace, with_git=False)  # whatever git thinks of this place: the files move from here
+        accept_file(workspace, params, data)
+        write_atomically(workspace.params_file, render_params(params).encode())
 
 
 def _make_database(workspace: Workspace, params: Params) -> None:
@@ -58,6 +73,57 @@ def _make_database(workspace: Workspace, params: Params) -> None:
         from tasks.tracking import make_database
 
     make_database(workspace, params)
+
+
+@contextmanager
+def _settled_with_git(workspace: Workspace) -> Iterator[list[str]]:
+    """Write .gitignore and DVC's word on git in the workspace where it stands; yield what has to be said of it."""
+    rule = ignoring_rule(workspace.root)
+    hidden = {} if rule else hidden_by_git(workspace.root)
+    path = workspace.root / ".gitignore"
+    existing = path.read_text(encoding="utf-8", errors="surrogateescape") if path.is_file() else ""
+    content = with_rules(existing, shown=bool(hidden)).encode(errors="surrogateescape")
+    with replaced(path, content):
+        if rule is None and git_root(workspace.root):
+            require_seen(workspace.root)
+            write_dvc_config(workspace, with_git=True)
+        remarks = [f"git ignores {name} by {rule}; .gitignore takes that back" for name, rule in hidden.items()]
+        yield remarks + ([f"git ignores this directory by {rule}: DVC does without git here"] if rule else [])
+
+
+def _require_room(workspace: Workspace, data: Path) -> None:
+    """Refuse a directory that holds what the workspace would overwrite or take for its own.
+
+    Raises:
+        UsageError: The files, or why a workspace can't be there at all.
+    """
+    if workspace.params_file.exists():
+        raise UsageError(
+            f"{workspace.root} is a workspace already (it has params.yaml); change that file, or name another"
+        )
+    if workspace.root.is_file():
+        raise UsageError(f"{workspace.root} is a file; name a directory, which need not exist")
+    if workspace.root.is_relative_to(data):
+        raise UsageError(f"{workspace.root} lies inside the data, {data}; make the workspace beside it, not in it")
+    found = [str(path.relative_to(workspace.root)) for path in _in_the_way(workspace)]
+    if found:
+        more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+        raise UsageError(
+            f"{workspace.root} holds {', '.join(found[:10])}{more}, which the workspace would overwrite or take for "
+            "its own; move them away (the first data is named by --data), or make it in a directory of its own, such "
+            f"as {workspace.root / 'classifier'}"
+        )
+
+
+def _in_the_way(workspace: Workspace) -> Iterator[Path]:
+    names = (DVC_YAML.name, ".dvc", ".thawline")
+    stages = (workspace.rows, workspace.clean_rows, workspace.dropped_rows, workspace.ledger, workspace.train_rows)
+    for path in (*(workspace.root / name for name in names), workspace.dvc_lock, *stages, workspace.test_rows):
+        if path.exists():
+            yield path
+    for directory in (workspace.raw, workspace.arrivals, workspace.versions):
+        if directory.is_dir():
+            yield from sorted(path for path in directory.rglob("*") if path.is_file())
 
 
 def params_for(directory: Path, *, modality: str, columns: dict[str, str]) -> Params:

@@ -40,7 +40,7 @@ def track_raw_files(workspace: Workspace) -> tuple[list[str], list[str]]:
     added = [path for path in files if not _dvc_file(path).is_file()]
     changed = [path for path in files if path not in added and has_changed(path)]
     if added or changed:
-        run_dvc(workspace, "add", "-q", *(str(path.relative_to(workspace.root)) for path in (*added, *changed)))
+        run_dvc(workspace, "add", *(str(path.relative_to(workspace.root)) for path in (*added, *changed)))
     return [path.name for path in added], [path.name for path in changed]
 
 

@@ -22,6 +22,7 @@ from tasks.caching import NO_CACHE
 from tasks.epochs import mean_epoch_table, overfitting_alarms
 from tasks.exporting import Exported
 from tasks.figures import draw_confusion, draw_learning_curves
+from tasks.git_command import read_git_commit
 from tasks.out_of_fold import log_out_of_fold
 from tasks.pages import record_review
 from tasks.results import RESULT_FILE, CrossValidation, Decision, Evaluation, RunResult, SearchResult
@@ -29,7 +30,6 @@ from tasks.review import Review
 from tasks.tracking import FINGERPRINT, Tracking
 from tasks.training_runs import record_folds
 from tasks.training_set import load_training_set
-from tasks.versioning import read_git_commit
 from thawline.addresses import masked
 from thawline.context import Context
 from thawline.errors import ServiceError, ThawlineError

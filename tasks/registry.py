@@ -25,11 +25,11 @@ from modalities import get_modality
 from modalities.predictor import load_predictor
 from tasks.caching import NO_CACHE, retry_transient
 from tasks.champion import JUDGED_AGAINST, NOBODY, PROMOTED, aliases_of, promote_if_pending
+from tasks.git_command import read_git_commit
 from tasks.model_card import render_card
 from tasks.results import Decision, FinalFit, Judgement
 from tasks.review import Review
 from tasks.tracking import FINGERPRINT, Tracking
-from tasks.versioning import read_git_commit
 from thawline.context import Context
 from thawline.frames import read_frame
 

@@ -42,7 +42,7 @@ def set_remote(workspace: Workspace, params: Params) -> str:
         return address
     wanted = _absolute(wanted, workspace.root)
     if (name, address) != (REMOTE, wanted):
-        run_dvc(workspace, "remote", "add", "-q", "-f", "-d", REMOTE, wanted)
+        run_dvc(workspace, "remote", "add", "-f", "-d", REMOTE, wanted)
     return wanted
 
 
@@ -106,7 +106,7 @@ def _bring(workspace: Workspace, params: Params, targets: list[str]) -> None:
 
     The targets are all .dvc files or all outputs of stages: of a mixture DVC brings only a part, and says nothing.
     """
-    run_dvc(workspace, "checkout", "-q", "--allow-missing", *targets)
+    run_dvc(workspace, "checkout", "--allow-missing", *targets)
     if params.versioning.remote is not None and not all(
         (workspace.root / target.removesuffix(".dvc")).exists() for target in targets
     ):

@@ -21,10 +21,11 @@ from mlflow.entities import Run
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
+from tasks.git_command import call_git, read_git_commit
 from tasks.history import load_result
 from tasks.results import RunResult
 from tasks.tracking import Tracking
-from tasks.versioning import GIT_TIMEOUT_S, read_git_commit, run_dvc
+from tasks.versioning import run_dvc
 from thawline.context import hash_code
 from thawline.errors import DataRefusedError, DvcError, ThawlineError, UsageError
 from thawline.params import Params
@@ -75,7 +76,7 @@ def reproduce_run(workspace: Workspace, tracking: Tracking, run: Run) -> Repetit
         after = _run_line(scratch, code)
     finally:
         if code != PRODUCT:
-            _run_git("worktree", "remove", "--force", str(code))
+            call_git(PRODUCT, "worktree", "remove", "--force", str(code))
     result = compare_results(before, after, remarks)
     if result.reproduced:
         shutil.rmtree(place, ignore_errors=True)
@@ -186,11 +187,11 @@ def _bring_raw_files(workspace: Workspace, scratch: Workspace) -> None:
 
 def _bring(scratch: Workspace, targets: list[str]) -> None:
     """Take targets from the cache, or else from the remote; what is in neither stays missing."""
-    run_dvc(scratch, "checkout", "-q", "--allow-missing", *targets)
+    run_dvc(scratch, "checkout", "--allow-missing", *targets)
     if all((scratch.root / target.removesuffix(".dvc")).exists() for target in targets):
         return
     try:
-        run_dvc(scratch, "pull", "-q", "--allow-missing", *targets)
+        run_dvc(scratch, "pull", "--allow-missing", *targets)
     except DvcError:
         return  # the caller looks at what is there
 
@@ -201,24 +202,18 @@ def _find_code(run: Run, place: Path) -> tuple[Path, list[str]]:
         return PRODUCT, []
     commit = run.data.tags.get("thawline.git_commit", "none")
     known = read_git_commit(PRODUCT)
+    refused = ""
     if known is not None and commit != "none" and not commit.endswith("+changes"):
         code = place / "code"
-        if _run_git("worktree", "add", "--detach", str(code), commit):
+        done, said = call_git(PRODUCT, "worktree", "add", "--detach", str(code), commit)
+        if done:
             return code, [f"Made with the code of the run, commit {commit[:12]}."]
+        refused = f" Git can't check that commit out: {said}"
     differs = (
         f"The code or its libraries differ: the run was made by code {run.data.tags.get('thawline.code_version')} "
-        f"(git commit {commit}), this is {hash_code()} (git commit {known or 'none'})."
+        f"(git commit {commit}), this is {hash_code()} (git commit {known or 'none'}).{refused}"
     )
     return PRODUCT, [differs]
-
-
-def _run_git(*arguments: str) -> bool:
-    """Run git in this product's repository; return whether it did what was asked."""
-    try:
-        done = subprocess.run(["git", *arguments], cwd=PRODUCT, capture_output=True, check=False, timeout=GIT_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
 
 
 def _run_line(scratch: Workspace, code: Path) -> RunResult:

@@ -4,7 +4,9 @@
 an older one.
 """
 
+import configparser
 import hashlib
+import io
 import logging
 import os
 import re
@@ -18,8 +20,9 @@ from ruamel.yaml import YAML
 
 from tasks import dvc_command
 from tasks.dvc_locks import remove_stale_lock
+from tasks.git_command import git_root
 from thawline.errors import DataRefusedError, DvcError, StorageError
-from thawline.files import pack_directory, pack_files, storage_errors
+from thawline.files import pack_directory, pack_files, storage_errors, write_atomically
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -27,7 +30,6 @@ log = logging.getLogger(__name__)
 STAGES = ("ingest", "clean", "split")
 DVC_TIMEOUT_S = 24 * 3600.0
 """Copying to a far remote may take hours; what takes longer hangs."""
-GIT_TIMEOUT_S = 60.0
 
 
 class Reproduction(BaseModel):
@@ -44,20 +46,30 @@ def init_dvc(workspace: Workspace) -> None:
     """Make the workspace a DVC repository with a local default remote, if it is none yet.
 
     Raises:
-        DvcError: DVC refused.
+        StorageError: No permission or no space.
     """
-    if (workspace.root / ".dvc").is_dir():
-        return
-    arguments = ["init", "-q"]
-    git_root = _git_root(workspace.root)
-    if git_root is None:
-        arguments.append("--no-scm")
-    elif git_root != workspace.root:
-        arguments.append("--subdir")
-    run_dvc(workspace, *arguments)
-    run_dvc(workspace, "config", "core.analytics", "false")
-    run_dvc(workspace, "config", "core.autostage", "false")
-    run_dvc(workspace, "remote", "add", "-q", "-d", "local", ".thawline/dvc-remote")
+    if not (workspace.root / ".dvc").is_dir():
+        write_dvc_config(workspace, with_git=git_root(workspace.root) is not None)
+
+
+def write_dvc_config(workspace: Workspace, *, with_git: bool) -> None:
+    """Write what makes a directory a DVC repository, below somebody else's, too.
+
+    `dvc init` would do the same, but for adding files to the index of whoever's git repository lies around it.
+
+    Raises:
+        StorageError: No permission or no space.
+    """
+    config = configparser.ConfigParser(interpolation=None)
+    config["core"] = {"analytics": "false", "autostage": "false", "remote": "local"}
+    if not with_git:
+        config["core"]["no_scm"] = "true"
+    config["'remote \"local\"'"] = {"url": "../.thawline/dvc-remote"}
+    text = io.StringIO()
+    config.write(text)
+    directory = workspace.root / ".dvc"
+    write_atomically(directory / ".gitignore", b"/config.local\n/tmp\n/cache\n")
+    write_atomically(directory / "config", text.getvalue().encode())
 
 
 def add_raw_file(workspace: Workspace, source: Path, beside: Sequence[Path] = ()) -> Path:
@@ -90,7 +102,7 @@ def add_raw_file(workspace: Workspace, source: Path, beside: Sequence[Path] = ()
                 temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)
-    run_dvc(workspace, "add", "-q", str(target.relative_to(workspace.root)))
+    run_dvc(workspace, "add", str(target.relative_to(workspace.root)))
     return target
 
 
@@ -132,7 +144,7 @@ def _restore_ledger(workspace: Workspace) -> None:
     if workspace.ledger.exists() or not workspace.dvc_lock.exists():
         return
     try:
-        run_dvc(workspace, "checkout", "-q", str(workspace.ledger.relative_to(workspace.root)))
+        run_dvc(workspace, "checkout", str(workspace.ledger.relative_to(workspace.root)))
     except DvcError:
         is_new_clone = not workspace.rows.exists()
         level = logging.INFO if is_new_clone else logging.WARNING
@@ -147,14 +159,6 @@ def read_data_version(workspace: Workspace) -> str:
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:12]
 
 
-def read_git_commit(directory: Path) -> str | None:
-    """Return the git commit that `directory` is at, with '+changes' where files differ from it; None outside git."""
-    commit = _git(directory, "rev-parse", "HEAD")
-    if commit is None:
-        return None
-    return commit + ("+changes" if _git(directory, "status", "--porcelain", "--untracked-files=no") else "")
-
-
 def run_dvc(workspace: Workspace, *arguments: str) -> str:
     """Run `dvc ARGUMENTS` in the workspace and return what it printed; a lock of a killed DVC is removed.
 
@@ -167,7 +171,7 @@ def run_dvc(workspace: Workspace, *arguments: str) -> str:
     if status != 0 and remove_stale_lock(workspace):
         status, output = _call_dvc(workspace, arguments)
     if status != 0:
-        raise _explain(arguments, output)
+        raise _explain(arguments, output.strip() or f"it said nothing and ended with code {status}")
     return output
 
 
@@ -197,24 +201,12 @@ def _call_dvc(workspace: Workspace, arguments: tuple[str, ...]) -> tuple[int, st
 
 
 def _explain(arguments: tuple[str, ...], output: str) -> Exception:
-    tail = "\n".join(output.strip().splitlines()[-15:])
+    tail = "\n".join(output.splitlines()[-15:])
     if "exited with 3" in output:
         return DataRefusedError(tail)
     if "No space left" in output or "Permission denied" in output:
         return StorageError(f"`dvc {' '.join(arguments)}` can't write:\n{tail}\nfree space or mend permissions")
-    return DvcError(
-        f"`dvc {' '.join(arguments)}` failed:\n{tail}\nrun it by hand in the workspace for the whole output"
-    )
-
-
-def _git_root(directory: Path) -> Path | None:
-    root = _git(directory, "rev-parse", "--show-toplevel")
-    return Path(root).resolve() if root else None
-
-
-def _git(directory: Path, *arguments: str) -> str | None:
-    """Return what `git ARGUMENTS` prints in a directory, None where it fails."""
-    process = subprocess.run(
-        ["git", *arguments], cwd=directory, capture_output=True, text=True, check=False, timeout=GIT_TIMEOUT_S
-    )
-    return process.stdout.strip() if process.returncode == 0 else None
+    remedy = "run it by hand in the workspace for the whole output"
+    if "is git-ignored" in output:
+        remedy = "`git check-ignore -v FILE` names the rule; take it back by a line !FILE in the workspace's .gitignore"
+    return DvcError(f"`dvc {' '.join(arguments)}` failed:\n{tail}\n{remedy}")

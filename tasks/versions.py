@@ -50,7 +50,7 @@ def record_version(workspace: Workspace, data_version: str) -> Version:
     if not table.is_file():
         write_frame(_present_rows(workspace), table)
     if not table.with_name(f"{table.name}.dvc").is_file():
-        run_dvc(workspace, "add", "-q", str(table.relative_to(workspace.root)))
+        run_dvc(workspace, "add", str(table.relative_to(workspace.root)))
     if known and known[-1].version == data_version:
         return known[-1]
     rows = read_frame(table)
@@ -142,7 +142,7 @@ def read_version_rows(workspace: Workspace, params: Params, version: str) -> pd.
     if not table.is_file():
         target = str(table.relative_to(workspace.root)) + ".dvc"
         try:
-            run_dvc(workspace, "checkout", "-q", target)
+            run_dvc(workspace, "checkout", target)
         except DvcError:
             if params.versioning.remote is None:
                 raise UsageError(

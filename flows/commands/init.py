@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from flows.environment import keep_quiet
 from flows.options import JsonOption, print_json
@@ -51,8 +52,13 @@ def init(
     keep_quiet()
     columns = {"label_column": label, "text_column": text, "image_column": image}
     params = params_for(directory, modality=modality, columns=columns)
-    workspace, num_rows = initialise(directory, data, params)
-    console.print(f"[green]made[/green] {workspace.root} with {num_rows:,} rows from {data}")
-    console.print(f"next: look at {workspace.params_file.name}, then `cd {directory} && thawline run`")
+    made = initialise(directory, data, params)
+    root = made.workspace.root
+    console.print(f"[green]made[/green] {escape(str(root))} with {made.num_rows:,} rows from {escape(str(data))}")
+    for remark in made.remarks:
+        console.print(f"  {remark}", markup=False)
+    console.print(
+        f"next: look at {made.workspace.params_file.name}, then `cd {escape(str(directory))} && thawline run`"
+    )
     if as_json:
-        print_json({"workspace": str(workspace.root), "name": params.name, "rows": num_rows})
+        print_json({"workspace": str(root), "name": params.name, "rows": made.num_rows})

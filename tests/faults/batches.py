@@ -74,6 +74,6 @@ def outcome(workspace: Workspace) -> dict[str, object]:
 def make_pair(directory: Path, rng: np.random.Generator, params: Params = PARAMS) -> tuple[Workspace, Workspace]:
     """Make two workspaces of the same first rows."""
     table(rng, 200).to_csv(directory / "first.csv", index=False)
-    calm, _ = initialise(directory / "calm", directory / "first.csv", params)
+    calm = initialise(directory / "calm", directory / "first.csv", params).workspace
     shutil.copytree(calm.root, directory / "killed")
     return calm, Workspace(directory / "killed")

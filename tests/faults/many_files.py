@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settled: list[Arrival] = []
     with tempfile.TemporaryDirectory() as name:
         table(rng, FIRST_ROWS).to_csv(Path(name) / "first.csv", index=False)
-        workspace, _ = initialise(Path(name) / "space", Path(name) / "first.csv", PARAMS)
+        workspace = initialise(Path(name) / "space", Path(name) / "first.csv", PARAMS).workspace
         dropping = threading.Thread(target=drop_all, args=(workspace.incoming, files, chosen.seconds))
         begun = time.monotonic()
         dropping.start()

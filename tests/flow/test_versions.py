@@ -49,7 +49,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Params]:
     directory = tmp_path_factory.mktemp("versions")
     table(100).to_csv(directory / "rows.csv", index=False)
     params = params_for(directory / "space", modality="tabular", columns={})
-    workspace, _ = initialise(directory / "space", directory / "rows.csv", params)
+    workspace = initialise(directory / "space", directory / "rows.csv", params).workspace
     validate_raw(workspace, params)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
