@@ -3,9 +3,10 @@
 A version's tags tell its story, and are written before the alias moves, so that a killed process is completed by the
 same command or the next run:
 
-- `thawline.promoted`: 'true' or 'false' as the gates said; 'forced' or 'rolled back' once a person has decided.
+- `thawline.promoted`: 'true' or 'false' as the gates said, 'undecided' where the champion could not be scored;
+  'forced' or 'rolled back' once a person has decided.
 - `thawline.judged_against`: the champion the gates compared it with. The alias moves by itself only while that
-  version still holds it.
+  version still holds it; where another does, the next run of the same data, params and code judges anew.
 - `thawline.champion_since`, `thawline.previous_champion`: set as it becomes champion; such a version is never
   promoted by itself again.
 - `thawline.forced`, `thawline.rolled_back`: a person's reason, with the time.
@@ -31,6 +32,7 @@ PREVIOUS = "thawline.previous_champion"
 FORCED = "thawline.forced"
 ROLLED_BACK = "thawline.rolled_back"
 NOBODY = "none"
+UNDECIDED = "undecided"
 NO_REASON = "no reason given"
 ABSENT = frozenset(("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"))
 
@@ -53,13 +55,9 @@ def find_champion(tracking: Tracking, name: str) -> str | None:
     Raises:
         ServiceError: The registry does not answer, which is not the same as no champion.
     """
-    with service_errors(tracking.uri):
-        try:
-            return str(tracking.client.get_model_version_by_alias(name, ALIAS).version)
-        except MlflowException as error:
-            if error.error_code not in ABSENT:
-                raise
-            return None
+    with service_errors(tracking.uri):  # a search that finds nothing says so; any error could mean something else
+        found = tracking.client.search_registered_models(f"name = '{name}'")
+    return next((str(model.aliases[ALIAS]) for model in found if ALIAS in model.aliases), None)
 
 
 def aliases_of(tracking: Tracking, name: str, version: str) -> list[str]:
@@ -70,12 +68,28 @@ def aliases_of(tracking: Tracking, name: str, version: str) -> list[str]:
 
 def promote_if_pending(tracking: Tracking, name: str, version: ModelVersion) -> None:
     """Make a version champion if it passed its gates, never was it, and was judged against the one there is."""
-    tags, champion = version.tags, find_champion(tracking, name)
-    is_over = SINCE in tags or ROLLED_BACK in tags or tags.get(PROMOTED) != "true"
-    number = str(version.version)
-    if is_over or champion not in {number, None if tags[JUDGED_AGAINST] == NOBODY else tags[JUDGED_AGAINST]}:
+    champion, number = find_champion(tracking, name), str(version.version)
+    if not _is_pending(version) or champion not in {number, _judged_against(version)}:
         return
     _crown(tracking, name, number, before=None if champion == number else champion)
+
+
+def is_open(tracking: Tracking, version: ModelVersion) -> bool:
+    """Say whether a version is to be judged anew: its champion could not be scored, or is champion no more."""
+    if version.tags.get(PROMOTED) == UNDECIDED:
+        return True
+    holders = {str(version.version), _judged_against(version)}
+    return _is_pending(version) and find_champion(tracking, version.name) not in holders
+
+
+def _is_pending(version: ModelVersion) -> bool:
+    tags = version.tags
+    return tags.get(PROMOTED) == "true" and SINCE not in tags and ROLLED_BACK not in tags
+
+
+def _judged_against(version: ModelVersion) -> str | None:
+    against = version.tags.get(JUDGED_AGAINST, NOBODY)
+    return None if against == NOBODY else str(against)
 
 
 def promote(tracking: Tracking, name: str, version: str, *, reason: str) -> Move:

@@ -2,17 +2,21 @@
 
 import dataclasses
 import logging
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 from prefect import task
+from safetensors import SafetensorError
 
 from modalities.fitted import apply_all
 from modalities.predictor import Predictor, load_predictors
+from models.shared_layers import FrozenLayers
 from tasks.champion import find_champion
 from tasks.frozen_layers import open_frozen_layers
 from tasks.results import Evaluation, FinalFit, ScoredChampion, load_arrays, save_arrays
@@ -22,16 +26,22 @@ from thawline.answers import Rule, RuleEffect, answer, measure_answers
 from thawline.columns import slice_values
 from thawline.comparison import TestPredictions
 from thawline.context import Context
-from thawline.errors import DataRefusedError, ServiceError, ThawlineError
+from thawline.errors import DataRefusedError, ThawlineError
 from thawline.frames import read_frame
+from thawline.gates import Unscorable
 from thawline.metrics import score_classes
 from thawline.scorecard import bootstrap_intervals, score_fully
 from thawline.slice_scores import SliceScores, score_slices
 
 log = logging.getLogger(__name__)
 
-UNSCORABLE = (MlflowException, ThawlineError, LookupError, ValueError, TypeError, AttributeError, ImportError, OSError)
-"""What loading a model of other times, or giving it columns that it does not know, may raise."""
+UNSCORABLE = (
+    *(MlflowException, ThawlineError, SafetensorError, BadZipFile, zlib.error),
+    *(LookupError, ValueError, TypeError, AttributeError, ImportError, SyntaxError, AssertionError),
+    *(OSError, EOFError, MemoryError, RuntimeError, ArithmeticError),
+)
+"""What loading a model of other times, from a full or broken disk, or giving it columns that it does not know, may
+raise. What is not named here ends the run, which promotes nobody either."""
 
 NUM_BOOTSTRAP_SAMPLES = 1000
 
@@ -59,14 +69,23 @@ def predictions_of(arrays: Path, classes: list[str]) -> TestPredictions:
         )
 
 
+def champion_of(champion: ScoredChampion | None, classes: list[str]) -> TestPredictions | Unscorable | None:
+    """Return what the gates compare the challenger with; None only where there is no champion."""
+    if champion is None:
+        return None
+    if champion.predictions is None:
+        return Unscorable(version=champion.version, reason=champion.unscorable)
+    return predictions_of(champion.predictions, classes)
+
+
 def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | None:
     """Predict the test rows with the champion; None where there is none.
 
-    A champion that can't be scored any more (its columns or files are gone, say) does not block for ever: the result
-    says why, and the thresholds decide then. A registry that does not answer is no such reason.
+    Of a champion that can't be scored (no room to load it, its columns or files are gone, it answers labels that the
+    data no longer has) the result says why: the gates refuse the challenger then.
 
     Raises:
-        ServiceError: The registry does not answer.
+        ServiceError: The registry does not say whether there is one.
     """
     name = context.params.name
     version = find_champion(tracking, name)
@@ -77,18 +96,28 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
     try:
         with service_errors(tracking.uri):
             model = load_registered(tracking.uri, f"{name}/{version}").unwrap_python_model()
-            probabilities, answers = model.predictor.aligned(frame, classes, frozen)
-    except ServiceError:
-        raise
+            probabilities, answers = _answers(model.predictor, frame, classes, frozen)
     except UNSCORABLE as error:
-        reason = f"champion version {version} can't be scored on this data any more ({_first_line(error)})"
-        log.warning("%s; thresholds decide", reason)
-        return ScoredChampion(version=version, unscorable=reason)
+        log.warning("champion version %s can't be scored, so nothing is promoted", version, exc_info=error)
+        return ScoredChampion(version=version, unscorable=_first_line(error))
     directory = context.directory() / "test"
     arrays = save_arrays(
         directory / f"champion-{version}.npz", labels=labels, probabilities=probabilities, answers=answers
     )
     return ScoredChampion(version=version, predictions=arrays)
+
+
+def _answers(
+    predictor: Predictor, frame: pd.DataFrame, classes: list[str], frozen: FrozenLayers | None
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return what `Predictor.aligned` does of a champion that is of this label set and whose answers are numbers."""
+    gone = sorted(set(predictor.classes) - set(classes))
+    if gone:
+        raise DataRefusedError(f"it answers {gone}, and no training row has such a label any more")
+    probabilities, answers = predictor.aligned(frame, classes, frozen)
+    if not np.isfinite(probabilities).all():
+        raise ThawlineError("its probabilities are not all numbers")
+    return probabilities, answers
 
 
 def read_test_rows(context: Context) -> pd.DataFrame:
@@ -156,4 +185,5 @@ def _score_slices(
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+    words = next(iter(str(error).strip().splitlines()), "")
+    return (words if isinstance(error, ThawlineError) else f"{type(error).__name__}: {words}")[:300]

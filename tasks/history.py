@@ -5,8 +5,9 @@ from typing import Any
 
 import mlflow
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
-from tasks.champion import FORCED, ROLLED_BACK, aliases_of, tell_standing
+from tasks.champion import ABSENT, FORCED, ROLLED_BACK, aliases_of, is_open, tell_standing
 from tasks.results import RESULT_FILE, RunResult
 from tasks.tracking import ROLE, Tracking, find_finished_run, search_runs
 from thawline.context import Context
@@ -52,10 +53,24 @@ def is_unchanged(context: Context, tracking: Tracking) -> bool:
 
 
 def find_unchanged_run(context: Context, tracking: Tracking) -> RunResult | None:
-    """Return the result of a finished run of the same data, params and code, with its aliases as they are now."""
+    """Return the result of a finished run of the same data, params and code, with its aliases as they are now.
+
+    None, too, where its version is to be judged anew (`tasks.champion.is_open`).
+    """
     run = find_finished_run(tracking, context.key())
     result = None if run is None else load_result(tracking, run)
-    return None if result is None else result.model_copy(update={"unchanged": True, "registered": False})
+    if result is None or _is_open(tracking, result):
+        return None
+    return result.model_copy(update={"unchanged": True, "registered": False})
+
+
+def _is_open(tracking: Tracking, result: RunResult) -> bool:
+    try:
+        return is_open(tracking, tracking.client.get_model_version(result.model, result.version))
+    except MlflowException as error:
+        if error.error_code not in ABSENT:
+            raise
+        return False
 
 
 def _summarise(run: Run) -> dict[str, Any]:

@@ -24,7 +24,16 @@ from prefect import task
 from modalities import get_modality
 from modalities.predictor import load_predictor
 from tasks.caching import NO_CACHE, retry_transient
-from tasks.champion import JUDGED_AGAINST, NOBODY, PROMOTED, aliases_of, promote_if_pending
+from tasks.champion import (
+    JUDGED_AGAINST,
+    NOBODY,
+    PROMOTED,
+    SINCE,
+    UNDECIDED,
+    aliases_of,
+    is_open,
+    promote_if_pending,
+)
 from tasks.git_command import read_git_commit
 from tasks.model_card import render_card
 from tasks.results import Decision, FinalFit, Judgement
@@ -66,7 +75,8 @@ def register(
         tracking: The open tracking store.
         fits: The fitted models, the candidate among them.
         run_id: The MLflow run that holds the model.
-        review: Its judgement says whether the champion's alias moves. A version registered before keeps its own.
+        review: Its judgement says whether the champion's alias moves. A version registered before keeps its own,
+            unless that could not be: its champion could not be scored, or was another by then.
     """
     judgement = review.judgement
     name, fingerprint = context.params.name, context.key()
@@ -76,9 +86,7 @@ def register(
         fit = next(fit for fit in fits if fit.name == judgement.candidate)
         tags = {
             FINGERPRINT: fingerprint,
-            PROMOTED: str(judgement.passed).lower(),
-            JUDGED_AGAINST: judgement.champion or NOBODY,
-            JUDGEMENT: judgement.model_dump_json(),
+            **_verdict_tags(judgement),
             "thawline.candidate": judgement.candidate,
             "thawline.data_version": context.data_version,
         }
@@ -86,15 +94,21 @@ def register(
         source = _log_model(context, tracking, fit, run_id, card)
         _ensure_registered_model(tracking, name)
         version = tracking.client.create_model_version(name, source, run_id, tags=tags, description=card)
+    elif is_open(tracking, version):
+        log.info("%s version %s is judged anew", name, version.version)
+        for tag, value in _verdict_tags(judgement).items():
+            tracking.client.set_model_version_tag(name, version.version, tag, value)
     else:
         log.info("%s version %s has the same data, params and code: not registered again", name, version.version)
-    _converge_aliases(tracking, name, version)
+    number = str(version.version)
+    _converge_aliases(tracking, name, tracking.client.get_model_version(name, number))
+    version = tracking.client.get_model_version(name, number)
     return Decision(
-        version=str(version.version),
+        version=number,
         registered=registered,
-        promoted=version.tags[PROMOTED] == "true",
-        aliases=aliases_of(tracking, name, str(version.version)),
-        judgement=Judgement.model_validate_json(version.tags[JUDGEMENT]),
+        promoted=version.tags[PROMOTED] == "true" and SINCE in version.tags,
+        aliases=aliases_of(tracking, name, number),
+        judgement=_told(Judgement.model_validate_json(version.tags[JUDGEMENT]), is_open(tracking, version)),
     )
 
 
@@ -107,6 +121,27 @@ def find_version(tracking: Tracking, name: str, fingerprint: str) -> ModelVersio
     """Return the registered version made from the same data, params and code, if there is one."""
     found = tracking.client.search_model_versions(f"name = '{name}' and tags.`{FINGERPRINT}` = '{fingerprint}'")
     return found[0] if found else None
+
+
+def _verdict_tags(judgement: Judgement) -> dict[str, str]:
+    """Return the tags in an order in which a version that has only some of them yet is promoted by none."""
+    return {
+        JUDGEMENT: judgement.model_dump_json(),
+        PROMOTED: UNDECIDED if judgement.lacks_champion else str(judgement.passed).lower(),
+        JUDGED_AGAINST: judgement.champion or NOBODY,
+    }
+
+
+def _told(judgement: Judgement, is_open: bool) -> Judgement:
+    """Return a judgement that says so if somebody else became champion while it was made."""
+    if not (judgement.passed and is_open):
+        return judgement
+    against = f"version {judgement.champion}" if judgement.champion else "thresholds only"
+    verdict = (
+        f"Not promoted: {judgement.candidate} passed its gates, judged against {against}, but another version has "
+        "become champion meanwhile; run again to be judged against that one."
+    )
+    return judgement.model_copy(update={"verdict": verdict})
 
 
 def _converge_aliases(tracking: Tracking, name: str, version: ModelVersion) -> None:

@@ -5,16 +5,16 @@ Arrays lie in files beside, under .thawline/steps/<key>/; a result holds their p
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from thawline.answers import RuleEffect
 from thawline.comparison import Comparison
 from thawline.errors import ThawlineError
-from thawline.gates import CrossValidated, Gate
+from thawline.gates import UNSCORED, CrossValidated, Gate
 from thawline.metrics import answers_of
 from thawline.slice_scores import SliceScores
 
@@ -151,7 +151,13 @@ class ScoredChampion(Result):
 
     version: str
     predictions: Path | None = None
-    unscorable: str | None = None
+    unscorable: str = ""
+
+    @model_validator(mode="after")
+    def _is_scored_or_says_why_not(self) -> Self:
+        if (self.predictions is None) != bool(self.unscorable):
+            raise ValueError("has predictions or a reason why there are none: one of both")
+        return self
 
 
 class Judgement(Result):
@@ -171,6 +177,11 @@ class Judgement(Result):
     def passed(self) -> bool:
         """Whether every gate passed."""
         return all(gate.passed for gate in self.gates)
+
+    @property
+    def lacks_champion(self) -> bool:
+        """Whether there was a champion that could not be scored: then nothing is decided yet."""
+        return any(gate.name == UNSCORED for gate in self.gates)
 
 
 class Decision(Result):

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from tasks.blend import BLEND
-from tasks.evaluation import predictions_of
+from tasks.evaluation import champion_of, predictions_of
 from tasks.results import CrossValidation, Evaluation, Judgement, ScoredChampion
 from tasks.training_set import load_training_set
-from thawline.comparison import compare
+from thawline.comparison import TestPredictions, compare
 from thawline.context import Context
 from thawline.gates import choose_candidate, judge, summarise
 
@@ -29,8 +29,7 @@ def decide(
     evaluation = next(each for each in evaluations if each.name == candidate.name)
     classes = load_training_set(context).classes
     challenger = predictions_of(evaluation.predictions, classes)
-    arrays = None if champion is None else champion.predictions
-    incumbent = None if arrays is None else predictions_of(arrays, classes)
+    incumbent = champion_of(champion, classes)
     gates = judge(
         challenger,
         incumbent,
@@ -39,12 +38,7 @@ def decide(
         limits=context.params.gates,
         slices=evaluation.slices,
     )
-    verdict = summarise(
-        gates,
-        candidate.name,
-        has_champion=incumbent is not None,
-        unscorable=None if champion is None else champion.unscorable,
-    )
+    verdict = summarise(gates, candidate.name, has_champion=champion is not None)
     if candidate.name != finetuned.name:
         what = "blend of baselines and fine-tuned model" if candidate.name == BLEND else f"baseline {candidate.name}"
         verdict = (
@@ -56,5 +50,5 @@ def decide(
         gates=gates,
         verdict=verdict,
         champion=None if champion is None else champion.version,
-        comparison=None if incumbent is None else compare(challenger, incumbent),
+        comparison=compare(challenger, incumbent) if isinstance(incumbent, TestPredictions) else None,
     )

@@ -1,7 +1,7 @@
 """The gates between a challenger and the champion's place: pure, each with its value, its limit and its verdict.
 
 - Which candidate stands at the gates (fine-tuned or baseline) is decided on cross-validation, never on the test set.
-- Without a champion only the thresholds count.
+- Only where there is no champion do the thresholds count alone. One that can't be scored refuses every challenger.
 - A gain over the champion must be more than chance; accuracy is never bought with precision or recall.
 """
 
@@ -15,7 +15,10 @@ from thawline.metrics import score, score_classes
 from thawline.outcome_params import Gates
 from thawline.slice_scores import SliceScores, widest_gap
 
-__all__ = ["CrossValidated", "Gate", "TestPredictions", "choose_candidate", "judge", "summarise"]
+__all__ = ["CrossValidated", "Gate", "TestPredictions", "Unscorable", "choose_candidate", "judge", "summarise"]
+
+UNSCORED = "champion scored"
+"""Name of the gate that stands in the place of the comparison where the champion can't be scored."""
 
 
 class Gate(BaseModel):
@@ -28,6 +31,15 @@ class Gate(BaseModel):
     value: float
     limit: float
     message: str
+
+
+class Unscorable(BaseModel):
+    """The champion there is, and why its answers on the test rows are not to be had."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    reason: str
 
 
 class CrossValidated(BaseModel):
@@ -51,7 +63,7 @@ def choose_candidate(finetuned: CrossValidated, baselines: Sequence[CrossValidat
 
 def judge(
     challenger: TestPredictions,
-    champion: TestPredictions | None,
+    champion: TestPredictions | Unscorable | None,
     *,
     candidate: CrossValidated,
     rivals: Sequence[CrossValidated],
@@ -62,7 +74,7 @@ def judge(
 
     Args:
         challenger: Its predictions on the test rows.
-        champion: The champion's predictions on the same rows; None while there is none that can be scored.
+        champion: The champion's predictions on the same rows, or why they are not to be had; None while there is none.
         candidate: The challenger's cross-validation.
         rivals: Cross-validation of the approaches that it must at least equal.
         limits: The params section `gates`.
@@ -76,7 +88,9 @@ def judge(
     gap = widest_gap(slices)
     if gap is not None:
         gates.append(_slices(*gap, limits))
-    if champion is not None:
+    if isinstance(champion, Unscorable):
+        gates.append(_unscorable(champion))
+    elif champion is not None:
         gates += [
             _gain(compare(challenger, champion), limits),
             _kept("precision", challenger, champion, limits.max_precision_loss),
@@ -85,27 +99,20 @@ def judge(
     return gates
 
 
-def summarise(gates: Sequence[Gate], candidate: str, *, has_champion: bool, unscorable: str | None = None) -> str:
+def summarise(gates: Sequence[Gate], candidate: str, *, has_champion: bool) -> str:
     """Return the verdict as a sentence that names what failed.
 
     Args:
         gates: Every gate's verdict.
         candidate: Name of the candidate.
-        has_champion: A champion was scored on the same rows.
-        unscorable: Why the champion there is could not be scored; None where there is none, or it could.
+        has_champion: There is a champion.
     """
     failed = [gate for gate in gates if not gate.passed]
-    if has_champion:
-        against = "the champion on the same test rows"
-    elif unscorable:
-        against = f"thresholds only, as {unscorable}"
-    else:
-        against = "thresholds only, as there was no champion yet"
     if failed:
         reasons = "; ".join(gate.message for gate in failed)
-        rule = "" if has_champion or not unscorable else f" Judged against {against}."
-        return f"Refused: {candidate} failed {len(failed)} of {len(gates)} gates: {reasons}.{rule}"
-    return f"Promoted: {candidate} passed all {len(gates)} gates, judged against {against}."
+        return f"Refused: {candidate} failed {len(failed)} of {len(gates)} gates: {reasons}."
+    rule = "the champion on the same test rows" if has_champion else "thresholds only, as there was no champion yet"
+    return f"Promoted: {candidate} passed all {len(gates)} gates, judged against {rule}."
 
 
 def _floor(challenger: TestPredictions, limits: Gates) -> Gate:
@@ -153,6 +160,18 @@ def _slices(gap: float, best: SliceScores, worst: SliceScores, limits: Gates) ->
         message=f"accuracy is {gap:.4f} lower for {worst.column} = {worst.value!r} ({worst.accuracy:.4f} of "
         f"{worst.num_rows} rows) than for {best.value!r} ({best.accuracy:.4f}), at most {limits.max_slice_gap:.4f} "
         "allowed",
+    )
+
+
+def _unscorable(champion: Unscorable) -> Gate:
+    return Gate(
+        name=UNSCORED,
+        passed=False,
+        value=0.0,
+        limit=1.0,
+        message=f"champion version {champion.version} can't be scored on the test rows ({champion.reason}), so nobody "
+        "knows whether the challenger is better; the next run judges again, or a person decides by `thawline promote "
+        "VERSION --reason ...`",
     )
 
 

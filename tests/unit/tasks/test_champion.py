@@ -1,16 +1,24 @@
 """The champion's alias moves through the gates or by a person's word, comes back, and never moves by itself again."""
 
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
-
-pytest.importorskip("mlflow")
-
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND
 
-from tasks import champion
-from tasks.champion import find_champion, promote, promote_if_pending, rollback, tell_standing
+from tasks import champion, registry
+from tasks.champion import find_champion, is_open, promote, promote_if_pending, rollback, tell_standing
+from tasks.results import Decision, Judgement
 from tasks.tracking import Tracking
-from thawline.errors import UsageError
+from thawline.context import Context
+from thawline.errors import ServiceError, UsageError
+from thawline.gates import UNSCORED, Gate
+from thawline.params import Params
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +110,74 @@ def test_a_promotion_that_was_killed_half_way_is_completed_only_against_the_cham
     assert find_champion(tracking, NAME) == "2"
     again(tracking, third)
     assert find_champion(tracking, NAME) == "2", "version 3 was judged against version 1"
+
+
+def test_an_error_of_the_registry_is_never_read_as_no_champion(tracking: Tracking) -> None:
+    def lost(_: str) -> None:
+        raise MlflowException("API request to endpoint failed with error code 404", error_code=ENDPOINT_NOT_FOUND)
+
+    client = SimpleNamespace(search_registered_models=lost, get_model_version_by_alias=lambda *_: lost(""))
+    with pytest.raises(ServiceError):
+        find_champion(dataclasses.replace(tracking, client=client), NAME)
+
+
+def judged(champion: str | None, *, passed: bool = True, gate: str = "metric floor") -> Judgement:
+    gates = [Gate(name=gate, passed=passed, value=1, limit=1, message="")]
+    return Judgement(
+        candidate="finetuned", gates=gates, verdict="Promoted: it", champion=champion, comparison=None
+    )  # fmt: skip
+
+
+def run_to_the_registry(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch, judgement: Judgement, data: str = "second"
+) -> Decision:
+    """Do what the last step of a run does, of a model that was judged so."""
+    params = Params.model_validate({"name": NAME})
+    context = Context(root=Path(), params=params, data_version=data, code_version="b")
+    run = tracking.client.create_run(tracking.experiment_id)
+    monkeypatch.setattr(registry, "render_card", lambda *_, **__: "card")
+    monkeypatch.setattr(registry, "_log_model", lambda *_: run.info.artifact_uri)
+    fits: list[Any] = [SimpleNamespace(name="finetuned")]
+    review: Any = SimpleNamespace(judgement=judgement)
+    return registry.register.fn(context, tracking, fits=fits, run_id=run.info.run_id, review=review)
+
+
+def test_a_version_whose_champion_could_not_be_scored_is_judged_anew_by_the_next_run_and_only_then_decided(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_to_the_registry(tracking, monkeypatch, judged(None), "first").promoted
+    refused = run_to_the_registry(tracking, monkeypatch, judged("1", passed=False, gate=UNSCORED))
+    assert not refused.promoted
+    assert is_open(tracking, tracking.client.get_model_version(NAME, "2"))
+    again = run_to_the_registry(tracking, monkeypatch, judged("1"))
+    assert (again.version, again.registered, again.promoted) == ("2", False, True)
+    assert find_champion(tracking, NAME) == "2"
+    assert not is_open(tracking, tracking.client.get_model_version(NAME, "2"))
+
+
+def test_a_person_may_decide_where_the_champion_could_not_be_scored_and_no_run_judges_that_anew(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_to_the_registry(tracking, monkeypatch, judged(None), "first")
+    run_to_the_registry(tracking, monkeypatch, judged("1", passed=False, gate=UNSCORED))
+    promote(tracking, NAME, "2", reason="the old one is lost")
+    assert not is_open(tracking, tracking.client.get_model_version(NAME, "2"))
+    run_to_the_registry(tracking, monkeypatch, judged("1", passed=False))
+    assert find_champion(tracking, NAME) == "2"
+
+
+@pytest.mark.parametrize("against", [None, "1"], ids=["none", "a champion"])
+def test_a_challenger_whose_champion_was_replaced_while_it_was_judged_is_not_promoted_and_says_so(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch, against: str | None
+) -> None:
+    run_to_the_registry(tracking, monkeypatch, judged(None), "first")
+    run_to_the_registry(tracking, monkeypatch, judged("1", passed=False), "other")
+    promote(tracking, NAME, "2", reason="meanwhile")
+    late = run_to_the_registry(tracking, monkeypatch, judged(against), "late")
+    assert find_champion(tracking, NAME) == "2"
+    assert not late.promoted
+    assert late.judgement.verdict.startswith("Not promoted: finetuned passed its gates")
+    assert run_to_the_registry(tracking, monkeypatch, judged("2"), "late").promoted
 
 
 REFUSED = [

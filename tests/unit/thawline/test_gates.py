@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from thawline.gates import CrossValidated, TestPredictions, choose_candidate, judge, summarise
+from thawline.gates import UNSCORED, CrossValidated, TestPredictions, Unscorable, choose_candidate, judge, summarise
 from thawline.outcome_params import Gates
 from thawline.slice_scores import SliceScores
 
@@ -102,10 +102,12 @@ def test_a_slice_that_is_served_much_worse_is_refused_by_name(slices: list[Slice
     assert ("city = 'Rome'" in summarise(gates, "finetuned", has_champion=False)) == bool(failed)
 
 
-def test_a_champion_that_cannot_be_scored_leaves_the_thresholds_and_is_said() -> None:
-    gates = judge(predictions(*GOOD), None, candidate=candidate(), rivals=[RIVAL], limits=Gates())
-    verdict = summarise(gates, "finetuned", has_champion=False, unscorable="champion version 3 lacks column 'age'")
-    assert verdict.startswith("Promoted")
-    assert "thresholds only, as champion version 3 lacks column 'age'" in verdict
-    bad = judge(predictions(300, 300), None, candidate=candidate(), rivals=[RIVAL], limits=Gates())
-    assert "champion version 3" in summarise(bad, "x", has_champion=False, unscorable="champion version 3 is gone")
+def test_a_champion_that_cannot_be_scored_refuses_whoever_comes() -> None:
+    lost = Unscorable(version="3", reason="OSError: [Errno 28] No space left on device")
+    gates = judge(predictions(0, 0), lost, candidate=candidate(), rivals=[RIVAL], limits=Gates())
+    assert [gate.name for gate in gates if not gate.passed] == [UNSCORED]
+    verdict = summarise(gates, "finetuned", has_champion=True)
+    assert verdict.startswith("Refused")
+    assert "champion version 3 can't be scored" in verdict
+    assert "No space left" in verdict
+    assert "thawline promote VERSION --reason" in verdict
