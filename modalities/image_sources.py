@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from modalities.image_labels import labels_of
 from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried, constant
 from thawline.errors import UnreadableFileError
@@ -135,7 +136,7 @@ def _read_named(root: Root, name: str) -> tuple[bytes, str]:
 
 
 def _read_classes(root: Root) -> pd.DataFrame:
-    """Take each directory below the root as a class; an image outside of them has no label."""
+    """Take the folders of one level as classes (`labels_of`); an image outside of them has no label."""
     names = [name for name in root.names if PurePosixPath(name).suffix.lower() in SUFFIXES]
     if not names:
         raise UnreadableFileError(
@@ -145,9 +146,9 @@ def _read_classes(root: Root) -> pd.DataFrame:
     others = len(root.names) - len(names)
     if others:
         log.info("%s: %d files are no images by their names and no rows", root.path, others)
-    parts = [PurePosixPath(name).parts for name in names]
-    depth = 1 if len({part[0] for part in parts}) == 1 and min(map(len, parts)) > 2 else 0
-    labels = [part[depth] if len(part) > depth + 1 else None for part in parts]
+    labels, remarks = labels_of([PurePosixPath(name).parts[:-1] for name in names], source=root.path)
+    for remark in remarks:
+        log.warning("%s: %s", root.path.name, remark)
     return _frame(root, names, pd.Series(labels, dtype="str"))
 
 

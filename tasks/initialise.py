@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modalities import get_modality
+from tasks.clean import count_classes
 from tasks.git_command import git_root, ignoring_rule
 from tasks.git_rules import hidden_by_git, require_seen, with_rules
 from tasks.raw_data import accept_file
@@ -31,10 +32,11 @@ DVC_YAML = Path(__file__).resolve().parent.parent / "dvc.yaml"
 
 @dataclass(frozen=True)
 class Made:
-    """A new workspace: where it is, how many rows it has, and what a person should know about it."""
+    """A new workspace: where it is, its rows, those of each label, and what a person should know about it."""
 
     workspace: Workspace
     num_rows: int
+    rows_per_label: dict[str, int]
     remarks: list[str]
 
 
@@ -51,11 +53,11 @@ def initialise(directory: Path, data: Path, params: Params) -> Made:
     workspace = Workspace(directory.expanduser().resolve())
     data = data.expanduser().resolve()
     _require_room(workspace, data)
-    num_rows = len(get_modality(params.modality).read(data, params))
+    rows = get_modality(params.modality).read(data, params)
     with storage_errors(), staging_for(workspace.root) as staging:
         _make(Workspace(staging), params, data)
         with moved_in(staging, workspace.root), _settled_with_git(workspace) as remarks:
-            return Made(workspace, num_rows, remarks)
+            return Made(workspace, len(rows), count_classes(rows), remarks)
 
 
 def _make(workspace: Workspace, params: Params, data: Path) -> None:

@@ -8,6 +8,7 @@ import typer
 from flows.options import JsonOption, SetOption, WorkspaceOption, open_workspace, print_json
 from thawline.console import console
 from thawline.errors import UsageError
+from thawline.label_counts import describe_labels
 
 
 def check(
@@ -46,6 +47,7 @@ def check(
         report = validate_arrival(path, place, params, reports=place.reports)
     console.print(f"report: {place.reports / f'validation_{report.suite}.html'}", markup=False, soft_wrap=True)
     print_report(report)
+    console.print(f"  {describe_labels(report.rows_per_class, report.num_rows)}", markup=False, soft_wrap=True)
     told = report.model_dump(mode="json") | {"passed": report.passed}
     if with_profile:
         from tasks.profile import profile_workspace  # brings in the encoders, which a plain check need not wait for

@@ -9,6 +9,7 @@ from rich.markup import escape
 from flows.environment import keep_quiet
 from flows.options import JsonOption, print_json
 from thawline.console import console
+from thawline.label_counts import describe_labels
 
 
 def init(
@@ -55,10 +56,11 @@ def init(
     made = initialise(directory, data, params)
     root = made.workspace.root
     console.print(f"[green]made[/green] {escape(str(root))} with {made.num_rows:,} rows from {escape(str(data))}")
+    console.print(f"  {describe_labels(made.rows_per_label, made.num_rows)}", markup=False, soft_wrap=True)
     for remark in made.remarks:
         console.print(f"  {remark}", markup=False)
     console.print(
         f"next: look at {made.workspace.params_file.name}, then `cd {escape(str(directory))} && thawline run`"
     )
     if as_json:
-        print_json({"workspace": str(root), "name": params.name, "rows": made.num_rows})
+        print_json({"workspace": str(root), "name": params.name, "rows": made.num_rows, "labels": made.rows_per_label})

@@ -51,6 +51,7 @@ FILES = [
     pytest.param(table(text=TEXTS, lable=["a", "b"] * 50), 3, "did you mean 'lable'", id="no label column"),
     pytest.param(table(text=TEXTS, label=["a"] * 100), 0, "New: 'a'", id="one class only, and a new one"),
     pytest.param(table(text=TEXTS, label=["ham"] * 97 + ["spam"] * 3), 0, "Jensen-Shannon", id="few of a class"),
+    pytest.param(table(text=TEXTS, label=["a", "b"] * 50), 0, "2 labels: a 50, b 50", id="labels are told"),
     pytest.param(table(text=[None] * 100, label=["a", "b"] * 50), 3, "missing", id="all texts missing"),
     pytest.param(content("text,label\ngrüße,a\n".encode("latin-1")), 3, "ingest.encoding", id="wrong encoding"),
     pytest.param(content(b"text,label\na,b\nc,d,e\n"), 3, "line 3", id="ragged CSV"),

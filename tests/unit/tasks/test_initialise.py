@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from flows import cli
+from modalities import list_modalities
 from tasks import initialise as module
 from tasks.git_command import call_git, read_git_commit
 from tasks.initialise import Made, initialise, params_for
@@ -197,3 +200,34 @@ def test_git_that_is_not_installed_is_no_obstacle(tmp_path: Path, monkeypatch: p
     assert not done
     assert "git can't be started" in said
     assert read_git_commit(tmp_path) is None
+
+
+def rows_of(modality: str, directory: Path) -> Path:
+    """Write twelve rows of a modality, images below folders of splits."""
+    if modality != "image":
+        path = directory / "rows.csv"
+        path.write_text(
+            "text,label\n" + "".join(f"{number},{'cat' if number % 3 else 'dog'}\n" for number in range(12))
+        )
+        return path
+    for number in range(12):
+        folder = directory / "rows" / ("train" if number % 2 else "test") / ("cat" if number % 3 else "dog")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (20 * number, 0, 0)).save(folder / f"{number}.png")
+    return directory / "rows"
+
+
+@pytest.mark.parametrize("modality", list_modalities())
+@pytest.mark.usefixtures("without_dvc")
+def test_init_prints_the_labels_found_with_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], modality: str
+) -> None:
+    monkeypatch.setattr(module, "accept_file", lambda *_given: None)
+    data = rows_of(modality, tmp_path)
+    monkeypatch.setattr(
+        "sys.argv", ["thawline", "init", str(tmp_path / "a"), f"--data={data}", f"--modality={modality}"]
+    )
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert not left.value.code
+    assert "2 labels: cat 8, dog 4" in capsys.readouterr().err
