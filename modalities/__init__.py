@@ -19,11 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from thawline.chunks import Chunk
 from thawline.errors import ParamsError
 from thawline.page.parts import Panel
 from thawline.params import Params
 from thawline.params_file import nearest
+from thawline.tables import Chunk
 
 AUTO = "auto"
 

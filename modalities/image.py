@@ -33,11 +33,11 @@ from modalities.image_pixels import (
     thumbnail,
 )
 from modalities.image_sources import list_images_beside, read_images, stream_images
-from thawline.chunks import Chunk
 from thawline.columns import constant
 from thawline.errors import UsageError
 from thawline.near_duplicates import number_by_appearance
 from thawline.params import Params
+from thawline.tables import Chunk
 
 CONTENT = "image"
 ROOMS = ("common", "image")

@@ -17,11 +17,10 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from modalities.image_labels import labels_of
-from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried, constant
 from thawline.errors import UnreadableFileError
 from thawline.params import Params
-from thawline.tables import as_strings, is_table, parse_table, read_table, require_column
+from thawline.tables import Chunk, as_strings, is_table, parse_table, read_chunks, read_table, require_column
 
 log = logging.getLogger(__name__)
 

@@ -30,13 +30,12 @@ from modalities import (
     table_spark,
 )
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
-from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried, constant, content_columns, inner_name, outer_name
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
 from thawline.near_duplicates import number_by_appearance
 from thawline.params import Params
 from thawline.row_hashes import hash_rows
-from thawline.tables import as_strings, read_table, require_column
+from thawline.tables import Chunk, as_strings, read_chunks, read_table, require_column
 
 ROOMS = ("common", "tabular")
 EXCERPT_LENGTH = 120

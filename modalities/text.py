@@ -18,13 +18,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from modalities import Modality, Shown, encoder_name, majority, nothing_beside, text_overview
-from thawline.chunks import Chunk, read_chunks
 from thawline.columns import carried
 from thawline.errors import ParamsError, UsageError
 from thawline.html_text import html_to_text
 from thawline.near_duplicates import mix, near_duplicate_groups
 from thawline.params import Params
-from thawline.tables import as_strings, read_table, require_column
+from thawline.tables import Chunk, as_strings, read_chunks, read_table, require_column
 
 logger = logging.getLogger(__name__)
 
@@ -174,8 +173,11 @@ def to_input(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
 def to_rows(given: Any, params: Params) -> pd.DataFrame:
     """Return the column `text` of a frame with the text column, or of a list, array or series of texts.
 
+    Numbers and truth values are texts as they are in training; a missing text is ''.
+
     Raises:
-        UsageError: The frame has no column of texts, or a value is no text.
+        UsageError: The frame has no column of texts.
+        UnreadableFileError: A cell holds a list or an object.
     """
     if isinstance(given, pd.DataFrame):
         named = [name for name in (params.ingest.text_column, CONTENT) if name in given.columns]
@@ -186,10 +188,7 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
         texts = given[named[0]] if named else given.iloc[:, 0]
     else:
         texts = pd.Series(given, dtype=object)
-    wrong = [value for value in texts if not (isinstance(value, str) or pd.isna(value))]
-    if wrong:
-        raise UsageError(f"{wrong[0]!r} is a {type(wrong[0]).__name__}, not a text; give texts")
-    return pd.DataFrame({CONTENT: texts.astype(object).where(texts.notna(), "")})
+    return pd.DataFrame({CONTENT: as_strings(texts).astype(object).where(texts.notna(), "")})
 
 
 def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:

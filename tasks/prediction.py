@@ -13,11 +13,11 @@ from modalities import get_modality
 from modalities.predictor import Predictor
 from tasks.caching import NO_CACHE, retry_transient
 from tasks.tracking import Tracking, load_registered, service_errors
-from thawline.chunks import Chunk
 from thawline.console import percentage
 from thawline.errors import ServiceError, UsageError
 from thawline.frame_writers import writing_frames
 from thawline.params import Params
+from thawline.tables import Chunk
 
 PROBLEM = "problem"
 """Column of what is wrong with a row's content, '' for nothing, where the kind of data may be unreadable."""

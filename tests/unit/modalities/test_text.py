@@ -138,3 +138,17 @@ def test_near_duplicates_share_a_group(first: str, second: str, together: bool) 
 
 def test_an_excerpt_is_one_short_line() -> None:
     assert MODALITY.excerpt(texts("a\nb", "x" * 500, None)).tolist() == ["a b", "x" * 119 + "…", ""]
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.jsonl", "rows.csv"])
+def test_a_number_is_the_same_text_in_training_and_in_prediction(tmp_path: Path, name: str) -> None:
+    frame = pd.DataFrame({"text": [17, 2024, 3], "label": ["a", "b", "a"]})
+    path = tmp_path / name
+    writers = {
+        "rows.parquet": lambda: frame.to_parquet(path),
+        "rows.jsonl": lambda: frame.to_json(path, orient="records", lines=True),
+        "rows.csv": lambda: frame.to_csv(path, index=False),
+    }
+    writers[name]()
+    served = [MODALITY.to_rows(chunk.given, PARAMS) for chunk in MODALITY.stream(path, PARAMS)]
+    assert MODALITY.read(path, PARAMS)["text"].tolist() == pd.concat(served)["text"].tolist() == ["17", "2024", "3"]

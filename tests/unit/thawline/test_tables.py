@@ -2,15 +2,20 @@
 
 import bz2
 import gzip
+import json
 import lzma
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from thawline import row_sources
+from thawline.cells import as_texts
 from thawline.errors import ParamsError, ThawlineError, UnreadableFileError
-from thawline.tables import as_strings, read_table
+from thawline.tables import as_strings, parse_table, read_chunks, read_table
 
 ROWS = "text,label\nhello,a\nworld,b\n"
 
@@ -77,6 +82,40 @@ def test_a_byte_order_mark_is_not_part_of_the_first_name(tmp_path: Path) -> None
     assert list(read_table(path).columns) == ["text", "label"]
 
 
+MARKED = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "utf-32": "utf-32"}
+
+
+@pytest.mark.parametrize("encoding", MARKED.values(), ids=MARKED)
+@pytest.mark.parametrize("named", ["utf-8", "cp1252"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".jsonl"])
+def test_a_byte_order_mark_says_the_encoding_whatever_the_params_say(
+    tmp_path: Path, suffix: str, named: str, encoding: str
+) -> None:
+    content = '{"text": "grüße", "label": "a"}\n' if suffix == ".jsonl" else "text,label\ngrüße,a\n"
+    path = tmp_path / f"rows{suffix}"
+    path.write_bytes(PACKERS[".gz" if suffix.endswith(".gz") else ""](content.encode(encoding)))
+    for frame in (read_table(path, encoding=named), next(read_chunks(path, num_rows=9, encoding=named)).given):
+        assert frame.to_dict("list") == {"text": ["grüße"], "label": ["a"]}
+
+
+def test_utf_16_without_its_mark_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(ROWS)
+    with pytest.raises(UnreadableFileError, match=r"is not utf-16.*ingest\.encoding"):
+        read_table(path, encoding="utf-16")
+
+
+def test_whole_numbers_and_truth_values_are_written_alike_with_and_without_missing_ones_among_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "rows.parquet"
+    pa_table = {"code": [1, 2, None, 4], "flag": [True, False, True, None]}
+    pq.write_table(pa.table(pa_table), path)
+    for chunks in ([read_table(path)], [chunk.given for chunk in read_chunks(path, num_rows=2)]):
+        assert pd.concat([as_texts(chunk["code"]) for chunk in chunks]).dropna().tolist() == ["1", "2", "4"]
+        assert pd.concat([as_texts(chunk["flag"]) for chunk in chunks]).dropna().tolist() == ["true", "false", "true"]
+
+
 def test_a_cell_of_a_megabyte_is_read(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(f"text,label\n{'x' * 1_000_000},a\n")
@@ -89,6 +128,44 @@ def test_a_lone_surrogate_becomes_the_replacement_character(tmp_path: Path) -> N
     assert read_table(path)["text"][0] == "a\ufffdb"
 
 
+MANY = [
+    {"text": 'a "quoted", comma\nand a line break', "number": 1, "city": "Zürich"},
+    {"text": "加入少许盐", "number": None, "city": "Oslo"},
+    {"text": "", "number": 2.5, "city": None},
+    *[{"text": f"row {number}", "number": number, "city": "Rome"} for number in range(8)],
+]
+
+
+def write_many(path: Path) -> Path:
+    frame = pd.DataFrame(MANY)
+    content = {
+        "csv": frame.to_csv(index=False).encode(),
+        "semicolons": frame.to_csv(index=False, sep=";").encode(),
+        "tsv": frame.to_csv(index=False, sep="\t").encode(),
+        "jsonl": "\n".join(json.dumps({k: v for k, v in row.items() if v is not None}) for row in MANY).encode(),
+    }
+    if ".parquet" in path.suffixes:
+        frame.to_parquet(path, index=False)
+        return path
+    data = content[path.suffixes[0][1:]]
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv", "a.semicolons.csv", "a.tsv", "a.jsonl", "a.parquet", "a.csv.gz", "a.jsonl.gz"]
+)
+@pytest.mark.parametrize("num_rows", [1, 3, 100])
+def test_chunks_put_together_are_the_table(tmp_path: Path, name: str, num_rows: int) -> None:
+    path = write_many(tmp_path / name)
+    chunks = list(read_chunks(path, num_rows=num_rows))
+    assert all(len(chunk.given) <= num_rows for chunk in chunks)
+    assert chunks[-1].share == 1
+    together = pd.concat([chunk.given for chunk in chunks]).astype(object)
+    whole = read_table(path).astype(object)
+    pd.testing.assert_frame_equal(together.where(together.notna(), None), whole.where(whole.notna(), None))
+
+
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
@@ -96,9 +173,10 @@ def test_a_lone_surrogate_becomes_the_replacement_character(tmp_path: Path) -> N
         ([1.0, None], ["1", None]),
         ([1.5, 2.0], ["1.5", "2"]),
         ([True, False], ["True", "False"]),
+        ([1e300, 2.0], [str(int(1e300)), "2"]),
         ([" a ", "  "], ["a", None]),
     ],
-    ids=["int", "int-with-missing", "float", "bool", "blank"],
+    ids=["int", "int-with-missing", "float", "bool", "huge", "blank"],
 )
 def test_labels_of_any_type_become_texts(cells: list[object], expected: list[str | None]) -> None:
     labels = as_strings(pd.Series(cells), strip=True)
@@ -121,13 +199,32 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
         b"text,label\nx,a\ncaf\xe9,b\n",
         r"byte 0xe9 at offset 18, line 3.*ingest\.encoding",
     ),
-    "utf-16": ("rows.csv", ROWS.encode("utf-16"), "e.g. utf-16"),
+    "wrong encoding further down": (
+        "rows.csv",
+        b"text,label\n" + b"x" * 2_000_000 + b",a\ncaf\xe9,b\n",
+        r"byte 0xe9 at offset 2000017, line 3",
+    ),
+    "cut in the middle of a character": ("rows.csv", b"text\nb\xc3", r"byte 0xc3 at offset 6, line 2 \(unexpected end"),
     "not json": ("rows.jsonl", b'{"text": "x"}\n{oops\n', "line 2 is not JSON"),
     "json list": ("rows.jsonl", b"[1, 2]\n", "line 1 is a JSON list"),
+    "deep json": (
+        "rows.jsonl",
+        b'{"text": "x"}\n{"text": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n",
+        "line 2 nests .* more than 100 deep",
+    ),
+    "rather deep json": ("rows.jsonl", b'{"text": ' + b"[" * 200 + b"]" * 200 + b"}\n", "line 1 nests"),
     "corrupt gzip": ("rows.csv.gz", gzip.compress(ROWS.encode())[:-6], "can't be unpacked"),
-    "gzip bomb": ("rows.csv.gz", gzip.compress(b"0" * 300 * 1024**2, 1), "over 200 times its size"),
+    "gzip bomb": ("rows.csv.gz", gzip.compress(b"0" * 3 * 1024**2), "over 200 times its size"),
     "not gzip": ("rows.csv.gz", ROWS.encode(), "can't be unpacked"),
     "flipped gzip": ("rows.csv.gz", gzip.compress(ROWS.encode())[:12] + b"\xff" * 20, "can't be unpacked"),
+    "damaged gzip": (
+        "rows.csv.gz",
+        gzip.compress(bytes(range(32, 127)) * 20 + ROWS.encode(), mtime=0)[:40] + b"\x00" * 60,
+        "can't be unpacked",
+    ),
+    "gzip of json, cut": ("rows.jsonl.gz", gzip.compress(b'{"text": "x"}\n' * 999)[:-9], "can't be unpacked"),
+    "no bzip2": ("rows.csv.bz2", ROWS.encode(), "can't be unpacked"),
+    "no xz": ("rows.csv.xz", ROWS.encode(), "can't be unpacked"),
     "corrupt xz": ("rows.csv.xz", lzma.compress(ROWS.encode())[:-6], "can't be unpacked"),
     "corrupt bz2": ("rows.csv.bz2", bz2.compress(ROWS.encode())[:-6], "can't be unpacked"),
     "corrupt parquet": ("rows.parquet", b"PAR1 and then nothing", "not a whole Parquet file"),
@@ -137,13 +234,24 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
 }
 
 
+READERS: dict[str, Callable[[Path], object]] = {
+    "whole": read_table,
+    "in chunks": lambda path: list(read_chunks(path, num_rows=2)),
+    "from an archive": lambda path: parse_table(path.read_bytes(), path),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_bad_file_is_refused_with_place_and_remedy(tmp_path: Path, name: str) -> None:
+def test_a_bad_file_is_refused_with_place_and_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reader: str
+) -> None:
+    monkeypatch.setattr(row_sources, "SMALL_BYTES", 1024**2)
     file_name, content, message = BAD_FILES[name]
     path = tmp_path / file_name
     path.write_bytes(content)
     with pytest.raises(UnreadableFileError, match=message) as caught:
-        read_table(path)
+        READERS[reader](path)
     assert str(path) in str(caught.value)
     assert caught.value.exit_code == 3
 
@@ -163,10 +271,10 @@ def test_a_file_without_permission_is_refused(tmp_path: Path, monkeypatch: pytes
     path = tmp_path / "rows.csv"
     path.write_text(ROWS)
 
-    def refuse(self: Path) -> bytes:
+    def refuse(self: Path, _mode: str) -> bytes:
         raise PermissionError(13, "Permission denied", str(self))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)  # the tests may run as root, who may read everything
+    monkeypatch.setattr(Path, "open", refuse)  # the tests may run as root, who may read everything
     with pytest.raises(UnreadableFileError, match="Permission denied; check its permissions"):
         read_table(path)
 
