@@ -45,7 +45,9 @@ def main(table: Path, num_rows: int) -> None:
         started = time.perf_counter()
         done = 0
         with writing_frames(root / "out.parquet") as write:
-            for answer in predict_chunks(predictor, modality.stream(root / "many.parquet", predictor.params)):
+            for answer in predict_chunks(
+                predictor, modality.stream(root / "many.parquet", predictor.params), name="", version=""
+            ):
                 write(answer)
                 done += len(answer)
         seconds = time.perf_counter() - started

@@ -26,6 +26,6 @@ def score(root: str) -> object:
         raise UsageError("schedule.score_input is unset; name the file or directory whose rows are to be predicted")
     source, target = workspace.root / params.schedule.score_input, workspace.root / params.schedule.score_output
     target.parent.mkdir(parents=True, exist_ok=True)
-    num_rows, problems = predict_into(target, open_tracking(workspace, params), params, source)
-    unread = f", {len(problems):,} of them unreadable ({'; '.join(problems[:3])})" if problems else ""
-    return Completed(message=f"{num_rows:,} rows of {source.name} predicted{unread}: {target}")
+    predicted = predict_into(target, open_tracking(workspace, params), params, source)
+    said = "".join(f"; {saying}" for saying in predicted.sayings())
+    return Completed(message=f"{predicted.num_rows:,} rows of {source.name} predicted into {target}{said}")

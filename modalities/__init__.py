@@ -76,6 +76,12 @@ class Modality:
     measures: Callable[[pd.DataFrame], pd.DataFrame]
     """Prepared rows to columns of numbers, dates and categories that describe them: what drift is told from."""
 
+    problems: Callable[[pd.DataFrame], pd.Series]
+    """Prepared rows to str (N,): what of each was not read, or may have been misread; '' for nothing."""
+
+    unanswerable: Callable[[pd.DataFrame], pd.Series]
+    """Prepared rows to bool (N,): there is nothing to answer on."""
+
     overview: Callable[[pd.DataFrame, Params], list[Panel]]
     """Prepared rows with content and labels to what a person sees of this kind of data on the profile page."""
 

@@ -177,6 +177,11 @@ def measures(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def problems(frame: pd.DataFrame) -> pd.Series:
+    """Return why each image can't be decoded; '' where it can."""
+    return frame["problem"]
+
+
 def settle(_frame: pd.DataFrame, params: Params) -> Params:
     """Return the params as they are: each image is prepared by itself."""
     return params
@@ -280,6 +285,8 @@ MODALITY = Modality(
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
+    problems=problems,
+    unanswerable=missing,
     overview=image_overview.overview,
     settle=settle,
     to_input=to_input,

@@ -31,6 +31,7 @@ from modalities import (
 )
 from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
 from thawline.columns import carried, constant, content_columns, inner_name, outer_name
+from thawline.decimals import commas_to_points, has_decimal_commas
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
 from thawline.near_duplicates import number_by_appearance
 from thawline.params import Params
@@ -67,7 +68,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
         raise UnreadableFileError(f"{path} has no column beside the label {columns.label_column!r} to learn from")
     return pd.DataFrame(
         {
-            **_texts(contents),
+            **_texts(contents, params),
             "label": as_strings(label, strip=True),
             "source": constant(path.name, table.index),
             "source_row": np.arange(len(table), dtype=np.int64),
@@ -129,7 +130,7 @@ def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str
     """
     notation = Notation(decimal=params.ingest.decimal, day_first=params.ingest.day_first)
     columns: dict[str, pd.Series] = {}
-    problems: dict[int, list[str]] = {}
+    noted: dict[int, list[str]] = {}
     changed = dict.fromkeys(("whitespace", *(note.replace(" ", "_") for note in (*UNREADABLE, *UNUSUAL))), 0)
     for name in content_columns(frame):
         texts = frame[name]
@@ -139,9 +140,9 @@ def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str
         kind = params.ingest.columns.get(outer_name(name)) or infer_kind(texts, notation)
         cells = read_cells(texts, kind, notation)
         columns[name] = cells.column
-        _note(name, cells, problems, changed)
+        _note(name, cells, noted, changed)
     said = pd.Series("", index=frame.index, dtype="str").to_numpy(dtype=object, copy=True)
-    for row, notes in problems.items():
+    for row, notes in noted.items():
         said[row] = "; ".join(notes)
     own = {str(name): frame[name] for name in frame.columns if name not in columns}
     return pd.DataFrame({**columns, **own, "problems": pd.Series(said, index=frame.index, dtype="str")}), changed
@@ -159,6 +160,11 @@ def groups(frame: pd.DataFrame, _params: Params) -> npt.NDArray[np.int64]:
 def measures(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns themselves: what drift and slices look at."""
     return frame[content_columns(frame)]
+
+
+def problems(frame: pd.DataFrame) -> pd.Series:
+    """Return the notes on each prepared row's cells that were not read plainly; 'no value' where there is none."""
+    return frame["problems"].where((frame["problems"] != "") | ~missing(frame), "no value")
 
 
 def settle(frame: pd.DataFrame, params: Params) -> Params:
@@ -194,8 +200,8 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
         has = ", ".join(repr(str(name)) for name in table.columns[:20])
         raise UsageError(f"{len(lacking)} columns are not there: {named}; there are {has}; give all the model knows")
     if not known:
-        return pd.DataFrame(_texts(table.drop(columns=_not_content(params), errors="ignore")))
-    return pd.DataFrame(_texts(table[list(known)]))
+        return pd.DataFrame(_texts(table.drop(columns=_not_content(params), errors="ignore"), params))
+    return pd.DataFrame(_texts(table[list(known)], params))
 
 
 MODALITY = Modality(
@@ -211,6 +217,8 @@ MODALITY = Modality(
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
+    problems=problems,
+    unanswerable=missing,
     overview=table_overview.overview,
     settle=settle,
     to_input=to_input,
@@ -252,8 +260,15 @@ def _not_content(params: Params) -> list[str]:
     return [params.ingest.label_column, *params.ingest.drop_columns]
 
 
-def _texts(table: pd.DataFrame) -> dict[str, pd.Series]:
-    return {inner_name(str(name)): as_texts(table[name]) for name in table.columns}
+def _texts(table: pd.DataFrame, params: Params) -> dict[str, pd.Series]:
+    """Return the columns as text under their names inside the line, numbers with the decimal sign of the params."""
+    texts = {str(name): as_texts(table[name]) for name in table.columns}
+    if has_decimal_commas(table) and params.ingest.decimal == ".":
+        comma, kinds = Notation(decimal=","), params.ingest.columns
+        for name, column in texts.items():
+            if (kinds.get(name) or infer_kind(column, comma)) == "numeric":
+                texts[name] = commas_to_points(column)
+    return {inner_name(name): column for name, column in texts.items()}
 
 
 def _collapse(texts: pd.Series) -> tuple[pd.Series, int]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from modalities import Modality, Shown, encoder_name, majority, nothing_beside, text_overview
-from thawline.columns import carried
+from thawline.columns import carried, constant
 from thawline.errors import ParamsError, UsageError
 from thawline.html_text import html_to_text
 from thawline.near_duplicates import mix, near_duplicate_groups
@@ -160,6 +160,16 @@ def measures(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(numbers, index=frame.index, dtype=np.float64)
 
 
+def unanswerable(frame: pd.DataFrame) -> pd.Series:
+    """Say of each row whether its text is missing or blank."""
+    return _map_texts(frame, str.strip) == ""
+
+
+def problems(frame: pd.DataFrame) -> pd.Series:
+    """Say of each row whether it has no text."""
+    return constant("", frame.index).mask(unanswerable(frame), "no text (missing or blank)")
+
+
 def settle(_frame: pd.DataFrame, params: Params) -> Params:
     """Return the params as they are: each text is cleaned by itself."""
     return params
@@ -261,6 +271,8 @@ MODALITY = Modality(
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,
+    problems=problems,
+    unanswerable=unanswerable,
     overview=text_overview.overview,
     settle=settle,
     to_input=to_input,

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thawline.decimals import with_decimal_commas
 from thawline.errors import UnreadableFileError
 from thawline.row_sources import RowSource, open_lines
 
@@ -65,11 +66,11 @@ def read_delimited(source: RowSource, num_rows: int, *, encoding: str, max_bytes
                 )
             rows.append(row)
             if len(rows) == num_rows:
-                yield _text_frame(rows, header, done), share()
+                yield _marked(_text_frame(rows, header, done), delimiter), share()
                 done += len(rows)
                 rows = []
         if rows:
-            yield _text_frame(rows, header, done), 1.0
+            yield _marked(_text_frame(rows, header, done), delimiter), 1.0
 
 
 def read_json_lines(source: RowSource, num_rows: int, *, max_bytes: int) -> Parts:
@@ -184,6 +185,10 @@ def _whole(value: Any) -> Any:
 def _text_frame(rows: list[list[str]], header: list[str], start: int) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=header, dtype=object, index=pd.RangeIndex(start, start + len(rows)))
     return frame.where(frame != "")
+
+
+def _marked(frame: pd.DataFrame, delimiter: str) -> pd.DataFrame:
+    return with_decimal_commas(frame) if delimiter == ";" else frame
 
 
 def _object_frame(records: list[dict[str, Any]], columns: list[str], start: int) -> pd.DataFrame:

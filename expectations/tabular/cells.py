@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations import spark
-from expectations.frame import Finding, FrameExpectation, percent, positions, share_finding
+from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, percent, positions, share_finding
 from expectations.suites import Content
 from thawline.cells import UNREADABLE, UNUSUAL
 from thawline.columns import content_columns, outer_name
+from thawline.decimals import READINGS, mixed_columns, notes_by_column
 from thawline.params import Params
 
 NUM_NAMED = 5
@@ -69,13 +70,31 @@ class ExpectUsualCells(FrameExpectation):
         return _problems(frame, UNUSUAL, self.max_share, "max_unusual_cells", remedy)
 
 
+class ExpectOneDecimalSign(FrameExpectation):
+    """In no column a comma or point is now the decimal sign and now parts thousands."""
+
+    rule: ClassVar[str] = "In no column may a comma or point be the decimal sign here and part thousands there."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the columns, and the rows with either."""
+        mixed = mixed_columns(notes_by_column(frame["problems"]))
+        kinds = [f"{column}: {note}" for column in mixed for notes in READINGS for note in notes]
+        rows = positions(frame["problems"].map(lambda said: not set(kinds).isdisjoint(said.split("; "))))
+        message = f"{len(mixed)} columns write numbers in two ways; none may."
+        if mixed:
+            named = named_columns(dict.fromkeys(mixed, "such as 0,5 and 1,234"))
+            message += f" These: {named}. Set ingest.decimal to the decimal sign of the data, or mend the export."
+        return Finding(not mixed, len(mixed), 0, message, rows[:NUM_EXAMPLES].tolist(), len(rows))
+
+
 def raw(params: Params, _content: Content) -> list[Any]:
-    """Few missing cells, few unreadable, few that may be misread."""
+    """Few missing cells, few unreadable, few that may be misread; numbers are written one way."""
     limits = params.validation
     return [
         ExpectFewMissingCells(max_share=limits.max_missing_cells, severity="warning"),
         ExpectReadableCells(max_share=limits.max_unreadable_cells, severity="critical"),
         ExpectUsualCells(max_share=limits.max_unusual_cells, severity="warning"),
+        ExpectOneDecimalSign(severity="critical"),
     ]
 
 

@@ -320,6 +320,11 @@ FAILURES: dict[str, tuple[dict[str, Any], Callable[[], pd.DataFrame], str]] = {
         spoilt("problems", [3], "a: b: decimal comma", "tabular"),
         "1 of 40 rows (2.5 %) have a cell such as these: a: b: decimal comma (1)",
     ),
+    "ExpectOneDecimalSign": (
+        {},
+        spoilt("problems", [3, 4], ["size: decimal comma", "day: not a date; size: thousands separator"], "tabular"),
+        "1 columns write numbers in two ways; none may. These: 'size' (such as 0,5 and 1,234)",
+    ),
     "ExpectWithinRanges": (
         {"ranges": {"size": [0, 10]}},
         spoilt("size", [3], 11.0, "tabular"),
