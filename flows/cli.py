@@ -2,10 +2,12 @@
 
 - Standard output carries results only: with --json one JSON object as its last line. All else goes to standard error.
 - Exit codes: 0 done (also when a gate refused), 1 a fault of ours or of a service, 2 wrong usage or params, 3 data
-  refused. A user's mistake never shows a traceback.
+  refused, 130 and 143 ended by Ctrl-C and SIGTERM. A user's mistake never shows a traceback.
 - Heavy libraries are imported inside the commands, so that `thawline --help` answers at once.
 """
 
+import json
+import os
 import sys
 
 import typer
@@ -16,6 +18,9 @@ from thawline.console import console
 from thawline.errors import ThawlineError
 from thawline.files import explain_storage_error
 from thawline.garbage import end_at_once
+from thawline.interruption import EndingOnSignals
+
+INTERRUPTED = "interrupted; what was finished is kept, and the next run goes on from there"
 
 app = typer.Typer(
     name="thawline",
@@ -39,17 +44,16 @@ for name, command in load_commands():
 def main() -> None:
     """Run the command line and leave with the exit code of what happened."""
     end_at_once()
-    try:
-        app()
-    except ThawlineError as error:
-        _fail(str(error), error.exit_code)
-    except OSError as error:
-        known = explain_storage_error(error)
-        if known is None:
-            raise
-        _fail(str(known), known.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted; what was finished is kept, and the next run goes on from there", 130)
+    with EndingOnSignals(_say_interrupted):
+        try:
+            app()
+        except ThawlineError as error:
+            _fail(str(error), error.exit_code)
+        except OSError as error:
+            known = explain_storage_error(error)
+            if known is None:
+                raise
+            _fail(str(known), known.exit_code)
 
 
 def _fail(message: str, exit_code: int) -> None:
@@ -57,6 +61,14 @@ def _fail(message: str, exit_code: int) -> None:
     if "--json" in sys.argv[1:]:
         print_json({"error": message, "exit_code": exit_code})
     sys.exit(exit_code)
+
+
+def _say_interrupted(exit_code: int) -> None:
+    """Say it past console and buffers, which the main thread may hold just now."""
+    shown_again = "\x1b[?25h" if os.isatty(2) else ""  # the cursor, which a progress bar hides
+    os.write(2, f"{shown_again}\n{INTERRUPTED}\n".encode())
+    if "--json" in sys.argv[1:]:
+        os.write(1, json.dumps({"error": INTERRUPTED, "exit_code": exit_code}).encode() + b"\n")
 
 
 if __name__ == "__main__":

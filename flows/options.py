@@ -38,6 +38,13 @@ def open_workspace(workspace: Path | None, *, fresh: bool = False) -> Workspace:
     return place
 
 
+def pass_on(context: typer.Context, *, workspace: Path | None, as_json: bool) -> None:
+    """Let the options of a group of commands, given before a command's name, mean what they mean after it."""
+    given = {"workspace": workspace, "as_json": as_json or None}
+    options = {name: value for name, value in given.items() if value is not None}
+    context.default_map = {context.invoked_subcommand or "": options}
+
+
 def print_json(content: dict[str, Any]) -> None:
     """Write one JSON object as a line of standard output."""
     sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")

@@ -11,7 +11,7 @@ from importlib import import_module
 from tasks.data import is_checked
 from tasks.history import is_unchanged
 from tasks.tracking import open_tracking
-from tasks.versioning import read_data_version
+from tasks.versioning import find_data_version
 from thawline.context import Context, hash_code
 from thawline.errors import ThawlineError
 from thawline.garbage import importing
@@ -60,9 +60,9 @@ def is_training_likely(workspace: Workspace, params: Params, *, fresh: bool) -> 
 
     A wrong guess costs time and changes nothing.
     """
-    if fresh or not is_checked(workspace, params) or not workspace.dvc_lock.is_file():
+    version = find_data_version(workspace)
+    if fresh or version is None or not is_checked(workspace, params):
         return True
-    version = read_data_version(workspace)
     context = Context(root=workspace.root, params=params, data_version=version, code_version=hash_code())
     try:
         return not is_unchanged(context, open_tracking(workspace, params))

@@ -2,20 +2,20 @@
 
 Prefect starts one by itself when a flow begins, waits for it, and imports the whole server to do so. A server takes
 several seconds, on a core of its own: meanwhile the command imports what it needs (`flows/preloading.py`). The first
-question to a server takes it a third of a second more; it is asked one as soon as it listens.
+question to a server takes it a third of a second more; it is asked one as soon as it listens. Ctrl-C does not reach it:
+what the command then still says, it says to a server that listens.
 """
 
 import atexit
 import os
 import socket
-import subprocess
-import sys
 import time
 from http.client import HTTPConnection, HTTPException
 from threading import Event, Thread
 
 from thawline.errors import ServiceError
 from thawline.orphans import SERVER, TEMPORARY
+from thawline.tied import TiedProcess
 
 HOST = "127.0.0.1"
 QUESTION = "/api/admin/version"
@@ -31,9 +31,7 @@ class TemporaryServer:
     def __init__(self, port: int) -> None:
         self.port = port
         options = ["--host", HOST, "--port", str(port), "--log-level", "error", "--lifespan", "on"]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "--factory", SERVER, *options], env={**os.environ, **_AS_PREFECT_DOES}
-        )
+        self._process = TiedProcess(["uvicorn", "--factory", SERVER, *options], env={**os.environ, **_AS_PREFECT_DOES})
         self._answered = Event()
         Thread(target=self._ask, name="asking the temporary server", daemon=True).start()
         atexit.register(self.end)  # before the libraries register theirs, so after them: they send until the last
@@ -53,12 +51,7 @@ class TemporaryServer:
 
     def end(self) -> None:
         """End it; it is given `END_TIMEOUT_S` to write down what it was told."""
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=END_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.end(end_s=END_TIMEOUT_S)
 
     def _ask(self) -> None:
         while self._process.poll() is None:

@@ -90,6 +90,7 @@ def run_services(
     Raises:
         ServiceError: One does not answer in time, or ends before it does.
     """
+    signal.set_wakeup_fd(-1)  # the end takes as long as what was started needs
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     variables = {**os.environ, **environment, MARK: str(workspace.root)}

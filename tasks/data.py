@@ -6,6 +6,7 @@ from rich.markup import escape
 from expectations.pages import is_written
 from expectations.report import ValidationReport
 from tasks.caching import NO_CACHE, is_kept, retry_transient, step_cache
+from tasks.dvc_locks import set_aside_half_written
 from tasks.ingest import raw_files
 from tasks.raw_data import accept_file, track_raw_files, tracks_version
 from tasks.remotes import push, restore_missing
@@ -33,6 +34,7 @@ def obtain_data(workspace: Workspace, params: Params) -> None:
 
 def settle_raw_files(workspace: Workspace, params: Params) -> None:
     """Do as `obtain_data`, outside a flow; call it under the workspace's lock."""
+    set_aside_half_written(workspace)
     accept_initial_file(workspace, params)
     for name in restore_missing(workspace, params):
         console.print(f"  {name}: was missing here, brought back", markup=False)

@@ -1,17 +1,41 @@
-"""DVC's command line, begun and ended sooner: `python -m tasks.dvc_command ARGUMENTS` is `dvc ARGUMENTS`."""
+"""DVC's command line, begun and ended sooner: `python -m tasks.dvc_command ARGUMENTS` is `dvc ARGUMENTS`.
 
+Where a run hands its params to it (`thawline.params_file.overridden`), it reads those in place of params.yaml.
+"""
+
+import copy
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from thawline.garbage import end_at_once, importing
+from thawline.params_file import handed_params
+from thawline.workspace import PARAMS_FILE
 
 
 def main() -> int:
     """Run DVC with the arguments of this process and return its exit code."""
     end_at_once()
     with importing():
+        handed = handed_params()
+        if handed is not None:
+            _read_in_place_of_the_file(handed)
         from dvc.cli import main as run
     code: int = run(sys.argv[1:])
     return code
+
+
+def _read_in_place_of_the_file(params: Mapping[str, Any]) -> None:
+    """Let DVC find `params` in the params.yaml of this directory; before its other modules are imported."""
+    from dvc.utils import serialize
+
+    of_files, own = serialize.load_path, Path.cwd() / PARAMS_FILE
+
+    def load_path(path: Any, *arguments: Any, **options: Any) -> Any:
+        return copy.deepcopy(params) if Path(path) == own else of_files(path, *arguments, **options)
+
+    serialize.load_path = load_path
 
 
 if __name__ == "__main__":

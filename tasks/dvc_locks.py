@@ -1,8 +1,9 @@
-"""Locks that a killed DVC leaves behind and that DVC itself would mind for ever.
+"""What a killed DVC leaves behind and DVC itself would mind for ever: locks, and files that are half written.
 
 DVC notes in .dvc/tmp/rwlock which process reads and writes what. It writes that file in place, so that a kill or a full
 disk at the wrong moment leaves half of it, and each later command fails. And it takes a process id for the process: an
-id that is used again, after a restart say, blocks as long as its new owner lives.
+id that is used again, after a restart say, blocks as long as its new owner lives. It writes dvc.lock and its tracks in
+place, too: what was cut off there is made anew from the files themselves.
 """
 
 import json
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from tasks import dvc_command
 from thawline.workspace import Workspace
@@ -36,6 +39,53 @@ def remove_stale_lock(workspace: Workspace) -> bool:
     log.warning("removed %s, which a killed process had left behind", path)
     path.unlink(missing_ok=True)
     return True
+
+
+def set_aside_half_written(workspace: Workspace) -> None:
+    """Set aside what DVC had begun to write of dvc.lock and of tracks of files that are there: it is made anew.
+
+    Call it under the lock of the data. A broken track of a file that is gone stays: only a person can bring that back.
+    """
+    if workspace.dvc_lock.is_file() and not read_stages(workspace):
+        _set_aside(workspace.dvc_lock)
+    for directory in (workspace.raw, workspace.versions):
+        for track in directory.glob("*.dvc"):
+            if track.with_suffix("").is_file() and read_track(track) is None:
+                _set_aside(track)
+
+
+def read_stages(workspace: Workspace) -> dict[str, Any]:
+    """Return the stages that dvc.lock knows; none where it is half written or not there."""
+    stages = _read(workspace.dvc_lock).get("stages")
+    if not isinstance(stages, dict):
+        return {}
+    whole = all(isinstance(stage, dict) and stage.get("cmd") for stage in stages.values())
+    files = [file for stage in stages.values() if whole for kind in ("deps", "outs") for file in stage.get(kind) or []]
+    return stages if whole and all(isinstance(file, dict) and {"path", "md5"} <= set(file) for file in files) else {}
+
+
+def read_track(path: Path) -> dict[str, Any] | None:
+    """Return what DVC knows of a file, by its track: `path`, `md5`, `size`; None if that is half written or not there.
+
+    The name is written last.
+    """
+    outs = _read(path).get("outs")
+    out = outs[0] if isinstance(outs, list) and outs else None
+    return out if isinstance(out, dict) and "md5" in out and out.get("path") == path.stem else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = YAML(typ="safe").load(path.read_bytes())
+    except (FileNotFoundError, YAMLError, UnicodeDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _set_aside(path: Path) -> None:
+    aside = path.with_name(f".{path.name}.broken")
+    path.replace(aside)
+    log.warning("%s was half written when a process was killed; it is kept as %s and made anew", path, aside.name)
 
 
 def _infos(content: dict[str, Any]) -> list[dict[str, Any]]:

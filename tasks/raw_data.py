@@ -11,10 +11,9 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from expectations.report import ValidationReport
 from modalities import get_modality
+from tasks.dvc_locks import read_track
 from tasks.ingest import raw_files
 from tasks.validate import validate_arrival
 from tasks.versioning import add_raw_file, run_dvc
@@ -126,9 +125,9 @@ def require_raw_file(workspace: Workspace, name: str) -> Path:
 def has_changed(path: Path) -> bool:
     """Say whether an accepted file differs from what DVC last saw; its bytes are read only if it was written since."""
     track = _dvc_file(path)
-    if not track.is_file():
+    out = read_track(track)
+    if out is None:
         return True
-    out = YAML(typ="safe").load(track.read_bytes())["outs"][0]
     if out.get("size") not in {None, path.stat().st_size}:
         return True
     if path.stat().st_mtime <= track.stat().st_mtime or "size" not in out:

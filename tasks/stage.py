@@ -1,4 +1,4 @@
-"""How a DVC stage runs: in the workspace around the current directory, with its params, and an exit code."""
+"""How a DVC stage runs: in the workspace around the current directory, with the params of the run, and an exit code."""
 
 import sys
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 from thawline.errors import ThawlineError
 from thawline.garbage import end_at_once
 from thawline.params import Params
-from thawline.params_file import load_params
+from thawline.params_file import handed_params, load_params, parse_params
 from thawline.workspace import Workspace, find_workspace
 
 
@@ -20,7 +20,8 @@ def run_stage(step: Callable[[Workspace, Params], None]) -> int:
     end_at_once()
     try:
         workspace = find_workspace(Path.cwd())
-        step(workspace, load_params(workspace))
+        handed = handed_params()
+        step(workspace, load_params(workspace) if handed is None else parse_params(handed))
     except ThawlineError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

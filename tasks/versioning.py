@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
-from ruamel.yaml import YAML
 
 from tasks import dvc_command
-from tasks.dvc_locks import remove_stale_lock
+from tasks.dvc_locks import read_stages, remove_stale_lock
 from tasks.git_command import git_root
 from thawline.errors import DataRefusedError, DvcError, StorageError
 from thawline.files import pack_directory, pack_files, storage_errors, write_atomically
+from thawline.tied import TiedProcess
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,10 @@ def reproduce_data(workspace: Workspace, *, force: bool = False) -> Reproduction
     ran = re.findall(r"^Running stage '(\w+)'", output, flags=re.MULTILINE)
     skipped = re.findall(r"^Stage '(\w+)' didn't change", output, flags=re.MULTILINE)
     log.info("DVC ran %s, skipped %s", ran or "nothing", skipped or "nothing")
-    return Reproduction(ran=ran, skipped=skipped, data_version=read_data_version(workspace))
+    version = find_data_version(workspace)
+    if version is None:
+        raise DvcError(f"{workspace.dvc_lock} does not say what the stage `split` made; run `thawline run --fresh`")
+    return Reproduction(ran=ran, skipped=skipped, data_version=version)
 
 
 def _restore_ledger(workspace: Workspace) -> None:
@@ -151,11 +154,13 @@ def _restore_ledger(workspace: Workspace) -> None:
         log.log(level, "the split ledger is gone and DVC holds no copy: rows are assigned anew")
 
 
-def read_data_version(workspace: Workspace) -> str:
-    """Return the version of train and test rows: a hash of their hashes in dvc.lock."""
-    lock = YAML(typ="safe").load(workspace.dvc_lock.read_bytes())
+def find_data_version(workspace: Workspace) -> str | None:
+    """Return the version of train and test rows, a hash of their hashes in dvc.lock; None where none is made yet."""
+    stages = read_stages(workspace)
+    if "split" not in stages:
+        return None
     names = {str(path.relative_to(workspace.root)) for path in (workspace.train_rows, workspace.test_rows)}
-    hashes = sorted(f"{out['path']} {out['md5']}" for out in lock["stages"]["split"]["outs"] if out["path"] in names)
+    hashes = sorted(f"{out['path']} {out['md5']}" for out in stages["split"]["outs"] if out["path"] in names)
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:12]
 
 
@@ -182,22 +187,22 @@ def _call_dvc(workspace: Workspace, arguments: tuple[str, ...]) -> tuple[int, st
         "DVC_NO_ANALYTICS": "1",
         "PYTHONUNBUFFERED": "1",
     }
+    process = TiedProcess(
+        [dvc_command.__name__, *arguments],
+        cwd=workspace.root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     try:
-        process = subprocess.run(
-            [sys.executable, "-m", dvc_command.__name__, *arguments],
-            cwd=workspace.root,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=DVC_TIMEOUT_S,
-        )
+        output, _ = process.communicate(timeout=DVC_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return 1, f"it did not end within {DVC_TIMEOUT_S / 3600:g} hours and was ended"
-    for line in process.stdout.splitlines():
+    finally:
+        process.end()
+    for line in output.splitlines():
         log.debug("dvc: %s", line)
-    return process.returncode, process.stdout
+    return process.returncode, output
 
 
 def _explain(arguments: tuple[str, ...], output: str) -> Exception:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from ruamel.yaml import YAML
 
 from expectations.report import ValidationReport
 from modalities import get_modality
+from tasks.dvc_locks import read_track
 from tasks.ingest import raw_files, read_raw
 from tasks.raw_data import has_changed
 from tasks.remotes import pull
@@ -188,9 +188,8 @@ def _count_checks(workspace: Workspace) -> dict[str, int]:
 
 
 def _tracked_files(workspace: Workspace) -> dict[str, str]:
-    yaml = YAML(typ="safe")
-    outs = [yaml.load(path.read_bytes())["outs"][0] for path in sorted(workspace.raw.glob("*.dvc"))]
-    return {str(out["path"]): str(out["md5"]) for out in outs}
+    tracks = [read_track(path) for path in sorted(workspace.raw.glob("*.dvc"))]
+    return {str(track["path"]): str(track["md5"]) for track in tracks if track is not None}
 
 
 def _tracked_or_present(workspace: Workspace) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """Reading params.yaml, overriding it for one run, and saying what is wrong with it.
 
-`parse_params` is pure; `load_params` reads the file; `overridden` lends the file to DVC, whose stages read
-params.yaml themselves: it writes the overridden values and puts the file back byte for byte, even after a kill.
+`parse_params` is pure; `load_params` reads the file. No override is ever written into it: DVC and its stages, which
+read the params themselves, are handed those of the run by their environment (`overridden`), whatever somebody does to
+the file meanwhile.
 """
 
 import difflib
 import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +19,11 @@ from ruamel.yaml.error import YAMLError
 
 from thawline.addresses import masked
 from thawline.errors import ParamsError
-from thawline.files import write_atomically
 from thawline.params import Params
 from thawline.workspace import Workspace
 
-DVC_SECTIONS = ("modality", "ingest", "clean", "split")
-DVC_KEYS = ("validation.slice_columns",)
+HANDED = "THAWLINE_PARAMS"
+"""Environment variable with the params of a run, for DVC and its stages."""
 
 
 def load_params(workspace: Workspace, overrides: Sequence[str] = ()) -> Params:
@@ -74,36 +75,23 @@ def with_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[
 
 @contextmanager
 def overridden(workspace: Workspace, overrides: Sequence[str]) -> Iterator[None]:
-    """Let params.yaml hold `overrides` for the sections that DVC's stages read, for the time of the block.
-
-    The caller holds the workspace's lock. The original lies in .thawline/ meanwhile; `restore_params` puts it
-    back if the process was killed inside the block.
-    """
-    restore_params(workspace)
-    relevant = [item for item in overrides if _read_by_dvc(item.partition("=")[0].strip())]
-    if not relevant:
-        yield
-        return
-    backup = _backup(workspace)
+    """Hand DVC and its stages the params as they are now with `overrides` on top, for the time of the block."""
     stream = io.StringIO()
-    YAML().dump(with_overrides(_read(workspace.params_file), relevant), stream)
-    write_atomically(backup, workspace.params_file.read_bytes())
-    write_atomically(workspace.params_file, stream.getvalue().encode())
+    YAML().dump(with_overrides(_read(workspace.params_file), overrides), stream)
+    before = os.environ.get(HANDED)
+    os.environ[HANDED] = stream.getvalue()
     try:
         yield
     finally:
-        restore_params(workspace)
+        os.environ.pop(HANDED)
+        if before is not None:
+            os.environ[HANDED] = before
 
 
-def _read_by_dvc(key: str) -> bool:
-    return key in DVC_KEYS or key.partition(".")[0] in DVC_SECTIONS
-
-
-def restore_params(workspace: Workspace) -> None:
-    """Put back the params.yaml that a killed run had overridden, if any."""
-    backup = _backup(workspace)
-    if backup.is_file():
-        backup.replace(workspace.params_file)
+def handed_params() -> dict[str, Any] | None:
+    """Return what `overridden` has handed to this process, None where DVC or a stage was started by itself."""
+    text = os.environ.get(HANDED)
+    return None if text is None else dict(YAML(typ="safe").load(text))
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:
@@ -122,10 +110,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ParamsError(f"{path} holds a {type(values).__name__}, not sections; write e.g. `train: {{policy: full}}`")
     return values
-
-
-def _backup(workspace: Workspace) -> Path:
-    return workspace.state / "params.before-set.yaml"
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from thawline.params import Params
-from thawline.params_file import DVC_SECTIONS
+
+DVC_SECTIONS = ("modality", "ingest", "clean", "split")
+"""What DVC's stages read: a params.yaml always has them."""
 
 
 def list_fields(section: type[BaseModel] = Params, prefix: str = "") -> list[tuple[str, str, str, str]]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from flows.options import JsonOption, WorkspaceOption, open_workspace, pass_on, print_json
 from thawline.console import console
 
 app = typer.Typer(invoke_without_command=True)
@@ -22,6 +22,7 @@ def data(context: typer.Context, workspace: WorkspaceOption = None, as_json: Jso
     Example: thawline data diff previous latest
     """
     if context.invoked_subcommand is not None:
+        pass_on(context, workspace=workspace, as_json=as_json)
         return
     place = open_workspace(workspace)
     from flows.data_tables import print_versions

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from flows.options import JsonOption, WorkspaceOption, open_workspace, pass_on, print_json
 from thawline.console import console
 
 app = typer.Typer(no_args_is_help=True)
@@ -15,8 +15,9 @@ NameArgument = Annotated[
 
 
 @app.callback()
-def quarantine(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+def quarantine(context: typer.Context, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Look at refused and removed files, and give them another chance. Nothing in quarantine is ever deleted."""
+    pass_on(context, workspace=workspace, as_json=as_json)
 
 
 @app.command(name="list")

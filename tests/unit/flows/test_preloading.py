@@ -26,7 +26,7 @@ PARAMS = parse_params({"name": "x"})
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Return a workspace whose raw rows were checked and went through the stages."""
     workspace = Workspace(tmp_path)
-    workspace.dvc_lock.write_text("stages: {split: {outs: []}}")
+    workspace.dvc_lock.write_text("stages: {split: {cmd: split, outs: []}}")
     monkeypatch.setattr(preloading, "is_checked", lambda *_: True)
     return workspace
 
@@ -41,6 +41,12 @@ def test_it_goes_by_the_runs_that_were(kept: Workspace, monkeypatch: pytest.Monk
 
 def test_a_new_workspace_trains(tmp_path: Path) -> None:
     assert is_training_likely(Workspace(tmp_path), PARAMS, fresh=False)
+
+
+@pytest.mark.parametrize("lock", ["", "schema: '2.0'\nstages:\n  ingest: {cmd: python -m tasks.ingest}\n"])
+def test_a_workspace_whose_first_run_was_ended_among_the_stages_trains(kept: Workspace, lock: str) -> None:
+    kept.dvc_lock.write_text(lock)
+    assert is_training_likely(kept, PARAMS, fresh=False)
 
 
 def test_a_store_that_does_not_answer_is_left_to_the_run(kept: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.dvc_locks import remove_stale_lock
+from tasks.dvc_locks import remove_stale_lock, set_aside_half_written
+from tasks.raw_data import track_raw_files
 from tasks.versioning import run_dvc
 from thawline.workspace import Workspace
 
@@ -61,3 +62,43 @@ def test_dvc_works_again_after_a_kill_that_left_half_a_lock(tmp_path: Path) -> N
     write_lock(workspace, '{"write": {"/da')
     run_dvc(workspace, "add", "-q", "a.csv")
     assert (tmp_path / "a.csv.dvc").is_file()
+
+
+LOCK = """schema: '2.0'
+stages:
+  ingest:
+    cmd: python -m tasks.ingest
+    outs:
+    - path: data/interim/rows.parquet
+      hash: md5
+      md5: 9a0364b9e99bb480dd25e1f0284c8555
+      size: 7
+"""
+
+
+CUTS = [0, 10, *(LOCK.index(word) for word in ("python", "    outs", "      md5")), len(LOCK)]
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_dvc_lock_cut_off_anywhere_stops_no_later_command(tmp_path: Path, cut: int) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.dvc_lock.write_text(LOCK[:cut])
+    set_aside_half_written(workspace)
+    left = workspace.dvc_lock.read_text() if workspace.dvc_lock.is_file() else ""
+    assert left in {"", LOCK, LOCK[: LOCK.index("    outs")]}  # what DVC reads well: a stage without outputs runs anew
+
+
+def test_a_track_that_was_cut_off_is_made_anew(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    run_dvc(workspace, "init", "-q", "--no-scm")
+    workspace.raw.mkdir(parents=True)
+    for name in ("a.csv", "b.csv"):
+        (workspace.raw / name).write_text("x\n1\n")
+    track_raw_files(workspace)
+    whole = (workspace.raw / "a.csv.dvc").read_bytes()
+    (workspace.raw / "a.csv.dvc").write_bytes(whole[:20])
+    (workspace.raw / "b.csv.dvc").write_bytes(b"")
+    set_aside_half_written(workspace)
+    assert track_raw_files(workspace) == (["a.csv", "b.csv"], [])
+    assert (workspace.raw / "a.csv.dvc").read_bytes() == whole
+    assert track_raw_files(workspace) == ([], [])

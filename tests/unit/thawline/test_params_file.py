@@ -1,4 +1,4 @@
-"""Params say what is wrong with them, and --set lends params.yaml to DVC without ever losing it."""
+"""Params say what is wrong with them, and --set changes no file."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from thawline.errors import ParamsError
 from thawline.params import Params
-from thawline.params_file import load_params, overridden, parse_params, restore_params, with_overrides
+from thawline.params_file import handed_params, load_params, overridden, parse_params, with_overrides
 from thawline.params_reference import list_fields, render_params
 from thawline.workspace import Workspace
 
@@ -53,32 +53,17 @@ def test_overrides_are_read_as_yaml_and_leave_the_original_alone() -> None:
     assert values == {"name": "x", "train": {"num_epochs": 1}}
 
 
-def test_params_yaml_is_lent_for_the_block_and_comes_back_byte_for_byte(tmp_path: Path) -> None:
-    workspace, original = Workspace(tmp_path), b"name: x  # mine\nclean: {}\n"
-    workspace.params_file.write_bytes(original)
-    with overridden(workspace, ["clean.conflicting_labels=drop", "train.num_epochs=9"]):
-        inside = YAML(typ="safe").load(workspace.params_file.read_bytes())
-    assert inside == {"name": "x", "clean": {"conflicting_labels": "drop"}}
-    assert workspace.params_file.read_bytes() == original
-
-
-def test_params_yaml_comes_back_after_a_kill_inside_the_block(tmp_path: Path) -> None:
-    workspace, original = Workspace(tmp_path), b"name: x\n"
-    workspace.params_file.write_bytes(original)
-    block = overridden(workspace, ["split.seed=3"])
-    block.__enter__()
-    assert workspace.params_file.read_bytes() != original
-    restore_params(workspace)
-    assert workspace.params_file.read_bytes() == original
-    block.gen.close()  # type: ignore[attr-defined]
-
-
-def test_params_yaml_is_untouched_when_no_stage_reads_the_override(tmp_path: Path) -> None:
+def test_overrides_are_handed_on_and_the_file_is_the_users_own_meanwhile(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    workspace.params_file.write_bytes(b"name: x\n")
-    before = workspace.params_file.stat().st_mtime_ns
-    with overridden(workspace, ["train.num_epochs=9"]):
-        assert workspace.params_file.stat().st_mtime_ns == before
+    workspace.params_file.write_bytes(b"name: x  # mine\nclean: {}\n")
+    edited = b"name: y  # edited meanwhile\n"
+    with overridden(workspace, ["clean.conflicting_labels=drop"]):
+        assert workspace.params_file.read_bytes() == b"name: x  # mine\nclean: {}\n"
+        workspace.params_file.write_bytes(edited)
+        assert handed_params() == {"name": "x", "clean": {"conflicting_labels": "drop"}}
+    assert handed_params() is None
+    assert workspace.params_file.read_bytes() == edited
+    assert not workspace.state.exists()
 
 
 def test_a_rendered_params_yaml_gives_the_same_params_back() -> None:
