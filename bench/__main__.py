@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("works", nargs="*", metavar="WORK", help=f"of {', '.join(WORKS)}; all if none is named")
+    parser.add_argument("works", nargs="*", type=_known, metavar="WORK", help=f"of {', '.join(WORKS)}; all if none is named")
     parser.add_argument("--quick", action="store_true", help="reduced sizes: all works in less than ten minutes")
     parser.add_argument("--rows", type=int, help="rows of the works named, instead of their own number")
     parser.add_argument("--repeats", type=int, default=1, help="how often each side runs; tables show medians")
@@ -44,14 +44,18 @@ def main() -> None:
     chosen = vars(parser.parse_args())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # what was started is ended, too
     works = chosen.pop("works") or list(WORKS)
-    if unknown := set(works) - set(WORKS):
-        parser.error(f"{', '.join(sorted(unknown))}: there are the works {', '.join(WORKS)}")
     options = Options(**{**chosen, "sides": tuple(chosen["sides"])})
     for work in works:
         started = time.perf_counter()
         print(work, file=sys.stderr, flush=True)
         WORKS[work](options)
         print(f"  {time.perf_counter() - started:.0f} s in all", file=sys.stderr, flush=True)
+
+
+def _known(work: str) -> str:
+    if work not in WORKS:
+        raise argparse.ArgumentTypeError(f"{work}: there are the works {', '.join(WORKS)}")
+    return work
 
 
 if __name__ == "__main__":

@@ -57,6 +57,18 @@ def run_command(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str
     return int(answer), told[0], told[1]
 
 
+def starter_address() -> str:
+    """Return the socket of the process that has imported the libraries, starting it if need be."""
+    session.directory.mkdir(exist_ok=True)
+    if "starter" not in session.processes:
+        _start_starter()
+    deadline = time.monotonic() + TIMEOUT_S
+    while not _socket().exists():
+        assert time.monotonic() < deadline, "the process that is to import the libraries does not start"
+        time.sleep(0.1)
+    return str(_socket())
+
+
 def prefect_api() -> str:
     """Return the address of the session's Prefect server, once it answers."""
     if SHARED_PREFECT not in os.environ:
@@ -112,9 +124,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _socket() -> Path:
+    return session.directory / "starter.sock"
+
+
 def _start_starter() -> subprocess.Popen[str]:
     starter = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(Path(__file__).with_name("starter.py"))],
+        [sys.executable, "-W", "ignore", str(Path(__file__).with_name("starter.py")), str(_socket())],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

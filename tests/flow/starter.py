@@ -1,14 +1,19 @@
 """Run commands in processes forked from one that has imported the heavy libraries, which takes some 15 s each time.
 
-`python tests/flow/starter.py` reads a request a line (arguments, directory, environment, and files for what the command
-prints), forks, and answers with the exit code. What reads its settings from a workspace's environment, Prefect above
-all, is imported by the command itself. It ends when its standard input does: with whoever started it.
+`python tests/flow/starter.py SOCKET` reads a request a line (arguments, directory, environment, and files for what the
+command prints), forks, and answers with the exit code. Whoever connects to the socket hands over open files instead,
+is told the process's id and in the end its exit code; several may at once. What reads its settings from a workspace's
+environment, Prefect above all, is imported by the command itself. It ends when its standard input does: with whoever
+started it.
 """
 
 import gc
 import importlib
 import json
 import os
+import select
+import signal
+import socket
 import sys
 from typing import Any
 
@@ -29,26 +34,68 @@ def main() -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what is shared stays shared
-    for line in sys.stdin:
-        request = json.loads(line)
-        pid = os.fork()
-        if not pid:
-            _run(request)  # and leave by the end of this program, so that what is registered for it happens
-            return
-        _, status = os.waitpid(pid, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.bind(sys.argv[1])
+        asked.listen()
+        while True:
+            ready, _, _ = select.select([sys.stdin, asked], [], [])
+            if asked in ready:
+                connection, _ = asked.accept()
+                if not os.fork():
+                    _answer(connection)
+                    return
+                connection.close()
+            if sys.stdin in ready:
+                line = sys.stdin.readline()
+                if not line:
+                    return
+                request = json.loads(line)
+                pid = os.fork()
+                if not pid:
+                    _run(request, _open(request))
+                    return  # and leave by the end of this program, so that what is registered for it happens
+                _, status = os.waitpid(pid, 0)
+                sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+                sys.stdout.flush()
 
 
-def _run(request: dict[str, Any]) -> None:
+def _answer(connection: socket.socket) -> None:
+    """Run what a connection asks for in one more process, and say its id and its exit code."""
+    _, files, _, _ = socket.recv_fds(connection, 1, 3)
+    stream = connection.makefile("rw", encoding="utf-8")
+    request = json.loads(stream.readline())
+    pid = os.fork()
+    if not pid:
+        _run(request, files)
+        return
+    stream.write(f"{pid}\n")
+    stream.flush()
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    stream.write(f"{code if code >= 0 else 128 - code}\n")
+    stream.flush()
+    os._exit(0)
+
+
+def _open(request: dict[str, Any]) -> list[int]:
+    """Open the files that a request names, as standard input, output and error."""
+    written = [os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for name in ("stdout", "stderr")]
+    return [os.open(os.devnull, os.O_RDONLY), *written]
+
+
+def _run(request: dict[str, Any], files: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])
-    for descriptor, path in ((1, request["stdout"]), (2, request["stderr"])):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for descriptor, file in enumerate(files):
         os.dup2(file, descriptor)
         os.close(file)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if request.get("program") == "python":  # python -c CODE
+        sys.argv = ["-c", *request["arguments"][2:]]
+        sys.path.insert(0, "")
+        exec(request["arguments"][1], {"__name__": "__main__"})  # noqa: S102 - the documentation's own
+        return
     sys.argv = ["thawline", *request["arguments"]]
     from flows.cli import main as run_command
 
