@@ -32,7 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("works", nargs="*", type=_known, metavar="WORK", help=f"of {', '.join(WORKS)}; all if none is named")
+    parser.add_argument(
+        "works", nargs="*", type=_known, metavar="WORK", help=f"of {', '.join(WORKS)}; all if none is named"
+    )
     parser.add_argument("--quick", action="store_true", help="reduced sizes: all works in less than ten minutes")
     parser.add_argument("--rows", type=int, help="rows of the works named, instead of their own number")
     parser.add_argument("--repeats", type=int, default=1, help="how often each side runs; tables show medians")

@@ -1,4 +1,4 @@
-"""The demo of the README, in a fresh clone: `python -m tests.documentation.demo` says where what it prints parts from it.
+"""The demo of the README, in a fresh clone: `python -m tests.documentation.demo` compares what both print.
 
 It runs what `make demo` runs once all is set up, takes some three minutes on two cores, and leaves nothing behind.
 """
@@ -37,7 +37,9 @@ def main() -> int:
             check=False,
         )
         seconds = time.monotonic() - started
-        changed = subprocess.run(["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True, check=True)
+        changed = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True, check=True
+        )
     print(done.stdout)
     print(f"{seconds:.0f} s, exit code {done.returncode}")
     parted = difference(shown.lines, done.stdout.splitlines())

@@ -4,15 +4,22 @@ A document is tried in order in one fresh directory, which stands for a clone af
 its first line begins with.
 """
 
+import json
+import os
 import re
-from pathlib import Path
+import time
+from collections.abc import Callable
 
+import httpx
 from line import change_params
+from servers import postgresql, s3, s3_environment
 from session import free_port
-from tests.documentation.shell import Told
+from workspaces import made_up_texts, wait_for
+
+from tasks.notifications import SUBJECTS
+from tests.documentation.shell import Shell, Told
 from tests.documentation.treatments import Commands, Parsed, Picture, Printed, Targets, Treatment
 from tests.unit.models.conftest import CONFIGS, save_encoder
-from workspaces import made_up_texts, wait_for
 
 QUICK = {
     "model": {"encoder": "encoder", "max_tokens": 32},
@@ -24,6 +31,9 @@ QUICK = {
     "compare": {"num_seeds": 1, "max_seconds": 20},
 }
 """Params that are changed after `thawline init`, so that a run takes seconds: a tiny encoder, few epochs and folds."""
+UVICORN = r"Uvicorn running on (http://127\.0\.0\.1:\d+)[\s\S]*Application startup complete"
+"""What a server prints once it answers."""
+Look = Callable[[Shell, Told], None]
 
 
 def ports() -> str:
@@ -31,79 +41,195 @@ def ports() -> str:
     return f" --prefect-port {free_port()} --mlflow-port {free_port()}"
 
 
-def reviews(here: Path, name: str, *, seed: int) -> None:
-    """Write 120 reviews of one and of five stars."""
-    rows = made_up_texts(120, seed=seed)
-    stars = rows["label"].map({"spam": 1, "ham": 5})
-    rows.drop(columns="label").rename(columns={"text": "review"}).assign(stars=stars).to_csv(here / name, index=False)
+def a_port() -> str:
+    """Return a free port, likewise."""
+    return f" --port {free_port()}"
 
 
-def quicken(here: Path) -> None:
-    """Change the params of a workspace that was just made, and write its tiny encoder."""
-    save_encoder(CONFIGS["bert"](), here / "encoder")
-    change_params(here, QUICK)
+def reviews(name: str, *, seed: int) -> Callable[[Shell], None]:
+    """Return what writes 120 reviews of one and of five stars."""
+
+    def write(shell: Shell) -> None:
+        rows = made_up_texts(120, seed=seed).rename(columns={"text": "review"})
+        stars = rows.pop("label").map({"spam": 1, "ham": 5})
+        rows.assign(stars=stars).to_csv(shell.here() / name, index=False)
+
+    return write
 
 
-def new_reviews(here: Path) -> None:
+def new_reviews(shell: Shell) -> None:
     """Write reviews without stars."""
-    made_up_texts(20, seed=2).rename(columns={"text": "review"})[["review"]].to_csv(here / "new.csv", index=False)
+    rows = made_up_texts(20, seed=2).rename(columns={"text": "review"})
+    rows[["review"]].to_csv(shell.here() / "new.csv", index=False)
 
 
-def has(*names: str) -> "object":
+def quicken(shell: Shell) -> None:
+    """Change the params of a workspace that was just made, and write its tiny encoder."""
+    save_encoder(CONFIGS["bert"](), shell.here() / "encoder")
+    change_params(shell.here(), QUICK)
+
+
+def enter_a_workspace(shell: Shell) -> None:
+    """Make the workspace in which a document begins, as the README says, and go there."""
+    reviews("mails.csv", seed=0)(shell)
+    made = "thawline init spam --modality text --data mails.csv --label stars --text review"
+    for command in (". .venv/bin/activate", made, "cd spam"):
+        told = shell.run(command)
+        assert told.code == 0, told.text
+    quicken(shell)
+
+
+def use_servers(shell: Shell) -> None:
+    """Run the PostgreSQL and the S3 that a document speaks of, without the trials' database, and point at them."""
+    database = shell.stack.enter_context(postgresql("a-password-for-a-test", ["prefect", "mlflow"]))
+    variables = {
+        "PGPASSWORD": database.password,
+        "PREFECT_API_DATABASE_CONNECTION_URL": database.address("prefect", scheme="postgresql+asyncpg"),
+        **s3_environment(shell.stack.enter_context(s3("thawline"))),
+    }
+    for name, value in variables.items():
+        shell.run(f"export {name}={value}")
+    changes: dict[str, dict[str, object]] = {
+        "tracking": {"artifacts": "s3://thawline/artifacts"},
+        "versioning": {"remote": "s3://thawline/data"},
+        "search": {"storage": database.address("trials")},
+    }
+    change_params(shell.here(), changes)
+
+
+def use_none(shell: Shell, _told: Told) -> None:
+    """Point at no server any more."""
+    shell.run("unset PGPASSWORD PREFECT_API_DATABASE_CONNECTION_URL ${!AWS_*}")
+    change_params(
+        shell.here(), {"tracking": {"artifacts": None}, "versioning": {"remote": None}, "search": {"storage": None}}
+    )
+
+
+def leave_old_files(shell: Shell) -> None:
+    """Write what may be removed, one of each kind, and old."""
+    state = shell.here() / ".thawline"
+    space = {"boundary": "top", "weights": "w", "dtype": "float32"}
+    old = {
+        "store/w/s/manifest.json": json.dumps({"space": space, "num_rows": 1, "files": {"a": {"size_bytes": 100}}}),
+        "encoders/table.safetensors": "e",
+        "steps/0123456789abcdef/fold-1.npz": "f",
+        "results/fit-0123456789abcdef": "{}",
+    }
+    for name, content in old.items():
+        path = state / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        os.utime(path, (time.time() - 90 * 86400,) * 2)
+
+
+def has(*names: str) -> Look:
     """Return a check that files are there."""
 
-    def look(here: Path, _told: Told) -> None:
-        assert [name for name in names if not (here / name).is_file()] == []
+    def look(shell: Shell, _told: Told) -> None:
+        assert [name for name in names if not (shell.here() / name).is_file()] == []
 
     return look
 
 
-def tells(*patterns: str) -> "object":
+def tells(*patterns: str) -> Look:
     """Return a check that a command has printed lines of these patterns."""
 
-    def look(_here: Path, told: Told) -> None:
-        assert [pattern for pattern in patterns if not re.search(pattern, told.text)] == [], told.text
+    def look(_shell: Shell, told: Told) -> None:
+        assert [pattern for pattern in patterns if not re.search(pattern, told.text, re.MULTILINE)] == [], told.text
 
     return look
 
 
-def is_taken(here: Path, _told: Told) -> None:
+def shows_the_experiment(_shell: Shell, told: Told) -> None:
+    """Ask an MLflow server for its experiments."""
+    query = {"max_results": 10}
+    answer = httpx.post(f"{_address(told)}/api/2.0/mlflow/experiments/search", json=query, timeout=60)
+    assert "reviews" in [experiment["name"] for experiment in answer.json()["experiments"]]
+
+
+def answers_rows(_shell: Shell, told: Told) -> None:
+    """Ask a served model for answers."""
+    rows = {"dataframe_split": {"columns": ["review"], "data": [["Broke at once."], ["Would buy it again."]]}}
+    answer = httpx.post(f"{_address(told)}/invocations", json=rows, timeout=60)
+    assert [row["label"] in {"1", "5"} for row in answer.json()["predictions"]] == [True, True]
+
+
+def is_taken(shell: Shell, _told: Told) -> None:
     """Wait until the file that was dropped is among the accepted ones."""
-    wait_for("accepted file", lambda: [*(here / "data" / "raw").glob("new_mails*.csv")])
+    raw = shell.here() / "data" / "raw"
+    wait_for("accepted file", lambda: [*raw.glob("new_mails*.csv")])
+
+
+def has_automations(shell: Shell, told: Told) -> None:
+    """Ask the Prefect server who is told of what."""
+    found = re.search(r"^Prefect +(\S+)", told.text, re.MULTILINE)
+    assert found is not None
+    names = {one["name"] for one in httpx.post(f"{found[1]}/api/automations/filter", json={}, timeout=60).json()}
+    assert {f"spam: {subject}" for subject in SUBJECTS} <= names
+
+
+def _address(told: Told) -> str:
+    found = re.search(UVICORN, told.text)
+    assert found is not None
+    return found[1]
 
 
 README: dict[str, Treatment] = {
     "make demo": Targets(),
-    "validate raw": Printed(by="test_a_run_prints_what_the_readme_shows"),
+    "validate raw": Printed(by="test_a_run_prints_what_the_readme_shows_but_for_the_verdict_on_other_mails"),
     ". .venv/bin/activate": Commands(
         before={
-            "thawline init": lambda here: reviews(here, "reviews.csv", seed=0),
+            "thawline init": reviews("reviews.csv", seed=0),
             "thawline check": quicken,
             "thawline predict": new_reviews,
         },
         after={
             "thawline check": has("reports/validation_raw.html"),
+            "thawline run": tells("^reviews: registered version 1, challenger and champion"),
             "thawline predict": has("predicted.csv"),
         },
     ),
     "thawline compare": Commands(
         after={
-            "thawline compare": tells(r"approach +training time +data needed +performance"),
-            "thawline run --find-lr": tells("Learning rates", "Try: thawline run --set"),
+            "thawline compare": tells(r"^ approach +training time +data needed +performance"),
+            "thawline run --find-lr": tells("^Learning rates", "^Try: thawline run --set"),
             "thawline run --set search": tells("^Search: "),
         },
     ),
     "thawline up": Commands(
-        before={"cp new_mails.csv": lambda here: reviews(here, "new_mails.csv", seed=1)},
+        before={"cp new_mails.csv": reviews("new_mails.csv", seed=1)},
         after={"cp new_mails.csv": is_taken},
         servers={"thawline up": "Ctrl-C ends all"},
         added={"thawline up": ports},
     ),
-    "export MLFLOW_TRACKING_URI": Commands(
-        servers={"mlflow server": "Application startup complete"},
+    "mlflow server": Commands(
+        after={"mlflow server": shows_the_experiment, "thawline show": tells("^(Promoted|Refused): ")},
+        servers={"mlflow server": UVICORN},
+        added={"mlflow server": a_port},
     ),
-    "python -c": Commands(after={"python -c": tells("label +probability_1 +probability_5")}),
+    "export MLFLOW_TRACKING_URI": Commands(
+        after={"python -c": tells("label +probability_1 +probability_5"), "mlflow models serve": answers_rows},
+        servers={"mlflow models serve": UVICORN},
+        added={"mlflow models serve": a_port},
+    ),
     " data/raw ──►": Picture(),
 }
-
-DOCUMENTS = {"README.md": README}
+OPERATIONS: dict[str, Treatment] = {
+    "$ thawline up": Commands(servers={"thawline up": "Ctrl-C ends all"}, added={"thawline up": ports}),
+    "$ thawline doctor": Commands(
+        before={"thawline doctor": use_servers}, after={"thawline doctor": use_none}, codes={"thawline doctor": 1}
+    ),
+    "$ export THAWLINE_NOTIFY": Commands(
+        servers={"thawline up": "Ctrl-C ends all"}, added={"thawline up": ports}, after={"thawline up": has_automations}
+    ),
+    "$ thawline clean": Commands(before={"thawline clean": leave_old_files}),
+}
+SCALING: dict[str, Treatment] = {
+    "runner.kind=local": Printed(by="`python -m tests.faults.ray_nodes --only-kill`, which takes minutes"),
+    "export RAY_AUTH_MODE": Parsed(
+        why="it needs several machines; two nodes on one: `python -m tests.faults.ray_nodes`"
+    ),
+}
+DOCUMENTS = {"README.md": README, "docs/operations.md": OPERATIONS, "docs/scaling.md": SCALING}
+BEGINNINGS: dict[str, Callable[[Shell], None]] = {"docs/operations.md": enter_a_workspace}
+"""What is there when a document begins, but for what `make setup` makes."""

@@ -1,7 +1,7 @@
 """The shape of what a command prints: what may differ from one run to the next is replaced, all else must be equal.
 
 Numbers, times, ids, hashes, addresses and absolute paths may differ. Words, columns, and the order and number of lines
-may not. A printed line of dots, with or without words behind them, stands for lines that are left out.
+may not. A printed line that begins with dots stands for lines that are left out, dots within a line for words.
 """
 
 import re
@@ -56,9 +56,10 @@ def difference(printed: Sequence[str], told: Sequence[str]) -> str:
         if ELISION.match(line):
             may_skip = True
             continue
-        while may_skip and position < len(found) and found[position] != line:
+        same = re.compile(re.escape(line).replace(r"\.\.\.", ".*")).fullmatch
+        while may_skip and position < len(found) and not same(found[position]):
             position += 1
-        if position >= len(found) or found[position] != line:
+        if position >= len(found) or not same(found[position]):
             instead = found[position] if position < len(found) and not may_skip else "nothing more"
             return f"printed: {line}\ntold:    {instead}\nall that was told:\n" + "\n".join(found)
         position, may_skip = position + 1, False

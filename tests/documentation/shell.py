@@ -1,8 +1,8 @@
 """A shell in which a document's commands are typed, one after the other, as they are printed.
 
-What a clone has after `make setup` is there: a `.venv`, whose programs are found once it is activated. Of them `thawline`
-and `python -c` are answered by processes forked from one that has imported the heavy libraries (`tests/flow/starter.py`):
-the same program, a quarter of a minute sooner. All others are those that are installed.
+What a clone has after `make setup` is there: a `.venv`, whose programs are found once it is activated. Of them
+`thawline` and `python -c` are answered by processes forked from one that has imported the heavy libraries
+(`tests/flow/starter.py`): the same program, a quarter of a minute sooner. All others are those that are installed.
 """
 
 import os
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -39,7 +40,10 @@ class Told:
 
 
 class Shell:
-    """A bash that a test types into, with a terminal's width and nothing in its environment that tests have set."""
+    """A bash that a test types into, with a terminal's width and nothing in its environment that tests have set.
+
+    What is entered into `stack`, such as a server that the commands need, ends with it.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -47,6 +51,7 @@ class Shell:
         self._logs.mkdir()
         self._number = 0
         self._started: dict[str, tuple[int, Path]] = {}
+        self.stack = ExitStack()
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PREFECT_"))}
         own = str(Path(sys.executable).parent)
         path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != own)
@@ -72,6 +77,7 @@ class Shell:
         for command in list(self._started):
             self.interrupt(command)
         self._bash.communicate("exit\n", timeout=30)
+        self.stack.close()
 
     def here(self) -> Path:
         """Return the directory in which the next command would be typed."""

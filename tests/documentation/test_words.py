@@ -4,11 +4,11 @@ import re
 
 import pytest
 from session import ROOT
-from tests.documentation.blocks import find_spans
-from tests.documentation.parsing import NotUnderstoodError, check_command, is_command
 from typer.main import get_command
 
 from flows.cli import app
+from tests.documentation.blocks import find_spans
+from tests.documentation.parsing import NotUnderstoodError, check_command, is_command
 
 HISTORY = {"decisions.md"}
 """Dated entries: a command of theirs is that of its day."""

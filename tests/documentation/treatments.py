@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from tests.documentation.blocks import Block, Step
@@ -20,16 +19,16 @@ class Commands:
     The mappings go by the beginning of a command, and a beginning that no command has fails.
 
     Attributes:
-        before: What a command needs that the document does not make: made in the shell's directory of the moment.
-        after: What must hold in that directory once a command has ended, or a server is ready.
+        before: What a command needs that the document does not make.
+        after: What must hold once a command has ended, or a server is ready.
         servers: Commands that go on until Ctrl-C, each with a pattern of what it has printed once it is ready. What
             stands below them is typed as in another terminal; then Ctrl-C ends them, with exit code 0.
         added: What is added to a command: ports, where those of the document may be taken on this machine.
         codes: Exit codes that are not 0.
     """
 
-    before: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
-    after: Mapping[str, Callable[[Path, Told], object]] = field(default_factory=dict)
+    before: Mapping[str, Callable[[Shell], object]] = field(default_factory=dict)
+    after: Mapping[str, Callable[[Shell, Told], object]] = field(default_factory=dict)
     servers: Mapping[str, str] = field(default_factory=dict)
     added: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     codes: Mapping[str, int] = field(default_factory=dict)
@@ -51,9 +50,8 @@ class Commands:
     def _type(self, step: Step, block: Block, shell: Shell) -> None:
         prepare, ready, look = _of(self.before, step), _of(self.servers, step), _of(self.after, step)
         add, code = _of(self.added, step), _of(self.codes, step) or 0
-        here = shell.here()
         if prepare:
-            prepare(here)
+            prepare(shell)
         addition = add() if add else ""
         if ready:
             pattern = re.compile(ready, re.MULTILINE)
@@ -65,7 +63,7 @@ class Commands:
             parted = difference(step.output, told.lines)
             assert not parted, f"{block.place}: {step.command}\n{parted}"
         if look:
-            look(here, told)
+            look(shell, told)
 
 
 @dataclass(frozen=True)
