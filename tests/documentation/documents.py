@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import httpx
 from line import change_params
+from mlflow import MlflowClient
 from servers import postgresql, s3, s3_environment
-from session import free_port
+from session import ROOT, free_port
 from workspaces import made_up_texts, wait_for
 
 from tasks.notifications import SUBJECTS
@@ -154,6 +155,18 @@ def answers_rows(_shell: Shell, told: Told) -> None:
     assert [row["label"] in {"1", "5"} for row in answer.json()["predictions"]] == [True, True]
 
 
+def tells_runs_by_filters(shell: Shell, told: Told) -> None:
+    """See a verdict, and that MLflow understands the filters of the README."""
+    tells("^(Promoted|Refused): ")(shell, told)
+    client = MlflowClient(f"sqlite:///{shell.here()}/.thawline/mlflow.db")
+    experiment = client.get_experiment_by_name("reviews")
+    filters = re.findall(r"``(.+?)``", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert filters
+    assert client.search_runs([experiment.experiment_id], "tags.`thawline.promoted` = 'true'")
+    for one in filters:
+        client.search_runs([experiment.experiment_id], one)
+
+
 def is_taken(shell: Shell, _told: Told) -> None:
     """Wait until the file that was dropped is among the accepted ones."""
     raw = shell.here() / "data" / "raw"
@@ -203,9 +216,10 @@ README: dict[str, Treatment] = {
         added={"thawline up": ports},
     ),
     "mlflow server": Commands(
-        after={"mlflow server": shows_the_experiment, "thawline show": tells("^(Promoted|Refused): ")},
+        before={"mlflow server": lambda shell: shell.run("export MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false")},
+        after={"mlflow server": shows_the_experiment, "thawline show": tells_runs_by_filters},
         servers={"mlflow server": UVICORN},
-        added={"mlflow server": a_port},
+        added={"mlflow server": lambda: f"{a_port()} --workers 1"},
     ),
     "export MLFLOW_TRACKING_URI": Commands(
         after={"python -c": tells("label +probability_1 +probability_5"), "mlflow models serve": answers_rows},
