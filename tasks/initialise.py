@@ -5,7 +5,7 @@ It is made aside and moves in at the end, whole: whatever fails leaves the direc
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from tasks.git_command import git_root, ignoring_rule
 from tasks.git_rules import hidden_by_git, require_seen, with_rules
 from tasks.raw_data import accept_file
 from tasks.versioning import write_dvc_config
+from thawline.encodings import UTF_8, detect_encoding, read_blocks
 from thawline.errors import UsageError
 from thawline.files import storage_errors, write_atomically
 from thawline.garbage import importing
@@ -32,9 +33,10 @@ DVC_YAML = Path(__file__).resolve().parent.parent / "dvc.yaml"
 
 @dataclass(frozen=True)
 class Made:
-    """A new workspace: where it is, its rows, those of each label, and what a person should know about it."""
+    """A new workspace: where it is, its params, its rows, those of each label, and what a person should know of it."""
 
     workspace: Workspace
+    params: Params
     num_rows: int
     rows_per_label: dict[str, int]
     remarks: list[str]
@@ -53,11 +55,30 @@ def initialise(directory: Path, data: Path, params: Params) -> Made:
     workspace = Workspace(directory.expanduser().resolve())
     data = data.expanduser().resolve()
     _require_room(workspace, data)
+    params, told = _with_encoding(params, data)
     rows = get_modality(params.modality).read(data, params)
     with storage_errors(), staging_for(workspace.root) as staging:
         _make(Workspace(staging), params, data)
         with moved_in(staging, workspace.root), _settled_with_git(workspace) as remarks:
-            return Made(workspace, len(rows), count_classes(rows), remarks)
+            return Made(workspace, params, len(rows), count_classes(rows), [*told, *remarks])
+
+
+def _with_encoding(params: Params, data: Path) -> tuple[Params, list[str]]:
+    """Return the params with the encoding that a file of text is found to be in, unless one was given, and a remark."""
+    if "encoding" in params.ingest.model_fields_set or not data.is_file():
+        return params, []
+    found = detect_encoding(read_blocks(data))
+    if found.name == UTF_8:
+        return params, []
+    remark = f"{data.name} is in {found.name}, by its byte order mark"
+    if found.guessed:
+        shown = f" (is this a word: {found.example!r}?)" if found.example else ""
+        remark = (
+            f"{data.name} is no UTF-8; {found.name} is a guess{shown}. It stands in ingest.encoding; where it is "
+            "wrong, make the workspace anew with --set ingest.encoding=NAME"
+        )
+    ingest = params.ingest.model_copy(update={"encoding": found.name})
+    return params.model_copy(update={"ingest": ingest}), [remark]
 
 
 def _make(workspace: Workspace, params: Params, data: Path) -> None:
@@ -128,15 +149,19 @@ def _in_the_way(workspace: Workspace) -> Iterator[Path]:
             yield from sorted(path for path in directory.rglob("*") if path.is_file())
 
 
-def params_for(directory: Path, *, modality: str, columns: dict[str, str]) -> Params:
+def params_for(directory: Path, *, modality: str, columns: dict[str, str], overrides: Sequence[str] = ()) -> Params:
     """Return default params for a new workspace, named after its directory.
 
     Args:
         directory: The workspace to be.
         modality: Name of a modality.
         columns: Values of the params section `ingest`, such as `label_column`.
+        overrides: Any params, as 'train.policy=full'.
+
+    Raises:
+        ParamsError: A value breaks its rule.
     """
     defaults = get_modality(modality).defaults
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", directory.expanduser().resolve().name).strip("-_") or "classifier"
     values = {"name": name, "modality": modality, "ingest": columns, **defaults}
-    return parse_params(values, source="the command line")
+    return parse_params(values, overrides, source="the command line")

@@ -28,6 +28,14 @@ def init(
     image: Annotated[
         str, typer.Option("--image", metavar="COLUMN", help="image: the column of a manifest with the images' paths.")
     ] = "path",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Value of a param of the workspace, e.g. ingest.encoding=cp1252; repeatable.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a workspace for one classifier, with a first file as its data.
@@ -47,20 +55,27 @@ def init(
     (ingest.columns and ingest.drop_columns say otherwise).
 
     Example: thawline init flights --modality tabular --data flights.parquet --label outcome
+
+    A CSV that is no UTF-8 is read in the encoding that it seems to be in, which is told; --set ingest.encoding says it.
+    Every other param can be set so, too, in place of its value in params.yaml.
+
+    Example: thawline init mails --data mails.csv --set ingest.encoding=cp1252 --set split.test_share=0.3
     """
     from tasks.initialise import initialise, params_for
 
     keep_quiet()
     columns = {"label_column": label, "text_column": text, "image_column": image}
-    params = params_for(directory, modality=modality, columns=columns)
+    params = params_for(directory, modality=modality, columns=columns, overrides=overrides or ())
     made = initialise(directory, data, params)
     root = made.workspace.root
     console.print(f"[green]made[/green] {escape(str(root))} with {made.num_rows:,} rows from {escape(str(data))}")
     console.print(f"  {describe_labels(made.rows_per_label, made.num_rows)}", markup=False, soft_wrap=True)
     for remark in made.remarks:
-        console.print(f"  {remark}", markup=False)
+        console.print(f"  {remark}", markup=False, soft_wrap=True)
     console.print(
         f"next: look at {made.workspace.params_file.name}, then `cd {escape(str(directory))} && thawline run`"
     )
     if as_json:
-        print_json({"workspace": str(root), "name": params.name, "rows": made.num_rows, "labels": made.rows_per_label})
+        print_json(
+            {"workspace": str(root), "name": made.params.name, "rows": made.num_rows, "labels": made.rows_per_label}
+        )

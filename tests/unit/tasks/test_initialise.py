@@ -12,6 +12,7 @@ from tasks.git_command import call_git, read_git_commit
 from tasks.initialise import Made, initialise, params_for
 from tasks.versioning import add_raw_file, run_dvc, write_dvc_config
 from thawline.errors import DvcError, UsageError
+from thawline.params_file import load_params
 from thawline.workspace import Workspace
 
 ROWS = "text,label\n" + "".join(f"a mail about subject {number},{'ab'[number % 2]}\n" for number in range(20))
@@ -202,6 +203,14 @@ def test_git_that_is_not_installed_is_no_obstacle(tmp_path: Path, monkeypatch: p
     assert read_git_commit(tmp_path) is None
 
 
+def init_here(monkeypatch: pytest.MonkeyPatch, root: Path, data: Path, *arguments: str) -> int:
+    """Run `thawline init` in this process; return its exit code."""
+    monkeypatch.setattr("sys.argv", ["thawline", "init", str(root), "--data", str(data), *arguments])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    return int(left.value.code or 0)
+
+
 def rows_of(modality: str, directory: Path) -> Path:
     """Write twelve rows of a modality, images below folders of splits."""
     if modality != "image":
@@ -224,10 +233,34 @@ def test_init_prints_the_labels_found_with_their_rows(
 ) -> None:
     monkeypatch.setattr(module, "accept_file", lambda *_given: None)
     data = rows_of(modality, tmp_path)
-    monkeypatch.setattr(
-        "sys.argv", ["thawline", "init", str(tmp_path / "a"), f"--data={data}", f"--modality={modality}"]
-    )
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    assert not left.value.code
+    assert init_here(monkeypatch, tmp_path / "space", data, "--modality", modality) == 0
     assert "2 labels: cat 8, dog 4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+@pytest.mark.usefixtures("without_dvc")
+def test_a_first_file_that_is_no_utf_8_is_read_and_its_encoding_told_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], encoding: str
+) -> None:
+    data = tmp_path / "mails.csv"
+    data.write_bytes(ROWS.replace("mail", "café").encode(encoding))
+    assert init_here(monkeypatch, tmp_path / "space", data) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert encoding in told
+    assert ("'café'" in told) == (encoding == "cp1252")
+    assert load_params(Workspace(tmp_path / "space")).ingest.encoding == encoding
+
+
+@pytest.mark.usefixtures("without_dvc")
+def test_init_takes_any_param_and_an_encoding_that_is_given_is_not_guessed(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data.write_bytes(ROWS.replace("mail", "café").encode("cp1252"))
+    given = ["--set=ingest.encoding=latin-1", "--set=split.test_share=0.3", "--set=train.policy=full"]
+    assert init_here(monkeypatch, tmp_path / "space", data, *given) == 0
+    params = load_params(Workspace(tmp_path / "space"))
+    assert (params.ingest.encoding, params.split.test_share, params.train.policy) == ("latin-1", 0.3, "full")
+    assert init_here(monkeypatch, tmp_path / "other", data, "--set=ingest.encoding=utf-8") == 3
+    assert init_here(monkeypatch, tmp_path / "other", data, "--set=split.tset_share=0.3") == 2
+    assert "did you mean 'split.test_share'" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "other").exists()
