@@ -31,7 +31,7 @@ from tasks.epochs import epoch_table
 from tasks.saved_view import VIEW_TAG, render_view
 from thawline.addresses import masked
 from thawline.errors import ServiceError, ThawlineError
-from thawline.files import storage_errors
+from thawline.moved import settle_here
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -76,8 +76,7 @@ def open_tracking(workspace: Workspace, params: Params) -> Tracking:
         StorageError: The workspace can't be written.
     """
     uri = tracking_uri(workspace, params)
-    with storage_errors():
-        workspace.state.mkdir(parents=True, exist_ok=True)
+    settle_here(workspace)
     with service_errors(uri):
         client = _connect(uri)
         experiment = client.get_experiment_by_name(params.name)

@@ -22,7 +22,10 @@ ROUNDS = 3
 
 
 class UpState(BaseModel):
-    """A running `thawline up`: its process, when that began (seconds since 1970), and its servers' addresses."""
+    """A running `thawline up`: its process, when that began (seconds since 1970), its servers' addresses and its place.
+
+    `root` is the workspace's directory: the note may lie in a copy of it. '' was written before there was one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,6 +33,7 @@ class UpState(BaseModel):
     began_s: float
     prefect_api: str
     mlflow: str
+    root: str = ""
 
 
 def note_up(workspace: Workspace, *, prefect_api: str, mlflow: str) -> UpState:
@@ -39,7 +43,7 @@ def note_up(workspace: Workspace, *, prefect_api: str, mlflow: str) -> UpState:
         StorageError: No permission or no space.
     """
     began_s = psutil.Process().create_time()
-    state = UpState(pid=os.getpid(), began_s=began_s, prefect_api=prefect_api, mlflow=mlflow)
+    state = UpState(pid=os.getpid(), began_s=began_s, prefect_api=prefect_api, mlflow=mlflow, root=str(workspace.root))
     write_atomically(workspace.state / FILE, state.model_dump_json().encode())
     return state
 
@@ -52,7 +56,7 @@ def find_up(workspace: Workspace) -> UpState | None:
         alive = psutil.Process(state.pid).create_time() == state.began_s
     except (FileNotFoundError, psutil.NoSuchProcess):
         return None
-    return state if alive else None
+    return state if alive and state.root in {"", str(workspace.root)} else None
 
 
 def forget_up(workspace: Workspace) -> None:
