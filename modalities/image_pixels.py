@@ -19,8 +19,9 @@ from scipy import sparse
 
 from thawline.near_duplicates import number_by_appearance
 
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
-PROBLEMS = ("no such file", "empty file", "not an image", "truncated or damaged", "too many pixels")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
+HEIC = "HEIC, which is not read: save it as JPEG or PNG"
+PROBLEMS = ("no such file", "empty file", "not an image", HEIC, "truncated or damaged", "too many pixels")
 GREY_MODES = frozenset(("1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L"))
 
 THUMBNAIL_SIDE = 16
@@ -66,7 +67,7 @@ def inspect_image(content: bytes | None, *, max_pixels: int) -> tuple[Facts, Ima
     except Image.DecompressionBombError:
         return replace(_declared(content), problem="too many pixels"), None
     except UnidentifiedImageError:
-        return Facts(problem="not an image"), None
+        return Facts(problem=HEIC if content[4:8] == b"ftyp" else "not an image"), None
     except (OSError, SyntaxError, ValueError, EOFError, OverflowError, struct.error, zlib.error):
         return replace(facts, problem="truncated or damaged"), None
 
@@ -74,7 +75,7 @@ def inspect_image(content: bytes | None, *, max_pixels: int) -> tuple[Facts, Ima
 def _declared(content: bytes) -> Facts:
     """Return what the header of a file says that Pillow itself will not open for its size."""
     for name in FORMATS:
-        opened, accepts = Image.OPEN[name]
+        opened, accepts = Image.OPEN.get(name, (None, None))
         if accepts is not None and accepts(content[:16]) is True:
             with opened(io.BytesIO(content), "") as image:
                 return Facts(image.width, image.height, image.mode)

@@ -11,11 +11,12 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from modalities.image_choice import HEAD_BYTES, SUFFIXES, begins_like_image, choose_images, left_out, named
 from modalities.image_labels import labels_of
 from thawline.columns import carried, constant
 from thawline.errors import UnreadableFileError
@@ -24,7 +25,6 @@ from thawline.tables import Chunk, as_strings, is_table, parse_table, read_chunk
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"))
 MAX_BYTES = 100_000_000
 """A larger image file is refused."""
 MAX_TOTAL_BYTES = 8_000_000_000
@@ -34,11 +34,29 @@ MAX_RATIO = 200
 
 @dataclass(frozen=True)
 class Root:
-    """A tree of files: names of all files (POSIX, relative, sorted), and what gives the content of one."""
+    """A tree of files: names of all files and folders (POSIX, relative, sorted), and what gives a file or its head."""
 
     path: Path
     names: list[str]
     read: Callable[[str], bytes]
+    head: Callable[[str], bytes]
+    folders: tuple[str, ...] = ()
+
+    def images(self) -> list[str]:
+        """Return the names of the images; what is left out is said.
+
+        Raises:
+            UnreadableFileError: There is none.
+        """
+        images, others = choose_images(self.names, self.head)
+        for remark in left_out(others, self.folders, images):
+            log.warning("%s: %s", self.path.name, remark)
+        if not images:
+            raise UnreadableFileError(
+                f"{self.path} holds no images ({', '.join(sorted(SUFFIXES))}, or any name); put each class's images "
+                "into a folder of its own, or a manifest beside them"
+            )
+        return images
 
 
 def read_images(path: Path, params: Params) -> pd.DataFrame:
@@ -81,7 +99,7 @@ def list_images_beside(path: Path, params: Params) -> list[Path]:
 
 
 def stream_images(path: Path, params: Params, *, num_images: int) -> Iterator[Chunk]:
-    """Read the images of a folder, a zip or a manifest, some at a time; labels are not looked at.
+    """Read one image, or those of a folder, a zip or a manifest, some at a time; labels are not looked at.
 
     A zip is unpacked into memory, a folder is not. A path of a manifest that can't be read is a row
     with a problem and an empty file, not the end.
@@ -96,10 +114,8 @@ def stream_images(path: Path, params: Params, *, num_images: int) -> Iterator[Ch
     if path.is_file() and is_table(path):
         yield from _stream_manifest(path, params, num_images=num_images)
         return
-    root = _open_zip(path) if path.is_file() else _open_folder(path)
-    names = [name for name in root.names if PurePosixPath(name).suffix.lower() in SUFFIXES]
-    if not names:
-        raise UnreadableFileError(f"{path} holds no images ({', '.join(sorted(SUFFIXES))})")
+    root = _open_picture(path) or (_open_zip(path) if path.is_file() else _open_folder(path))
+    names = root.images()
     for start in range(0, len(names), num_images):
         part = names[start : start + num_images]
         index = pd.RangeIndex(start, start + len(part))
@@ -136,15 +152,7 @@ def _read_named(root: Root, name: str) -> tuple[bytes, str]:
 
 def _read_classes(root: Root) -> pd.DataFrame:
     """Take the folders of one level as classes (`labels_of`); an image outside of them has no label."""
-    names = [name for name in root.names if PurePosixPath(name).suffix.lower() in SUFFIXES]
-    if not names:
-        raise UnreadableFileError(
-            f"{root.path} holds no images ({', '.join(sorted(SUFFIXES))}); put each class's images into a folder of "
-            "its own, or a manifest beside them"
-        )
-    others = len(root.names) - len(names)
-    if others:
-        log.info("%s: %d files are no images by their names and no rows", root.path, others)
+    names = root.images()
     labels, remarks = labels_of([PurePosixPath(name).parts[:-1] for name in names], source=root.path)
     for remark in remarks:
         log.warning("%s: %s", root.path.name, remark)
@@ -157,6 +165,11 @@ def _read_manifest(root: Root, table: pd.DataFrame, path: Path, params: Params) 
     labels = as_strings(require_column(table, columns.label_column, key="ingest.label_column", path=path), strip=True)
     for row, name in enumerate(names.astype(object).where(names.notna(), "")):
         _refuse_escape(name, f"{path}, row {row}")
+    beside = sorted(set(choose_images(root.names, root.head)[0]) - set(names.dropna()))
+    if beside:
+        log.warning(
+            "%s: %d images are not named in %s and left out: %s", root.path.name, len(beside), path.name, named(beside)
+        )
     rows = _frame(root, [name if isinstance(name, str) else "" for name in names], labels)
     return rows.assign(**carried(table.reset_index(drop=True), params.validation.slice_columns))
 
@@ -198,6 +211,13 @@ def _refuse_escape(name: str, where: str) -> None:
 
 def _open_folder(path: Path, *, walk: bool = True) -> Root:
     def read(name: str) -> bytes:
+        return found(name).read_bytes()
+
+    def head(name: str) -> bytes:
+        with found(name).open("rb") as stream:
+            return stream.read(HEAD_BYTES)
+
+    def found(name: str) -> Path:
         file = path / name
         for place in (file, *file.parents):
             if place == path:
@@ -208,32 +228,45 @@ def _open_folder(path: Path, *, walk: bool = True) -> Root:
             raise FileNotFoundError(file)
         if file.stat().st_size > MAX_BYTES:
             raise UnreadableFileError(f"{file} has more than {MAX_BYTES:,} bytes; make the image smaller")
-        return file.read_bytes()
+        return file
 
     if not path.is_dir():
         raise UnreadableFileError(f"{path} does not exist; check the path")
-    return Root(path, _walk(path) if walk else [], read)
+    names, below = _walk(path) if walk else ([], [])
+    return Root(path, names, read, head, tuple(below))
 
 
-def _walk(path: Path) -> list[str]:
-    names = []
+def _open_picture(path: Path) -> Root | None:
+    """Open a file that is one image; None for anything else."""
+    if not path.is_file() or path.is_symlink():
+        return None
+    root = _open_folder(path.parent, walk=False)
+    is_picture = path.suffix.lower() in SUFFIXES or begins_like_image(root.head(path.name))
+    return replace(root, names=[path.name]) if is_picture else None
+
+
+def _walk(path: Path) -> tuple[list[str], list[str]]:
+    """Return the names of all files and of all folders below a folder."""
+    names, below = [], []
     for directory, folders, files in os.walk(path):
         for name in (*folders, *files):
             if (Path(directory) / name).is_symlink():
                 raise UnreadableFileError(f"{Path(directory) / name} is a symbolic link; put the file itself there")
         folders[:] = [name for name in folders if not _is_hidden(name)]
         names += [(Path(directory) / name).relative_to(path).as_posix() for name in files if not _is_hidden(name)]
-    return sorted(names)
+        below += [(Path(directory) / name).relative_to(path).as_posix() for name in folders]
+    return sorted(names), sorted(below)
 
 
 def _open_zip(path: Path) -> Root:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
+            folders = [member.filename.rstrip("/") for member in archive.infolist() if member.is_dir()]
             for name, member in members.items():
                 _refuse_member(name, member, path)
             _refuse_total(sum(member.file_size for member in members.values()), path)
-            names = sorted(name for name in members if not any(map(_is_hidden, PurePosixPath(name).parts)))
+            names = [name for name in sorted(members) if not _is_hidden(name)]
             contents = {name: archive.read(name) for name in names}
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
         raise UnreadableFileError(
@@ -245,7 +278,8 @@ def _open_zip(path: Path) -> Root:
             raise FileNotFoundError(name)
         return contents[name]
 
-    return Root(path, names, read)
+    below = tuple(name for name in sorted(folders) if not _is_hidden(name))
+    return Root(path, names, read, lambda name: read(name)[:HEAD_BYTES], below)
 
 
 def _refuse_member(name: str, member: zipfile.ZipInfo, path: Path) -> None:
@@ -260,4 +294,6 @@ def _refuse_member(name: str, member: zipfile.ZipInfo, path: Path) -> None:
 
 
 def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in {"__MACOSX", "Thumbs.db", "desktop.ini"}
+    """Say whether a path, or a folder on it, is one that systems hide or put there themselves."""
+    parts = PurePosixPath(name).parts
+    return any(part.startswith(".") or part in {"__MACOSX", "Thumbs.db", "desktop.ini"} for part in parts)

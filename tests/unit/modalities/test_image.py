@@ -92,6 +92,43 @@ def test_a_folder_a_zip_and_a_manifest_give_the_same_rows(tmp_path: Path) -> Non
         assert frame["source_row"].tolist() == [0, 1, 2]
 
 
+NAMES = ["1.jfif", "2.jpe", "3.avif", "4", "5.dat", "6.heic"]
+
+
+@pytest.mark.parametrize("pack", [write_folder, write_zip], ids=["folder", "zip"])
+def test_images_are_known_by_their_content_and_what_is_left_out_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, pack: Callable[[Path, dict[str, bytes]], Path]
+) -> None:
+    jpeg, heic = encoded(picture(4), "JPEG"), b"\x00\x00\x00\x18ftypheic" + bytes(40)
+    contents = [jpeg, jpeg, encoded(picture(5), "AVIF"), encoded(picture(6), "WEBP"), encoded(picture(7), "BMP"), heic]
+    odd = {f"bird/{name}": content for name, content in zip(NAMES, contents, strict=True)}
+    source = pack(tmp_path / "pets.zip", FILES | odd | {"bird/notes.txt": b"BM, II and MM", "empty/.keep": b""})
+    frame = MODALITY.read(source, PARAMS)
+    assert frame["path"].tolist() == [*sorted(odd), *FILES]
+    found = dict(zip(frame["path"], frame["problem"], strict=True))
+    assert found.pop("bird/6.heic").startswith("HEIC, which is not read: save it as")
+    assert set(found.values()) == {""}
+    assert "pets.zip: 1 files are no images and left out: bird/notes.txt" in caplog.text
+    assert ("1 folders hold no image: empty" in caplog.text) == source.is_dir()
+    caplog.clear()
+    assert sum(len(chunk.given) for chunk in MODALITY.stream(source, PARAMS)) == len(frame)
+    assert "bird/notes.txt" in caplog.text
+
+
+def test_images_that_a_manifest_does_not_name_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = write_folder(tmp_path / "pets", FILES | {"list.csv": b"path,label\ncat/1.png,a\n"})
+    assert len(MODALITY.read(folder, PARAMS)) == 1
+    assert "2 images are not named in list.csv and left out: cat/2.jpg, dog/3.png" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["one.png", "one", "one.jfif"])
+def test_one_picture_is_predicted_by_itself(tmp_path: Path, name: str) -> None:
+    write_folder(tmp_path, {name: FILES["cat/1.png"], "other.png": FILES["dog/3.png"]})
+    (chunk,) = MODALITY.stream(tmp_path / name, PARAMS)
+    assert chunk.kept["path"].tolist() == [name]
+    assert chunk.given.iloc[0, 0] == FILES["cat/1.png"]
+
+
 def test_what_is_no_image_by_its_name_is_no_row_and_an_image_outside_a_class_has_no_label(tmp_path: Path) -> None:
     files = FILES | {"README.txt": b"x", ".DS_Store": b"x", "__MACOSX/1.png": b"x", "loose.png": encoded(picture(4))}
     frame = MODALITY.read(write_zip(tmp_path / "pets.zip", files), PARAMS)
