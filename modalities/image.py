@@ -48,6 +48,8 @@ DEFAULT_ENCODER = (
 )
 """EfficientNet-Lite0 of ImageNet: 3.4 million weights, quick without a GPU."""
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "clean": {"conflicting_labels": "drop_few"},
+    "validation": {"max_conflicting_share": 0.02},
     "model": {"pooling": "all_layers"},
     "train": {
         "groups_per_phase": 3,

@@ -14,6 +14,7 @@ from thawline.workspace import Workspace
 AUGMENTS = ("corrupted_cells",)
 ENCODER = "ft_transformer"
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "clean": {"conflicting_labels": "keep"},
     "features": {"scale": "quantile"},
     "model": {"encoder": ENCODER, "pooling": "cls"},
     "train": {

@@ -34,6 +34,8 @@ EXCERPT_LENGTH = 120
 CHUNK_ROWS = 2000
 
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "clean": {"conflicting_labels": "drop_few"},
+    "validation": {"max_conflicting_share": 0.02},
     "model": {"pooling": "all_layers"},
     "train": {
         "groups_per_phase": 1,

@@ -44,10 +44,12 @@ class Clean(Section):
         512, ge=8, le=8192, description="Images with a longer side are made smaller, to this (pixels)."
     )
     drop_duplicates: bool = Field(True, description="Keep one of several rows with the same content and label.")
-    conflicting_labels: Literal["refuse", "drop", "majority", "keep"] = Field(
+    conflicting_labels: Literal["refuse", "drop_few", "drop", "majority", "keep"] = Field(
         "refuse",
-        description="Rows with the same content under different labels: refuse the data, drop all such rows, keep "
-        "those of the majority label (none where there is a tie), or keep all.",
+        description="Rows with the same content under different labels: refuse the data, drop all such rows but refuse "
+        "data with more than validation.max_conflicting_share of them (drop_few: what init sets for texts and "
+        "images), drop all such rows, keep those of the majority label (none where there is a tie), or keep all (what "
+        "init sets for tables, where two cases may be alike and end differently).",
     )
 
 

@@ -36,7 +36,7 @@ class Validation(Section):
         ge=0,
         lt=1,
         description="Largest share of rows whose content also occurs under another label (0 to 1). Critical while "
-        "clean.conflicting_labels is 'refuse', else a warning.",
+        "clean.conflicting_labels is 'drop_few'; 'refuse' allows none, and with the others more is a warning.",
     )
     max_duplicate_share: float = Field(
         0.25, ge=0, le=1, description="Largest share of rows that repeat an earlier row exactly (0 to 1); warning."

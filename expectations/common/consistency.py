@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations import spark
-from expectations.frame import Finding, FrameExpectation, count_finding, positions, share_finding
+from expectations.frame import Finding, FrameExpectation, Positions, count_finding, percent, positions, share_finding
 from expectations.suites import Content
 from thawline.cleaning import conflicting_rows
 from thawline.params import Params
@@ -25,7 +25,13 @@ class ExpectConsistentLabels(FrameExpectation):
         contents = frame["normalised"].where(frame["normalised"] != "")
         rows = positions(conflicting_rows(contents, frame["label"]))
         together = contents.iloc[rows].reset_index(drop=True).sort_values(kind="stable").index
-        return share_finding(rows[together], len(frame), limit=self.max_share, **self._said())
+        said = self._said()
+        if len(rows):
+            best = _best_possible(contents, frame["label"], rows)
+            said["what"] += (
+                f", so that no model that sees only this content is right on more than {percent(best)} of them all"
+            )
+        return share_finding(rows[together], len(frame), limit=self.max_share, **said)
 
     def inspect_spark(self, frame: Any) -> Finding:
         """As `inspect`; rows are counted and not named."""
@@ -37,16 +43,22 @@ class ExpectConsistentLabels(FrameExpectation):
     def _said(self) -> dict[str, str]:
         return {
             "what": "have content that also stands under another label",
-            "key": "validation.max_conflicting_share" if self.max_share else "clean.conflicting_labels is 'refuse'",
+            "key": "validation.max_conflicting_share" if self.max_share else "clean.conflicting_labels",
             "remedy": "Mend the labels, or set clean.conflicting_labels to 'drop', 'majority' or 'keep'",
         }
 
 
+def limits_of(params: Params) -> list[tuple[float, str]]:
+    """Return the largest share of rows with contradicting labels, and how severe it is to exceed it."""
+    policy, share = params.clean.conflicting_labels, params.validation.max_conflicting_share
+    if policy == "refuse":
+        return [(0.0, "critical")]
+    return [(share, "critical"), (0.0, "warning")] if policy == "drop_few" else [(share, "warning")]
+
+
 def raw(params: Params, _content: Content) -> list[Any]:
-    """Any conflict is critical while the policy is to refuse; else the limit warns."""
-    if params.clean.conflicting_labels == "refuse":
-        return [ExpectConsistentLabels(max_share=0.0, severity="critical")]
-    return [ExpectConsistentLabels(max_share=params.validation.max_conflicting_share, severity="warning")]
+    """As the policy for such rows has it: none, few, or a warning where they are dropped or kept."""
+    return [ExpectConsistentLabels(max_share=share, severity=severity) for share, severity in limits_of(params)]
 
 
 def processed(params: Params, content: Content) -> list[Any]:
@@ -57,3 +69,10 @@ def processed(params: Params, content: Content) -> list[Any]:
 def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
     """As raw."""
     return raw(params, content)
+
+
+def _best_possible(contents: pd.Series, labels: pd.Series, rows: Positions) -> float:
+    """Return the share of rows that a model can be right on which sees only their content (1 - Bayes's error)."""
+    pairs = pd.DataFrame({"content": contents.iloc[rows], "label": labels.iloc[rows]})
+    most = pairs.groupby(["content", "label"]).size().groupby("content").max().sum()
+    return float((len(contents) - len(rows) + most) / len(contents))

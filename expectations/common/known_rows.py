@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from expectations.common.consistency import limits_of
 from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions, share_finding
 from expectations.suites import Content
 from thawline.params import Params
@@ -49,7 +50,7 @@ class ExpectKnownLabelsKept(FrameExpectation):
             len(frame),
             limit=self.max_share,
             what="are in the data under another label",
-            key="validation.max_conflicting_share" if self.max_share else "clean.conflicting_labels is 'refuse'",
+            key="validation.max_conflicting_share" if self.max_share else "clean.conflicting_labels",
             remedy="If the new labels are right, put the file in the old one's place: `thawline data replace OLD NEW`; "
             "else mend them, or set clean.conflicting_labels to 'drop', 'majority' or 'keep'",
         )
@@ -68,15 +69,9 @@ class ExpectKnownLabelsKept(FrameExpectation):
 
 
 def arrival(params: Params, _content: Content, _profile: Mapping[str, Any]) -> list[Any]:
-    """Few rows are known; labels that contradict the data are critical while the policy is to refuse, else a limit."""
-    limits = params.validation
-    refuses = params.clean.conflicting_labels == "refuse"
-    return [
-        ExpectNewRows(max_share=limits.max_known_share, severity="warning"),
-        ExpectKnownLabelsKept(
-            max_share=0.0 if refuses else limits.max_conflicting_share, severity="critical" if refuses else "warning"
-        ),
-    ]
+    """Few rows are known; labels that contradict the data are judged as those within a file are."""
+    conflicts = [ExpectKnownLabelsKept(max_share=share, severity=severity) for share, severity in limits_of(params)]
+    return [ExpectNewRows(max_share=params.validation.max_known_share, severity="warning"), *conflicts]
 
 
 def _named(frame: pd.DataFrame, rows: Any) -> tuple[pd.Series, pd.Series]:

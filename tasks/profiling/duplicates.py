@@ -88,7 +88,7 @@ def _conflicts(subject: Subject, rows: pd.DataFrame) -> Panel:
     says += (
         f"; at most {percent(limit)} is allowed, and the policy is '{policy}'. Somebody has to decide what is right."
     )
-    tone: Tone = "plain" if share <= limit else "bad" if policy == "refuse" else "warn"
+    tone: Tone = "plain" if share <= limit else "bad" if policy in {"refuse", "drop_few"} else "warn"
     groups = rows[found].groupby("normalised", sort=False)
     pairs = [group.drop_duplicates("label").head(2) for _, group in list(groups)[:NUM_PAIRS]]
     return Panel(title, says, tone, (_pairs(subject, pairs),), is_wide=True)

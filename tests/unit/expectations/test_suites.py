@@ -45,6 +45,12 @@ def test_conflicting_labels_are_critical_only_while_refused(policy: str, severit
     assert expectation.max_share == limit  # type: ignore[attr-defined]
 
 
+def test_few_contradicting_texts_are_a_warning_and_many_are_critical() -> None:
+    chosen = params(clean={"conflicting_labels": "drop_few"}, validation={"max_conflicting_share": 0.1})
+    found = find(build_suite("raw", chosen, content=TEXT), "ExpectConsistentLabels")
+    assert [(each.max_share, each.severity) for each in found] == [(0.1, "critical"), (0.0, "warning")]  # type: ignore[attr-defined]
+
+
 def test_a_misspelt_argument_raises() -> None:
     with pytest.raises(Exception, match="extra fields not permitted"):
         ExpectFewEmpty(content="text", max_shear=0.1)

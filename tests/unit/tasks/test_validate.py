@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from expectations.report import ValidationReport
+from modalities import get_modality
 from tasks.clean import clean
 from tasks.ingest import ingest
 from tasks.split import split
@@ -79,6 +80,26 @@ def test_conflicts_only_warn_when_the_policy_drops_them(tmp_path: Path) -> None:
     report = check(tmp_path, pd.concat([rows(), rows(8).assign(label="red")]), clean={"conflicting_labels": "drop"})
     assert report.passed
     assert [warning.name for warning in report.warnings] == ["expect_consistent_labels"]
+
+
+FEW, MANY = 1, 8
+
+
+def _turned(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(label=frame["label"].map({"red": "green", "green": "red", "blue": "grey", "grey": "blue"}))
+
+
+@pytest.mark.parametrize(("modality", "passes"), [("text", {FEW}), ("image", {FEW}), ("tabular", {FEW, MANY})])
+def test_each_kind_of_data_has_limits_of_its_own_for_contradicting_labels(
+    tmp_path: Path, modality: str, passes: set[int]
+) -> None:
+    chosen = {key: get_modality(modality).defaults.get(key, {}) for key in ("clean", "validation")}
+    for num_rows in (FEW, MANY):
+        report = check(tmp_path, pd.concat([rows(), _turned(rows(num_rows))]), **chosen)
+        assert report.passed == (num_rows in passes)
+        (warning,) = [each for each in report.warnings if each.name == "expect_consistent_labels"]
+        best = f"right on more than {100 - 100 * num_rows / (120 + num_rows):.1f} %"
+        assert f"no model that sees only this content is {best}" in warning.message
 
 
 def test_the_workspace_is_validated_before_and_after_the_stages(tmp_path: Path) -> None:

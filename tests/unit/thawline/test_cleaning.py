@@ -33,7 +33,9 @@ CONFLICT: list[tuple[str | None, str | None]] = [("x", "a"), ("X", "b"), ("x", "
 
 
 @pytest.mark.parametrize(
-    ("policy", "rows"), [("drop", [3]), ("majority", [0, 3]), ("keep", [0, 1, 3])], ids=["drop", "majority", "keep"]
+    ("policy", "rows"),
+    [("drop", [3]), ("drop_few", [3]), ("majority", [0, 3]), ("keep", [0, 1, 3])],
+    ids=["drop", "drop_few", "majority", "keep"],
 )
 def test_conflicting_labels_follow_the_policy(policy: str, rows: list[int]) -> None:
     assert kept(clean(CONFLICT, conflicting_labels=policy)) == rows
