@@ -44,6 +44,7 @@ for name, command in load_commands():
 def main() -> None:
     """Run the command line and leave with the exit code of what happened."""
     end_at_once()
+    os.umask(0o077)  # what is written, by what we start too, is its owner's alone
     with EndingOnSignals(_say_interrupted):
         try:
             app()

@@ -16,11 +16,11 @@ from tasks.finetuning import fit_final
 from tasks.frozen_layers import run_frozen_layers
 from tasks.label_audit import audit_labels, record_effect
 from tasks.profile import profile_rows
-from tasks.recording import open_run, record_cross_validation, record_outcome
+from tasks.recording import open_run, record_cross_validation, record_left_out, record_outcome
 from tasks.registry import register
-from tasks.results import FinalFit, RunResult, best_of
+from tasks.results import CrossValidation, FinalFit, RunResult, best_of
 from tasks.review import gather_review
-from tasks.rivals import cross_validate_rival, fit_rival, list_rivals
+from tasks.rivals import cross_validate_rivals, fit_rival, list_rivals
 from tasks.study import forget_study
 from tasks.tracking import Tracking
 from tasks.training_runs import record_final_fit
@@ -46,7 +46,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         profile_rows(context)
     with open_run(context, tracking) as run_id:
         with watch("baseline"):
-            baselines = [cross_validate_rival(context, name) for name in list_rivals(context)]
+            baselines = _rivals(context, tracking, run_id)
         with watch("search"):
             tuned, found = search(context, tracking, run_id)
         with watch("cross-validate"):
@@ -57,8 +57,9 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         if audit.left_out:
             with watch("cross-validate again"):
                 all_rows = [*baselines, finetuned]
-                baselines = [cross_validate_rival(fitted, each.name) for each in baselines]
+                baselines, missing = cross_validate_rivals(fitted, [each.name for each in baselines])
                 finetuned = cross_validate(fitted)
+                all_rows = [each for each in all_rows if each.name not in missing]
                 record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
         with watch("record folds"):
             *baselines, finetuned = [answer_folds(context, each) for each in (*baselines, finetuned)]
@@ -93,6 +94,13 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         return record_outcome(
             tracking, run_id, decision=decision, review=review, seconds=watch.seconds, found=found, exported=exported
         )
+
+
+def _rivals(context: Context, tracking: Tracking, run_id: str) -> list[CrossValidation]:
+    """Score all rivals; which are left out, and why, is noted on the run."""
+    rivals, missing = cross_validate_rivals(context, list_rivals(context))
+    record_left_out(tracking, run_id, missing)
+    return rivals
 
 
 def _fit_rivals(context: Context, names: Collection[str]) -> list[FinalFit]:

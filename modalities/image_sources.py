@@ -21,13 +21,13 @@ from modalities.image_labels import labels_of
 from thawline.columns import carried, constant
 from thawline.errors import UnreadableFileError
 from thawline.params import Params
-from thawline.tables import Chunk, as_strings, is_table, parse_table, read_chunks, read_table, require_column
+from thawline.row_sources import RowSource, too_large
+from thawline.tables import MB, Chunk, as_strings, is_table, parse_table, read_chunks, read_table, require_column
 
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 100_000_000
 """A larger image file is refused."""
-MAX_TOTAL_BYTES = 8_000_000_000
 MAX_RATIO = 200
 """A zip's member that unpacks to more times its size is refused."""
 
@@ -70,8 +70,10 @@ def read_images(path: Path, params: Params) -> pd.DataFrame:
     if path.is_symlink():
         raise UnreadableFileError(f"{path} is a symbolic link; hand over what it points to")
     if path.is_file() and is_table(path):
-        return _read_manifest(_open_folder(path.parent, walk=False), read_table(path), path, params)
-    root = _open_zip(path) if path.is_file() else _open_folder(path)
+        return _read_manifest(_open_folder(path.parent, walk=False), _table(path, params), path, params)
+    root = _open_zip(path, params) if path.is_file() else _open_folder(path)
+    if path.is_dir():
+        _refuse_total(sum((path / name).stat().st_size for name in root.names), path, params)
     manifests = [name for name in root.names if "/" not in name and is_table(Path(name))]
     if len(manifests) > 1:
         raise UnreadableFileError(f"{path} holds several tables ({', '.join(manifests)}); leave one as the manifest")
@@ -79,7 +81,7 @@ def read_images(path: Path, params: Params) -> pd.DataFrame:
         name = manifests[0]
         table = parse_table(root.read(name), path / name, encoding=params.ingest.encoding)
         return _read_manifest(root, table, path / name, params)
-    return _read_classes(root)
+    return _read_classes(root, params)
 
 
 def list_images_beside(path: Path, params: Params) -> list[Path]:
@@ -90,7 +92,7 @@ def list_images_beside(path: Path, params: Params) -> list[Path]:
     """
     if not (path.is_file() and is_table(path)):
         return []
-    table = read_table(path, encoding=params.ingest.encoding)
+    table = _table(path, params)
     column = require_column(table, params.ingest.image_column, key="ingest.image_column", path=path)
     names = dict.fromkeys(as_strings(column, strip=True).dropna())
     for name in names:
@@ -114,7 +116,7 @@ def stream_images(path: Path, params: Params, *, num_images: int) -> Iterator[Ch
     if path.is_file() and is_table(path):
         yield from _stream_manifest(path, params, num_images=num_images)
         return
-    root = _open_picture(path) or (_open_zip(path) if path.is_file() else _open_folder(path))
+    root = _open_picture(path) or (_open_zip(path, params) if path.is_file() else _open_folder(path))
     names = root.images()
     for start in range(0, len(names), num_images):
         part = names[start : start + num_images]
@@ -150,13 +152,13 @@ def _read_named(root: Root, name: str) -> tuple[bytes, str]:
         return b"", str(error)
 
 
-def _read_classes(root: Root) -> pd.DataFrame:
+def _read_classes(root: Root, params: Params) -> pd.DataFrame:
     """Take the folders of one level as classes (`labels_of`); an image outside of them has no label."""
     names = root.images()
     labels, remarks = labels_of([PurePosixPath(name).parts[:-1] for name in names], source=root.path)
     for remark in remarks:
         log.warning("%s: %s", root.path.name, remark)
-    return _frame(root, names, pd.Series(labels, dtype="str"))
+    return _frame(root, names, pd.Series(labels, dtype="str"), params)
 
 
 def _read_manifest(root: Root, table: pd.DataFrame, path: Path, params: Params) -> pd.DataFrame:
@@ -170,11 +172,11 @@ def _read_manifest(root: Root, table: pd.DataFrame, path: Path, params: Params) 
         log.warning(
             "%s: %d images are not named in %s and left out: %s", root.path.name, len(beside), path.name, named(beside)
         )
-    rows = _frame(root, [name if isinstance(name, str) else "" for name in names], labels)
+    rows = _frame(root, [name if isinstance(name, str) else "" for name in names], labels, params)
     return rows.assign(**carried(table.reset_index(drop=True), params.validation.slice_columns))
 
 
-def _frame(root: Root, names: list[str], labels: pd.Series) -> pd.DataFrame:
+def _frame(root: Root, names: list[str], labels: pd.Series, params: Params) -> pd.DataFrame:
     contents: list[bytes | None] = []
     total = 0
     for name in names:
@@ -183,7 +185,7 @@ def _frame(root: Root, names: list[str], labels: pd.Series) -> pd.DataFrame:
         except FileNotFoundError:
             content = None
         total += len(content or b"")
-        _refuse_total(total, root.path)
+        _refuse_total(total, root.path, params)
         contents.append(content)
     return pd.DataFrame(
         {
@@ -194,11 +196,13 @@ def _frame(root: Root, names: list[str], labels: pd.Series) -> pd.DataFrame:
     )
 
 
-def _refuse_total(size_bytes: int, path: Path) -> None:
-    if size_bytes > MAX_TOTAL_BYTES:
-        raise UnreadableFileError(
-            f"{path} holds more than {MAX_TOTAL_BYTES:,} bytes of images; hand them over in parts"
-        )
+def _refuse_total(size_bytes: int, path: Path, params: Params) -> None:
+    if size_bytes > params.ingest.max_file_mb * MB:
+        raise too_large(RowSource(path), int(params.ingest.max_file_mb * MB))
+
+
+def _table(path: Path, params: Params) -> pd.DataFrame:
+    return read_table(path, encoding=params.ingest.encoding, max_mb=params.ingest.max_file_mb)
 
 
 def _refuse_escape(name: str, where: str) -> None:
@@ -258,14 +262,14 @@ def _walk(path: Path) -> tuple[list[str], list[str]]:
     return sorted(names), sorted(below)
 
 
-def _open_zip(path: Path) -> Root:
+def _open_zip(path: Path, params: Params) -> Root:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
             folders = [member.filename.rstrip("/") for member in archive.infolist() if member.is_dir()]
             for name, member in members.items():
                 _refuse_member(name, member, path)
-            _refuse_total(sum(member.file_size for member in members.values()), path)
+            _refuse_total(sum(member.file_size for member in members.values()), path, params)
             names = [name for name in sorted(members) if not _is_hidden(name)]
             contents = {name: archive.read(name) for name in names}
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:

@@ -59,7 +59,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
     """
     columns = params.ingest
     _refuse_contradictions(params)
-    table = read_table(path, encoding=columns.encoding)
+    table = read_table(path, encoding=columns.encoding, max_mb=columns.max_file_mb)
     label = require_column(table, columns.label_column, key="ingest.label_column", path=path)
     for name in columns.columns:
         require_column(table, name, key="ingest.columns", path=path)
@@ -79,7 +79,8 @@ def read(path: Path, params: Params) -> pd.DataFrame:
 
 def stream(path: Path, params: Params) -> Iterator[Chunk]:
     """Read a file of rows in chunks of CHUNK_ROWS."""
-    return read_chunks(path, num_rows=CHUNK_ROWS, encoding=params.ingest.encoding)
+    ingest = params.ingest
+    return read_chunks(path, num_rows=CHUNK_ROWS, encoding=ingest.encoding, max_mb=ingest.max_file_mb)
 
 
 def missing(frame: pd.DataFrame) -> pd.Series:

@@ -68,7 +68,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
         raise ParamsError(
             f"ingest.text_column and ingest.label_column are both {columns.text_column!r}; name two different columns"
         )
-    table = read_table(path, encoding=columns.encoding)
+    table = read_table(path, encoding=columns.encoding, max_mb=columns.max_file_mb)
     text = require_column(table, columns.text_column, key="ingest.text_column", path=path)
     label = require_column(table, columns.label_column, key="ingest.label_column", path=path)
     return pd.DataFrame(
@@ -84,7 +84,8 @@ def read(path: Path, params: Params) -> pd.DataFrame:
 
 def stream(path: Path, params: Params) -> Iterator[Chunk]:
     """Read a file of rows in chunks of CHUNK_ROWS."""
-    return read_chunks(path, num_rows=CHUNK_ROWS, encoding=params.ingest.encoding)
+    ingest = params.ingest
+    return read_chunks(path, num_rows=CHUNK_ROWS, encoding=ingest.encoding, max_mb=ingest.max_file_mb)
 
 
 def missing(frame: pd.DataFrame) -> pd.Series:

@@ -14,8 +14,10 @@ from pydantic import BaseModel, ConfigDict
 from expectations.report import Check, ValidationReport
 from tasks.rows_so_far import RowsSoFar
 from tasks.validate import validate_against
+from thawline.decimals import has_decimal_commas
 from thawline.errors import DataError
 from thawline.params import Params
+from thawline.spreadsheets import guarded, to_csv
 from thawline.tables import is_table, read_table
 from thawline.workspace import Workspace
 
@@ -75,7 +77,7 @@ def refusal(name: str, reason: str) -> Judgement:
 def _part(
     path: Path, so_far: RowsSoFar | None, workspace: Workspace, params: Params, first: ValidationReport
 ) -> Judgement:
-    table = read_table(path, encoding=params.ingest.encoding)
+    table = read_table(path, encoding=params.ingest.encoding, max_mb=params.ingest.max_file_mb)
     left, report = table, first
     reasons: dict[int, list[str]] = {}
     while not report.passed:
@@ -86,19 +88,22 @@ def _part(
         for row, why in found:
             reasons.setdefault(int(left.index[row]), []).append(why)
         left = left.drop(index=list(rows))
-        good, suffix = _write(left, path, params)
+        good, suffix = _write(left, path)
         trial = path.with_name(f"{path.name.partition('.')[0]}-part{suffix}")
         trial.write_bytes(good)
         report = validate_against(so_far, trial, workspace, params)
-    bad = table.loc[sorted(reasons)].assign(
-        source_row=sorted(reasons), broken_checks=[json.dumps(reasons[row]) for row in sorted(reasons)]
-    )
+    why = {
+        "source_row": sorted(reasons),
+        "broken_checks": [json.dumps(reasons[row]) for row in sorted(reasons)],
+    }
+    bad = table.loc[sorted(reasons)]
+    bad = bad.assign(**{_free(name, bad): values for name, values in why.items()})
     return Judgement(
         report=report,
         num_rows=len(table),
         num_bad=len(bad),
         good=good,
-        bad=_write(bad, path, params)[0],
+        bad=_write(bad, path, is_for_people=True)[0],
         suffix=suffix,
         reason=f"{len(bad):,} of {len(table):,} rows broke critical checks; the rest was accepted",
     )
@@ -111,10 +116,21 @@ def _rows_by_check(report: ValidationReport) -> list[tuple[int, str]]:
     return [(example.row, check.name) for check in report.critical_failures for example in check.examples]
 
 
-def _write(frame: pd.DataFrame, path: Path, params: Params) -> tuple[bytes, str]:
-    """Return rows as a file and its suffix: cells of CSV stay texts as they were written, others keep their types."""
+def _free(name: str, frame: pd.DataFrame) -> str:
+    """Return the name, with underscores before it where the file has a column of that name."""
+    while name in frame:
+        name = f"_{name}"
+    return name
+
+
+def _write(frame: pd.DataFrame, path: Path, *, is_for_people: bool = False) -> tuple[bytes, str]:
+    """Return rows as a file and its suffix: cells of CSV stay texts as they were written, others keep their types.
+
+    A byte order mark says the encoding, and semicolons that the comma is the decimal sign, as in the file they are of.
+    """
     if any(path.name.lower().partition(".")[2].startswith(kind) for kind in ("csv", "tsv")):
-        return frame.to_csv(index=False).encode(params.ingest.encoding), ".csv"
+        shown = guarded(frame) if is_for_people else frame
+        return to_csv(shown, delimiter=";" if has_decimal_commas(frame) else ",").encode("utf-8-sig"), ".csv"
     stream = io.BytesIO()
     frame.to_parquet(stream, index=False)
     return stream.getvalue(), ".parquet"

@@ -1,5 +1,7 @@
 """The data half of the line as Prefect tasks: accept, validate, preprocess."""
 
+import json
+
 from prefect import Task, task
 from rich.markup import escape
 
@@ -16,8 +18,11 @@ from tasks.versions import record_version
 from thawline.console import console
 from thawline.context import CHECKS_SECTIONS, Context, hash_code
 from thawline.errors import DvcError, ServiceError, UsageError
+from thawline.frames import read_frame
 from thawline.params import Params
 from thawline.workspace import Workspace
+
+NUM_NAMED = 3
 
 
 @task(name="obtain data", cache_policy=NO_CACHE, **retry_transient(ServiceError))
@@ -98,7 +103,27 @@ def reproduce(workspace: Workspace, *, force: bool) -> Reproduction:
         console.print(f"  stage {name}: ran")
     for name in reproduction.skipped:
         console.print(f"  stage {name}: unchanged, skipped")
+    for line in say_left_out(workspace):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
     return reproduction
+
+
+def say_left_out(workspace: Workspace) -> list[str]:
+    """Say how many rows the stages left out, by rule, and the first of them; nothing where they left out none."""
+    held_out = json.loads((workspace.reports / "split.json").read_bytes()).get("held_out", {}).get("rows", 0)
+    near = [f"{held_out:,} rows held out of training, as they are nearly like test rows"] if held_out else []
+    report = json.loads((workspace.reports / "cleaning.json").read_bytes())
+    rules = {rule.replace("_", " "): count for rule, count in report["rows_dropped"].items() if count}
+    if not rules:
+        return near
+    places = read_frame(workspace.dropped_rows)[["source", "source_row"]].head(NUM_NAMED)
+    first = ", ".join(f"{source} row {row}" for source, row in places.itertuples(index=False))
+    counted = ", ".join(f"{count:,} {rule}" for rule, count in rules.items())
+    total, place = sum(rules.values()), workspace.dropped_rows.relative_to(workspace.root)
+    return [
+        f"{total:,} of {report['rows_in']:,} rows left out ({counted}), the first {first}; all are in {place}",
+        *near,
+    ]
 
 
 def validate_processed_rows(context: Context) -> None:

@@ -5,6 +5,7 @@ ETag, noted once it lies in data/incoming; killed in between, it comes again and
 """
 
 import json
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,6 +16,7 @@ from thawline.console import console
 from thawline.errors import ServiceError
 from thawline.files import write_atomically
 from thawline.params import Params
+from thawline.tables import MB
 from thawline.workspace import Workspace
 
 FETCHED = "fetched.json"
@@ -34,9 +36,12 @@ def fetch_objects(workspace: Workspace, params: Params) -> list[str]:
     fetched = []
     try:
         bucket = _connect()
-        for key, tag in _list(bucket, params.arrive.source).items():
+        for key, (tag, size_bytes) in _list(bucket, params.arrive.source).items():
             name = key.rpartition("/")[2]
             if seen.get(key) == tag or not is_candidate(name):
+                continue
+            if size_bytes > params.ingest.max_file_mb * MB:
+                _say_too_large(key, tag, size_bytes, params.ingest.max_file_mb)
                 continue
             with put_into_incoming(workspace, name) as temporary:
                 bucket.get_file(key, str(temporary))
@@ -58,9 +63,21 @@ def _connect() -> Any:
     return S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
 
 
-def _list(bucket: Any, source: str) -> dict[str, str]:
-    """Return the ETag of each object by its key, the oldest first; names of folders are no objects."""
+def _list(bucket: Any, source: str) -> dict[str, tuple[str, int]]:
+    """Return the ETag and size of each object by its key, the oldest first; names of folders are no objects."""
     found = bucket.find(source, detail=True)
     files = [info for info in found.values() if info["type"] == "file" and not info["name"].endswith("/")]
     files.sort(key=lambda info: (str(info.get("LastModified", "")), info["name"]))
-    return {str(info["name"]): str(info.get("ETag", "")) for info in files}
+    return {str(info["name"]): (str(info.get("ETag", "")), int(info.get("size") or 0)) for info in files}
+
+
+@cache
+def _say_too_large(key: str, _tag: str, size_bytes: int, max_mb: float) -> None:
+    """Say once, and not at every sweep, that an object is not fetched."""
+    console.print(
+        f"  not fetched: s3://{key} has {size_bytes / MB:,.0f} MB, more than {max_mb:,g} "
+        "(ingest.max_file_mb); put it there in parts, or raise that",
+        style="yellow",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -24,6 +24,7 @@ from thawline.console import console
 from thawline.context import Context
 from thawline.files import write_atomically
 from thawline.label_issues import find_label_issues
+from thawline.spreadsheets import guarded, to_csv
 from thawline.workspace import Workspace
 
 STEM = "label_issues"
@@ -111,7 +112,7 @@ def write_issues(workspace: Workspace, issues: pd.DataFrame, audit: LabelAudit) 
     Raises:
         StorageError: No permission, or no space.
     """
-    write_atomically(workspace.reports / f"{STEM}.csv", issues.to_csv(index=False).encode())
+    write_atomically(workspace.reports / f"{STEM}.csv", to_csv(guarded(issues)).encode())
     write_atomically(workspace.reports / f"{STEM}.html", render_issues(issues, audit).encode())
 
 

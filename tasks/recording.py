@@ -78,6 +78,12 @@ def record_refusal(tracking: Tracking, workspace: Workspace, params: Params, rea
     store.end_run(tracking, run_id, status="FAILED")
 
 
+def record_left_out(tracking: Tracking, run_id: str, reasons: Mapping[str, str]) -> None:
+    """Note on the run which baselines are left out, and why; nothing where none is."""
+    if reasons:
+        store.set_tags(tracking, run_id, {"thawline.left_out": "; ".join(reasons.values())[:4000]})
+
+
 @task(name="record cross-validation", cache_policy=NO_CACHE)
 def record_cross_validation(context: Context, tracking: Tracking, parent: str, approach: CrossValidation) -> None:
     """Record an approach: its mean over the folds, and a child run a fold where it trained in epochs."""

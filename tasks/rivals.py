@@ -1,9 +1,13 @@
 """What fine-tuning has to beat: the baselines of the kind of data, and its own encoder left frozen."""
 
+from collections.abc import Sequence
+
 from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
 from tasks.frozen_features import FROZEN, cross_validate_frozen, fit_frozen, has_frozen_features
 from tasks.results import CrossValidation, FinalFit
+from thawline.console import console
 from thawline.context import Context
+from thawline.errors import CandidateError
 
 
 def list_rivals(context: Context) -> list[str]:
@@ -14,6 +18,24 @@ def list_rivals(context: Context) -> list[str]:
 def cross_validate_rival(context: Context, name: str) -> CrossValidation:
     """Fit a rival in every fold and score the rest."""
     return cross_validate_frozen(context) if name == FROZEN else cross_validate_baseline(context, name)
+
+
+def cross_validate_rivals(context: Context, names: Sequence[str]) -> tuple[list[CrossValidation], dict[str, str]]:
+    """Fit some rivals in every fold and score the rest; also return why some are left out, by name.
+
+    Raises:
+        CandidateError: None could be fitted.
+    """
+    fitted, reasons = [], dict[str, str]()
+    for name in names:
+        try:
+            fitted.append(cross_validate_rival(context, name))
+        except CandidateError as error:
+            reasons[name] = str(error)
+            console.print(f"  left out: {error}", style="yellow", markup=False, soft_wrap=True)
+    if not fitted:
+        raise CandidateError(f"no baseline can be fitted on these rows: {'; '.join(reasons.values())}")
+    return fitted, reasons
 
 
 def fit_rival(context: Context, name: str) -> FinalFit:

@@ -26,6 +26,12 @@ class Ingest(Section):
     )
     decimal: Literal[".", ","] = Field(".", description="Decimal sign in the numbers of text files.")
     day_first: bool = Field(True, description="In a date such as 03/04/2013 the day comes before the month.")
+    max_file_mb: float = Field(
+        8000.0,
+        gt=0,
+        description="Larger files, folders, archives and objects are refused before they are read, and so are those "
+        "that unpack to more (MB). Reading one takes a few times its size in memory.",
+    )
     max_pixels: int = Field(
         50_000_000,
         ge=1,

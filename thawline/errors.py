@@ -13,6 +13,7 @@ ThawlineError                   exit 1: a fault of ours or of a service
 ├── StorageError                no permission, or the disk is full
 ├── ServiceError                a tracking or orchestration server does not answer
 ├── SearchError                 every trial of a search failed
+├── CandidateError              a baseline that can't be fitted on these rows: it is left out
 ├── DvcError                    a DVC command failed
 ├── ExportError                 a model that can't be written in another format
 └── LayerGroupError             a parameter in no layer group, or in two
@@ -78,6 +79,10 @@ class ServiceError(ThawlineError):
 
 class SearchError(ThawlineError):
     """Every trial of a search failed."""
+
+
+class CandidateError(ThawlineError):
+    """A baseline that can't be fitted on these rows: it is left out."""
 
 
 class DvcError(ThawlineError):

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from thawline.errors import UsageError
 from thawline.files import storage_errors
+from thawline.spreadsheets import guarded, to_csv
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 
@@ -22,7 +23,7 @@ def require_format(target: Path) -> None:
     Raises:
         UsageError: It does not.
     """
-    if target.suffix not in FORMATS:
+    if target.suffix.lower() not in FORMATS:
         raise UsageError(f"{target} ends in none of {', '.join(FORMATS)}; name the output so")
 
 
@@ -42,12 +43,12 @@ def writing_frames(target: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     with storage_errors():
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if target.suffix == ".parquet":
+            if target.suffix.lower() == ".parquet":
                 with _parquet(temporary) as append:
                     yield append
             else:
                 with temporary.open("w", encoding="utf-8", newline="") as stream:
-                    yield appender(stream, target.suffix)
+                    yield appender(stream, target.suffix.lower())
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -60,7 +61,7 @@ def appender(stream: IO[str], suffix: str) -> Callable[[pd.DataFrame], None]:
     def append(frame: pd.DataFrame) -> None:
         nonlocal is_first
         if suffix == ".csv":
-            frame.to_csv(stream, index=False, header=is_first, lineterminator="\n")
+            stream.write(to_csv(guarded(frame), header=is_first))
         else:
             frame.to_json(stream, orient="records", lines=True, force_ascii=False)
         is_first = False

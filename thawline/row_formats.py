@@ -9,7 +9,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 
 from thawline.decimals import with_decimal_commas
 from thawline.errors import UnreadableFileError
-from thawline.row_sources import RowSource, open_lines
+from thawline.parquet_sizes import least_bytes, text_columns, unfold, unfolded_bytes
+from thawline.row_sources import RowSource, open_lines, too_large
+from thawline.spreadsheets import is_ours, unguarded
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -53,6 +55,8 @@ def read_delimited(source: RowSource, num_rows: int, *, encoding: str, max_bytes
         header = _next_row(reader, source)
         if not header:
             raise UnreadableFileError(f"{source.path} has no header line; its first line must name the columns")
+        is_guarded = is_ours(header)
+        header = [unguarded(name) for name in header] if is_guarded else header
         _refuse_twice(header, source)
         rows: list[list[str]] = []
         done = 0
@@ -64,7 +68,7 @@ def read_delimited(source: RowSource, num_rows: int, *, encoding: str, max_bytes
                     f"{source.path}, line {reader.line_num}: {len(row)} cells where the header has {len(header)}; "
                     "mend that line (a cell that holds the delimiter or a line break stands in double quotes)"
                 )
-            rows.append(row)
+            rows.append([unguarded(cell) for cell in row] if is_guarded else row)
             if len(rows) == num_rows:
                 yield _marked(_text_frame(rows, header, done), delimiter), share()
                 done += len(rows)
@@ -95,14 +99,17 @@ def read_json_lines(source: RowSource, num_rows: int, *, max_bytes: int) -> Part
         yield _object_frame(records, list(columns), done), 1.0
 
 
-def read_parquet(source: RowSource, num_rows: int) -> Parts:
-    """Yield the rows of Parquet, cells of their types."""
+def read_parquet(source: RowSource, num_rows: int, *, max_bytes: int) -> Parts:
+    """Yield the rows of Parquet, cells of their types; a part that would unfold to more than `max_bytes` is refused."""
     try:
-        with source.opened() as stream, pq.ParquetFile(stream) as file:
+        with source.opened() as stream, _parquet_file(stream) as file:
             total, done = max(file.metadata.num_rows, 1), 0
             _refuse_twice(list(file.schema_arrow.names), source)
-            for table in _joined(file.iter_batches(batch_size=min(num_rows, BATCH_ROWS)), num_rows):
-                frame = table.to_pandas(ignore_metadata=True, types_mapper=NULLABLE.get)
+            if num_rows >= total and least_bytes(file.metadata) > max_bytes:
+                raise too_large(source, max_bytes)
+            batches = file.iter_batches(batch_size=min(num_rows, BATCH_ROWS))
+            for table in _joined(batches, num_rows, max_bytes, source):
+                frame = unfold(table).to_pandas(ignore_metadata=True, types_mapper=NULLABLE.get)
                 frame.index = pd.RangeIndex(done, done + len(frame))
                 done += len(frame)
                 yield frame, done / total
@@ -112,13 +119,24 @@ def read_parquet(source: RowSource, num_rows: int) -> Parts:
         ) from None
 
 
-def _joined(batches: Iterator[pa.RecordBatch], num_rows: int) -> Iterator[pa.Table]:
+def _parquet_file(stream: BinaryIO) -> pq.ParquetFile:
+    """Open a file so that its texts are read as references into dictionaries."""
+    texts = text_columns(pq.ParquetFile(stream).schema_arrow)
+    stream.seek(0)
+    return pq.ParquetFile(stream, read_dictionary=texts)
+
+
+def _joined(batches: Iterator[pa.RecordBatch], num_rows: int, max_bytes: int, source: RowSource) -> Iterator[pa.Table]:
     """Join batches up to so many rows: a file's row groups end anywhere."""
     held: list[pa.RecordBatch] = []
+    size_bytes = 0
     for batch in batches:
         if held and sum(map(len, held)) + len(batch) > num_rows:
             yield pa.Table.from_batches(held)
-            held = []
+            held, size_bytes = [], 0
+        size_bytes += unfolded_bytes(batch)
+        if size_bytes > max_bytes:
+            raise too_large(source, max_bytes)
         if len(batch):
             held.append(batch)
     if held:

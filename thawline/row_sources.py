@@ -89,6 +89,14 @@ class RowSource:
             yield stream
 
 
+def too_large(source: RowSource, max_bytes: int) -> UnreadableFileError:
+    """Return the refusal of a file that holds, or unfolds to, more than is read at once."""
+    return UnreadableFileError(
+        f"{source.path} holds more than {max_bytes / 1e6:,.0f} MB, as it lies there or once it is unpacked "
+        "(ingest.max_file_mb); hand it over in parts, or raise that if the memory holds it several times"
+    )
+
+
 @contextmanager
 def open_lines(source: RowSource, encoding: str, *, max_bytes: int) -> Iterator[tuple[IO[str], Callable[[], float]]]:
     """Open a text file, packed or not; also yields a function for the share of its bytes that has been read.
@@ -155,13 +163,12 @@ class _Counted(io.RawIOBase):
 def _unpacked(source: RowSource, raw: BinaryIO, packing: str, max_bytes: int) -> io.BufferedReader:
     fold = max(SMALL_BYTES, MAX_UNPACKING * source.size_bytes)  # a bomb would take all memory, and others with it
     limit = min(fold, max_bytes) if packing else max_bytes
-    refusal = UnreadableFileError(
-        f"{source.path} unpacks to more than {limit / 1e6:,.0f} MB, over {MAX_UNPACKING} times its size, as no table "
-        "does; hand it over unpacked if it is one"
-        if packing and limit == fold
-        else f"{source.path} holds more than {limit / 1e6:,.0f} MB (ingest.max_file_mb); hand it over in parts, or "
-        "raise that"
-    )
+    refusal = too_large(source, limit)
+    if packing and limit == fold:
+        refusal = UnreadableFileError(
+            f"{source.path} unpacks to more than {limit / 1e6:,.0f} MB, over {MAX_UNPACKING} times its size, as no "
+            "table does; hand it over unpacked if it is one"
+        )
     stream = PACKINGS[packing](raw) if packing else raw
     return io.BufferedReader(_Counted(stream, limit, refusal), buffer_size=BLOCK_BYTES)
 

@@ -13,6 +13,8 @@ from functools import cache
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from thawline.errors import CandidateError
+
 logger = logging.getLogger(__name__)
 
 
@@ -21,10 +23,16 @@ def solving(name: str) -> Iterator[None]:
     """Fit `name` in the block. One that has not converged when its iterations are over is used as it is, and told of.
 
     OpenMP, which trees are grown with, keeps its threads.
+
+    Raises:
+        CandidateError: scikit-learn refuses the rows, such as texts without a single word.
     """
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1, user_api="blas"):
         warnings.simplefilter("always", ConvergenceWarning)
-        yield
+        try:
+            yield
+        except (ValueError, ArithmeticError) as error:
+            raise CandidateError(f"{name} can't be fitted on these rows: {error}") from error
     for warning in caught:
         if issubclass(warning.category, ConvergenceWarning):
             _tell_of_early_end(name)

@@ -21,8 +21,10 @@ import pandas as pd
 from thawline.errors import UnreadableFileError
 from thawline.params_file import nearest
 from thawline.row_formats import SURROGATE, Parts, read_delimited, read_json_lines, read_parquet
-from thawline.row_sources import RowSource
+from thawline.row_sources import RowSource, too_large
 
+MB = 10**6
+MAX_MB = 8000.0
 EXACT_INTEGERS = 2**53
 """Floats beyond are whole, but not the numbers that somebody wrote."""
 
@@ -41,38 +43,41 @@ class Chunk:
     problems: pd.Series | None = None
 
 
-def read_table(path: Path, *, encoding: str = "utf-8") -> pd.DataFrame:
+def read_table(path: Path, *, encoding: str = "utf-8", max_mb: float = MAX_MB) -> pd.DataFrame:
     """Read all rows and columns of `path` in the order of the file.
 
     Args:
         path: Its suffix tells the format: one of FORMATS, and after the first three one of PACKINGS.
         encoding: For CSV and TSV, a name that Python knows; JSON Lines is UTF-8 as its standard says.
+        max_mb: A larger file is refused before it is read, and so is one that unpacks to more (MB).
 
     Raises:
         ParamsError: Python does not know the encoding.
         UnreadableFileError: The file is missing, empty, of another format, broken, or not a table.
     """
-    return _whole(RowSource(path), encoding)
+    return _whole(RowSource(path), encoding, max_mb)
 
 
-def parse_table(content: bytes, path: Path, *, encoding: str = "utf-8") -> pd.DataFrame:
+def parse_table(content: bytes, path: Path, *, encoding: str = "utf-8", max_mb: float = MAX_MB) -> pd.DataFrame:
     """Read all rows and columns of a file's content; `path` tells the format and is named in messages.
 
     Raises:
         ParamsError: Python does not know the encoding.
         UnreadableFileError: The content is empty, of another format, broken, or not a table.
     """
-    return _whole(RowSource(path, content), encoding)
+    return _whole(RowSource(path, content), encoding, max_mb)
 
 
-def read_chunks(path: Path, *, num_rows: int, encoding: str = "utf-8") -> Iterator[Chunk]:
+def read_chunks(path: Path, *, num_rows: int, encoding: str = "utf-8", max_mb: float = MAX_MB) -> Iterator[Chunk]:
     """Yield the rows of a file of rows, at most `num_rows` at a time; every chunk has all columns of the file.
+
+    The file may be of any size; `max_mb` is what a single chunk of Parquet may unfold to.
 
     Raises:
         ParamsError: Python does not know the encoding.
         UnreadableFileError: As `read_table`; rows before a broken line have been yielded by then.
     """
-    for frame, share in _parts(RowSource(path), num_rows, encoding):
+    for frame, share in _parts(RowSource(path), num_rows, encoding, max_mb):
         yield Chunk(frame, frame, share)
 
 
@@ -132,19 +137,23 @@ def _as_string(cell: Any, column: object, row: int) -> str:
     return SURROGATE.sub("\ufffd", str(cell))
 
 
-def _whole(source: RowSource, encoding: str) -> pd.DataFrame:
-    (frame,) = (frame for frame, _ in _parts(source, sys.maxsize, encoding))
+def _whole(source: RowSource, encoding: str, max_mb: float) -> pd.DataFrame:
+    if source.content is None and source.path.is_file() and source.size_bytes > max_mb * MB:
+        raise too_large(source, int(max_mb * MB))
+    (frame,) = (frame for frame, _ in _parts(source, sys.maxsize, encoding, max_mb))
     return frame
 
 
-def _parts(source: RowSource, num_rows: int, encoding: str) -> Parts:
+def _parts(source: RowSource, num_rows: int, encoding: str, max_mb: float) -> Parts:
     suffix, _ = source.suffixes
+    max_bytes = int(max_mb * MB)
+    lines_bytes = max_bytes if num_rows == sys.maxsize else sys.maxsize
     if suffix == ".parquet":
-        parts = read_parquet(source, num_rows)
+        parts = read_parquet(source, num_rows, max_bytes=max_bytes)
     elif suffix == ".jsonl":
-        parts = read_json_lines(source, num_rows, max_bytes=sys.maxsize)
+        parts = read_json_lines(source, num_rows, max_bytes=lines_bytes)
     else:
-        parts = read_delimited(source, num_rows, encoding=encoding, max_bytes=sys.maxsize)
+        parts = read_delimited(source, num_rows, encoding=encoding, max_bytes=lines_bytes)
     is_empty = True
     for part in parts:
         is_empty = False

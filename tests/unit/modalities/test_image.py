@@ -92,6 +92,15 @@ def test_a_folder_a_zip_and_a_manifest_give_the_same_rows(tmp_path: Path) -> Non
         assert frame["source_row"].tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("pack", [write_folder, write_zip], ids=["folder", "zip"])
+def test_images_over_the_limit_together_are_refused_unread(
+    tmp_path: Path, pack: Callable[[Path, dict[str, bytes]], Path]
+) -> None:
+    source = pack(tmp_path / "pets.zip", FILES)
+    with pytest.raises(UnreadableFileError, match=r"ingest\.max_file_mb"):
+        MODALITY.read(source, with_params(ingest={"max_file_mb": 0.001}))
+
+
 NAMES = ["1.jfif", "2.jpe", "3.avif", "4", "5.dat", "6.heic"]
 
 

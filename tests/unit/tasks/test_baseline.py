@@ -2,12 +2,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from modalities.predictor import load_predictor, save_baseline
-from tasks.baseline import cross_validate_baseline, fit_estimator
+from tasks import rivals
+from tasks.baseline import cross_validate_baseline, fit_estimator, list_baselines
 from tasks.training_set import load_training_set
 from tests.unit.models.conftest import make_texts
 from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words
+from thawline.errors import CandidateError
 from thawline.workspace import Workspace
 
 
@@ -32,3 +35,22 @@ def test_a_class_that_a_fold_has_for_itself_is_answered_by_next_to_nothing(tmp_p
     served = load_predictor(tmp_path / "model").predict(frame[["text"]])
     assert list(served) == ["label", "probability_a", "probability_b", "probability_c"]
     assert served["probability_c"].max() < 1e-9
+
+
+EMOJI = ["😀😀", "😡", "🙂 🙂", "😡😡😡"]
+
+
+def test_texts_without_a_word_leave_tfidf_out_with_its_reason_and_the_majority_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    write_words(tmp_path, EMOJI * 15, np.arange(60) % 2)
+    context = words_context(tmp_path, {}, version="no words")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rivals, "cross_validate_baseline", cross_validate_baseline.fn)
+        fitted, reasons = rivals.cross_validate_rivals(context, list_baselines(context))
+        assert [each.name for each in fitted] == ["majority"]
+        assert list(reasons) == ["tfidf_logistic"]
+        assert "tfidf_logistic can't be fitted on these rows: empty vocabulary" in reasons["tfidf_logistic"]
+        assert "left out: tfidf_logistic" in capsys.readouterr().err.replace("\n", " ")
+        with pytest.raises(CandidateError, match="no baseline can be fitted"):
+            rivals.cross_validate_rivals(context, ["tfidf_logistic"])

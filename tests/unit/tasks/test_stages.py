@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks.clean import clean
+from tasks.data import say_left_out
 from tasks.ingest import ingest
 from tasks.split import read_ledger, split
 from thawline.errors import DataRefusedError, StorageError, UnreadableFileError
@@ -129,3 +130,14 @@ def test_each_dvc_stage_is_a_module_and_reads_only_params_that_exist() -> None:
         assert stage["params"][0] == "modality"
         assert stage["params"][-1] == name
         assert {key.partition(".")[0] for key in stage["params"]} <= set(Params.model_fields)
+
+
+def test_what_cleaning_left_out_is_said_with_its_rules_and_the_first_rows(workspace: Workspace) -> None:
+    run(workspace)
+    num_rows = report(workspace, "ingest")["rows"]
+    (said,) = say_left_out(workspace)
+    assert said.startswith(
+        f"3 of {num_rows:,} rows left out (1 missing content, 1 empty content, 1 duplicate), the first "
+    )
+    assert "a.csv row " in said
+    assert said.endswith("all are in data/interim/dropped.parquet")

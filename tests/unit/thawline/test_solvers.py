@@ -6,6 +6,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info
 
+from thawline.errors import CandidateError
 from thawline.solvers import solving
 
 
@@ -36,3 +37,12 @@ def test_blas_has_one_thread_meanwhile():
     assert inside
     assert set(inside) == {1}
     assert threads() == before
+
+
+@pytest.mark.parametrize("error", [ValueError("empty vocabulary"), FloatingPointError("underflow")])
+def test_rows_that_a_classifier_refuses_are_said_by_its_name(error: Exception):
+    with (
+        pytest.raises(CandidateError, match=r"tfidf can't be fitted on these rows: (empty|underflow)"),
+        solving("tfidf"),
+    ):
+        raise error

@@ -291,3 +291,58 @@ def test_another_encoding_is_read_when_named(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes("text,label\ncafé,a\n".encode("cp1252"))
     assert read_table(path, encoding="cp1252")["text"][0] == "café"
+
+
+def test_a_small_parquet_file_that_unfolds_to_forty_gigabytes_is_refused_before_it_does(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 40_000, pa.int32()), pa.array(["x" * 1_000_000]))
+    pq.write_table(pa.table({"text": repeated}), path)
+    assert path.stat().st_size < 4_000_000
+    for read in READERS.values():
+        if read is READERS["in chunks"]:
+            continue
+        with pytest.raises(UnreadableFileError, match=r"8,000 MB.*ingest\.max_file_mb"):
+            read(path)
+    with pytest.raises(UnreadableFileError, match=r"ingest\.max_file_mb"):
+        next(read_chunks(path, num_rows=20_000))
+    assert len(next(read_chunks(path, num_rows=2)).given) == 2
+
+
+def test_many_numbers_written_as_one_are_refused_by_what_the_file_says_of_itself(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"x": pa.array([7] * 1_000_000)}), path)
+    with pytest.raises(UnreadableFileError, match="more than 3 MB"):
+        read_table(path, max_mb=3)
+    assert len(read_table(path)) == 1_000_000
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet", "rows.jsonl"])
+def test_a_file_over_the_limit_is_refused_before_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"x" * 2000)
+    monkeypatch.setattr(Path, "open", lambda *_: pytest.fail("it was opened"))
+    with pytest.raises(UnreadableFileError, match=r"max_file_mb\); hand it over in parts"):
+        read_table(path, max_mb=0.001)
+
+
+def test_a_packed_file_that_unpacks_to_more_than_the_limit_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv.gz"
+    path.write_bytes(gzip.compress(b"text,label\n" + b"some words,a\n" * 200_000))
+    with pytest.raises(UnreadableFileError, match=r"max_file_mb"):
+        read_table(path, max_mb=1)
+    assert sum(len(chunk.given) for chunk in read_chunks(path, num_rows=50_000, max_mb=1)) == 200_000
+
+
+def test_texts_of_parquet_are_the_same_by_value_and_by_reference(tmp_path: Path) -> None:
+    texts = pa.array(["a", None, "b", "a", "ü"] * 3)
+    table = pa.table({"plain": texts, "category": texts.dictionary_encode(), "number": list(range(15))})
+    for options in ({"use_dictionary": False}, {"row_group_size": 4}):
+        pq.write_table(table, tmp_path / "rows.parquet", **options)
+        for frame in (
+            read_table(tmp_path / "rows.parquet"),
+            next(read_chunks(tmp_path / "rows.parquet", num_rows=99)).given,
+        ):
+            for name in ("plain", "category"):
+                assert frame[name].astype(object).where(frame[name].notna(), None).tolist() == texts.to_pylist()
