@@ -15,6 +15,7 @@ from tasks.clean import count_classes
 from tasks.git_command import git_root, ignoring_rule
 from tasks.git_rules import hidden_by_git, require_seen, with_rules
 from tasks.raw_data import accept_file
+from tasks.rules import DVC_YAML
 from tasks.versioning import write_dvc_config
 from thawline.encodings import UTF_8, detect_encoding, read_blocks
 from thawline.errors import UsageError
@@ -27,8 +28,6 @@ from thawline.params_file import parse_params
 from thawline.params_reference import render_params
 from thawline.staging import moved_in, replaced, staging_for
 from thawline.workspace import Workspace
-
-DVC_YAML = Path(__file__).resolve().parent.parent / "dvc.yaml"
 
 
 @dataclass(frozen=True)

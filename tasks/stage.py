@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tasks.rules import require_version
 from thawline.errors import ThawlineError
 from thawline.garbage import end_at_once
 from thawline.params import Params
@@ -19,6 +20,7 @@ def run_stage(step: Callable[[Workspace, Params], None]) -> int:
     """
     end_at_once()
     try:
+        require_version(sys.argv[1:])
         workspace = find_workspace(Path.cwd())
         handed = handed_params()
         step(workspace, load_params(workspace) if handed is None else parse_params(handed))

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks import dvc_command
 from tasks.dvc_locks import read_stages, remove_stale_lock
 from tasks.git_command import git_root
+from tasks.rules import bring_stages
 from thawline.errors import DataRefusedError, DvcError, StorageError
 from thawline.files import pack_directory, pack_files, storage_errors, write_atomically
 from thawline.tied import TiedProcess
@@ -127,6 +128,7 @@ def reproduce_data(workspace: Workspace, *, force: bool = False) -> Reproduction
         DataRefusedError: A stage refused the data.
         DvcError: A stage or DVC itself failed; the message holds the end of its output.
     """
+    bring_stages(workspace)
     _restore_ledger(workspace)
     output = run_dvc(workspace, "repro", "--no-run-cache", *(["--force"] if force else []))
     ran = re.findall(r"^Running stage '(\w+)'", output, flags=re.MULTILINE)

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from tasks.clean import clean
 from tasks.data import say_left_out
 from tasks.ingest import ingest
+from tasks.rules import VERSION
 from tasks.split import read_ledger, split
 from thawline.errors import DataRefusedError, StorageError, UnreadableFileError
 from thawline.params import Params
@@ -125,7 +126,7 @@ def test_each_dvc_stage_is_a_module_and_reads_only_params_that_exist() -> None:
     stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
     assert list(stages) == ["ingest", "clean", "split"]
     for name, stage in stages.items():
-        assert stage["cmd"] == f"python -m tasks.{name}"
+        assert stage["cmd"] == f"python -m tasks.{name} --rules {VERSION}"
         assert (ROOT / "tasks" / f"{name}.py").is_file()
         assert stage["params"][0] == "modality"
         assert stage["params"][-1] == name
