@@ -63,19 +63,19 @@ def initialise(directory: Path, data: Path, params: Params) -> Made:
 
 
 def _with_encoding(params: Params, data: Path) -> tuple[Params, list[str]]:
-    """Return the params with the encoding that a file of text is found to be in, unless one was given, and a remark."""
+    """Return the params with the encoding that a text file is guessed to be in, unless one was given, and a remark."""
     if "encoding" in params.ingest.model_fields_set or not data.is_file():
         return params, []
     found = detect_encoding(read_blocks(data))
     if found.name == UTF_8:
         return params, []
-    remark = f"{data.name} is in {found.name}, by its byte order mark"
-    if found.guessed:
-        shown = f" (is this a word: {found.example!r}?)" if found.example else ""
-        remark = (
-            f"{data.name} is no UTF-8; {found.name} is a guess{shown}. It stands in ingest.encoding; where it is "
-            "wrong, make the workspace anew with --set ingest.encoding=NAME"
-        )
+    if not found.guessed:
+        return params, [f"{data.name} is in {found.name}, by its byte order mark, which is believed of every file"]
+    shown = f" (is this a word: {found.example!r}?)" if found.example else ""
+    remark = (
+        f"{data.name} is no UTF-8; {found.name} is a guess{shown}. It stands in ingest.encoding; where it is wrong, "
+        "make the workspace anew with --set ingest.encoding=NAME"
+    )
     ingest = params.ingest.model_copy(update={"encoding": found.name})
     return params.model_copy(update={"ingest": ingest}), [remark]
 

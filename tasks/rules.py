@@ -20,7 +20,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = ""
+SOURCES = "fac243b3cd104924"
 DVC_YAML = Path(__file__).resolve().parent.parent / "dvc.yaml"
 OPTION = "--rules"
 

@@ -10,24 +10,18 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
-from thawline.tables import DELIMITERS, PACKINGS
+from thawline.errors import UnreadableFileError
+from thawline.row_formats import DELIMITERS
+from thawline.row_sources import BLOCK_BYTES, MARKS, PACKINGS, RowSource
 
 UTF_8 = "utf-8"
 USUAL = "cp1252"
 """Taken where it is one of several encodings that fit: what most programs of Europe and America write."""
 SAMPLE_BYTES = 64 * 1024
-BLOCK_BYTES = 1024**2
 MIN_EVIDENCE = 12
 """Bytes beyond ASCII from which more than the usual is looked for: of fewer, Chinese letters could be made, too."""
 MIN_ZEROS = 0.3
 """Share of zeros among every second byte from which text without a mark is UTF-16: letters of the Latin alphabet."""
-MARKS = {
-    codecs.BOM_UTF8: UTF_8,
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark begins like it
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 @dataclass(frozen=True)
@@ -41,8 +35,11 @@ class Encoding:
 
 def read_blocks(path: Path) -> Iterator[bytes]:
     """Yield the bytes of a CSV or TSV file, unpacked; of others, and past damage, none: it is their reader's to say."""
-    packing = path.suffix.lower() if path.suffix.lower() in PACKINGS else ""
-    if (Path(path.stem) if packing else path).suffix.lower() not in DELIMITERS:
+    try:
+        suffix, packing = RowSource(path).suffixes
+    except UnreadableFileError:
+        return
+    if suffix not in DELIMITERS:
         return
     try:
         with path.open("rb") as raw, PACKINGS[packing](raw) if packing else raw as stream:
@@ -78,9 +75,9 @@ def _ended(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _by_its_beginning(block: bytes) -> Encoding | None:
-    for mark, name in MARKS.items():
+    for mark, name in MARKS:
         if block.startswith(mark):
-            return Encoding(name)
+            return Encoding(name.removesuffix("-sig"))
     for name, zeros in (("utf-16-le", block[1:SAMPLE_BYTES:2]), ("utf-16-be", block[:SAMPLE_BYTES:2])):
         if zeros and zeros.count(0) > MIN_ZEROS * len(zeros):
             return Encoding(name, guessed=True)
