@@ -4,6 +4,7 @@ from contextlib import nullcontext
 
 from flows.preloading import import_training, look_at_packages
 from tasks.data import obtain_data, record_data_version, reproduce, validate_processed_rows, validate_raw_files
+from tasks.early_checks import require_places
 from tasks.tracking import Tracking, close_stale_runs, open_tracking
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
@@ -32,8 +33,10 @@ def open_data(
 
     Raises:
         DataRefusedError: A critical expectation failed; a run that says so is left in MLflow.
+        ServiceError: A place that the run writes to later is not there.
     """
     tracking = open_tracking(workspace, params)
+    require_places(workspace, params)
     close_stale_runs(tracking)
     obtain_data(workspace, params)
     try:

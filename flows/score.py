@@ -8,6 +8,7 @@ from prefect.states import Completed
 from tasks.prediction import predict_into
 from tasks.tracking import open_tracking
 from thawline.errors import UsageError
+from thawline.frame_writers import require_output
 from thawline.params_file import load_params
 from thawline.workspace import Workspace
 
@@ -25,7 +26,7 @@ def score(root: str) -> object:
     if params.schedule.score_input is None:
         raise UsageError("schedule.score_input is unset; name the file or directory whose rows are to be predicted")
     source, target = workspace.root / params.schedule.score_input, workspace.root / params.schedule.score_output
-    target.parent.mkdir(parents=True, exist_ok=True)
+    require_output(target)
     predicted = predict_into(target, open_tracking(workspace, params), params, source)
     said = "".join(f"; {saying}" for saying in predicted.sayings())
     return Completed(message=f"{predicted.num_rows:,} rows of {source.name} predicted into {target}{said}")

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 from tasks.connections import examine_connections
+from tasks.early_checks import examine_directories
 from tasks.findings import Finding
 from tasks.git_command import ignoring_rule
 from thawline.addresses import masked
@@ -35,6 +36,7 @@ def examine(workspace: Workspace | None) -> list[Finding]:
         _tracking(workspace, params),
         _prefect(),
         *examine_connections(params),
+        *examine_directories(workspace, params),
     ]
 
 
@@ -99,11 +101,11 @@ def _encoder(workspace: Workspace, params: Params) -> Finding:
 def _tracking(workspace: Workspace, params: Params) -> Finding:
     from tasks.tracking import open_tracking, tracking_uri
 
-    uri = tracking_uri(workspace, params)
     try:
+        uri = tracking_uri(workspace, params)
         open_tracking(workspace, params)
     except ThawlineError as error:
-        return Finding(what="MLflow", ok=False, found=masked(uri), remedy=str(error))
+        return Finding(what="MLflow", ok=False, found="can't be used", remedy=str(error))
     return Finding(what="MLflow", ok=True, found=masked(uri))
 
 

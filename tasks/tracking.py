@@ -16,6 +16,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from alembic.util.exc import CommandError
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
@@ -29,8 +30,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.epochs import epoch_table
 from tasks.saved_view import VIEW_TAG, render_view
-from thawline.addresses import masked
-from thawline.errors import ServiceError, ThawlineError
+from tasks.store_addresses import explain, require_store
+from thawline.errors import ThawlineError
 from thawline.moved import settle_here
 from thawline.params import Params
 from thawline.workspace import Workspace
@@ -53,8 +54,16 @@ class Tracking:
 
 
 def tracking_uri(workspace: Workspace, params: Params) -> str:
-    """Return where runs are kept: the environment's server, else the params', else SQLite in the workspace."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or params.tracking.mlflow_uri or _embedded(workspace)
+    """Return where runs are kept: the environment's server, else the params', else SQLite in the workspace.
+
+    Raises:
+        UsageError: It is neither a server nor a database.
+    """
+    if named := os.environ.get("MLFLOW_TRACKING_URI"):
+        return require_store(named, "MLFLOW_TRACKING_URI")
+    if params.tracking.mlflow_uri:
+        return require_store(params.tracking.mlflow_uri, "tracking.mlflow_uri")
+    return _embedded(workspace)
 
 
 def make_database(workspace: Workspace, params: Params) -> None:
@@ -62,17 +71,19 @@ def make_database(workspace: Workspace, params: Params) -> None:
 
     What hinders it is said by the first run.
     """
-    uri = tracking_uri(workspace, params)
-    if uri == _embedded(workspace):
-        with suppress(ThawlineError), service_errors(uri):
-            _connect(uri)
+    with suppress(ThawlineError):
+        uri = tracking_uri(workspace, params)
+        if uri == _embedded(workspace):
+            with service_errors(uri):
+                _connect(uri)
 
 
 def open_tracking(workspace: Workspace, params: Params) -> Tracking:
     """Open the tracking store and make the workspace's experiment where there is none.
 
     Raises:
-        ServiceError: The server does not answer.
+        UsageError: The address is neither a server's nor a database's.
+        ServiceError: The store does not answer, or is of another version of MLflow.
         StorageError: The workspace can't be written.
     """
     uri = tracking_uri(workspace, params)
@@ -116,11 +127,11 @@ def service_errors(uri: str) -> Iterator[None]:
     """Turn a connection error inside the block into a ServiceError that names the server and the remedy."""
     try:
         yield
-    except (RequestException, SQLAlchemyError) as error:
-        raise _unreachable(uri, error) from error
+    except (RequestException, SQLAlchemyError, CommandError) as error:
+        raise explain(uri, error) from error
     except MlflowException as error:
         if error.error_code in {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"} or "API request to" in str(error):
-            raise _unreachable(uri, error) from error
+            raise explain(uri, error) from error
         raise
 
 
@@ -280,11 +291,3 @@ def _metrics(values: Mapping[str, float], step: int) -> Iterator[Metric]:
     for key, value in values.items():
         if value is not None and not math.isnan(value):
             yield Metric(key, float(value), now, step)
-
-
-def _unreachable(uri: str, error: Exception) -> ServiceError:
-    reason = masked(str(error).splitlines()[0][:300])
-    return ServiceError(
-        f"the MLflow tracking store {masked(uri)} does not answer ({reason}); start it, or unset MLFLOW_TRACKING_URI "
-        "and tracking.mlflow_uri to use the workspace's own SQLite; the next run goes on from what is done"
-    )

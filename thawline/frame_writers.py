@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from thawline.errors import UsageError
+from thawline.errors import StorageError, UsageError
 from thawline.files import storage_errors
 from thawline.spreadsheets import guarded, to_csv
 
@@ -25,6 +25,23 @@ def require_format(target: Path) -> None:
     """
     if target.suffix.lower() not in FORMATS:
         raise UsageError(f"{target} ends in none of {', '.join(FORMATS)}; name the output so")
+
+
+def require_output(target: Path) -> None:
+    """Check, before anything is computed, that a file can come to be there.
+
+    Raises:
+        UsageError: `target` is a directory, tells no format, or stands below a file.
+        StorageError: No permission.
+    """
+    if target.is_dir():
+        raise UsageError(f"{target} is a directory; name a file in it, such as {target / 'predicted.csv'}")
+    require_format(target)
+    near = next(place for place in target.absolute().parents if place.exists())
+    if not near.is_dir():
+        raise UsageError(f"{target} can't be made: {near} is a file, not a directory; name another place")
+    if not os.access(near, os.W_OK | os.X_OK):
+        raise StorageError(f"{target} can't be made: this user can't write into {near}; name another place")
 
 
 @contextmanager

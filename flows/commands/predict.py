@@ -42,12 +42,12 @@ def predict(
     place = open_workspace(workspace)
     from tasks.prediction import Predicted, predict_source, write_predictions
     from tasks.tracking import open_tracking
-    from thawline.frame_writers import appender, require_format
+    from thawline.frame_writers import appender, require_output
     from thawline.params_file import load_params
 
     params = load_params(place)
     if output is not None:
-        require_format(output)
+        require_output(output)
     rows: list[object] = []
     parts = predict_source(open_tracking(place, params), params, source, alias=alias)
     if output is not None:
