@@ -73,7 +73,8 @@ def explain(record: Arrival) -> str:
         return f"{name}: refused, kept as data/quarantine/{record.kept_as}: {record.reason}"
     bad = f", {record.bad_rows:,} rows quarantined" if record.bad_rows else ""
     drift = "; it has drifted from the data so far" if record.drifted else ""
-    return f"{name}: {record.accepted_rows:,} rows accepted as data/raw/{record.kept_as}{bad}{drift}"
+    released = f"; released {record.released}" if record.released else ""
+    return f"{name}: {record.accepted_rows:,} rows accepted as data/raw/{record.kept_as}{bad}{drift}{released}"
 
 
 def explain_due(due: Due) -> str:

@@ -18,7 +18,7 @@ def print_versions(versions: Sequence[Version]) -> None:
     if not versions:
         console.print("no version of the data yet; `thawline run` records one once all checks pass")
         return
-    table = Table("version", "date (UTC)", "rows", "train", "test", "classes", "checks", "files", box=None)
+    table = Table("version", "date (UTC)", "rows", "train", "test", "classes", "checks", "files", "by", box=None)
     for entry in versions:
         checks = f"{entry.checks['passed']} passed"
         if entry.checks["warnings"]:
@@ -32,6 +32,7 @@ def print_versions(versions: Sequence[Version]) -> None:
             escape(_classes(entry)),
             checks,
             str(len(entry.files)),
+            escape(entry.by),
         )
     console.print(table)
 
@@ -44,7 +45,7 @@ def print_quarantine(files: Sequence[Quarantined]) -> None:
     table = Table("file", "since (UTC)", "kB", "reason", box=None)
     for one in files:
         since = one.since[:16].replace("T", " ")
-        table.add_row(escape(one.name), since, f"{one.size_bytes / 1000:,.1f}", escape(one.reason[:200]))
+        table.add_row(escape(one.name), since, f"{one.size_bytes / 1000:,.1f}", escape(one.story[:200]))
     console.print(table)
 
 

@@ -11,9 +11,9 @@ from flows.up import LOOPBACK, Service, require_free_port
 from thawline.errors import UsageError
 from thawline.files import write_atomically
 from thawline.logs import PACKAGES
+from thawline.person import LOGIN
 from thawline.workspace import Workspace
 
-LOGIN = "THAWLINE_LOGIN"
 MIN_PASSWORD = 12
 KEEP_RUNS_DAYS = 14
 SWEEP = "arrive/arrivals"  # there once the deployments are: an event before that would set nothing off

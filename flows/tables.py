@@ -94,7 +94,8 @@ def print_runs(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         started = datetime.fromtimestamp(row["started_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
         verdict = (row["verdict"] or "").split(":")[0].strip().splitlines()
-        decision = (row["decision"] or "").partition(": ")[2]
+        by = f"by {row['decided_by']}: " if row["decided_by"] else ""
+        decision = by + (row["decision"] or "").partition(": ")[2]
         table.add_row(
             row["run_id"][:8],
             started,

@@ -80,7 +80,10 @@ def _take(workspace: Workspace, params: Params, item: Item, reference: Reference
     files = [str(path.relative_to(workspace.root)) for path in beside]
     plan = {"path": item.path.name, "look": item.look, "beside": files}
     write_atomically(desk / PLAN, json.dumps(plan).encode())
-    return _finish(workspace, desk, write_record(workspace, _decide(judgement, name, sha256, kept_as)))
+    before, record = read_record(workspace, sha256), _decide(judgement, name, sha256, kept_as)
+    if before is not None:
+        record = record.model_copy(update={"released": before.released})
+    return _finish(workspace, desk, write_record(workspace, record))
 
 
 def _copy_to_desk(workspace: Workspace, params: Params, item: Item) -> tuple[str, str, Path, list[Path]]:
@@ -180,6 +183,7 @@ def _finish(workspace: Workspace, desk: Path, record: Arrival) -> Arrival:
             quarantine = workspace.quarantine
             quarantine.mkdir(parents=True, exist_ok=True)
             note = {"reason": record.reason, "arrived": record.arrived, "sha256": record.sha256, "rows": record.rows}
+            note |= {"released": record.released} if record.released else {}
             write_atomically(quarantine / f"{whole}.reason.json", json.dumps(note, indent=2).encode())
             _move(desk / REPORT, quarantine / f"{whole}.report.json")
             _move(desk / PAGE, quarantine / f"{whole}.report.html")

@@ -7,9 +7,11 @@ same command or the next run:
   'forced' or 'rolled back' once a person has decided.
 - `thawline.judged_against`: the champion the gates compared it with. The alias moves by itself only while that
   version still holds it; where another does, the next run of the same data, params and code judges anew.
+- `thawline.test_rows`: on how many test rows that was; the next challengers of the same champion have to show more.
 - `thawline.champion_since`, `thawline.previous_champion`: set as it becomes champion; such a version is never
   promoted by itself again.
-- `thawline.forced`, `thawline.rolled_back`: a person's reason, with the time.
+- `thawline.forced`, `thawline.rolled_back`: a person's reason, with the time and who it was.
+- `thawline.decided_by`: who that was, the last who decided.
 
 Callers hold the workspace's lock.
 """
@@ -21,8 +23,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from pydantic import BaseModel, ConfigDict
 
-from tasks.tracking import Tracking, service_errors, set_tags
+from tasks.tracking import FINGERPRINT, Tracking, service_errors, set_tags
 from thawline.errors import UsageError
+from thawline.person import who
 
 ALIAS = "champion"
 PROMOTED = "thawline.promoted"
@@ -31,14 +34,16 @@ SINCE = "thawline.champion_since"
 PREVIOUS = "thawline.previous_champion"
 FORCED = "thawline.forced"
 ROLLED_BACK = "thawline.rolled_back"
+DECIDED_BY = "thawline.decided_by"
 NOBODY = "none"
 UNDECIDED = "undecided"
+TEST_ROWS = "thawline.test_rows"
 NO_REASON = "no reason given"
 ABSENT = frozenset(("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"))
 
 
 class Move(BaseModel):
-    """What a person's command did to the alias `champion`: who held it, who holds it now, and why."""
+    """What a person's command did to the alias `champion`: who held it, who holds it now, why, and by whom."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,6 +52,7 @@ class Move(BaseModel):
     before: str | None
     forced: bool
     reason: str
+    by: str
 
 
 def find_champion(tracking: Tracking, name: str) -> str | None:
@@ -58,6 +64,24 @@ def find_champion(tracking: Tracking, name: str) -> str | None:
     with service_errors(tracking.uri):  # a search that finds nothing says so; any error could mean something else
         found = tracking.client.search_registered_models(f"name = '{name}'")
     return next((str(model.aliases[ALIAS]) for model in found if ALIAS in model.aliases), None)
+
+
+def count_challengers(tracking: Tracking, name: str, champion: str, *, num_rows: int, but: str) -> float:
+    """Return how many versions were compared with `champion` on the present test rows, of which there are `num_rows`.
+
+    Test rows stay for ever and new ones come: a comparison on fewer rows counts as the share that they are of today's.
+
+    Args:
+        tracking: The open store.
+        name: The registered model.
+        champion: The version that holds the alias.
+        num_rows: Test rows now.
+        but: Fingerprint of the version that is judged now, which does not count.
+    """
+    with service_errors(tracking.uri):
+        found = tracking.client.search_model_versions(f"name = '{name}' and tags.`{JUDGED_AGAINST}` = '{champion}'")
+    judged = [each.tags for each in found if each.tags.get(FINGERPRINT) != but and each.tags.get(PROMOTED) != UNDECIDED]
+    return sum(min(1.0, int(tags.get(TEST_ROWS, num_rows)) / num_rows) for tags in judged)
 
 
 def aliases_of(tracking: Tracking, name: str, version: str) -> list[str]:
@@ -103,12 +127,13 @@ def promote(tracking: Tracking, name: str, version: str, *, reason: str) -> Move
     before = find_champion(tracking, name)
     if before == version:
         raise UsageError(f"version {version} of {name!r} is the champion already; nothing was changed")
-    tracking.client.set_model_version_tag(name, version, FORCED, f"{_now()}: {reason}")
+    tracking.client.set_model_version_tag(name, version, FORCED, f"{_now()} by {who()}: {reason}")
+    tracking.client.set_model_version_tag(name, version, DECIDED_BY, who())
     tracking.client.set_model_version_tag(name, version, PROMOTED, "forced")
     tracking.client.delete_model_version_tag(name, version, ROLLED_BACK)
     _crown(tracking, name, version, before=before)
     _note(tracking, found, FORCED, f"forced to champion in place of version {before or NOBODY}: {reason}")
-    return Move(model=name, champion=version, before=before, forced=True, reason=reason)
+    return Move(model=name, champion=version, before=before, forced=True, reason=reason, by=who())
 
 
 def rollback(tracking: Tracking, name: str, *, reason: str = NO_REASON) -> Move:
@@ -135,11 +160,12 @@ def rollback(tracking: Tracking, name: str, *, reason: str = NO_REASON) -> Move:
             "`thawline promote VERSION --reason ...`"
         )
     reason = " ".join(reason.split())[:500] or NO_REASON
-    tracking.client.set_model_version_tag(name, before, ROLLED_BACK, f"{_now()}: {reason}")
+    tracking.client.set_model_version_tag(name, before, ROLLED_BACK, f"{_now()} by {who()}: {reason}")
+    tracking.client.set_model_version_tag(name, before, DECIDED_BY, who())
     tracking.client.set_model_version_tag(name, before, PROMOTED, "rolled back")
     tracking.client.set_registered_model_alias(name, ALIAS, previous)
     _note(tracking, found, ROLLED_BACK, f"rolled back to version {previous}: {reason}")
-    return Move(model=name, champion=previous, before=before, forced=False, reason=reason)
+    return Move(model=name, champion=previous, before=before, forced=False, reason=reason, by=who())
 
 
 def tell_standing(tracking: Tracking, name: str, version: str) -> str:
@@ -187,10 +213,10 @@ def _note(tracking: Tracking, version: ModelVersion, tag: str, text: str) -> Non
     """Leave a person's decision in the run that made the version, if it is still there."""
     if not version.run_id:
         return
-    note = f"{_now()}: version {version.version} {text}"
+    note = f"{_now()} by {who()}: version {version.version} {text}"
     try:
         page = tracking.client.get_run(version.run_id).data.tags.get(MLFLOW_RUN_NOTE, "")
-        set_tags(tracking, version.run_id, {tag: note, MLFLOW_RUN_NOTE: f"> **{note}**\n\n{page}"})
+        set_tags(tracking, version.run_id, {tag: note, DECIDED_BY: who(), MLFLOW_RUN_NOTE: f"> **{note}**\n\n{page}"})
     except MlflowException as error:
         if error.error_code not in ABSENT:
             raise

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from modalities.fitted import apply_all
 from modalities.predictor import Predictor, load_predictors
 from models.shared_layers import FrozenLayers
-from tasks.champion import find_champion
+from tasks.champion import count_challengers, find_champion
 from tasks.frozen_layers import open_frozen_layers
 from tasks.results import Evaluation, FinalFit, ScoredChampion, load_arrays, save_arrays
 from tasks.tracking import Tracking, load_registered, service_errors
@@ -66,6 +66,7 @@ def predictions_of(arrays: Path, classes: list[str]) -> TestPredictions:
             probabilities=stored["probabilities"],
             classes=classes,
             decided=stored["answers"],
+            groups=stored["groups"],
         )
 
 
@@ -102,9 +103,14 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
         return ScoredChampion(version=version, unscorable=_first_line(error))
     directory = context.directory() / "test"
     arrays = save_arrays(
-        directory / f"champion-{version}.npz", labels=labels, probabilities=probabilities, answers=answers
+        directory / f"champion-{version}.npz",
+        labels=labels,
+        probabilities=probabilities,
+        answers=answers,
+        groups=group_numbers(frame),
     )
-    return ScoredChampion(version=version, predictions=arrays)
+    num_before = count_challengers(tracking, name, version, num_rows=len(frame), but=context.key())
+    return ScoredChampion(version=version, predictions=arrays, num_before=num_before)
 
 
 def _answers(
@@ -123,6 +129,11 @@ def _answers(
 def read_test_rows(context: Context) -> pd.DataFrame:
     """Return the test rows."""
     return read_frame(context.workspace.test_rows)
+
+
+def group_numbers(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the number (rows,) of each row's group of near-duplicates."""
+    return np.unique(frame["group"].to_numpy(), return_inverse=True)[1].astype(np.int64)
 
 
 def label_numbers(frame: pd.DataFrame, classes: list[str]) -> NDArray[np.int64]:
@@ -152,11 +163,20 @@ def _score(
         scores=score_fully(labels, probabilities, answers),
         per_class={k: dataclasses.asdict(v) for k, v in score_classes(labels, probabilities, classes, answers).items()},
         intervals=bootstrap_intervals(
-            labels, probabilities, answers, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=context.params.seed
+            labels,
+            probabilities,
+            answers,
+            groups=group_numbers(frame),
+            num_samples=NUM_BOOTSTRAP_SAMPLES,
+            seed=context.params.seed,
         ),
         slices=_score_slices(context, frame, labels, answers),
         predictions=save_arrays(
-            directory / f"{fit.name}.npz", labels=labels, probabilities=probabilities, answers=answers
+            directory / f"{fit.name}.npz",
+            labels=labels,
+            probabilities=probabilities,
+            answers=answers,
+            groups=group_numbers(frame),
         ),
         rule=_on_test(fit.rule, predictor.rule, labels, probabilities),
     )

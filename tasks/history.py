@@ -7,7 +7,7 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from tasks.champion import ABSENT, FORCED, ROLLED_BACK, aliases_of, is_open, tell_standing
+from tasks.champion import ABSENT, DECIDED_BY, FORCED, ROLLED_BACK, aliases_of, is_open, tell_standing
 from tasks.results import RESULT_FILE, RunResult
 from tasks.tracking import ROLE, Tracking, find_finished_run, search_runs
 from thawline.context import Context
@@ -85,4 +85,5 @@ def _summarise(run: Run) -> dict[str, Any]:
         "version": tags.get("thawline.version"),
         "verdict": tags.get("thawline.verdict") or tags.get("thawline.error"),
         "decision": tags.get(ROLLED_BACK) or tags.get(FORCED),
+        "decided_by": tags.get(DECIDED_BY),
     }

@@ -1,6 +1,7 @@
 """What lies in data/quarantine: refused and removed files, and rows parted from accepted ones, each with its reason."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -10,13 +11,17 @@ from tasks.arrival_records import read_record, write_record
 from thawline.errors import UsageError
 from thawline.files import hash_file, storage_errors
 from thawline.params_file import nearest
+from thawline.person import who
 from thawline.workspace import Workspace
 
 NOTES = (".reason.json", ".report.json", ".report.html")
 
 
 class Quarantined(BaseModel):
-    """A file in data/quarantine; `report` is the page to open, '' where there is none. `since` is UTC in ISO 8601."""
+    """A file in data/quarantine; `report` is the page to open, '' where there is none. `since` is UTC in ISO 8601.
+
+    `by` is who took it out of the data, '' where the checks refused it; `released` when and by whom it was released.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,6 +30,14 @@ class Quarantined(BaseModel):
     since: str
     size_bytes: int
     report: str
+    by: str = ""
+    released: str = ""
+
+    @property
+    def story(self) -> str:
+        """Return the reason, and who had to do with it."""
+        released = f"; released {self.released}, and refused once more" if self.released else ""
+        return f"{self.reason}{f' (by {self.by})' if self.by else ''}{released}"
 
 
 def list_quarantine(workspace: Workspace) -> list[Quarantined]:
@@ -76,7 +89,7 @@ def release(workspace: Workspace, name: str) -> Path:
     with storage_errors():
         if record is not None:
             target = workspace.incoming / record.name
-            write_record(workspace, record.model_copy(update={"state": "refused", "reason": "released"}))
+            write_record(workspace, record.model_copy(update=_as_released()))
         workspace.incoming.mkdir(parents=True, exist_ok=True)
         if target.exists():
             raise UsageError(f"{target} is there already; let it be taken first: `thawline arrive`")
@@ -84,6 +97,11 @@ def release(workspace: Workspace, name: str) -> Path:
         for note in NOTES:
             path.with_name(path.name + note).unlink(missing_ok=True)
     return target
+
+
+def _as_released() -> dict[str, str]:
+    told = f"{datetime.now(UTC).isoformat(timespec='seconds')} by {who()}"
+    return {"state": "refused", "reason": f"released {told}", "released": told}
 
 
 def _describe(path: Path) -> Quarantined:
@@ -96,6 +114,8 @@ def _describe(path: Path) -> Quarantined:
         since=content.get("arrived") or content.get("removed", ""),
         size_bytes=path.lstat().st_size,
         report=str(page) if page.is_file() else "",
+        by=content.get("by", ""),
+        released=content.get("released", ""),
     )
 
 

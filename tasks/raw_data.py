@@ -21,6 +21,7 @@ from thawline.errors import UsageError
 from thawline.files import storage_errors, write_atomically
 from thawline.params import Params
 from thawline.params_file import nearest
+from thawline.person import who
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,8 @@ def replace_raw_file(
 def remove_raw_file(workspace: Workspace, name: str, reason: str) -> Path | None:
     """Take an accepted file out of data/raw: its rows are in no later version. Call it under the workspace's lock.
 
-    Nothing is deleted: the file goes to data/quarantine with `reason` beside it, and DVC's cache keeps its bytes.
+    Nothing is deleted: the file goes to data/quarantine with `reason` and who did it beside it, and DVC's cache keeps
+    its bytes.
     The split ledger keeps the rows' ids, so that rows which come back are train or test as they were.
 
     Returns:
@@ -99,7 +101,7 @@ def remove_raw_file(workspace: Workspace, name: str, reason: str) -> Path | None
     target = workspace.quarantine / name
     with storage_errors():
         workspace.quarantine.mkdir(parents=True, exist_ok=True)
-        note = {"reason": reason, "removed": datetime.now(UTC).isoformat(timespec="seconds")}
+        note = {"reason": reason, "removed": datetime.now(UTC).isoformat(timespec="seconds"), "by": who()}
         write_atomically(target.with_name(f"{name}.reason.json"), json.dumps(note, indent=2).encode())
         present = path.exists()
         if present:

@@ -19,7 +19,7 @@ from tasks import tracking as store
 from tasks.answers_report import rule_metrics
 from tasks.blend import BLEND
 from tasks.caching import NO_CACHE
-from tasks.epochs import mean_epoch_table, overfitting_alarms
+from tasks.epochs import ALARMING_GAP, mean_epoch_table, overfitting_alarms
 from tasks.exporting import Exported
 from tasks.figures import draw_confusion, draw_learning_curves
 from tasks.git_command import read_git_commit
@@ -34,6 +34,7 @@ from thawline.addresses import masked
 from thawline.context import Context
 from thawline.errors import ServiceError, ThawlineError
 from thawline.frames import read_frame
+from thawline.gates import overfitting_gap, tell_gap
 from thawline.logs import log_ids
 from thawline.metrics import confusion
 from thawline.params import Params
@@ -141,7 +142,7 @@ def record_outcome(
         comparison=judgement.comparison,
         metrics=evaluation.scores,
         intervals=evaluation.intervals,
-        alarms=overfitting_alarms([fold.epochs for fold in tuned.folds], context.params.gates.max_overfitting_gap),
+        alarms=_alarms(review),
         baseline={each.name: {"cv_f1_macro": each.mean(), "cv_f1_macro_sd": each.sd()} for each in baselines},
         cv={"mean": tuned.mean(), "sd": tuned.sd(), "folds": tuned.scores()},
         seconds=dict(seconds),
@@ -157,6 +158,17 @@ def record_outcome(
     store.log_scores(tracking, run_id, {f"seconds/{step}": value for step, value in seconds.items()})
     tracking.client.log_text(run_id, json.dumps(result.model_dump(mode="json"), indent=2), RESULT_FILE)
     return result
+
+
+def _alarms(review: Review) -> list[str]:
+    """Return signs of overfitting in words: the fine-tuned model's by its epochs, any other candidate's by its gap."""
+    limit = review.context.params.gates.max_overfitting_gap
+    limit = ALARMING_GAP if limit is None else limit
+    alarms = overfitting_alarms([fold.epochs for fold in review.tuned.folds], limit)
+    candidate = next(each.summary() for each in review.approaches if each.name == review.judgement.candidate)
+    if overfitting_gap(candidate) > limit and (candidate.name != review.tuned.name or not alarms):
+        alarms.insert(0, f"{candidate.name} may overfit: {tell_gap(candidate)}; held-out scores decide.")
+    return alarms
 
 
 def _record_test_scores(tracking: Tracking, run_id: str, evaluations: Sequence[Evaluation], *, candidate: str) -> None:

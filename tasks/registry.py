@@ -29,6 +29,7 @@ from tasks.champion import (
     NOBODY,
     PROMOTED,
     SINCE,
+    TEST_ROWS,
     UNDECIDED,
     aliases_of,
     is_open,
@@ -87,6 +88,7 @@ def register(
         tags = {
             FINGERPRINT: fingerprint,
             **_verdict_tags(judgement),
+            TEST_ROWS: str(len(review.predictions.labels)),
             "thawline.candidate": judgement.candidate,
             "thawline.data_version": context.data_version,
         }

@@ -134,7 +134,8 @@ class FinalFit(Result):
 class Evaluation(Result):
     """One model on the test rows; `intervals` are 95 % bootstrap intervals (low, high).
 
-    `predictions` names a .npz with `labels` (rows,), `probabilities` (rows, classes) and `answers` (rows,).
+    `predictions` names a .npz with `labels` (rows,), `probabilities` (rows, classes), `answers` (rows,) and `groups`
+    (rows,).
     """
 
     name: str
@@ -147,11 +148,15 @@ class Evaluation(Result):
 
 
 class ScoredChampion(Result):
-    """The champion on the test rows: its version, and either a .npz as of `Evaluation` or why it can't be scored."""
+    """The champion on the test rows: its version, and either a .npz as of `Evaluation` or why it can't be scored.
+
+    `num_before` counts the challengers that these rows have compared with it already (`tasks.champion`).
+    """
 
     version: str
     predictions: Path | None = None
     unscorable: str = ""
+    num_before: float = 0.0
 
     @model_validator(mode="after")
     def _is_scored_or_says_why_not(self) -> Self:

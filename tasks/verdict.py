@@ -6,9 +6,12 @@ from tasks.blend import BLEND
 from tasks.evaluation import champion_of, predictions_of
 from tasks.results import CrossValidation, Evaluation, Judgement, ScoredChampion
 from tasks.training_set import load_training_set
-from thawline.comparison import TestPredictions, compare
+from thawline.comparison import Comparison, TestPredictions, compare
 from thawline.context import Context
-from thawline.gates import choose_candidate, judge, summarise
+from thawline.gates import Unscorable, choose_candidate, judge, summarise
+
+LOSS_FACTOR = 2
+"""A loss counts at twice the significance of a gain: keeping a worse model out is worth a better one's second try."""
 
 
 def decide(
@@ -25,18 +28,17 @@ def decide(
     """
     approaches = [finetuned.summary(), *(baseline.summary() for baseline in baselines)]
     candidate = choose_candidate(approaches[0], approaches[1:])
-    rivals = [approach for approach in approaches if approach.name != candidate.name]
     evaluation = next(each for each in evaluations if each.name == candidate.name)
     classes = load_training_set(context).classes
     challenger = predictions_of(evaluation.predictions, classes)
-    incumbent = champion_of(champion, classes)
+    against = _compare(context, challenger, champion_of(champion, classes))
     gates = judge(
         challenger,
-        incumbent,
+        against,
         candidate=candidate,
-        rivals=rivals,
         limits=context.params.gates,
         slices=evaluation.slices,
+        num_before=0.0 if champion is None else champion.num_before,
     )
     verdict = summarise(gates, candidate.name, has_champion=champion is not None)
     if candidate.name != finetuned.name:
@@ -50,5 +52,14 @@ def decide(
         gates=gates,
         verdict=verdict,
         champion=None if champion is None else champion.version,
-        comparison=compare(challenger, incumbent) if isinstance(incumbent, TestPredictions) else None,
+        comparison=against if isinstance(against, Comparison) else None,
     )
+
+
+def _compare(
+    context: Context, challenger: TestPredictions, champion: TestPredictions | Unscorable | None
+) -> Comparison | Unscorable | None:
+    """Compare with the champion, where there is one that could be scored."""
+    if not isinstance(champion, TestPredictions):
+        return champion
+    return compare(challenger, champion, significance=LOSS_FACTOR * context.params.gates.significance)

@@ -25,6 +25,7 @@ from thawline.errors import DvcError, UsageError
 from thawline.files import write_atomically
 from thawline.frames import read_frame, write_frame
 from thawline.params import Params
+from thawline.person import who
 from thawline.rows import row_ids
 from thawline.versions import PARTS, ROW_COLUMNS, Difference, Version, compare
 from thawline.workspace import Workspace
@@ -64,6 +65,7 @@ def record_version(workspace: Workspace, data_version: str) -> Version:
         parts={part: int((rows["part"] == part).sum()) for part in PARTS},
         checks=_count_checks(workspace),
         files=_tracked_files(workspace),
+        by=who(),
     )
     path = workspace.versions / f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{data_version}.json"
     write_atomically(path, (entry.model_dump_json(indent=2) + "\n").encode())

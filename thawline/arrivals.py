@@ -23,7 +23,8 @@ class Arrival(BaseModel):
 
     `sha256` is that of the file as it arrived, `kept_as` its name in data/raw (accepted) or data/quarantine (refused).
     `rows` counts its rows, `bad_rows` those of them that went to quarantine by themselves. `repeated` counts how often
-    the same content came again. Times are UTC in ISO 8601.
+    the same content came again, `released` when and by whom it was taken out of quarantine to be judged once more.
+    Times are UTC in ISO 8601.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +40,7 @@ class Arrival(BaseModel):
     drifted: bool = False
     reason: str = ""
     repeated: int = 0
+    released: str = ""
 
     @property
     def accepted_rows(self) -> int:

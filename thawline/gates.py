@@ -2,20 +2,20 @@
 
 - Which candidate stands at the gates (fine-tuned or baseline) is decided on cross-validation, never on the test set.
 - Only where there is no champion do the thresholds count alone. One that can't be scored refuses every challenger.
-- A gain over the champion must be more than chance; accuracy is never bought with precision or recall.
+- A gain over the champion must be more than chance, and so must a loss of precision or recall that refuses: both by the
+  paired bootstrap (`thawline/comparison.py`), with rates of error that `python -m bench.gates` simulates.
+- The same test rows judge challenger after challenger: the n-th of one champion has an n-th of the significance.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from thawline.comparison import Comparison, TestPredictions, compare
-from thawline.metrics import score, score_classes
+from thawline.comparison import Comparison, TestPredictions, probability_of_guessing
+from thawline.metrics import score
 from thawline.outcome_params import Gates
+from thawline.proven_losses import Loss
 from thawline.slice_scores import SliceScores, widest_gap
-
-__all__ = ["CrossValidated", "Gate", "TestPredictions", "Unscorable", "choose_candidate", "judge", "summarise"]
 
 UNSCORED = "champion scored"
 """Name of the gate that stands in the place of the comparison where the champion can't be scored."""
@@ -63,38 +63,40 @@ def choose_candidate(finetuned: CrossValidated, baselines: Sequence[CrossValidat
 
 def judge(
     challenger: TestPredictions,
-    champion: TestPredictions | Unscorable | None,
+    against: Comparison | Unscorable | None,
     *,
     candidate: CrossValidated,
-    rivals: Sequence[CrossValidated],
     limits: Gates,
     slices: Sequence[SliceScores] = (),
+    num_before: float = 0.0,
 ) -> list[Gate]:
     """Return every gate's verdict on the challenger.
 
     Args:
         challenger: Its predictions on the test rows.
-        champion: The champion's predictions on the same rows, or why they are not to be had; None while there is none.
+        against: Its comparison with the champion, or why there can be none; None while there is no champion.
         candidate: The challenger's cross-validation.
-        rivals: Cross-validation of the approaches that it must at least equal.
         limits: The params section `gates`.
         slices: The challenger's scores by slice of the test rows; none where `validation.slice_columns` names none.
+        num_before: Challengers that these test rows have compared with this champion before.
     """
-    gates = [
-        _floor(challenger, limits),
-        _baseline(candidate, rivals),
-        _overfitting(candidate, limits),
-    ]
+    gates = [_floor(challenger, limits), _better_than_guessing(challenger, limits)]
+    if limits.max_overfitting_gap is not None:
+        gates.append(_overfitting(candidate, limits.max_overfitting_gap))
     gap = widest_gap(slices)
     if gap is not None:
         gates.append(_slices(*gap, limits))
-    if isinstance(champion, Unscorable):
-        gates.append(_unscorable(champion))
-    elif champion is not None:
+    if isinstance(against, Unscorable):
+        gates.append(_unscorable(against))
+    elif against is not None:
+        gates.append(_gain(against, limits, num_before))
         gates += [
-            _gain(compare(challenger, champion), limits),
-            _kept("precision", challenger, champion, limits.max_precision_loss),
-            _kept("recall", challenger, champion, limits.max_recall_loss),
+            _kept(name, loss, limit)
+            for name, loss, limit in (
+                ("precision", against.precision_loss, limits.max_precision_loss),
+                ("recall", against.recall_loss, limits.max_recall_loss),
+            )
+            if loss is not None
         ]
     return gates
 
@@ -126,29 +128,39 @@ def _floor(challenger: TestPredictions, limits: Gates) -> Gate:
     )
 
 
-def _baseline(candidate: CrossValidated, rivals: Sequence[CrossValidated]) -> Gate:
-    best = max(rivals, key=lambda rival: rival.f1_macro)
+def _better_than_guessing(challenger: TestPredictions, limits: Gates) -> Gate:
+    value = probability_of_guessing(challenger)
     return Gate(
-        name="baseline",
-        passed=candidate.f1_macro >= best.f1_macro,
-        value=candidate.f1_macro,
-        limit=best.f1_macro,
-        message=f"cross-validated macro-F1 {candidate.f1_macro:.4f} against {best.f1_macro:.4f} of {best.name}",
+        name="better than guessing",
+        passed=value <= limits.significance,
+        value=value,
+        limit=limits.significance,
+        message=f"guessing by the classes' shares has macro-F1 {1 / len(challenger.classes):.4f}; probability "
+        f"{value:.3f} that the test rows show no more than that, at most {limits.significance:.3f} allowed",
     )
 
 
-def _overfitting(candidate: CrossValidated, limits: Gates) -> Gate:
+def overfitting_gap(candidate: CrossValidated) -> float:
+    """Return by how much macro-F1 of the most probable classes is higher on training than on validation rows."""
     plain = candidate.f1_macro if candidate.plain_f1_macro is None else candidate.plain_f1_macro
-    value = candidate.train_f1_macro - plain
-    of = "" if candidate.plain_f1_macro is None else " of the most probable class"
+    return candidate.train_f1_macro - plain
+
+
+def _overfitting(candidate: CrossValidated, limit: float) -> Gate:
+    value = overfitting_gap(candidate)
     return Gate(
         name="overfitting gap",
-        passed=value <= limits.max_overfitting_gap,
+        passed=value <= limit,
         value=value,
-        limit=limits.max_overfitting_gap,
-        message=f"macro-F1{of} is {value:.4f} higher on training than on validation rows, at most "
-        f"{limits.max_overfitting_gap:.4f} allowed",
+        limit=limit,
+        message=f"{tell_gap(candidate)}, at most {limit:.4f} allowed",
     )
+
+
+def tell_gap(candidate: CrossValidated) -> str:
+    """Return the overfitting gap in words."""
+    of = "" if candidate.plain_f1_macro is None else " of the most probable class"
+    return f"macro-F1{of} is {overfitting_gap(candidate):.4f} higher on training than on validation rows"
 
 
 def _slices(gap: float, best: SliceScores, worst: SliceScores, limits: Gates) -> Gate:
@@ -175,38 +187,29 @@ def _unscorable(champion: Unscorable) -> Gate:
     )
 
 
-def _gain(comparison: Comparison, limits: Gates) -> Gate:
+def _gain(comparison: Comparison, limits: Gates, num_before: float) -> Gate:
     low, high = comparison.f1_interval
+    limit = limits.significance / (1 + num_before)
+    told = f" of {limits.significance:.3f}, as these test rows have judged {num_before:.1f} challengers of it before"
     return Gate(
         name="gain over champion",
-        passed=comparison.probability_no_gain <= limits.significance,
+        passed=comparison.probability_no_gain <= limit,
         value=comparison.probability_no_gain,
-        limit=limits.significance,
+        limit=limit,
         message=f"test macro-F1 changes by {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}) against the "
         f"champion, {comparison.num_mended} rows mended and {comparison.num_broken} broken; probability "
-        f"{comparison.probability_no_gain:.3f} that it is no gain, at most {limits.significance:.3f} allowed",
+        f"{comparison.probability_no_gain:.4f} that it is no gain, at most {limit:.4f} allowed"
+        f"{told if num_before else ''}",
     )
 
 
-def _kept(
-    metric: Literal["precision", "recall"], challenger: TestPredictions, champion: TestPredictions, limit: float
-) -> Gate:
-    new, old = _per_class(metric, challenger), _per_class(metric, champion)
-    loss, worst = max((old[name] - new[name], name) for name in old)
+def _kept(metric: str, loss: Loss, limit: float) -> Gate:
+    proven = max(loss.at_least, 0.0)
+    falls = f"{metric} falls by {loss.loss:.4f} for {loss.of}, of which " if loss.loss > 0 else f"{metric}: "
     return Gate(
         name=f"{metric} kept",
-        passed=loss <= limit,
-        value=loss,
+        passed=proven <= limit,
+        value=proven,
         limit=limit,
-        message=f"{metric} falls by {loss:.4f} for {worst}, at most {limit:.4f} allowed"
-        if loss > 0
-        else f"{metric} falls nowhere, at most {limit:.4f} allowed",
+        message=f"{falls}{proven:.4f} is beyond chance, at most {limit:.4f} allowed",
     )
-
-
-def _per_class(metric: str, predictions: TestPredictions) -> Mapping[str, float]:
-    of = predictions
-    classes = score_classes(of.labels, of.probabilities, of.classes, of.answers)
-    values = {f"class {name!r}": float(getattr(scores, metric)) for name, scores in classes.items()}
-    overall = score(of.labels, of.probabilities, of.answers)
-    return values | {"the mean over classes": float(getattr(overall, f"{metric}_macro"))}

@@ -106,39 +106,6 @@ def confusion(
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def bootstrap_f1_macro(
-    labels: NDArray[np.int64], predictions: list[NDArray[np.int64]], num_classes: int, *, num_samples: int, seed: int
-) -> NDArray[np.float64]:
-    """Return macro-F1 of each of `predictions` on the same bootstrap samples of the rows.
-
-    Efron, Tibshirani (1993), chapter 16: one resampling serves all predictors, so that differences are paired.
-
-    Args:
-        labels: (rows,) true classes.
-        predictions: Each (rows,), predicted classes of one model.
-        num_classes: Number of classes.
-        num_samples: Bootstrap samples to draw.
-        seed: Seed of the resampling.
-
-    Returns:
-        (num_samples, number of predictions).
-    """
-    rng = np.random.default_rng(seed)
-    num_rows = len(labels)
-    cells = [labels * num_classes + predicted for predicted in predictions]
-    results = np.empty((num_samples, len(predictions)))
-    for sample in range(num_samples):
-        rows = rng.integers(0, num_rows, num_rows)
-        for column, cell in enumerate(cells):
-            counts = np.bincount(cell[rows], minlength=num_classes**2).reshape(num_classes, num_classes)
-            results[sample, column] = _f1_macro(counts)
-    return results
-
-
-def _f1_macro(counts: NDArray[np.int64]) -> float:
-    return float(_share(2 * np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1)).mean())
-
-
 def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
     """Divide, 0 by 0 being 0."""
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)

@@ -83,13 +83,25 @@ class Gates(Section):
 
     min_f1_macro: float = Field(0.5, ge=0, le=1, description="Lowest macro-F1 on the test set (0 to 1).")
     max_recall_loss: float = Field(
-        0.02, ge=0, le=1, description="Largest fall of recall against the champion, overall or for a class (0 to 1)."
+        0.02,
+        ge=0,
+        le=1,
+        description="Largest fall of recall against the champion that is beyond chance, overall or for a class (0 to "
+        "1).",
     )
     max_precision_loss: float = Field(
-        0.02, ge=0, le=1, description="Largest fall of precision against the champion, overall or for a class (0 to 1)."
+        0.02,
+        ge=0,
+        le=1,
+        description="Largest fall of precision against the champion that is beyond chance, overall or for a class "
+        "(0 to 1).",
     )
-    max_overfitting_gap: float = Field(
-        0.15, ge=0, le=1, description="Largest gap between macro-F1 on training and on validation folds (0 to 1)."
+    max_overfitting_gap: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Refuse where macro-F1 is higher by more than this on training than on validation folds (0 to 1). "
+        "Unset: a gap above 0.15 is said as an alarm and refuses nobody; held-out scores decide.",
     )
     max_slice_gap: float = Field(
         0.2,
@@ -98,7 +110,12 @@ class Gates(Section):
         description="Largest gap in test accuracy between two slices of `validation.slice_columns` (0 to 1).",
     )
     significance: float = Field(
-        0.05, gt=0, lt=1, description="Chance at which a gain over the champion counts as real (paired bootstrap)."
+        0.05,
+        gt=0,
+        lt=1,
+        description="Chance at which a gain or a loss counts as real (paired bootstrap over groups of "
+        "near-duplicates); "
+        "for gains divided by the number of challengers that the same test rows have judged.",
     )
 
 

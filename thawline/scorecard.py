@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from thawline.calibration import brier_score, measure_reliability
 from thawline.curves import Curve, precision_recall_curves, roc_curves
-from thawline.metrics import confusion, score
+from thawline.metrics import answers_of, confusion, score
 
 Counts = NDArray[np.number]
 
@@ -43,27 +43,30 @@ def bootstrap_intervals(
     probabilities: NDArray[np.floating],
     answers: NDArray[np.int64] | None = None,
     *,
+    groups: NDArray[np.int64] | None = None,
     num_samples: int,
     seed: int,
     level: float = 0.95,
 ) -> dict[str, tuple[float, float]]:
     """Return percentile bootstrap intervals (low, high) of the scores that a confusion matrix gives, loss and Brier.
 
-    Efron, Tibshirani (1993), chapter 13. A resampling of rows is one draw from the multinomial of the matrix's cells,
-    so that the scores of all samples come from one array.
+    Efron, Tibshirani (1993), chapter 13. What is drawn are `groups` (rows,) of near-duplicates, numbered from 0, as
+    rows of one group hang together; single rows where there are none.
     """
     rng = np.random.default_rng(seed)
-    counts, num_rows = confusion(labels, probabilities, answers), len(labels)
-    num_classes = len(counts)
-    drawn = rng.multinomial(num_rows, counts.ravel() / num_rows, size=num_samples)
+    num_rows, num_classes = probabilities.shape
+    cells = labels * num_classes + (answers_of(probabilities) if answers is None else answers)
+    units = np.arange(num_rows) if groups is None else groups
+    truth = np.clip(probabilities[np.arange(num_rows), labels].astype(np.float64), 1e-12, None)
+    losses, distances = -np.log(truth), np.square(probabilities - np.eye(num_classes)[labels]).sum(axis=1)
+    num_units = int(units.max()) + 1
+    drawn, means = np.empty((num_samples, num_classes**2)), np.empty((2, num_samples))
+    for sample in range(num_samples):
+        weights = np.bincount(rng.integers(0, num_units, num_units), minlength=num_units)[units]
+        drawn[sample] = np.bincount(cells, weights, minlength=num_classes**2)
+        means[:, sample] = np.array([losses @ weights, distances @ weights]) / weights.sum()
     drawn = drawn.reshape(num_samples, num_classes, num_classes)
     samples = {name: np.asarray(function(drawn)) for name, function in (EPOCH_COUNTED | COUNTED).items()}
-    truth = np.clip(probabilities[np.arange(num_rows), labels].astype(np.float64), 1e-12, None)
-    distance = np.square(probabilities - np.eye(num_classes)[labels]).sum(axis=1)
-    means = np.empty((2, num_samples))
-    for sample in range(num_samples):
-        rows = rng.integers(0, num_rows, num_rows)
-        means[:, sample] = -np.log(truth[rows]).mean(), distance[rows].mean()
     samples |= {"loss": means[0], "brier": means[1]}
     tails = [(1 - level) / 2, (1 + level) / 2]
     return {name: tuple(float(end) for end in np.quantile(values, tails)) for name, values in samples.items()}  # type: ignore[misc]

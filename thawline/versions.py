@@ -22,7 +22,7 @@ class Version(BaseModel):
 
     `created` is UTC in ISO 8601. `rows` counts all accepted rows, `distinct_rows` different contents among them.
     `parts` counts the rows by where they ended, `checks` those that passed and those that warned, `files` has the MD5
-    of each accepted file, as DVC knows it.
+    of each accepted file, as DVC knows it. `by` is whose run noted it, '' in entries that do not say.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +35,7 @@ class Version(BaseModel):
     parts: dict[str, int]
     checks: dict[str, int]
     files: dict[str, str]
+    by: str = ""
 
 
 class Difference(BaseModel):

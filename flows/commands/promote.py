@@ -32,7 +32,9 @@ def promote(
     with lock_workspace(place):
         done = move(open_tracking(place, params), params.name, version, reason=reason)
     console.print(
-        f"{done.model}: version {done.champion} is champion by force, in place of {done.before or 'none'}", markup=False
+        f"{done.model}: version {done.champion} is champion by force, in place of {done.before or 'none'}, "
+        f"by the word of {done.by}",
+        markup=False,
     )
     if as_json:
         print_json(done.model_dump(mode="json"))

@@ -48,7 +48,7 @@ def show(name: NameArgument, workspace: WorkspaceOption = None, as_json: JsonOpt
 
     found = find_quarantined(place, name)
     report = read_report(place, found.name)
-    console.print(f"{found.name}, since {found.since}: {found.reason}", markup=False, soft_wrap=True)
+    console.print(f"{found.name}, since {found.since}: {found.story}", markup=False, soft_wrap=True)
     if report is not None:
         print_report(report)
         console.print(f"report: {found.report}", markup=False, soft_wrap=True)

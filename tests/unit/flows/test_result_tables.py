@@ -39,6 +39,7 @@ def test_the_list_of_runs_shows_a_persons_reason_as_it_was_written(
     row = {
         "run_id": "0123456789", "started_ms": 0, "status": "FINISHED", "data_version": "abc", "cv_f1_macro": 0.8,
         "test_f1_macro": 0.7, "version": "3", "verdict": "Refused: x", "decision": "2026: see [/ticket 12]",
+        "decided_by": "anna",
     }  # fmt: skip
     print_runs([row])
-    assert "Refused; see [/ticket 12]" in told(capsys)
+    assert "Refused; by anna: see [/ticket 12]" in told(capsys)

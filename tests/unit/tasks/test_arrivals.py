@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pwd
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tasks.arrival_records import list_records, read_record
 from tasks.arrivals import MAX_DEATHS, take_arrivals
 from tasks.incoming import complete_items, hand_over
 from tasks.quarantine import find_quarantined, list_quarantine, read_report, release
+from tasks.raw_data import remove_raw_file
 from thawline.arrivals import Arrival
 from thawline.errors import DataError, StorageError, UsageError
 from thawline.files import storage_errors
@@ -117,6 +119,23 @@ def test_a_bad_file_goes_to_quarantine_with_its_reason_and_report_and_comes_back
     assert (names(workspace.incoming), list_quarantine(workspace)) == (["bad.csv"], [])
     (third,) = take(workspace)
     assert (third.state, third.repeated) == ("refused", 0)
+
+
+def test_who_took_a_file_out_of_the_data_or_out_of_quarantine_stands_with_it(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THAWLINE_LOGIN", "anna:a password of hers")
+    remove_raw_file(workspace, "first.csv", "consent withdrawn")
+    (removed,) = list_quarantine(workspace)
+    assert removed.story == "consent withdrawn (by anna)"
+    monkeypatch.delenv("THAWLINE_LOGIN")
+    drop(workspace, pd.DataFrame({"size": [1.0]}), "bad.csv")
+    (record,) = take(workspace)
+    release(workspace, record.kept_as)
+    (again,) = take(workspace)
+    name = pwd.getpwuid(os.getuid()).pw_name
+    assert again.released.endswith(f" by {name}")
+    assert f" by {name}, and refused once more" in find_quarantined(workspace, "bad").story
 
 
 ODD = {

@@ -1,6 +1,8 @@
 """The champion's alias moves through the gates or by a person's word, comes back, and never moves by itself again."""
 
 import dataclasses
+import os
+import pwd
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +14,17 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND
 
 from tasks import champion, registry
-from tasks.champion import find_champion, is_open, promote, promote_if_pending, rollback, tell_standing
+from tasks.champion import (
+    count_challengers,
+    find_champion,
+    is_open,
+    promote,
+    promote_if_pending,
+    rollback,
+    tell_standing,
+)
 from tasks.results import Decision, Judgement
-from tasks.tracking import Tracking
+from tasks.tracking import FINGERPRINT, Tracking
 from thawline.context import Context
 from thawline.errors import ServiceError, UsageError
 from thawline.gates import UNSCORED, Gate
@@ -112,6 +122,25 @@ def test_a_promotion_that_was_killed_half_way_is_completed_only_against_the_cham
     assert find_champion(tracking, NAME) == "2", "version 3 was judged against version 1"
 
 
+@pytest.mark.parametrize("login", ["anna:a password of hers", ""], ids=["login", "user of the machine"])
+def test_who_forced_a_promotion_or_rolled_it_back_stands_with_the_version_and_the_run(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    monkeypatch.setenv("THAWLINE_LOGIN", login)
+    name = login.partition(":")[0] or pwd.getpwuid(os.getuid()).pw_name
+    register(tracking)
+    second = register(tracking, passed=False)
+    assert promote(tracking, NAME, "2", reason="agreed").by == name
+    assert f"by {name}: agreed" in tell_standing(tracking, NAME, "2")
+    assert rollback(tracking, NAME, reason="no").by == name
+    version, run = tracking.client.get_model_version(NAME, "2").tags, tracking.client.get_run(second.run_id).data.tags
+    for tags in (version, run):
+        assert f"by {name}" in tags[champion.FORCED]
+        assert f"by {name}" in tags[champion.ROLLED_BACK]
+        assert tags[champion.DECIDED_BY] == name
+        assert "password" not in " ".join(tags.values())
+
+
 def test_an_error_of_the_registry_is_never_read_as_no_champion(tracking: Tracking) -> None:
     def lost(_: str) -> None:
         raise MlflowException("API request to endpoint failed with error code 404", error_code=ENDPOINT_NOT_FOUND)
@@ -129,7 +158,7 @@ def judged(champion: str | None, *, passed: bool = True, gate: str = "metric flo
 
 
 def run_to_the_registry(
-    tracking: Tracking, monkeypatch: pytest.MonkeyPatch, judgement: Judgement, data: str = "second"
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch, judgement: Judgement, data: str = "second", num_rows: int = 100
 ) -> Decision:
     """Do what the last step of a run does, of a model that was judged so."""
     params = Params.model_validate({"name": NAME})
@@ -138,7 +167,7 @@ def run_to_the_registry(
     monkeypatch.setattr(registry, "render_card", lambda *_, **__: "card")
     monkeypatch.setattr(registry, "_log_model", lambda *_: run.info.artifact_uri)
     fits: list[Any] = [SimpleNamespace(name="finetuned")]
-    review: Any = SimpleNamespace(judgement=judgement)
+    review: Any = SimpleNamespace(judgement=judgement, predictions=SimpleNamespace(labels=[0] * num_rows))
     return registry.register.fn(context, tracking, fits=fits, run_id=run.info.run_id, review=review)
 
 
@@ -164,6 +193,20 @@ def test_a_person_may_decide_where_the_champion_could_not_be_scored_and_no_run_j
     assert not is_open(tracking, tracking.client.get_model_version(NAME, "2"))
     run_to_the_registry(tracking, monkeypatch, judged("1", passed=False))
     assert find_champion(tracking, NAME) == "2"
+
+
+def test_challengers_that_the_same_test_rows_have_judged_are_counted_and_on_fewer_rows_for_less(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_to_the_registry(tracking, monkeypatch, judged(None), "first")
+    assert count_challengers(tracking, NAME, "1", num_rows=100, but="") == 0
+    run_to_the_registry(tracking, monkeypatch, judged("1", passed=False), "second")
+    run_to_the_registry(tracking, monkeypatch, judged("1", passed=False), "third", num_rows=50)
+    run_to_the_registry(tracking, monkeypatch, judged("1", passed=False, gate=UNSCORED), "unscored")
+    assert count_challengers(tracking, NAME, "1", num_rows=100, but="") == 1.5
+    own = tracking.client.get_model_version(NAME, "2").tags[FINGERPRINT]
+    assert count_challengers(tracking, NAME, "1", num_rows=100, but=own) == 0.5
+    assert count_challengers(tracking, NAME, "2", num_rows=100, but="") == 0
 
 
 @pytest.mark.parametrize("against", [None, "1"], ids=["none", "a champion"])

@@ -79,10 +79,11 @@ def review() -> Review:
     )
     candidate = CrossValidated(name="finetuned", train_f1_macro=0.9, f1_macro=0.85)
     params = Params(name="mails")
-    gates = judge(challenger, champion, candidate=candidate, rivals=[candidate], limits=params.gates, slices=slices)
+    comparison = compare(challenger, champion)
+    gates = judge(challenger, comparison, candidate=candidate, limits=params.gates, slices=slices)
     judgement = Judgement(
         candidate="finetuned", gates=gates, verdict=summarise(gates, "finetuned", has_champion=True), champion="3",
-        comparison=compare(challenger, champion),
+        comparison=comparison,
     )  # fmt: skip
     test = pd.DataFrame(
         {"row_id": [f"id{n}" for n in range(60)], "text": [EVIL] * 60, "label": [CLASSES[n] for n in LABELS]}

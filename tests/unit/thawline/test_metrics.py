@@ -1,4 +1,4 @@
-"""Scores are scikit-learn's; the bootstrap's own quick F1 equals it too."""
+"""Scores are scikit-learn's."""
 
 import dataclasses
 
@@ -6,22 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, precision_recall_fscore_support
 
-from thawline.metrics import bootstrap_f1_macro, confusion, score, score_classes
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10_000), num_classes=st.integers(2, 6), num_rows=st.integers(5, 80))
-def test_macro_f1_of_a_bootstrap_sample_is_that_of_scikit_learn(seed: int, num_classes: int, num_rows: int) -> None:
-    rng = np.random.default_rng(seed)
-    labels, predicted = rng.integers(0, num_classes, (2, num_rows))
-    samples = bootstrap_f1_macro(labels, [predicted], num_classes, num_samples=3, seed=seed)
-    again = np.random.default_rng(seed)
-    for sample in samples[:, 0]:
-        rows = again.integers(0, num_rows, num_rows)
-        expected = f1_score(labels[rows], predicted[rows], labels=range(num_classes), average="macro", zero_division=0)
-        assert sample == pytest.approx(expected, abs=1e-12)
+from thawline.metrics import confusion, score, score_classes
 
 
 @settings(max_examples=50, deadline=None)
@@ -39,12 +26,6 @@ def test_scores_are_those_of_scikit_learn(seed: int, num_classes: int, num_rows:
     for number, of_class in enumerate(score_classes(labels, probabilities, [str(name) for name in classes]).values()):
         assert dataclasses.astuple(of_class) == pytest.approx([values[number] for values in each])
     assert np.array_equal(confusion(labels, probabilities), confusion_matrix(labels, predicted, labels=classes))
-
-
-def test_the_same_sample_serves_all_predictions_so_that_differences_are_paired() -> None:
-    labels = np.arange(200) % 3
-    samples = bootstrap_f1_macro(labels, [labels, labels], 3, num_samples=50, seed=1)
-    assert np.array_equal(samples[:, 0], samples[:, 1])
 
 
 def test_loss_stays_finite_for_a_confident_mistake() -> None:

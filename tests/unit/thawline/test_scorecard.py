@@ -93,6 +93,15 @@ def test_intervals_are_those_of_scipys_bootstrap(seed: int) -> None:
         assert ours[name] == pytest.approx((reference.low, reference.high), abs=0.12 * width), name
 
 
+def test_intervals_of_rows_in_groups_are_those_of_the_groups() -> None:
+    labels, probabilities = draw(7, 3, 100)
+    alone = bootstrap_intervals(labels, probabilities, num_samples=2000, seed=1)
+    four = [np.repeat(each, 4, axis=0) for each in (labels, probabilities)]
+    grouped = bootstrap_intervals(*four, groups=np.repeat(np.arange(len(labels)), 4), num_samples=2000, seed=1)
+    assert grouped["f1_macro"] == pytest.approx(alone["f1_macro"], abs=1e-12)
+    assert grouped["loss"] == pytest.approx(alone["loss"], abs=1e-12)
+
+
 def test_an_interval_holds_the_score_and_is_the_same_for_the_same_seed() -> None:
     labels, probabilities = draw(5, 4, 200)
     scores = score_fully(labels, probabilities)
