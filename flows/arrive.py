@@ -50,7 +50,7 @@ def arrive(root: str) -> object:
 
 def settle_arrivals(workspace: Workspace) -> list[Arrival] | None:
     """Take what has arrived and announce it; None if another process waits to do so already."""
-    with take_turn(workspace, "arrive") as is_turn:
+    with take_turn(workspace, "data") as is_turn:
         if not is_turn:
             return None
         params = load_params(workspace)

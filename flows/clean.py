@@ -24,7 +24,7 @@ def clean(root: str) -> object:
     """Remove what the section `keep` of the params does not keep; waits for whatever runs in the workspace."""
     workspace = Workspace(Path(root))
     params = load_params(workspace)
-    with lock_workspace(workspace, wait_s=-1), logging_to(workspace, flow_run_id=str(flow_run.id)):
+    with lock_workspace(workspace, "training", wait_s=-1), logging_to(workspace, flow_run_id=str(flow_run.id)):
         tracking = open_tracking(workspace, params)
         _, doomed = choose(workspace, params, tracking, keep=params.keep)
         freed = remove(workspace, tracking, doomed)
@@ -33,7 +33,7 @@ def clean(root: str) -> object:
 
 
 def choose(workspace: Workspace, params: Params, tracking: Tracking, *, keep: Keep) -> tuple[list[Item], list[Item]]:
-    """Return what may go and what goes; call it under the workspace's lock."""
+    """Return what may go and what goes; call it under the lock `training`."""
     kept = list_kept(workspace)
     runs = [] if keep.run_days is None else list_runs_to_spare(tracking, params.name)
     doomed = choose_removed(kept, unused_days=keep.unused_days, max_gb=keep.max_gb)

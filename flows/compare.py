@@ -40,8 +40,9 @@ def compare(root: Path, overrides: Sequence[str] = ()) -> ComparedApproaches:
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
     check_changes(params)
-    with lock_workspace(workspace), overridden(workspace, overrides):
-        context, tracking = open_data(workspace, params, Stopwatch())
+    with lock_workspace(workspace, "training"), overridden(workspace, overrides):
+        with lock_workspace(workspace, "data", wait_s=-1):
+            context, tracking = open_data(workspace, params, Stopwatch())
         return record_comparison(context, tracking, measure_all(context))
 
 

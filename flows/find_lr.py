@@ -31,6 +31,7 @@ def find_lr(root: Path, overrides: Sequence[str] = ()) -> tuple[str, list[Sugges
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
     check_changes(params)
-    with lock_workspace(workspace), overridden(workspace, overrides):
-        context, tracking = open_data(workspace, params, Stopwatch())
+    with lock_workspace(workspace, "training"), overridden(workspace, overrides):
+        with lock_workspace(workspace, "data", wait_s=-1):
+            context, tracking = open_data(workspace, params, Stopwatch())
         return record_learning_rates(context, tracking, find_learning_rates(context))

@@ -35,11 +35,11 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
         root: The workspace's directory.
         overrides: Values such as 'train.policy=full' on top of params.yaml, for this run.
         fresh: Compute everything anew although nothing changed.
-        is_held: The caller holds the workspace already; otherwise it must be free.
+        is_held: The caller holds the lock `training` already; otherwise it must be free.
 
     Raises:
         DataRefusedError: A critical expectation failed; nothing was trained.
-        WorkspaceBusyError: Another run works in this workspace.
+        WorkspaceBusyError: Another training works in this workspace.
         ThawlineError: Anything else that stops the line.
     """
     workspace = Workspace(root)
@@ -47,13 +47,15 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
     check_changes(params)
     watch = Stopwatch()
     with (
-        nullcontext() if is_held else lock_workspace(workspace),
+        nullcontext() if is_held else lock_workspace(workspace, "training"),
         logging_to(workspace, flow_run_id=str(flow_run.id)),
         overridden(workspace, overrides),
-        noting_training(workspace),
+        noting_training(workspace) as note_files,
     ):
         will_train = is_training_likely(workspace, params, fresh=fresh)
-        context, tracking = open_data(workspace, params, watch, fresh=fresh, will_train=will_train)
+        with lock_workspace(workspace, "data", wait_s=-1):  # what arrives from then on is for the next training
+            note_files()
+            context, tracking = open_data(workspace, params, watch, fresh=fresh, will_train=will_train)
         result = None if fresh else find_unchanged_run(context, tracking)
         if result is None:
             from flows.judged_training import train_and_judge
@@ -62,5 +64,6 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
         else:
             profile_rows(context)  # the page that this run made, in case somebody tidied it away
         announce_model(params, result)
-        push_data(workspace, params)
+        with lock_workspace(workspace, "data", wait_s=-1):
+            push_data(workspace, params)
         return result

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from flows.preloading import import_training, look_at_packages
 from tasks.data import obtain_data, record_data_version, reproduce, validate_processed_rows, validate_raw_files
 from tasks.early_checks import require_places
+from tasks.pinned import pin_inputs
 from tasks.tracking import Tracking, close_stale_runs, open_tracking
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
@@ -22,10 +23,10 @@ def open_data(
     fresh: bool = False,
     will_train: bool = False,
 ) -> tuple[Context, Tracking]:
-    """Return the work on the workspace's data as it is now, and where it is recorded; call it under the lock.
+    """Return the work on the workspace's data as it is now, and where it is recorded; the caller holds both locks.
 
     Args:
-        workspace: Its params.yaml holds what the stages are to read.
+        workspace: Its locks `training` and `data` are held.
         params: Those of this run.
         watch: Times the steps.
         fresh: Run the stages though nothing changed.
@@ -51,6 +52,7 @@ def open_data(
             validate_processed_rows(context)
             with meanwhile(look_at_packages) if will_train else nullcontext():
                 record_data_version(workspace, data.data_version)
+            pin_inputs(workspace)
     except DataRefusedError as error:
         from tasks.recording import record_refusal
 

@@ -25,11 +25,11 @@ def train(root: str, *, only_if_due: bool = True) -> object:
     """
     workspace = Workspace(Path(root))
     if not only_if_due:
-        with lock_workspace(workspace, wait_s=-1):
+        with lock_workspace(workspace, "training", wait_s=-1):
             return _train(workspace)
     from tasks.training_due import training_due
 
-    with take_turn(workspace, "train") as is_turn:
+    with take_turn(workspace, "training") as is_turn:
         if not is_turn:
             return Completed(name="Skipped", message="another run waits for its turn and will train on this, too")
         due = training_due(workspace, load_params(workspace))

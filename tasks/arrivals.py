@@ -44,7 +44,7 @@ COPY, PLAN, REPORT, PAGE, GOOD, BAD = "copy", "plan.json", "report.json", "repor
 def take_arrivals(workspace: Workspace, params: Params) -> Iterator[Arrival]:
     """Take everything in data/incoming that is complete; yields the record of each content that is settled.
 
-    Call it under the workspace's lock. A content that came before is taken out and counted, nothing else.
+    Call it under the lock `data`. A content that came before is taken out and counted, nothing else.
 
     Raises:
         ParamsError: The params can't be used on any file.

@@ -13,7 +13,7 @@ same command or the next run:
 - `thawline.forced`, `thawline.rolled_back`: a person's reason, with the time and who it was.
 - `thawline.decided_by`: who that was, the last who decided.
 
-Callers hold the workspace's lock.
+Callers hold the lock `registry`.
 """
 
 from datetime import UTC, datetime

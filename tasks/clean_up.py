@@ -1,6 +1,6 @@
 """Removing what can be computed again and was not used for long: activations, encoders, steps, results, logs.
 
-Call all of it under the workspace's lock: what is under way is used. Two things hang together: a kept task result
+Call all of it under the lock `training`: what is under way is used. Two things hang together: a kept task result
 names the files of the step it came from, and would be taken for whole without them. So results that name a step go with
 it, and before it: killed in between, the step is an orphan that the next call removes.
 """

@@ -38,7 +38,7 @@ def obtain_data(workspace: Workspace, params: Params) -> None:
 
 
 def settle_raw_files(workspace: Workspace, params: Params) -> None:
-    """Do as `obtain_data`, outside a flow; call it under the workspace's lock."""
+    """Do as `obtain_data`, outside a flow; call it under the lock `data`."""
     set_aside_half_written(workspace)
     accept_initial_file(workspace, params)
     for name in restore_missing(workspace, params):

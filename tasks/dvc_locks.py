@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def remove_stale_lock(workspace: Workspace) -> bool:
     """Remove DVC's file if it is broken or names processes, none of them a DVC that runs; return whether it went.
 
-    Call it under the workspace's lock: then only a DVC whose caller was killed may run here.
+    Call it under the lock `data`: then only a DVC whose caller was killed may run here.
     """
     path = workspace.root / ".dvc" / "tmp" / "rwlock"
     try:

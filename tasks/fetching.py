@@ -23,7 +23,7 @@ FETCHED = "fetched.json"
 
 
 def fetch_objects(workspace: Workspace, params: Params) -> list[str]:
-    """Copy what is new below `arrive.source` into data/incoming; return the keys. Call it under the workspace's lock.
+    """Copy what is new below `arrive.source` into data/incoming; return the keys. Call it under the lock `data`.
 
     Raises:
         ServiceError: The bucket does not answer, or refuses.

@@ -83,7 +83,7 @@ def _with_encoding(params: Params, data: Path) -> tuple[Params, list[str]]:
 def _make(workspace: Workspace, params: Params, data: Path) -> None:
     for path in (workspace.incoming, workspace.raw, workspace.quarantine, workspace.reports, workspace.state):
         path.mkdir(parents=True, exist_ok=True)
-    with lock_workspace(workspace), meanwhile(lambda: _make_database(workspace, params)):  # most is DVC's
+    with lock_workspace(workspace, "data"), meanwhile(lambda: _make_database(workspace, params)):  # most is DVC's
         shutil.copyfile(DVC_YAML, workspace.root / DVC_YAML.name)
         write_dvc_config(workspace, with_git=False)  # whatever git thinks of this place: the files move from here
         accept_file(workspace, params, data)

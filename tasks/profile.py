@@ -14,6 +14,7 @@ from tasks.validate import refuse_if_critical, validate_processed
 from tasks.versioning import reproduce_data
 from thawline.context import TRAINING_SECTIONS, Context, hash_code
 from thawline.files import write_atomically
+from thawline.lock import lock_workspace
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -49,7 +50,7 @@ def profile_workspace(workspace: Workspace, params: Params, raw: ValidationRepor
     """Write reports/profile.html outside a flow: of the processed rows, or of raw ones where those are refused.
 
     Args:
-        workspace: Its lock is held by the caller, and params.yaml says what `params` says.
+        workspace: The caller holds its lock `training`, and hands `params` to the stages.
         params: Of the workspace.
         raw: What validation said of the raw rows.
 
@@ -63,7 +64,8 @@ def profile_workspace(workspace: Workspace, params: Params, raw: ValidationRepor
     if raw.critical_failures:
         write_atomically(page, make_raw_profile(workspace, params).encode())
         return page
-    version = reproduce_data(workspace).data_version
+    with lock_workspace(workspace, "data", wait_s=-1):
+        version = reproduce_data(workspace).data_version
     processed = validate_processed(workspace, params)
     print_report(processed)
     context = Context(root=workspace.root, params=params, data_version=version, code_version=hash_code())

@@ -74,7 +74,7 @@ def read_report(workspace: Workspace, name: str) -> ValidationReport | None:
 def release(workspace: Workspace, name: str) -> Path:
     """Move a file from quarantine back to data/incoming, to be taken as if it were new, under today's params.
 
-    Call it under the workspace's lock. The record of its refusal goes first: killed in between, the file still lies in
+    Call it under the lock `data`. The record of its refusal goes first: killed in between, the file still lies in
     quarantine and can be released again. Of a file that was accepted but for some rows, the whole comes back.
 
     Raises:

@@ -61,7 +61,7 @@ def replace_raw_file(
 ) -> tuple[ValidationReport, Path | None]:
     """Put a file in the place of an accepted one, if it passes the checks of an arrival among the others.
 
-    Call it under the workspace's lock. The new file comes before the old one goes: who was interrupted in between
+    Call it under the lock `data`. The new file comes before the old one goes: who was interrupted in between
     repeats the command.
 
     Returns:
@@ -84,7 +84,7 @@ def replace_raw_file(
 
 
 def remove_raw_file(workspace: Workspace, name: str, reason: str) -> Path | None:
-    """Take an accepted file out of data/raw: its rows are in no later version. Call it under the workspace's lock.
+    """Take an accepted file out of data/raw: its rows are in no later version. Call it under the lock `data`.
 
     Nothing is deleted: the file goes to data/quarantine with `reason` and who did it beside it, and DVC's cache keeps
     its bytes.

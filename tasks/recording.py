@@ -25,6 +25,7 @@ from tasks.figures import draw_confusion, draw_learning_curves
 from tasks.git_command import read_git_commit
 from tasks.out_of_fold import log_out_of_fold
 from tasks.pages import record_review
+from tasks.pinned import pinned_inputs
 from tasks.results import RESULT_FILE, CrossValidation, Decision, Evaluation, RunResult, SearchResult
 from tasks.review import Review
 from tasks.tracking import FINGERPRINT, Tracking
@@ -187,8 +188,9 @@ def _record_test_scores(tracking: Tracking, run_id: str, evaluations: Sequence[E
 def _record_inputs(context: Context, tracking: Tracking, run_id: str) -> None:
     workspace = context.workspace
     store.log_params(tracking, run_id, context.params)
-    store.log_files(tracking, run_id, [workspace.dvc_lock, workspace.params_file, workspace.root / "dvc.yaml"], "data")
-    store.log_files(tracking, run_id, sorted(workspace.raw.glob("*.dvc")), "data/raw")  # which bytes, by their hashes
+    files, tracks = pinned_inputs(workspace)
+    store.log_files(tracking, run_id, files, "data")
+    store.log_files(tracking, run_id, tracks, "data/raw")  # which bytes, by their hashes
     tracking.client.log_text(run_id, context.params.model_dump_json(indent=1), "data/params.json")
     store.log_files(tracking, run_id, _reports(workspace), "reports")
     inputs = [

@@ -28,6 +28,7 @@ from tasks.tracking import Tracking
 from tasks.versioning import run_dvc
 from thawline.context import hash_code
 from thawline.errors import DataRefusedError, DvcError, ThawlineError, UsageError
+from thawline.lock import lock_workspace
 from thawline.params import Params
 from thawline.params_reference import render_params
 from thawline.workspace import Workspace
@@ -70,7 +71,9 @@ def reproduce_run(workspace: Workspace, tracking: Tracking, run: Run) -> Repetit
         raise UsageError(f"run {run.info.run_id} ended {run.info.status} without a result; there is nothing to compare")
     place = workspace.state / "reproduce" / run.info.run_id[:8]
     shutil.rmtree(place, ignore_errors=True)
-    scratch = prepare_scratch(workspace, Workspace(place), _download(tracking, run))
+    kept = _download(tracking, run)
+    with lock_workspace(workspace, "data", wait_s=-1):
+        scratch = prepare_scratch(workspace, Workspace(place), kept)
     code, remarks = _find_code(run, place)
     try:
         after = _run_line(scratch, code)

@@ -1,7 +1,7 @@
 """MLflow: runs by explicit ids, so that workers nest them right; nothing here uses the fluent API's active run.
 
 The tree: parent (one flow run) > baseline/..., trial NN, fold N, final. A parent that a killed process left open is
-closed by the next run in the same workspace, which holds the workspace's lock and so knows that nobody else writes it.
+closed by the next run in the same workspace, which holds the lock `training` and so knows that nobody else writes it.
 """
 
 import logging
@@ -161,7 +161,7 @@ def start_run(
 
 
 def close_stale_runs(tracking: Tracking) -> int:
-    """Mark runs that a killed process left open as KILLED and return their number; call under the workspace's lock."""
+    """Mark runs that a killed process left open as KILLED and return their number; call under the lock `training`."""
     stale = search_runs(tracking, "attributes.status = 'RUNNING'")
     for run in stale:
         tracking.client.set_terminated(run.info.run_id, status="KILLED")

@@ -2,9 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from tasks.arrival_records import list_records
 from tasks.ingest import raw_files
@@ -18,8 +17,10 @@ LAST_TRAINING = "last_training.json"
 
 
 @contextmanager
-def noting_training(workspace: Workspace) -> Iterator[None]:
-    """Note that a training on what is in data/raw now begins and ends; call it under the workspace's lock.
+def noting_training(workspace: Workspace) -> Iterator[Callable[[], None]]:
+    """Note that a training begins and ends; call it under the lock `training`.
+
+    What it yields is called under the lock `data`: what lies in data/raw then is what is trained on.
 
     Data that is refused as a whole has had its training: without something new the next would refuse it, too. After any
     other error the training has not ended, and is due again.
@@ -28,12 +29,20 @@ def noting_training(workspace: Workspace) -> Iterator[None]:
     seen = json.loads(path.read_bytes())["files"] if path.is_file() else []
     begun = {"files": seen, "begun_s": time.time(), "ended_s": None}
     write_atomically(path, json.dumps(begun).encode())
+    files = list(seen)
+
+    def note_files() -> None:
+        files[:] = [path.name for path in raw_files(workspace)]
+
+    def note_end() -> None:
+        write_atomically(path, json.dumps(begun | {"files": files, "ended_s": time.time()}).encode())
+
     try:
-        yield
+        yield note_files
     except DataRefusedError:
-        _note_end(workspace, begun)
+        note_end()
         raise
-    _note_end(workspace, begun)
+    note_end()
 
 
 def training_due(workspace: Workspace, params: Params) -> Due:
@@ -51,9 +60,3 @@ def training_due(workspace: Workspace, params: Params) -> Due:
         since_last_s = since if since >= 0 else None  # the clock went back: a cool-down must not last for ever
     unfinished = last is not None and last["ended_s"] is None
     return decide_training(new, since_last_s=since_last_s, settings=params.arrive, unfinished=unfinished)
-
-
-def _note_end(workspace: Workspace, begun: dict[str, Any]) -> None:
-    files = [path.name for path in raw_files(workspace)]  # as it was at the beginning: the lock was held
-    ended = begun | {"files": files, "ended_s": time.time()}
-    write_atomically(workspace.state / LAST_TRAINING, json.dumps(ended).encode())

@@ -1,4 +1,4 @@
-"""DVC: which data and params made which file. Its command line is called under the workspace's lock.
+"""DVC: which data and params made which file. Its command line is called under the lock `data`.
 
 `dvc repro` runs without the run cache: the split ledger is an output that only grows, and the cache would bring back
 an older one.

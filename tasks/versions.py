@@ -37,7 +37,7 @@ PLACE = ["source", "source_row"]
 def record_version(workspace: Workspace, data_version: str) -> Version:
     """Add the present state of the data to the ledger, unless it is the newest entry already.
 
-    Call it under the workspace's lock, after the stages have run and all checks have passed.
+    Call it under the lock `data`, after the stages have run and all checks have passed.
 
     Returns:
         The newest entry.

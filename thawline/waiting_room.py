@@ -9,30 +9,30 @@ from contextlib import contextmanager
 from filelock import FileLock, Timeout
 
 from thawline.files import storage_errors
-from thawline.lock import lock_workspace
+from thawline.lock import Lock, lock_workspace
 from thawline.workspace import Workspace
 
 
 @contextmanager
-def take_turn(workspace: Workspace, purpose: str) -> Iterator[bool]:
-    """Wait for the workspace and hold it for the time of the block; yields False at once if another waits already.
+def take_turn(workspace: Workspace, lock: Lock) -> Iterator[bool]:
+    """Wait for a lock and hold it for the time of the block; yields False at once if another waits already.
 
     Both locks are the operating system's: they die with their process.
 
     Args:
-        workspace: What to hold.
-        purpose: Those who wait for the same stand in for each other.
+        workspace: Whose lock.
+        lock: Those who wait for the same stand in for each other.
     """
     with storage_errors():
         workspace.state.mkdir(parents=True, exist_ok=True)
-    place = FileLock(workspace.state / f"waiting.{purpose}", timeout=0)
+    place = FileLock(workspace.state / f"waiting.{lock}", timeout=0)
     try:
         place.acquire()
     except Timeout:
         yield False
         return
     try:
-        with lock_workspace(workspace, wait_s=-1):
+        with lock_workspace(workspace, lock, wait_s=-1):
             place.release()
             yield True
     finally:

@@ -33,13 +33,13 @@ def check(
     place = open_workspace(workspace)
     from tasks.data import print_report, settle_raw_files
     from tasks.validate import refuse_if_critical, validate_arrival, validate_raw
-    from thawline.lock import lock_workspace
+    from thawline.lock import WAIT_S, lock_workspace
     from thawline.params_file import load_params, overridden
 
     params = load_params(place, overrides or ())
     if path is not None and with_profile:
         raise UsageError(f"--report is about the data of the workspace; leave out {path}, or leave out --report")
-    with lock_workspace(place):
+    with lock_workspace(place, "data", wait_s=WAIT_S):
         settle_raw_files(place, params)
     if path is None:
         report = validate_raw(place, params)
@@ -52,7 +52,7 @@ def check(
     if with_profile:
         from tasks.profile import profile_workspace  # brings in the encoders, which a plain check need not wait for
 
-        with lock_workspace(place), overridden(place, overrides or ()):
+        with lock_workspace(place, "training"), overridden(place, overrides or ()):
             page = profile_workspace(place, params, report)
         console.print(f"profile: {page}", markup=False, soft_wrap=True)
         told["profile"] = str(page)

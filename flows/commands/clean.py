@@ -54,7 +54,7 @@ def clean(
     run_days = days if runs else params.keep.run_days
     keep = Keep(unused_days=days, max_gb=params.keep.max_gb if max_gb is None else max_gb, run_days=run_days)
     only_list = sys.stdin.isatty() if dry_run is None else dry_run
-    with lock_workspace(place):
+    with lock_workspace(place, "training"):
         tracking = open_tracking(place, params)
         items, doomed = choose(place, params, tracking, keep=keep)
         freed = 0 if only_list else remove(place, tracking, doomed)

@@ -76,11 +76,11 @@ def push(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None
     place = open_workspace(workspace)
     from tasks.remotes import push as push_files
     from tasks.remotes import set_remote
-    from thawline.lock import lock_workspace
+    from thawline.lock import WAIT_S, lock_workspace
     from thawline.params_file import load_params
 
     params = load_params(place)
-    with lock_workspace(place):
+    with lock_workspace(place, "data", wait_s=WAIT_S):
         num_files = push_files(place, params)
         remote = set_remote(place, params)
     console.print(f"{num_files} files pushed to {remote}", markup=False)
@@ -99,11 +99,11 @@ def pull(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None
     place = open_workspace(workspace)
     from tasks.remotes import pull as pull_files
     from tasks.remotes import set_remote
-    from thawline.lock import lock_workspace
+    from thawline.lock import WAIT_S, lock_workspace
     from thawline.params_file import load_params
 
     params = load_params(place)
-    with lock_workspace(place):
+    with lock_workspace(place, "training"), lock_workspace(place, "data", wait_s=WAIT_S):  # rows of the stages, too
         num_files = pull_files(place, params)
         remote = set_remote(place, params)
     console.print(f"{num_files} files pulled from {remote}", markup=False)
@@ -127,9 +127,9 @@ def remove(
     """
     place = open_workspace(workspace)
     from tasks.raw_data import remove_raw_file
-    from thawline.lock import lock_workspace
+    from thawline.lock import WAIT_S, lock_workspace
 
-    with lock_workspace(place):
+    with lock_workspace(place, "data", wait_s=WAIT_S):
         kept = remove_raw_file(place, Path(name).name, reason)
     console.print(f"{name} is out of the data{f', kept as {kept}' if kept else ''}; `thawline run` goes on without it")
     if as_json:
@@ -157,10 +157,10 @@ def replace(
     from tasks.data import print_report
     from tasks.raw_data import replace_raw_file
     from tasks.validate import refuse_if_critical
-    from thawline.lock import lock_workspace
+    from thawline.lock import WAIT_S, lock_workspace
     from thawline.params_file import load_params
 
-    with lock_workspace(place):
+    with lock_workspace(place, "data", wait_s=WAIT_S):
         report, accepted = replace_raw_file(place, load_params(place), old=Path(old).name, new=new, reason=reason)
     print_report(report)
     refuse_if_critical(report)

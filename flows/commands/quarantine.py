@@ -69,9 +69,9 @@ def release(name: NameArgument, workspace: WorkspaceOption = None, as_json: Json
     from tasks.arrival_records import read_record
     from tasks.quarantine import release as release_file
     from thawline.files import hash_file
-    from thawline.lock import lock_workspace
+    from thawline.lock import WAIT_S, lock_workspace
 
-    with lock_workspace(place):
+    with lock_workspace(place, "data", wait_s=WAIT_S):
         path = release_file(place, name)
         sha256 = hash_file(path)
     settle_arrivals(place)

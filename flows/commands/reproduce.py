@@ -29,7 +29,7 @@ def reproduce(
     from thawline.params_file import load_params
 
     tracking = open_tracking(place, load_params(place))
-    with lock_workspace(place):
+    with lock_workspace(place, "training"):
         answer = reproduce_run(place, tracking, find_run(tracking, run_reference))
     console.print(answer.verdict, style="green bold" if answer.reproduced else "red bold", markup=False)
     if as_json:

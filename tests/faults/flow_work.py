@@ -61,7 +61,7 @@ def finetune(workspace: Workspace, *overrides: str, fresh: bool = False) -> Work
                     yield
 
         module.Stopwatch = TellingStopwatch  # type: ignore[misc]
-        with _own_results(workspace, fresh=fresh), lock_workspace(workspace, wait_s=-1):
+        with _own_results(workspace, fresh=fresh), lock_workspace(workspace, "training", wait_s=-1):
             module.finetune(workspace.root, overrides, fresh=fresh, is_held=True)
         return 0
 

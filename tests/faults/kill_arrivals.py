@@ -29,7 +29,7 @@ def take(workspace: Workspace) -> Work:
 
     def work(_tell: Tell) -> int:
         try:
-            with lock_workspace(workspace):
+            with lock_workspace(workspace, "data"):
                 for _ in take_arrivals(workspace, PARAMS):
                     pass
         except DvcError:  # the killed process's DVC still holds its lock: the flow tries again, too

@@ -72,7 +72,7 @@ def drop_all(incoming: Path, files: list[tuple[str, bytes]], seconds: float) -> 
 def sweep(workspace: Workspace, samples: list[Sample], settled: list[Arrival], begun: float) -> None:
     """Take what is complete."""
     process = psutil.Process()
-    with lock_workspace(workspace):
+    with lock_workspace(workspace, "data"):
         for record in take_arrivals(workspace, PARAMS):
             settled.append(record)
             memory_mb = process.memory_info().rss / 1e6

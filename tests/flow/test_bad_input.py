@@ -147,7 +147,7 @@ def test_a_second_run_at_the_same_time_is_told_who_holds_the_workspace(space: Pa
     from thawline.lock import lock_workspace
     from thawline.workspace import Workspace
 
-    with lock_workspace(Workspace(space)):
+    with lock_workspace(Workspace(space), "training"):
         outcome = run_thawline("run", cwd=space)
     assert outcome.code == 1
-    assert "one run at a time" in outcome.json["error"]
+    assert "one training at a time" in outcome.json["error"]

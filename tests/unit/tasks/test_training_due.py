@@ -42,9 +42,15 @@ def test_several_arrivals_are_trained_together_and_only_once(workspace: Workspac
     accept(workspace, 2, 6)
     assert training_due(workspace, PARAMS).new_rows == 12
     assert training_due(workspace, PARAMS).train
-    with noting_training(workspace):
-        pass
+    with noting_training(workspace) as note_files:
+        note_files()
     assert not training_due(workspace, PARAMS).train
+
+
+def refuse(workspace: Workspace) -> None:
+    with noting_training(workspace) as note_files:
+        note_files()
+        raise DataRefusedError("too few of a class")
 
 
 def test_a_training_that_failed_is_due_again_and_one_whose_data_was_refused_is_not(workspace: Workspace) -> None:
@@ -52,8 +58,8 @@ def test_a_training_that_failed_is_due_again_and_one_whose_data_was_refused_is_n
     with pytest.raises(ServiceError), noting_training(workspace):
         raise ServiceError("no answer")
     assert training_due(workspace, PARAMS).train
-    with pytest.raises(DataRefusedError), noting_training(workspace):
-        raise DataRefusedError("too few of a class")
+    with pytest.raises(DataRefusedError):
+        refuse(workspace)
     assert not training_due(workspace, PARAMS).train
     accept(workspace, 2, 20)
     assert training_due(workspace, PARAMS).new_rows == 20
@@ -63,3 +69,11 @@ def test_rows_that_were_taken_out_again_are_no_reason(workspace: Workspace) -> N
     accept(workspace, 1, 20)
     (workspace.raw / "file-1.csv").unlink()
     assert not training_due(workspace, PARAMS).train
+
+
+def test_what_arrives_while_a_training_runs_is_for_the_next_one(workspace: Workspace) -> None:
+    accept(workspace, 1, 20)
+    with noting_training(workspace) as note_files:
+        note_files()
+        accept(workspace, 2, 20)
+    assert training_due(workspace, PARAMS).new_rows == 20

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from tasks.pinned import pin_inputs, pinned_inputs
 from tasks.versioning import run_dvc
 from thawline.params_file import overridden
 from thawline.workspace import Workspace
@@ -32,3 +33,23 @@ def test_dvc_and_its_stages_read_what_was_set_for_the_run_whatever_the_file_says
         "params.yaml": {"split": {"seed": 3}}
     }
     assert workspace.params_file.read_text() == "name: x\nsplit: {seed: 2}\n"
+
+
+def test_what_a_run_records_of_its_data_is_what_it_was_made_from_whatever_arrives_meanwhile(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.raw.mkdir(parents=True)
+    track = workspace.raw / "a.csv.dvc"
+    track.write_text("the first")
+    workspace.dvc_lock.write_text("as it was")
+    workspace.params_file.write_text("name: x\n")
+    with overridden(workspace, ["split.seed=3"]):
+        pin_inputs(workspace)
+    track.write_text("another")
+    (workspace.raw / "b.csv.dvc").write_text("arrived later")
+    workspace.dvc_lock.write_text("another")
+    workspace.params_file.write_text("name: y\n")
+    files, tracks = pinned_inputs(workspace)
+    assert [path.read_text() for path in tracks] == ["the first"]
+    assert [path.name for path in files] == ["dvc.lock", "params.yaml"]
+    assert files[0].read_text() == "as it was"
+    assert YAML(typ="safe").load(files[1]) == {"name": "x", "split": {"seed": 3}}

@@ -2,7 +2,7 @@ import threading
 import time
 from pathlib import Path
 
-from thawline.lock import lock_workspace
+from thawline.lock import LOCKS, lock_workspace
 from thawline.waiting_room import take_turn
 from thawline.workspace import Workspace
 
@@ -12,10 +12,10 @@ def test_of_many_triggers_one_works_one_waits_and_the_others_go(tmp_path: Path) 
     turns: list[str] = []
 
     def trigger(number: int) -> None:
-        with take_turn(workspace, "train") as is_turn:
+        with take_turn(workspace, "training") as is_turn:
             turns.append("worked" if is_turn else "went")
 
-    with lock_workspace(workspace):
+    with lock_workspace(workspace, "training"):
         threads = [threading.Thread(target=trigger, args=(number,)) for number in range(5)]
         for thread in threads:
             thread.start()
@@ -30,8 +30,8 @@ def test_of_many_triggers_one_works_one_waits_and_the_others_go(tmp_path: Path) 
 
 def test_a_turn_that_is_over_leaves_nothing_held(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    for purpose in ("train", "arrive", "train"):
-        with take_turn(workspace, purpose) as is_turn:
+    for lock in LOCKS:
+        with take_turn(workspace, lock) as is_turn:
             assert is_turn
-    with lock_workspace(workspace):
+    with lock_workspace(workspace, "training"):
         pass
