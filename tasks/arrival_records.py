@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from thawline.arrivals import Arrival
-from thawline.files import hash_file, write_atomically
+from thawline.files import hash_file, write_lastingly
+from thawline.kept_records import read_or_set_aside
 from thawline.workspace import Workspace
 
 
 def read_record(workspace: Workspace, sha256: str) -> Arrival | None:
-    """Return the record of a content, None if it never arrived."""
-    path = _path(workspace, sha256)
-    return Arrival.model_validate_json(path.read_bytes()) if path.is_file() else None
+    """Return the record of a content, None if it never arrived or nobody can tell what became of it."""
+    return read_or_set_aside(_path(workspace, sha256), Arrival.model_validate_json)
 
 
 def write_record(workspace: Workspace, record: Arrival) -> Arrival:
@@ -19,14 +19,15 @@ def write_record(workspace: Workspace, record: Arrival) -> Arrival:
     Raises:
         StorageError: No permission or no space.
     """
-    write_atomically(_path(workspace, record.sha256), (record.model_dump_json(indent=2) + "\n").encode())
+    write_lastingly(_path(workspace, record.sha256), (record.model_dump_json(indent=2) + "\n").encode())
     return record
 
 
 def list_records(workspace: Workspace) -> list[Arrival]:
     """Return all records, the oldest arrival first."""
     paths = workspace.arrivals.glob("*.json") if workspace.arrivals.is_dir() else ()
-    records = [Arrival.model_validate_json(path.read_bytes()) for path in paths]
+    found = [read_or_set_aside(path, Arrival.model_validate_json) for path in paths]
+    records = [record for record in found if record is not None]
     return sorted(records, key=lambda record: (record.arrived, record.name))
 
 

@@ -22,6 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict
+
 from modalities import get_modality
 from tasks.arrival_records import find_kept, read_record, write_record
 from tasks.bad_rows import Judgement, judge, refusal
@@ -33,12 +35,23 @@ from tasks.rows_so_far import Reference
 from tasks.versioning import pack
 from thawline.arrivals import DRIFT_CHECKS, Arrival, name_with_hash
 from thawline.errors import DataError
-from thawline.files import hash_file, storage_errors, write_atomically
+from thawline.files import free_path, hash_file, move_lastingly, storage_errors, write_atomically, write_lastingly
+from thawline.kept_records import read_or_set_aside
 from thawline.params import Params
 from thawline.workspace import Workspace
 
 MAX_DEATHS = 5
 COPY, PLAN, REPORT, PAGE, GOOD, BAD = "copy", "plan.json", "report.json", "report.html", "good", "bad"
+
+
+class _Plan(BaseModel):
+    """Which file an arrival is, as it looked, and the files beside it that belong to it: to be taken out at the end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    look: tuple[tuple[str, int, int], ...]
+    beside: list[str]
 
 
 def take_arrivals(workspace: Workspace, params: Params) -> Iterator[Arrival]:
@@ -78,8 +91,8 @@ def _take(workspace: Workspace, params: Params, item: Item, reference: Reference
     kept_as = _free_name(workspace, name, sha256)
     judgement = _judge_once(workspace, params, desk / "checked" / kept_as, reference)
     files = [str(path.relative_to(workspace.root)) for path in beside]
-    plan = {"path": item.path.name, "look": item.look, "beside": files}
-    write_atomically(desk / PLAN, json.dumps(plan).encode())
+    plan = _Plan(path=item.path.name, look=item.look, beside=files)
+    write_lastingly(desk / PLAN, plan.model_dump_json().encode())
     before, record = read_record(workspace, sha256), _decide(judgement, name, sha256, kept_as)
     if before is not None:
         record = record.model_copy(update={"released": before.released})
@@ -133,7 +146,7 @@ def _judge_once(workspace: Workspace, params: Params, shown: Path, reference: Re
     write_atomically(desk / PAGE, render_page(judgement.report).encode())
     for part, content in ((GOOD, judgement.good), (BAD, judgement.bad)):
         if content is not None:
-            write_atomically(desk / part, content)
+            write_lastingly(desk / part, content)
         else:
             (desk / part).unlink(missing_ok=True)
     return judgement
@@ -166,7 +179,7 @@ def _finish_begun(workspace: Workspace) -> Iterator[Arrival]:
             continue
         if record.state in {"accepted", "refused"}:
             shutil.rmtree(desk)
-        elif (desk / PLAN).is_file():
+        else:
             yield _finish(workspace, desk, record)
 
 
@@ -184,14 +197,14 @@ def _finish(workspace: Workspace, desk: Path, record: Arrival) -> Arrival:
             quarantine.mkdir(parents=True, exist_ok=True)
             note = {"reason": record.reason, "arrived": record.arrived, "sha256": record.sha256, "rows": record.rows}
             note |= {"released": record.released} if record.released else {}
-            write_atomically(quarantine / f"{whole}.reason.json", json.dumps(note, indent=2).encode())
+            write_lastingly(quarantine / f"{whole}.reason.json", json.dumps(note, indent=2).encode())
             _move(desk / REPORT, quarantine / f"{whole}.report.json")
             _move(desk / PAGE, quarantine / f"{whole}.report.html")
             _move(desk / BAD, quarantine / f"{whole}.bad_rows{Path(record.kept_as).suffix}")
             _move(desk / COPY, quarantine / whole)
-        plan = json.loads((desk / PLAN).read_bytes())
-        look = tuple((str(name), int(size), int(time)) for name, size, time in plan["look"])
-        take_out(workspace.incoming / plan["path"], look, [workspace.root / name for name in plan["beside"]])
+        plan = read_or_set_aside(desk / PLAN, _Plan.model_validate_json)
+        if plan is not None:  # else it comes again, is known by its content and taken out then
+            take_out(workspace.incoming / plan.path, plan.look, [workspace.root / name for name in plan.beside])
         state = "accepted" if record.state == "taking" else "refused"
         done = write_record(workspace, record.model_copy(update={"state": state}))
         shutil.rmtree(desk)
@@ -202,7 +215,7 @@ def _move(source: Path, target: Path) -> None:
     """Move a file unless that has been done; a part that the arrival does not have is passed over."""
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
-        source.replace(target)
+        move_lastingly(source, target)
 
 
 def _count_repetition(workspace: Workspace, name: str, sha256: str, kept: tuple[str, Path]) -> Arrival:
@@ -225,10 +238,14 @@ def _refuse_oddity(workspace: Workspace, item: Item, oddity: str) -> Arrival:
     record = Arrival(name=item.path.name, sha256="", state="refused", kept_as=kept_as, arrived=_now(), reason=oddity)
     with storage_errors():
         workspace.quarantine.mkdir(parents=True, exist_ok=True)
+        target = free_path(workspace.quarantine / kept_as)
         note = {"reason": oddity, "arrived": record.arrived}
-        write_atomically(workspace.quarantine / f"{kept_as}.reason.json", json.dumps(note, indent=2).encode())
-        item.path.replace(workspace.quarantine / kept_as)
-    return record
+        write_lastingly(target.with_name(f"{target.name}.reason.json"), json.dumps(note, indent=2).encode())
+        try:
+            move_lastingly(item.path, target)
+        except shutil.SpecialFileError:  # a pipe, and quarantine is on another file system: it holds nothing
+            item.path.unlink()
+    return record.model_copy(update={"kept_as": target.name})
 
 
 def _free_name(workspace: Workspace, name: str, sha256: str) -> str:

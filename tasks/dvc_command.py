@@ -1,9 +1,11 @@
 """DVC's command line, begun and ended sooner: `python -m tasks.dvc_command ARGUMENTS` is `dvc ARGUMENTS`.
 
-Where a run hands its params to it (`thawline.params_file.overridden`), it reads those in place of params.yaml.
+Thousands of files do not fit on a command line: `--by-file FILE` takes the arguments from a JSON list. Where a run
+hands its params to it (`thawline.params_file.overridden`), it reads those in place of params.yaml.
 """
 
 import copy
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any
 from thawline.garbage import end_at_once, importing
 from thawline.params_file import handed_params
 from thawline.workspace import PARAMS_FILE
+
+BY_FILE = "--by-file"
 
 
 def main() -> int:
@@ -22,7 +26,10 @@ def main() -> int:
         if handed is not None:
             _read_in_place_of_the_file(handed)
         from dvc.cli import main as run
-    code: int = run(sys.argv[1:])
+    arguments = sys.argv[1:]
+    if arguments[:1] == [BY_FILE]:
+        arguments = json.loads(Path(arguments[1]).read_bytes())
+    code: int = run(arguments)
     return code
 
 

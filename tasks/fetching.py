@@ -14,7 +14,8 @@ from tasks.incoming import put_into_incoming
 from thawline.arrivals import is_candidate
 from thawline.console import console
 from thawline.errors import ServiceError
-from thawline.files import write_atomically
+from thawline.files import write_lastingly
+from thawline.kept_records import read_or_set_aside
 from thawline.params import Params
 from thawline.tables import MB
 from thawline.workspace import Workspace
@@ -32,7 +33,7 @@ def fetch_objects(workspace: Workspace, params: Params) -> list[str]:
     if params.arrive.source is None:
         return []
     note = workspace.state / FETCHED
-    seen: dict[str, str] = json.loads(note.read_bytes()) if note.is_file() else {}
+    seen = read_or_set_aside(note, _parse_seen) or {}  # what is forgotten comes again and is known by its content
     fetched = []
     try:
         bucket = _connect()
@@ -46,7 +47,7 @@ def fetch_objects(workspace: Workspace, params: Params) -> list[str]:
             with put_into_incoming(workspace, name) as temporary:
                 bucket.get_file(key, str(temporary))
             seen[key] = tag
-            write_atomically(note, json.dumps(seen).encode())
+            write_lastingly(note, json.dumps(seen).encode())
             fetched.append(key)
             console.print(f"  fetched s3://{key}", markup=False, soft_wrap=True)
     except (BotoCoreError, ClientError, OSError) as error:
@@ -55,6 +56,10 @@ def fetch_objects(workspace: Workspace, params: Params) -> list[str]:
             "variables of the environment; what was fetched is kept"
         ) from error
     return fetched
+
+
+def _parse_seen(content: bytes) -> dict[str, str]:
+    return {str(key): str(tag) for key, tag in dict(json.loads(content)).items()}
 
 
 def _connect() -> Any:

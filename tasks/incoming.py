@@ -1,7 +1,9 @@
 """What lies in data/incoming: handing files over to it, telling which are complete, and taking them out again.
 
-A file is complete when two looks `settle_s` apart see the same sizes and times, and nobody has it open for writing
-(Linux tells by refusing a lease). Whoever writes slower than that writes under another name and renames.
+A file is complete when two looks `settle_s` apart see the same sizes and times, and nobody has it open for writing.
+Of our own files Linux tells by refusing a lease (of all files, where we are root). Of another user's we see that a
+process writes where we may look into it; as there is no proof that none does, such a file must also have been left
+alone for FOREIGN_SETTLE_S. Whoever writes slower than that writes under another name and renames.
 """
 
 import errno
@@ -24,6 +26,7 @@ from thawline.files import hash_file, storage_errors
 from thawline.params import Params
 from thawline.workspace import Workspace
 
+FOREIGN_SETTLE_S = 30.0
 Look = tuple[tuple[str, int, int], ...]
 """Every file of an item with its size and time of change."""
 
@@ -96,8 +99,8 @@ def complete_items(workspace: Workspace, *, settle_s: float) -> list[Item]:
     time.sleep(settle_s)
     after = _look_at_all(workspace.incoming)
     items = [Item(path, look) for path, look in after.items() if before.get(path) == look]
-    writable = [item for item in items if not any(_is_written(Path(name)) for name, _, _ in item.look)]
-    return sorted(writable, key=lambda item: (item.path.is_dir(), max(look[2] for look in item.look), item.path.name))
+    whole = [item for item in items if not any(_may_be_written(Path(name)) for name, _, _ in item.look)]
+    return sorted(whole, key=lambda item: (item.path.is_dir(), max(look[2] for look in item.look), item.path.name))
 
 
 def take_out(path: Path, look: Look, beside: Sequence[Path] = ()) -> None:
@@ -146,19 +149,40 @@ def _look(path: Path) -> Look:
     return tuple((name, state.st_size, state.st_mtime_ns) for name, state in states)
 
 
-def _is_written(path: Path) -> bool:
-    """Say whether a process has a file open for writing; False where that can't be told."""
+def _may_be_written(path: Path) -> bool:
+    """Say whether a process has a file open for writing, or may have: it is another user's and was written just now."""
     if not path.is_file() or path.is_symlink():
         return False
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return True
     except OSError:
-        return False
+        return False  # it can't be read, as its check will say
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
-        return error.errno == errno.EAGAIN
+        if error.errno != errno.EACCES:  # not ours; else a lease is refused, or this file system has none
+            return error.errno == errno.EAGAIN
+        state = os.fstat(descriptor)
+        return 0 <= time.time() - state.st_ctime < FOREIGN_SETTLE_S or _is_open_for_writing(state)
     finally:
         os.close(descriptor)
+    return False
+
+
+def _is_open_for_writing(state: os.stat_result) -> bool:
+    """Say whether a process that we may look into writes a file."""
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            opened = link.stat()
+            if (opened.st_dev, opened.st_ino) != (state.st_dev, state.st_ino):
+                continue
+            told = (link.parent.parent / "fdinfo" / link.name).read_text()
+        except OSError:
+            continue
+        flags = next((line.split()[1] for line in told.splitlines() if line.startswith("flags:")), "0")
+        if int(flags, 8) & (os.O_WRONLY | os.O_RDWR):
+            return True
     return False

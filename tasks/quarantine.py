@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from expectations.report import ValidationReport
 from tasks.arrival_records import read_record, write_record
 from thawline.errors import UsageError
-from thawline.files import hash_file, storage_errors
+from thawline.files import hash_file, move_lastingly, storage_errors
+from thawline.kept_records import read_or_set_aside
 from thawline.params_file import nearest
 from thawline.person import who
 from thawline.workspace import Workspace
@@ -67,8 +68,7 @@ def find_quarantined(workspace: Workspace, name: str) -> Quarantined:
 
 def read_report(workspace: Workspace, name: str) -> ValidationReport | None:
     """Return the report of a refused file, None where it has none (it was removed by a person)."""
-    path = workspace.quarantine / f"{name}.report.json"
-    return ValidationReport.model_validate_json(path.read_bytes()) if path.is_file() else None
+    return read_or_set_aside(workspace.quarantine / f"{name}.report.json", ValidationReport.model_validate_json)
 
 
 def release(workspace: Workspace, name: str) -> Path:
@@ -93,7 +93,7 @@ def release(workspace: Workspace, name: str) -> Path:
         workspace.incoming.mkdir(parents=True, exist_ok=True)
         if target.exists():
             raise UsageError(f"{target} is there already; let it be taken first: `thawline arrive`")
-        path.replace(target)
+        move_lastingly(path, target)
         for note in NOTES:
             path.with_name(path.name + note).unlink(missing_ok=True)
     return target
@@ -106,17 +106,21 @@ def _as_released() -> dict[str, str]:
 
 def _describe(path: Path) -> Quarantined:
     note = path.with_name(f"{path.name}.reason.json")
-    content = json.loads(note.read_bytes()) if note.is_file() else {}
+    content = read_or_set_aside(note, _parse_note) or {}
     page = path.with_name(f"{path.name}.report.html")
     return Quarantined(
         name=path.name,
-        reason=content.get("reason", "put here by hand"),
+        reason=content.get("reason", "put here by hand, or its note was lost"),
         since=content.get("arrived") or content.get("removed", ""),
         size_bytes=path.lstat().st_size,
         report=str(page) if page.is_file() else "",
         by=content.get("by", ""),
         released=content.get("released", ""),
     )
+
+
+def _parse_note(content: bytes) -> dict[str, str]:
+    return {str(key): str(value) for key, value in dict(json.loads(content)).items()}
 
 
 def _is_data(path: Path) -> bool:

@@ -18,7 +18,7 @@ from tasks.ingest import raw_files
 from tasks.validate import validate_arrival
 from tasks.versioning import add_raw_file, run_dvc
 from thawline.errors import UsageError
-from thawline.files import storage_errors, write_atomically
+from thawline.files import free_path, move_lastingly, storage_errors, write_lastingly
 from thawline.params import Params
 from thawline.params_file import nearest
 from thawline.person import who
@@ -98,14 +98,14 @@ def remove_raw_file(workspace: Workspace, name: str, reason: str) -> Path | None
         StorageError: No permission.
     """
     path = require_raw_file(workspace, name)
-    target = workspace.quarantine / name
     with storage_errors():
         workspace.quarantine.mkdir(parents=True, exist_ok=True)
+        target = free_path(workspace.quarantine / name)
         note = {"reason": reason, "removed": datetime.now(UTC).isoformat(timespec="seconds"), "by": who()}
-        write_atomically(target.with_name(f"{name}.reason.json"), json.dumps(note, indent=2).encode())
+        write_lastingly(target.with_name(f"{target.name}.reason.json"), json.dumps(note, indent=2).encode())
         present = path.exists()
         if present:
-            path.replace(target)
+            move_lastingly(path, target)
         _dvc_file(path).unlink(missing_ok=True)
     return target if present else None
 

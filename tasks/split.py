@@ -10,7 +10,7 @@ from modalities import get_modality
 from tasks.clean import count_classes
 from tasks.stage import run_stage
 from thawline.errors import StorageError
-from thawline.files import write_atomically
+from thawline.files import write_lastingly
 from thawline.frames import read_frame, write_frame, write_report
 from thawline.params import Params
 from thawline.splits import LEDGER_COLUMNS, assign_folds, empty_ledger, extend_ledger, split_rows
@@ -30,7 +30,7 @@ def split(workspace: Workspace, params: Params) -> None:
     parts = split_rows(rows, ledger)
     fold = assign_folds(parts["train"], num_folds=params.split.num_folds, seed=params.split.seed)
     parts["train"] = parts["train"].assign(fold=fold)
-    write_atomically(workspace.ledger, ledger.to_csv(index=False, lineterminator="\n").encode())
+    write_lastingly(workspace.ledger, ledger.to_csv(index=False, lineterminator="\n").encode())
     write_frame(parts["train"], workspace.train_rows)
     write_frame(parts["test"], workspace.test_rows)
     write_frame(parts["held_out"], workspace.held_out_rows)

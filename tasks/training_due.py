@@ -4,12 +4,14 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tasks.arrival_records import list_records
 from tasks.ingest import raw_files
 from thawline.arrivals import Due, decide_training
 from thawline.errors import DataRefusedError
-from thawline.files import write_atomically
+from thawline.files import write_lastingly
+from thawline.kept_records import read_or_set_aside
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -26,16 +28,16 @@ def noting_training(workspace: Workspace) -> Iterator[Callable[[], None]]:
     other error the training has not ended, and is due again.
     """
     path = workspace.state / LAST_TRAINING
-    seen = json.loads(path.read_bytes())["files"] if path.is_file() else []
+    seen = [str(name) for name in (_read_last(workspace) or {"files": []})["files"]]
     begun = {"files": seen, "begun_s": time.time(), "ended_s": None}
-    write_atomically(path, json.dumps(begun).encode())
+    write_lastingly(path, json.dumps(begun).encode())
     files = list(seen)
 
     def note_files() -> None:
         files[:] = [path.name for path in raw_files(workspace)]
 
     def note_end() -> None:
-        write_atomically(path, json.dumps(begun | {"files": files, "ended_s": time.time()}).encode())
+        write_lastingly(path, json.dumps(begun | {"files": files, "ended_s": time.time()}).encode())
 
     try:
         yield note_files
@@ -47,8 +49,7 @@ def noting_training(workspace: Workspace) -> Iterator[Callable[[], None]]:
 
 def training_due(workspace: Workspace, params: Params) -> Due:
     """Say whether to train now, by the section `arrive` of the params."""
-    path = workspace.state / LAST_TRAINING
-    last = json.loads(path.read_bytes()) if path.is_file() else None
+    last = _read_last(workspace)
     present = {path.name for path in raw_files(workspace)}
     seen = set(last["files"]) if last else set()
     new = [
@@ -60,3 +61,13 @@ def training_due(workspace: Workspace, params: Params) -> Due:
         since_last_s = since if since >= 0 else None  # the clock went back: a cool-down must not last for ever
     unfinished = last is not None and last["ended_s"] is None
     return decide_training(new, since_last_s=since_last_s, settings=params.arrive, unfinished=unfinished)
+
+
+def _read_last(workspace: Workspace) -> dict[str, Any] | None:
+    """Return the note of the last training; without one that can be read, everything accepted is new."""
+    return read_or_set_aside(workspace.state / LAST_TRAINING, _parse_last)
+
+
+def _parse_last(content: bytes) -> dict[str, Any]:
+    last = json.loads(content)
+    return {"files": list(last["files"]), "begun_s": float(last["begun_s"]), "ended_s": last["ended_s"]}

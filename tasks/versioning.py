@@ -7,6 +7,7 @@ an older one.
 import configparser
 import hashlib
 import io
+import json
 import logging
 import os
 import re
@@ -22,7 +23,7 @@ from tasks.dvc_locks import read_stages, remove_stale_lock
 from tasks.git_command import git_root
 from tasks.rules import bring_stages
 from thawline.errors import DataRefusedError, DvcError, StorageError
-from thawline.files import pack_directory, pack_files, storage_errors, write_atomically
+from thawline.files import pack_directory, pack_files, storage_errors, sync, write_atomically
 from thawline.tied import TiedProcess
 from thawline.workspace import Workspace
 
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 STAGES = ("ingest", "clean", "split")
 DVC_TIMEOUT_S = 24 * 3600.0
 """Copying to a far remote may take hours; what takes longer hangs."""
+MAX_LINE_BYTES = 30_000
+"""Of arguments on a command line; systems take 128 kB and more."""
 
 
 class Reproduction(BaseModel):
@@ -100,7 +103,9 @@ def add_raw_file(workspace: Workspace, source: Path, beside: Sequence[Path] = ()
             temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
             try:
                 temporary.write_bytes(content)
+                sync(temporary)
                 temporary.replace(target)
+                sync(target.parent)
             finally:
                 temporary.unlink(missing_ok=True)
     run_dvc(workspace, "add", str(target.relative_to(workspace.root)))
@@ -190,7 +195,7 @@ def _call_dvc(workspace: Workspace, arguments: tuple[str, ...]) -> tuple[int, st
         "PYTHONUNBUFFERED": "1",
     }
     process = TiedProcess(
-        [dvc_command.__name__, *arguments],
+        [dvc_command.__name__, *_on_command_line(workspace, arguments)],
         cwd=workspace.root,
         env=environment,
         stdout=subprocess.PIPE,
@@ -207,13 +212,23 @@ def _call_dvc(workspace: Workspace, arguments: tuple[str, ...]) -> tuple[int, st
     return process.returncode, output
 
 
+def _on_command_line(workspace: Workspace, arguments: tuple[str, ...]) -> Sequence[str]:
+    """Return arguments for `dvc_command`: too many for a command line, they go by a file."""
+    if sum(len(os.fsencode(argument)) + 1 for argument in arguments) <= MAX_LINE_BYTES:
+        return arguments
+    path = workspace.state / "dvc_arguments.json"
+    write_atomically(path, json.dumps(arguments).encode())
+    return [dvc_command.BY_FILE, str(path)]
+
+
 def _explain(arguments: tuple[str, ...], output: str) -> Exception:
     tail = "\n".join(output.splitlines()[-15:])
+    command = f"dvc {' '.join(arguments)}" if len(arguments) <= 9 else f"dvc {' '.join(arguments[:9])} ..."
     if "exited with 3" in output:
         return DataRefusedError(tail)
     if "No space left" in output or "Permission denied" in output:
-        return StorageError(f"`dvc {' '.join(arguments)}` can't write:\n{tail}\nfree space or mend permissions")
+        return StorageError(f"`{command}` can't write:\n{tail}\nfree space or mend permissions")
     remedy = "run it by hand in the workspace for the whole output"
     if "is git-ignored" in output:
         remedy = "`git check-ignore -v FILE` names the rule; take it back by a line !FILE in the workspace's .gitignore"
-    return DvcError(f"`dvc {' '.join(arguments)}` failed:\n{tail}\n{remedy}")
+    return DvcError(f"`{command}` failed:\n{tail}\n{remedy}")

@@ -22,8 +22,9 @@ from tasks.raw_data import has_changed
 from tasks.remotes import pull
 from tasks.versioning import run_dvc
 from thawline.errors import DvcError, UsageError
-from thawline.files import write_atomically
+from thawline.files import sync, write_lastingly
 from thawline.frames import read_frame, write_frame
+from thawline.kept_records import read_or_set_aside
 from thawline.params import Params
 from thawline.person import who
 from thawline.rows import row_ids
@@ -50,6 +51,7 @@ def record_version(workspace: Workspace, data_version: str) -> Version:
     table = _table(workspace, data_version)
     if not table.is_file():
         write_frame(_present_rows(workspace), table)
+        sync(table)
     if not table.with_name(f"{table.name}.dvc").is_file():
         run_dvc(workspace, "add", str(table.relative_to(workspace.root)))
     if known and known[-1].version == data_version:
@@ -68,14 +70,15 @@ def record_version(workspace: Workspace, data_version: str) -> Version:
         by=who(),
     )
     path = workspace.versions / f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{data_version}.json"
-    write_atomically(path, (entry.model_dump_json(indent=2) + "\n").encode())
+    write_lastingly(path, (entry.model_dump_json(indent=2) + "\n").encode())
     return entry
 
 
 def list_versions(workspace: Workspace) -> list[Version]:
     """Return the ledger's entries, the oldest first."""
     paths = sorted(workspace.versions.glob("*.json"))
-    return [Version.model_validate_json(path.read_bytes()) for path in paths]
+    found = [read_or_set_aside(path, Version.model_validate_json) for path in paths]
+    return [version for version in found if version is not None]
 
 
 def find_version(workspace: Workspace, name: str) -> Version:

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
+from tasks import versioning
 from tasks.pinned import pin_inputs, pinned_inputs
+from tasks.raw_data import track_raw_files
 from tasks.versioning import run_dvc
 from thawline.params_file import overridden
 from thawline.workspace import Workspace
@@ -53,3 +56,24 @@ def test_what_a_run_records_of_its_data_is_what_it_was_made_from_whatever_arrive
     assert [path.name for path in files] == ["dvc.lock", "params.yaml"]
     assert files[0].read_text() == "as it was"
     assert YAML(typ="safe").load(files[1]) == {"name": "x", "split": {"seed": 3}}
+
+
+def test_more_files_than_a_command_line_holds_are_tracked_by_one_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(versioning, "MAX_LINE_BYTES", 100)
+    workspace = Workspace(tmp_path)
+    run_dvc(workspace, "init", "-q", "--no-scm")
+    workspace.raw.mkdir(parents=True)
+    names = [f"file number {number:02d}.csv" for number in range(9)]
+    for name in names:
+        (workspace.raw / name).write_text(name)
+    command_lines: list[list[str]] = []
+    start = versioning.TiedProcess
+    monkeypatch.setattr(
+        versioning, "TiedProcess", lambda arguments, **rest: command_lines.append(arguments) or start(arguments, **rest)
+    )
+    assert track_raw_files(workspace) == (names, [])
+    assert len(command_lines) == 1
+    assert sum(map(len, command_lines[0])) < 200
+    assert track_raw_files(workspace) == ([], [])
