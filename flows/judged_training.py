@@ -27,7 +27,6 @@ from tasks.training_runs import record_final_fit
 from tasks.trainings import FROZEN_LAYERS, clear_checkpoints
 from tasks.verdict import decide
 from thawline.context import Context
-from thawline.lock import lock_workspace
 from thawline.stopwatch import Stopwatch
 
 
@@ -91,8 +90,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
                 context, judgement, approaches=approaches, evaluations=evaluations, champion=champion, audit=audit
             )
             exported = export_candidate(context, tracking, run_id, fits, judgement.candidate)
-            with lock_workspace(context.workspace, "registry", wait_s=-1):
-                decision = register(context, tracking, fits=fits, run_id=run_id, review=review)
+            decision = register(context, tracking, fits=fits, run_id=run_id, review=review)
         return record_outcome(
             tracking, run_id, decision=decision, review=review, seconds=watch.seconds, found=found, exported=exported
         )

@@ -42,6 +42,7 @@ from tasks.review import Review
 from tasks.tracking import FINGERPRINT, Tracking
 from thawline.context import Context
 from thawline.frames import read_frame
+from thawline.lock import lock_workspace
 
 log = logging.getLogger(__name__)
 
@@ -81,37 +82,38 @@ def register(
     """
     judgement = review.judgement
     name, fingerprint = context.params.name, context.key()
-    version = find_version(tracking, name, fingerprint)
-    registered = version is None
-    if version is None:
-        fit = next(fit for fit in fits if fit.name == judgement.candidate)
-        tags = {
-            FINGERPRINT: fingerprint,
-            **_verdict_tags(judgement),
-            TEST_ROWS: str(len(review.predictions.labels)),
-            "thawline.candidate": judgement.candidate,
-            "thawline.data_version": context.data_version,
-        }
-        card = render_card(review, git_commit=read_git_commit(Path(__file__).resolve().parent) or "none")
-        source = _log_model(context, tracking, fit, run_id, card)
-        _ensure_registered_model(tracking, name)
-        version = tracking.client.create_model_version(name, source, run_id, tags=tags, description=card)
-    elif is_open(tracking, version):
-        log.info("%s version %s is judged anew", name, version.version)
-        for tag, value in _verdict_tags(judgement).items():
-            tracking.client.set_model_version_tag(name, version.version, tag, value)
-    else:
-        log.info("%s version %s has the same data, params and code: not registered again", name, version.version)
-    number = str(version.version)
-    _converge_aliases(tracking, name, tracking.client.get_model_version(name, number))
-    version = tracking.client.get_model_version(name, number)
-    return Decision(
-        version=number,
-        registered=registered,
-        promoted=version.tags[PROMOTED] == "true" and SINCE in version.tags,
-        aliases=aliases_of(tracking, name, number),
-        judgement=_told(Judgement.model_validate_json(version.tags[JUDGEMENT]), is_open(tracking, version)),
-    )
+    with lock_workspace(context.workspace, "registry", wait_s=-1):
+        version = find_version(tracking, name, fingerprint)
+        registered = version is None
+        if version is None:
+            fit = next(fit for fit in fits if fit.name == judgement.candidate)
+            tags = {
+                FINGERPRINT: fingerprint,
+                **_verdict_tags(judgement),
+                TEST_ROWS: str(len(review.predictions.labels)),
+                "thawline.candidate": judgement.candidate,
+                "thawline.data_version": context.data_version,
+            }
+            card = render_card(review, git_commit=read_git_commit(Path(__file__).resolve().parent) or "none")
+            source = _log_model(context, tracking, fit, run_id, card)
+            _ensure_registered_model(tracking, name)
+            version = tracking.client.create_model_version(name, source, run_id, tags=tags, description=card)
+        elif is_open(tracking, version):
+            log.info("%s version %s is judged anew", name, version.version)
+            for tag, value in _verdict_tags(judgement).items():
+                tracking.client.set_model_version_tag(name, version.version, tag, value)
+        else:
+            log.info("%s version %s has the same data, params and code: not registered again", name, version.version)
+        number = str(version.version)
+        _converge_aliases(tracking, name, tracking.client.get_model_version(name, number))
+        version = tracking.client.get_model_version(name, number)
+        return Decision(
+            version=number,
+            registered=registered,
+            promoted=version.tags[PROMOTED] == "true" and SINCE in version.tags,
+            aliases=aliases_of(tracking, name, number),
+            judgement=_told(Judgement.model_validate_json(version.tags[JUDGEMENT]), is_open(tracking, version)),
+        )
 
 
 def list_packages() -> None:
