@@ -84,7 +84,7 @@ def class_probabilities(estimator: Any, rows: Any, num_classes: int) -> Probabil
 def load_network(directory: Path, params: Params) -> Network:
     """Read a classifier, whose input has the form of another's if all but weights and head are the same."""
     classifier, processor, _ = load_classifier(directory)
-    digest = hashlib.sha256(params.model_dump_json().encode())
+    digest = hashlib.sha256(params.model_dump_json(include={"modality", "ingest", "model"}).encode())
     for path in sorted(path for path in directory.glob("*/**/*") if path.is_file()):
         digest.update(str(path.relative_to(directory)).encode() + b"\0" + path.read_bytes())
     return Network(classifier, processor, params, form=digest.hexdigest())

@@ -33,11 +33,13 @@ from thawline.metrics import answers_of
 from thawline.params import Params
 
 PROBABILITY = "probability_"
+SERVED = ("name", "modality", "ingest", "clean", "features")
+"""What of the params a model answers by, apart from a network's `model`; nothing else goes with it."""
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A fitted model: class names, the params it was made with, and what answers prepared rows.
+    """A fitted model: class names, the params it answers by, and what answers prepared rows.
 
     `rule` says which class is answered, see `thawline.answers`; None for the most probable.
     """
@@ -171,11 +173,12 @@ def _replacing(directory: Path) -> Iterator[Path]:
 
 
 def _describe(directory: Path, kind: str, params: Params, classes: list[str], **more: Any) -> None:
+    served = {*SERVED, "model"} if kind == "finetuned" else {*SERVED}
     description = {
         "modality": params.modality,
         "kind": kind,
         "classes": classes,
-        "params": params.model_dump(mode="json"),
+        "params": params.model_dump(mode="json", include=served),
         **more,
     }
     (directory / "predictor.json").write_text(json.dumps(description, indent=2), encoding="utf-8")

@@ -87,7 +87,7 @@ class SegmentWriter:
         """Write the states (positions, D) of the next rows."""
         values = np.ascontiguousarray(states, dtype=str(self._space["dtype"]))
         with storage_errors():
-            if self._written == 0:
+            if self._stream.tell() == 0:  # the first states may be none
                 header = {"descr": values.dtype.str, "fortran_order": False}
                 np.lib.format.write_array_header_1_0(
                     self._stream, {**header, "shape": (int(self._starts[-1]), values.shape[1])}

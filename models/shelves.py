@@ -34,6 +34,7 @@ def describe_space(classifier: Classifier, place: Place, dtype: str) -> Space:
         "weights": classifier.weights_hash,
         **classifier.family.fingerprint(classifier.network),
         "boundary": classifier.groups[place.boundary],
+        "width": classifier.width_at(place),  # images of another size have maps of another shape
         "pooling": " ".join([classifier.pooling, *map(str, classifier.layers)]) if place.pooled else None,
         "dtype": dtype,
         "block_rows": BLOCK_ROWS,

@@ -29,10 +29,10 @@ from tasks.results import Measured
 from tasks.training_set import load_training_set
 from tasks.trainings import augmented, build, inner_split, load_encoded, open_store, schedule_settings, train_settings
 from tasks.trials import pooled_vectors
-from thawline.context import BASELINE_SECTIONS, TRAINING_SECTIONS, Context
+from thawline.context import Context
 from thawline.metrics import score
+from thawline.scopes import COMPARISON
 
-SECTIONS = tuple(dict.fromkeys((*TRAINING_SECTIONS, *BASELINE_SECTIONS, "compare")))
 NUM_TIMED_ROWS = 96
 
 Indices = NDArray[np.int64]
@@ -69,7 +69,7 @@ def draw_share(context: Context, percent: int, seed: int) -> Share:
     return Share(fold, seed, fitted, inner, scored)
 
 
-@task(name="measure", task_run_name="{approach} on {percent} %, seed {seed}", **step_cache(*SECTIONS))
+@task(name="measure", task_run_name="{approach} on {percent} %, seed {seed}", **step_cache(COMPARISON))
 def measure(context: Context, approach: str, percent: int, seed: int) -> Measured:
     """Train by one approach on a share of the rows and score the fold held out.
 

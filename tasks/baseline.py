@@ -18,9 +18,10 @@ from tasks.caching import step_cache
 from tasks.left_out import row_weights, trained_on
 from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
-from thawline.context import BASELINE_SECTIONS, Context
+from thawline.context import Context
 from thawline.memory import peak_memory_bytes
 from thawline.metrics import score
+from thawline.scopes import BASELINES
 from thawline.scorecard import score_fully
 from thawline.solvers import solving
 from thawline.splits import assign_folds
@@ -37,23 +38,23 @@ def list_baselines(context: Context) -> list[str]:
     return list(get_modality(context.params.modality).baselines)
 
 
-@task(name="baseline", task_run_name="baseline {name}", **step_cache(*BASELINE_SECTIONS))
+@task(name="baseline", task_run_name="baseline {name}", **step_cache(BASELINES))
 def cross_validate_baseline(context: Context, name: str) -> CrossValidation:
     """Fit the baseline `name` on the training part of every fold and score it on the rest."""
     data = load_training_set(context)
-    directory = context.directory(*BASELINE_SECTIONS) / name
+    directory = context.directory(BASELINES) / name
     folds = [_fit_fold(context, name, data, fold, directory) for fold in range(data.num_folds)]
     return CrossValidation(name=name, folds=folds)
 
 
-@task(name="final baseline", task_run_name="final {name}", **step_cache(*BASELINE_SECTIONS))
+@task(name="final baseline", task_run_name="final {name}", **step_cache(BASELINES))
 def fit_baseline(context: Context, name: str) -> FinalFit:
     """Fit the baseline `name` on all of train and save it."""
     started = time.monotonic()
     data = load_training_set(context)
     rows = trained_on(context, np.arange(len(data.labels)))
     estimator = fit_estimator(context, name, data, rows)
-    directory = context.directory(*BASELINE_SECTIONS) / name / "model"
+    directory = context.directory(BASELINES) / name / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_baseline(directory, estimator, params=params, classes=data.classes)
     return FinalFit(

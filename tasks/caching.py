@@ -4,27 +4,28 @@ A task whose key is known is not run again: its result comes from .thawline/resu
 asks for everything anew.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
 from thawline.context import Context
+from thawline.scopes import Scope
 
 __all__ = ["NO_CACHE", "is_kept", "retry_transient", "step_cache"]
 
 
-def step_cache(*sections: str) -> dict[str, Any]:
+def step_cache(scope: Scope) -> dict[str, Any]:
     """Return the options of a Prefect task whose first argument is a Context.
 
-    Its result is kept under the task's name, data, code, the named sections of the params, and those of its other
-    arguments that are text or numbers (results of earlier tasks follow from the context).
+    Its result is kept under the task's name, data, code, the params that matter to this kind of work, and those of its
+    other arguments that are text or numbers (results of earlier tasks follow from the context).
     """
     return {
         "persist_result": True,
         "result_serializer": "json",
-        "cache_key_fn": _key_function(sections),
+        "cache_key_fn": KeyFunction(scope),
     }
 
 
@@ -37,20 +38,24 @@ def retry_transient(*errors: type[Exception]) -> dict[str, Any]:
     return {"retries": 2, "retry_delay_seconds": [1, 5], "retry_condition_fn": is_transient}
 
 
-def is_kept(task: str, context: Context, *sections: str) -> bool:
+def is_kept(task: str, context: Context, scope: Scope) -> bool:
     """Say whether the result of the task so named, whose only argument is a Context, lies in .thawline/results."""
-    return (context.workspace.state / "results" / _key(task, context, sections)).is_file()
+    return (context.workspace.state / "results" / _key(task, context, scope)).is_file()
 
 
-def _key_function(sections: tuple[str, ...]) -> Callable[[Any, dict[str, Any]], str]:
-    def key(run: Any, arguments: dict[str, Any]) -> str:
+@dataclass(frozen=True)
+class KeyFunction:
+    """Names the kept result of a task's run, as Prefect asks for it."""
+
+    scope: Scope
+
+    def __call__(self, run: Any, arguments: dict[str, Any]) -> str:
+        """Return the name."""
         context = arguments["context"]
         assert isinstance(context, Context)  # noqa: S101 - a programming error, not a user's
         rest = [str(value) for value in arguments.values() if isinstance(value, str | int)]
-        return _key(run.task.name, context, sections, *rest)
-
-    return key
+        return _key(run.task.name, context, self.scope, *rest)
 
 
-def _key(task: str, context: Context, sections: tuple[str, ...], *rest: str) -> str:
-    return "-".join([task.replace(" ", "_"), context.key(*sections), *rest])
+def _key(task: str, context: Context, scope: Scope, *rest: str) -> str:
+    return "-".join([task.replace(" ", "_"), context.key(scope), *rest])

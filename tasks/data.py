@@ -16,10 +16,11 @@ from tasks.validate import DATA_DOCS, refuse_if_critical, validate_processed, va
 from tasks.versioning import Reproduction, init_dvc, reproduce_data
 from tasks.versions import record_version
 from thawline.console import console
-from thawline.context import CHECKS_SECTIONS, Context, hash_code
+from thawline.context import Context, hash_code
 from thawline.errors import DvcError, ServiceError, UsageError
 from thawline.frames import read_frame
 from thawline.params import Params
+from thawline.scopes import CHECKS
 from thawline.workspace import Workspace
 
 NUM_NAMED = 3
@@ -81,7 +82,7 @@ def validate_raw_files(workspace: Workspace, params: Params) -> None:
 
 def is_checked(workspace: Workspace, params: Params) -> bool:
     """Say whether `validate_raw_files` will find the report of what DVC tracks in data/raw now."""
-    return is_kept(check_raw.name, _raw_context(workspace, params), *CHECKS_SECTIONS)
+    return is_kept(check_raw.name, _raw_context(workspace, params), CHECKS)
 
 
 def _raw_context(workspace: Workspace, params: Params) -> Context:
@@ -89,7 +90,7 @@ def _raw_context(workspace: Workspace, params: Params) -> Context:
     return Context(root=workspace.root, params=params, data_version=tracks, code_version=hash_code())
 
 
-@task(name="validate raw", **step_cache(*CHECKS_SECTIONS))
+@task(name="validate raw", **step_cache(CHECKS))
 def check_raw(context: Context) -> ValidationReport:
     """Check all accepted files, of which the context's data version is `tracks_version`."""
     return validate_raw(context.workspace, context.params)
@@ -135,7 +136,7 @@ def validate_processed_rows(context: Context) -> None:
     _heed(check_processed, context)
 
 
-@task(name="validate processed", **step_cache(*CHECKS_SECTIONS))
+@task(name="validate processed", **step_cache(CHECKS))
 def check_processed(context: Context) -> ValidationReport:
     """Check train and test rows."""
     return validate_processed(context.workspace, context.params)

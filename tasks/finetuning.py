@@ -23,8 +23,9 @@ from tasks.results import CrossValidation, FinalFit, FoldResult, HeadPhase, save
 from tasks.training_set import load_training_set
 from tasks.trainings import Training, open_training
 from thawline.console import console, progress
-from thawline.context import TRAINING_SECTIONS, Context
+from thawline.context import Context
 from thawline.memory import peak_memory_bytes
+from thawline.scopes import TRAINING
 from thawline.scorecard import score_fully
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 FINETUNED = "finetuned"
 
 
-@task(name="heads", **step_cache(*TRAINING_SECTIONS))
+@task(name="heads", **step_cache(TRAINING))
 def train_heads(context: Context) -> HeadPhase:
     """Train the head phase of all folds in one pass, where the schedule begins with one and the folds share an encoder.
 
@@ -48,7 +49,7 @@ def train_heads(context: Context) -> HeadPhase:
     return HeadPhase(seconds=time.monotonic() - started)
 
 
-@task(name="fold", task_run_name="fold {fold}, {num_phases} phases", **step_cache(*TRAINING_SECTIONS))
+@task(name="fold", task_run_name="fold {fold}, {num_phases} phases", **step_cache(TRAINING))
 def train_fold(context: Context, fold: int, num_phases: int, seconds_before: float = 0.0) -> FoldResult:
     """Fine-tune on the training part of one fold and score the rest, which nothing else looks at.
 
@@ -66,7 +67,7 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
         epochs = _follow(records, phases, f"fold {fold + 1} of {context.params.split.num_folds}")
         validation = np.flatnonzero(load_training_set(context).folds == fold)
         probabilities = predict_probabilities(training.classifier, data.rows, validation, store=training.store)
-    directory = context.directory(*TRAINING_SECTIONS)
+    directory = context.directory(TRAINING)
     return FoldResult(
         fold=fold,
         scores=score_fully(data.labels[validation], probabilities),
@@ -82,7 +83,7 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
     )
 
 
-@task(name="final fit", **step_cache(*TRAINING_SECTIONS))
+@task(name="final fit", **step_cache(TRAINING))
 def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     """Fine-tune on all of train; each phase stops after the mean best epoch of the folds."""
     with device_slot(context.params):
@@ -93,7 +94,7 @@ def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
             training.classifier, phases, training.data, training.settings, training.store, training.checkpoints
         )
         epochs = _follow(records, phases, "final fit")
-    directory = context.directory(*TRAINING_SECTIONS) / "model"
+    directory = context.directory(TRAINING) / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(directory, training.classifier, training.encoder, params=params, classes=data.classes)
     return FinalFit(

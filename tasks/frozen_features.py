@@ -23,9 +23,10 @@ from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
 from tasks.training_set import TrainingSet, load_training_set
 from tasks.trainings import inner_split, load_encoded
 from tasks.trials import pooled_vectors
-from thawline.context import TRAINING_SECTIONS, Context
+from thawline.context import Context
 from thawline.memory import peak_memory_bytes
 from thawline.metrics import score
+from thawline.scopes import TRAINING
 from thawline.scorecard import score_fully
 from thawline.solvers import solving
 
@@ -82,14 +83,14 @@ def fit_linear_head(
     return _fit(vectors, labels, rows, best, num_classes=num_classes, weights=weights)
 
 
-@task(name="frozen features", **step_cache(*TRAINING_SECTIONS))
+@task(name="frozen features", **step_cache(TRAINING))
 def cross_validate_frozen(context: Context) -> CrossValidation:
     """Fit on the frozen encoder's features in every fold, and score the rest."""
     data = load_training_set(context)
     return CrossValidation(name=FROZEN, folds=[_fit_fold(context, data, fold) for fold in range(data.num_folds)])
 
 
-@task(name="final frozen features", **step_cache(*TRAINING_SECTIONS))
+@task(name="final frozen features", **step_cache(TRAINING))
 def fit_frozen(context: Context) -> FinalFit:
     """Fit on all of train and save the encoder with the head."""
     started = time.monotonic()
@@ -98,7 +99,7 @@ def fit_frozen(context: Context) -> FinalFit:
     head = _learn(context, data, rows, pooled_vectors(context, 0)[0], turn=0)
     encoder, _ = load_encoded(context, None)
     classifier = attach_linear_head(encoder, head.weight, head.bias, pooling=context.params.model.pooling)
-    directory = context.directory(*TRAINING_SECTIONS) / FROZEN / "model"
+    directory = context.directory(TRAINING) / FROZEN / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(directory, classifier, encoder, params=params, classes=data.classes)
     return FinalFit(
@@ -116,7 +117,7 @@ def _fit_fold(context: Context, data: TrainingSet, fold: int) -> FoldResult:
     train, vectors = trained_on(context, train), pooled_vectors(context, fold)[0]
     head = _learn(context, data, train, vectors, turn=fold)
     probabilities = head.probabilities(vectors[validation])
-    directory = context.directory(*TRAINING_SECTIONS) / FROZEN
+    directory = context.directory(TRAINING) / FROZEN
     return FoldResult(
         fold=fold,
         scores=score_fully(data.labels[validation], probabilities),

@@ -12,14 +12,14 @@ from tasks.caching import step_cache
 from tasks.data import print_report
 from tasks.validate import refuse_if_critical, validate_processed
 from tasks.versioning import reproduce_data
-from thawline.context import TRAINING_SECTIONS, Context, hash_code
+from thawline.context import Context, hash_code
 from thawline.files import write_atomically
 from thawline.lock import lock_workspace
 from thawline.params import Params
+from thawline.scopes import PROFILE
 from thawline.workspace import Workspace
 
 PAGE = "profile.html"
-SECTIONS = (*TRAINING_SECTIONS, "validation")
 
 
 def profile_rows(context: Context) -> Path:
@@ -36,12 +36,12 @@ def profile_rows(context: Context) -> Path:
     return page
 
 
-@task(name="profile", **step_cache(*SECTIONS))
+@task(name="profile", **step_cache(PROFILE))
 def draw_profile(context: Context) -> str:
     """Make the page below .thawline/steps and return its path."""
     from tasks.profiling.page import make_profile
 
-    path = context.directory(*SECTIONS) / PAGE
+    path = context.directory(PROFILE) / PAGE
     write_atomically(path, make_profile(context, is_stored=True).encode())  # the flow's step before sees to that
     return str(path)
 

@@ -26,9 +26,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from tasks.results import TrialResult
 from tasks.trial_space import contains, current_values, distributions, grid
 from tasks.trials import Screening, penalised_mean
-from thawline.context import TRAINING_SECTIONS, Context
+from thawline.context import Context
 from thawline.errors import SearchError, ServiceError
 from thawline.params import Params
+from thawline.scopes import TRAINING
 from thawline.search_params import DEEP, Search
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def forget_study(context: Context) -> None:
 def study_name(context: Context) -> str:
     """Return the name of the study: equal for equal data, code, params and search, wherever the trials are kept."""
     search = json.dumps(context.params.search.model_dump(mode="json", exclude={"storage"}), sort_keys=True)
-    return f"{context.params.name}-{context.key(*TRAINING_SECTIONS)}-{hashlib.sha256(search.encode()).hexdigest()[:8]}"
+    return f"{context.params.name}-{context.key(TRAINING)}-{hashlib.sha256(search.encode()).hexdigest()[:8]}"
 
 
 def next_batch(study: optuna.Study, params: Params) -> list[FrozenTrial]:

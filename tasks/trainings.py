@@ -30,9 +30,10 @@ from models.store import ActivationStore
 from tasks.left_out import row_weights, trained_on
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.console import progress
-from thawline.context import TRAINING_SECTIONS, Context
+from thawline.context import Context
 from thawline.model_params import Model
 from thawline.params import Params
+from thawline.scopes import TRAINING
 from thawline.splits import assign_folds
 from thawline.stopwatch import apart
 from thawline.workspace import Workspace
@@ -147,7 +148,7 @@ def clear_checkpoints(context: Context) -> None:
 
 
 def _checkpoints(context: Context) -> Path:
-    return context.directory(*TRAINING_SECTIONS) / "checkpoints"
+    return context.directory(TRAINING) / "checkpoints"
 
 
 def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
@@ -168,9 +169,14 @@ def groups_of(context: Context) -> tuple[str, ...]:
 def _before_the_head(context: Context) -> Context:
     """Return the work with only those params that encoders and rows depend on: trials of a search share them."""
     params = context.params
-    sections = {name: getattr(params, name) for name in TRAINING_SECTIONS if name not in {"model", "train"}}
+    defaults = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in Params.model_fields.items()
+        if name == "train" or not TRAINING.covers(name)
+    }
     model = params.model.model_copy(update={name: Model.model_fields[name].default for name in _HEAD_PARAMS})
-    return context.model_copy(update={"params": Params(**sections, model=model), "left_out": ""})
+    seen = params.model_copy(update={**defaults, "model": model})
+    return context.model_copy(update={"params": seen, "left_out": ""})
 
 
 def _own_encoder(context: Context, fold: int | None) -> int | None:

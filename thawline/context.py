@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from thawline.params import Params
+from thawline.scopes import RUN, Scope
 from thawline.workspace import Workspace
 
 PACKAGES = ("expectations", "flows", "modalities", "models", "tasks", "thawline")
@@ -27,11 +28,6 @@ LIBRARIES = (
     "transformers",
     "tokenizers",
 )
-_DATA_SECTIONS = ("name", "modality", "seed", "ingest", "clean", "split", "features")
-_NO_MATTER = {"tracking", "arrive", "compare", "keep", "notify", "runner", "schedule", "store", "versioning"}
-TRAINING_SECTIONS = (*_DATA_SECTIONS, "model", "ft_transformer", "pretrain", "train", "augment")
-BASELINE_SECTIONS = (*_DATA_SECTIONS, "baseline")
-CHECKS_SECTIONS = (*_DATA_SECTIONS, "model", "validation")
 
 
 class Context(BaseModel):
@@ -58,18 +54,17 @@ class Context(BaseModel):
         """The workspace's paths."""
         return Workspace(self.root)
 
-    def key(self, *sections: str) -> str:
-        """Return a hash of data, code and the named sections of the params; of all that matter if none is named."""
-        chosen = self.params.model_dump(
-            mode="json", include=set(sections) or None, exclude=None if sections else _NO_MATTER
-        )
+    def key(self, scope: Scope = RUN) -> str:
+        """Return a hash of data, code and all params that matter to a kind of work."""
         left_out = [self.left_out] if self.left_out else []
-        content = json.dumps([self.data_version, self.code_version, chosen, *left_out], sort_keys=True)
+        content = json.dumps(
+            [self.data_version, self.code_version, scope.choose(self.params), *left_out], sort_keys=True
+        )
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
-    def directory(self, *sections: str) -> Path:
-        """Return where the files of this work's results lie, of that of the named sections as `key` says."""
-        return self.workspace.steps / self.key(*sections)
+    def directory(self, scope: Scope = RUN) -> Path:
+        """Return where the files of the results of a kind of work lie."""
+        return self.workspace.steps / self.key(scope)
 
 
 @cache

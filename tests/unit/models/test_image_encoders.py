@@ -366,3 +366,15 @@ def test_statistics_of_random_weights_follow_the_rows_within_a_few_steps(network
     assert all(module.momentum >= 0.1 for module in norms)
     assert all(not mean.any() for mean in before)
     assert networks[name].network.state_dict()[next(k for k in random.state_dict() if k.endswith("running_mean"))].any()
+
+
+@pytest.mark.parametrize("name", ["vit", "convnext", "test_resnet"])
+def test_a_store_that_holds_images_of_one_size_gives_those_of_another_what_a_new_store_gives(tmp_path: Path, name: str):
+    directory = str(save_network(name, tmp_path / "network"))
+    used, whole = ActivationStore(tmp_path / "used"), np.arange(20)
+    for side in (SIDE, 2 * SIDE, SIDE):
+        encoder = load_encoder(directory, root=tmp_path, takes="pixels", settings={"image_size": side})
+        classifier, rows = make_classifier(encoder), make_rows(encoder, 20)
+        for boundary in (2, classifier.pooled_boundary):
+            new = ActivationStore(tmp_path / f"new-{side}").open(classifier, rows, boundary)
+            assert torch.equal(used.open(classifier, rows, boundary).batch(whole, 1), new.batch(whole, 1))

@@ -375,3 +375,13 @@ def test_what_another_removes_or_writes_anew_is_noticed_while_the_store_is_open(
     put_in_false_states(segments(store)[0])
     assert torch.equal(stored(store, classifier, rows, 3), live(classifier, rows, 3))
     assert "computed again" in caplog.text
+
+
+def test_a_place_whose_first_block_is_stored_already_gets_the_states_of_its_own_rows(
+    store: ActivationStore, classifier: Classifier, rows: TokenRows
+):
+    shortest = np.flatnonzero(rows.padded_lengths == rows.padded_lengths.min())
+    known = rows.replaced([rows.tokens(int(i)) for i in shortest], [str(i) for i in shortest])
+    store.fill(classifier, known, (POOLED,))
+    store.fill(classifier, rows, (POOLED - 2, POOLED))  # in one pass, of whose first block no vector is missing
+    assert torch.equal(stored(store, classifier, rows, POOLED), live(classifier, rows, POOLED))
