@@ -23,7 +23,7 @@ def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
     from prefect import flow
 
     from flows.cross_validation import cross_validate
-    from flows.search import search
+    from flows.search import Searched, search
     from tasks.blend import BLEND, blend_folds
     from tasks.results import load_arrays
     from tasks.rivals import cross_validate_rival, list_rivals
@@ -38,13 +38,16 @@ def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
             tracking = open_tracking(context.workspace, params)
             run_id = start_run(tracking, "bench", role="finetune")
         started, processor = time.perf_counter(), time.process_time()
-        tuned, found = search(context, tracking, run_id) if tracking else (context, None)
+        chosen = (
+            search(context, tracking, run_id) if tracking else Searched(context, (context,) * params.split.num_folds)
+        )
+        tuned, found = chosen.tuned, chosen.found
         searched = time.perf_counter() - started
         if rival == BLEND:
             rivals = [cross_validate_rival(tuned, name) for name in list_rivals(tuned)]
-            scores = blend_folds(tuned, [*rivals, cross_validate(tuned)])
+            scores = blend_folds(tuned, [*rivals, cross_validate(tuned, chosen.works)])
         else:
-            scores = cross_validate_rival(tuned, rival) if rival else cross_validate(tuned)
+            scores = cross_validate_rival(tuned, rival) if rival else cross_validate(tuned, chosen.works)
         took = time.perf_counter() - started
         predictions = np.full(len(rows), -1, dtype=np.int64)
         for fold in scores.folds:

@@ -55,13 +55,13 @@ def search_and_score(root: Path, data_version: str, settings: list[str]) -> dict
         context = open_context(root, data_version, settings)
         tracking = open_tracking(context.workspace, context.params)
         started, processor = time.perf_counter(), time.process_time()
-        tuned, found = search(context, tracking, start_run(tracking, "bench", role="finetune"))
+        chosen = search(context, tracking, start_run(tracking, "bench", role="finetune"))
         searched = time.perf_counter() - started
-        scores = cross_validate(tuned)
+        scores = cross_validate(context, chosen.works)
         answer = {"seconds": time.perf_counter() - started, "processor": time.process_time() - processor}
         answer |= {"search": searched, "f1": scores.mean(), "sd": scores.sd()}
         epochs = [fold.best_epochs for fold in scores.folds]
-        return answer | {"found": found, "folds": scores.scores(), "epochs": epochs}
+        return answer | {"found": chosen.found, "folds": scores.scores(), "epochs": epochs}
 
     return line()
 

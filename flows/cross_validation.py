@@ -1,49 +1,74 @@
-"""Staged fine-tuning in every fold: the heads together, then each fold's phases, as deep as the folds gain from it."""
+"""Staged fine-tuning in every fold: the heads together, then each fold's phases, as deep as that fold gains from it.
+
+What is decided for a fold is decided on its own inner rows. Those of other folds are rows that it is scored on.
+"""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flows.runners import run_all
-from tasks.finetuning import FINETUNED, gain, plan, stopping_points, train_fold, train_heads
+from models.policies import Phase
+from tasks.finetuning import FINETUNED, inner_f1_of, plan, stopping_points, train_fold, train_heads
 from tasks.results import CrossValidation, FoldResult
 from thawline.context import Context
 
 logger = logging.getLogger(__name__)
 
 
-def cross_validate(context: Context) -> CrossValidation:
-    """Fine-tune in each fold, as deep as it pays, and score its rows."""
-    *_, reached = deepen(context)
+def cross_validate(context: Context, works: Sequence[Context] | None = None) -> CrossValidation:
+    """Fine-tune in each fold, as deep as it pays there, and score its rows.
+
+    Args:
+        context: The work.
+        works: By fold, the work with the params that this fold asks for; by default `context` in all of them.
+    """
+    *_, reached = deepen(context, works)
     return reached
 
 
-def deepen(context: Context) -> Iterator[CrossValidation]:
+def deepen(context: Context, works: Sequence[Context] | None = None) -> Iterator[CrossValidation]:
     """Fine-tune in each fold and score its rows, a step deeper each time; the last one given is what counts.
 
-    Before a phase that must bring a gain all folds stop. The phase is run in all of them, and taken back in all of
-    them, with those after it, if the gain on the inner rows does not come.
+    Before a phase that must bring a gain a fold stops. The phase is run, and taken back with those after it where the
+    gain on the fold's own inner rows does not come.
     """
-    phases = plan(context)
-    heads = train_heads(context)
-    num_folds = context.params.split.num_folds
-    seconds = [heads.seconds / num_folds] * num_folds
-    reached: CrossValidation | None = None
-    for num_phases in stopping_points(phases):
+    works = works or [context] * context.params.split.num_folds
+    phases = [plan(work) for work in works]
+    heads = {work: train_heads(work).seconds / len(works) for work in dict.fromkeys(works)}
+    reached: dict[int, FoldResult] = {}
+    running = list(range(len(works)))
+    steps = {fold: stopping_points(phases[fold]) for fold in running}
+    while running := [fold for fold in running if steps[fold]]:
+        depths = {fold: steps[fold].pop(0) for fold in running}
         calls = [
-            {"context": context, "fold": fold, "num_phases": num_phases, "seconds_before": seconds[fold]}
-            for fold in range(num_folds)
+            {
+                "context": works[fold],
+                "fold": fold,
+                "num_phases": depths[fold],
+                "seconds_before": reached[fold].seconds if fold in reached else heads[works[fold]],
+            }
+            for fold in running
         ]
-        folds: list[FoldResult] = run_all(context.params, train_fold, calls)
-        deeper = CrossValidation(name=FINETUNED, folds=folds)
-        seconds = [fold.seconds for fold in folds]
-        least = phases[num_phases - 1].min_gain
-        if reached is not None and least is not None and not gain(reached, deeper) > least:
-            logger.info(
-                "Phase '%s' gains %+.4f macro-F1 on the inner rows, %g is asked: taken back, and no deeper",
-                phases[num_phases - 1].name,
-                gain(reached, deeper),
-                least,
-            )
-            return
-        reached = deeper
-        yield reached
+        deeper: list[FoldResult] = run_all(context.params, train_fold, calls)
+        gained = [one for one in deeper if _pays(reached.get(one.fold), one, phases[one.fold][depths[one.fold] - 1])]
+        reached |= {one.fold: one for one in gained}
+        running = [one.fold for one in gained]
+        if gained:
+            yield CrossValidation(name=FINETUNED, folds=[reached[fold] for fold in sorted(reached)])
+
+
+def _pays(before: FoldResult | None, after: FoldResult, phase: Phase) -> bool:
+    """Return whether a fold's inner rows gain what the phase must bring; say so where they do not."""
+    if before is None or phase.min_gain is None:
+        return True
+    gain = inner_f1_of(after) - inner_f1_of(before)
+    if gain <= phase.min_gain:
+        logger.info(
+            "Fold %d: phase '%s' gains %+.4f macro-F1 on the inner rows, %g is asked: taken back, and no deeper",
+            after.fold + 1,
+            phase.name,
+            gain,
+            phase.min_gain,
+        )
+        return False
+    return True

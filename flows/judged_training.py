@@ -48,17 +48,17 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         with watch("baseline"):
             baselines = _rivals(context, tracking, run_id)
         with watch("search"):
-            tuned, found = search(context, tracking, run_id)
+            searched = search(context, tracking, run_id)
         with watch("cross-validate"):
-            finetuned = cross_validate(tuned)
+            finetuned = cross_validate(context, searched.works)
         with watch("label audit"):
             audit = audit_labels(context, tracking, run_id, [*baselines, finetuned])
-        fitted = tuned.model_copy(update={"left_out": audit.left_out})
+        fitted = searched.leaving_out(audit.left_out)
         if audit.left_out:
             with watch("cross-validate again"):
                 all_rows = [*baselines, finetuned]
-                baselines, missing = cross_validate_rivals(fitted, [each.name for each in baselines])
-                finetuned = cross_validate(fitted)
+                baselines, missing = cross_validate_rivals(fitted.tuned, [each.name for each in baselines])
+                finetuned = cross_validate(fitted.tuned, fitted.works)
                 all_rows = [each for each in all_rows if each.name not in missing]
                 record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
         with watch("record folds"):
@@ -71,11 +71,12 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
-            final = fit_final(fitted, finetuned)
-            for work in (context, tuned, fitted):
+            course = cross_validate(fitted.tuned) if set(fitted.works) != {fitted.tuned} else finetuned
+            final = fit_final(fitted.tuned, course)
+            for work in dict.fromkeys((context, *searched.all_works, *fitted.all_works)):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
-            fits = [*_fit_rivals(fitted, {best.name, *shares}), final]
+            fits = [*_fit_rivals(fitted.tuned, {best.name, *shares}), final]
             fits += [fit_blend(context, fits, shares)] if shares else []
             by_name = {approach.name: approach for approach in approaches}
             fits = [calibrate(context, fit, by_name[fit.name]) for fit in fits]
@@ -92,7 +93,13 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             exported = export_candidate(context, tracking, run_id, fits, judgement.candidate)
             decision = register(context, tracking, fits=fits, run_id=run_id, review=review)
         return record_outcome(
-            tracking, run_id, decision=decision, review=review, seconds=watch.seconds, found=found, exported=exported
+            tracking,
+            run_id,
+            decision=decision,
+            review=review,
+            seconds=watch.seconds,
+            found=searched.found,
+            exported=exported,
         )
 
 

@@ -2,20 +2,24 @@
 
 1. Screening: the heads of all trials in all folds, on stored vectors, batch by batch.
 2. The best few, the params as they stand among them, go deeper phase by phase; after each phase the worse half stops.
-3. The best one's params are the run's, if it beats the params as they stand by more than the standard error of the
-   difference. Its folds are trained by then, and are not trained again.
+3. The best one's params are the final fit's, if it beats the params as they stand by more than the standard error of
+   the difference.
+4. Inner rows of one fold are rows that another is scored on. So what is reported is the folds' score of searching: each
+   fold is scored with the trial that its own inner rows alone ask for (nested cross-validation, Varma and Simon 2006).
 """
 
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from flows.cross_validation import deepen
+from flows.search_choices import choose_finalists, choose_in_folds, choose_winner
 from tasks.finetuning import inner_f1
-from tasks.results import CrossValidation, SearchResult, TrialResult, Unproved
+from tasks.results import CrossValidation, SearchResult, TrialResult
 from tasks.search_record import record_search
 from tasks.study import conclude, next_batch, open_study, spent_seconds, summarise, trials_without_gain
 from tasks.tracking import Tracking
@@ -23,37 +27,57 @@ from tasks.trainings import clear_checkpoints
 from tasks.trials import Screening, penalised_mean, screen, trial_context
 from thawline.console import console
 from thawline.context import Context
-from thawline.metrics import standard_error
 
 logger = logging.getLogger(__name__)
 
 
-def search(context: Context, tracking: Tracking, run_id: str) -> tuple[Context, SearchResult | None]:
-    """Return the work with the winner's params, and what the search did; the work as it is where none is asked for.
+@dataclass(frozen=True)
+class Searched:
+    """The work with the winner's params, the work by fold that each is scored with, and what the search did, if any."""
+
+    tuned: Context
+    works: tuple[Context, ...]
+    found: SearchResult | None = None
+
+    @property
+    def all_works(self) -> tuple[Context, ...]:
+        """The works that are trained."""
+        return (self.tuned, *self.works)
+
+    def leaving_out(self, left_out: str) -> "Searched":
+        """Return the same with training rows left out; they are scored all the same."""
+        tuned, *works = (work.model_copy(update={"left_out": left_out}) for work in self.all_works)
+        return Searched(tuned, tuple(works), self.found)
+
+
+def search(context: Context, tracking: Tracking, run_id: str) -> Searched:
+    """Search for better params, as `params.search` asks; the work stays as it is where it asks for none.
 
     Raises:
         SearchError: Every trial failed.
         ParamsError: The space does not fit the params.
     """
     if context.params.search.strategy == "none":
-        return context, None
+        return Searched(context, (context,) * context.params.split.num_folds)
     started = time.monotonic()
     trials = screen_all(context)
     finalists, deepened = go_deeper(context, choose_finalists(trials, context.params.search.keep))
     winner, unproved = choose_winner(finalists, deepened)
+    in_folds = choose_in_folds(context, trials)
     result = SearchResult(
         strategy=context.params.search.strategy,
         trials=[next((other for other in finalists if other.number == one.number), one) for one in trials],
         winner=winner.number,
         unproved=unproved,
+        in_folds=in_folds,
         seconds=time.monotonic() - started,
     )
     record_search(context, tracking, run_id, result, deepened)
     console.print(f"  {result.sentence()}", markup=False)
-    for trial in finalists:
-        if trial.number != winner.number:
-            clear_checkpoints(trial_context(context, trial.changes))
-    return trial_context(context, winner.changes), result
+    works = {trial.number: trial_context(context, trial.changes) for trial in trials if not trial.reason}
+    for number in works.keys() - {winner.number, *in_folds}:
+        clear_checkpoints(works[number])
+    return Searched(works[winner.number], tuple(works[number] for number in in_folds), result)
 
 
 def screen_all(context: Context, screening: Callable[..., dict[int, Screening]] = screen) -> list[TrialResult]:
@@ -75,35 +99,6 @@ def screen_all(context: Context, screening: Callable[..., dict[int, Screening]] 
         if limits.patience is not None and trials_without_gain(study) >= limits.patience:
             break
     return summarise(study)
-
-
-def choose_finalists(trials: Sequence[TrialResult], keep: int) -> list[TrialResult]:
-    """Return the best `keep` trials, trial 0 for the last of them if it is not among them: it has to be beaten."""
-    sound = sorted(
-        (trial for trial in trials if not trial.reason), key=lambda trial: (-trial.score, trial.loss, trial.number)
-    )
-    chosen = sound[:keep]
-    own = next((trial for trial in sound if trial.number == 0), None)
-    if own is None or own in chosen:
-        return chosen
-    return [*chosen[: keep - 1], own] if keep > 1 else chosen
-
-
-def choose_winner(
-    finalists: Sequence[TrialResult], folds: Mapping[int, CrossValidation]
-) -> tuple[TrialResult, Unproved | None]:
-    """Return the trial with the best score, or trial 0 where the best is ahead of it by no more than chance would have.
-
-    The best of many trials on a few hundred rows is ahead of any by luck alone: its gain over trial 0, fold by fold,
-    must be larger on average than the standard error of that average.
-    """
-    best = max(finalists, key=lambda trial: (trial.score, -trial.loss, -trial.number))
-    own = next((trial for trial in finalists if trial.number == 0), None)
-    if own is None or own is best:
-        return best, None
-    gains = np.subtract(inner_f1(folds[best.number]), inner_f1(folds[own.number]))
-    gain, error = float(np.mean(gains)), standard_error(gains)
-    return (best, None) if gain > error else (own, Unproved(number=best.number, gain=gain, error=error))
 
 
 def go_deeper(

@@ -48,8 +48,8 @@ class Phase:
 
     `learning_rates` has one rate for each of `trainable`. `num_epochs` is the horizon of the learning-rate schedule;
     `stop_after` ends the phase after that many of them (0 skips it), on the same course. `patience` counts epochs.
-    Under cross-validation a phase with a `min_gain` is taken back, and those after it are left out, unless the folds'
-    macro-F1 on their inner rows gains that much on average.
+    Under cross-validation a phase with a `min_gain` is taken back in a fold, and those after it are left out, unless
+    the macro-F1 on the fold's own inner rows gains that much.
     """
 
     name: str
@@ -126,7 +126,7 @@ def gradual(groups: tuple[str, ...], settings: ScheduleSettings) -> list[Phase]:
 
 @policy
 def auto(groups: tuple[str, ...], settings: ScheduleSettings) -> list[Phase]:
-    """Train the head, then unfreeze from the top down for as long as the folds gain from it.
+    """Train the head, then unfreeze from the top down for as long as a fold gains from it.
 
     Each phase below the head may take `num_epochs`, as nobody knows beforehand how deep it goes.
     """

@@ -119,13 +119,8 @@ def plan(context: Context) -> list[Phase]:
 
 
 def stopping_points(phases: Sequence[Phase]) -> list[int]:
-    """Return after how many phases the folds are compared: before each phase that must bring a gain, and at the end."""
+    """Return after how many phases a fold is looked at: before each phase that must bring a gain, and at the end."""
     return [*(number for number, phase in enumerate(phases) if number and phase.min_gain is not None), len(phases)]
-
-
-def gain(before: CrossValidation, after: CrossValidation) -> float:
-    """Return the gain in macro-F1 on the folds' inner rows, as a mean: the scored rows have no say in the depth."""
-    return float(np.mean(inner_f1(after))) - float(np.mean(inner_f1(before)))
 
 
 def train_first_phases(trainings: Sequence[Training], *, description: str) -> None:
@@ -179,8 +174,13 @@ def _job(training: Training) -> HeadJob:
 
 def inner_f1(cross_validation: CrossValidation) -> list[float]:
     """Return each fold's macro-F1 on its inner rows with the weights that it ended with."""
-    best = [[epoch["inner_f1_macro"] for epoch in fold.epochs if epoch["is_best"]] for fold in cross_validation.folds]
-    return [scores[-1] if scores else 0.0 for scores in best]
+    return [inner_f1_of(fold) for fold in cross_validation.folds]
+
+
+def inner_f1_of(fold: FoldResult) -> float:
+    """Return a fold's macro-F1 on its inner rows with the weights that it ended with."""
+    best = [epoch["inner_f1_macro"] for epoch in fold.epochs if epoch["is_best"]]
+    return best[-1] if best else 0.0
 
 
 def stop_at_folds_best(phases: Sequence[Phase], best_epochs: Sequence[dict[str, int]]) -> list[Phase]:

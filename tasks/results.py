@@ -232,7 +232,8 @@ class Unproved(Result):
 class SearchResult(Result):
     """A whole search: its trials by number, which one won, and the seconds it took.
 
-    `unproved` is the trial with the best score where the params as they stand stay all the same.
+    `unproved` is the trial with the best score where the params as they stand stay all the same. `in_folds` are the
+    trials that the folds' own inner rows ask for, with which they are scored.
     """
 
     strategy: str
@@ -240,6 +241,7 @@ class SearchResult(Result):
     winner: int
     seconds: float
     unproved: Unproved | None = None
+    in_folds: list[int] = []
 
     @property
     def best(self) -> TrialResult:
@@ -248,6 +250,15 @@ class SearchResult(Result):
 
     def sentence(self) -> str:
         """Return the outcome in words."""
+        return self._outcome() + self._own_choices()
+
+    def _own_choices(self) -> str:
+        if set(self.in_folds) <= {self.winner}:
+            return ""
+        numbers = ", ".join(f"{number:02d}" for number in self.in_folds)
+        return f". Folds are scored with what their own inner rows ask for: trials {numbers}"
+
+    def _outcome(self) -> str:
         failed = sum(bool(trial.reason) for trial in self.trials)
         ending = f"; {failed} trials failed" if failed else ""
         if ahead := self.unproved:

@@ -1,7 +1,7 @@
 """Trials of a search: their params, and their screening with the encoder frozen, folds and trials in one pass.
 
-A trial's score is the folds' mean macro-F1 on their inner rows, at the epoch that stopping on them would choose. The
-scored rows of the folds have no part in it, so that the cross-validated score of the winner is an honest one.
+A trial's score is the folds' mean macro-F1 on their inner rows, at the epoch that stopping on them would choose. Those
+are scored rows of other folds: which trial a fold is scored with is chosen by its own (`flows/search_choices.py`).
 """
 
 import dataclasses

@@ -99,7 +99,7 @@ class WrittenPhase(Section):
     num_epochs: int = Field(..., ge=1, le=1000, description="Most epochs.")
     patience: int | None = Field(None, ge=1, description="As train.patience, for this phase.")
     min_gain: float | None = Field(
-        None, ge=0, lt=1, description="Inner macro-F1 that the folds must gain on average, or the phase is taken back."
+        None, ge=0, lt=1, description="Inner macro-F1 that a fold must gain, or the phase is taken back in it."
     )
 
 
@@ -109,7 +109,7 @@ class Train(Section):
     policy: Literal["head_only", "full", "lp_ft", "gradual", "auto", "chain_thaw", "explicit"] = Field(
         "gradual",
         description="Unfreezing policy: the head alone; everything at once; the head, then everything; the head, then "
-        "groups of layers from the top down; the same for as long as the folds gain min_gain; the head, then each "
+        "groups of layers from the top down; the same for as long as a fold gains min_gain; the head, then each "
         "group by itself, then all; or as train.phases says.",
     )
     phases: tuple[WrittenPhase, ...] = Field(
@@ -121,8 +121,8 @@ class Train(Section):
         0.002,
         ge=0,
         lt=1,
-        description="Macro-F1 on the inner rows that each phase of 'auto' must bring, as a mean over the folds (0 to "
-        "1); a phase that does not is taken back, and it goes no deeper.",
+        description="Macro-F1 that each phase of 'auto' must bring on a fold's own inner rows (0 to 1); where it does "
+        "not it is taken back, and that fold goes no deeper.",
     )
     groups_per_phase: int = Field(2, ge=1, description="Layer groups that 'gradual' unfreezes in each phase.")
     max_unfrozen_groups: int | None = Field(

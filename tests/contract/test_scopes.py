@@ -22,6 +22,7 @@ from modalities import get_modality, list_modalities
 from modalities.predictor import load_predictor
 from tasks.caching import KeyFunction
 from tasks.results import CrossValidation, FinalFit
+from tests.other_values import list_params, other_value
 from tests.tiny_spaces import KINDS, tiny_params
 from thawline import scopes
 from thawline.context import Context
@@ -223,3 +224,9 @@ def test_a_step_reads_no_param_but_those_in_its_key(
         assert read
         unread[name] = {param for param in read - HOW_NOT_WHAT if not scope_of[name].covers(param)}
     assert {name: sorted(params) for name, params in unread.items() if params} == {}
+
+
+@pytest.mark.parametrize("modality", list_modalities())
+def test_every_param_has_another_value_to_be_tried(modality: str) -> None:
+    for name in list_params():
+        other_value(tiny_params(modality), name)

@@ -15,7 +15,7 @@ from models.records import TrainingData, TrainSettings
 from models.rows import tokenize
 from models.store import ActivationStore
 from models.training import train
-from tasks.finetuning import gain, stopping_points, train_first_phases
+from tasks.finetuning import inner_f1, stopping_points, train_first_phases
 from tasks.results import CrossValidation, FoldResult
 from tasks.trainings import Training
 from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
@@ -98,7 +98,7 @@ def test_folds_are_compared_before_each_phase_that_must_bring_a_gain(policy: str
     assert stopping_points(phases) == points
 
 
-def test_the_gain_is_that_of_the_weights_the_folds_ended_with(tmp_path: Path):
+def test_inner_scores_are_those_of_the_weights_the_folds_ended_with(tmp_path: Path):
     def validated(*inner: list[tuple[float, bool]]) -> CrossValidation:
         folds = [
             FoldResult(
@@ -117,4 +117,4 @@ def test_the_gain_is_that_of_the_weights_the_folds_ended_with(tmp_path: Path):
 
     before = validated([(0.5, True), (0.6, True), (0.9, False)], [(0.7, True)])
     after = validated([(0.5, True), (0.6, True), (0.9, False), (0.8, True)], [(0.7, True), (0.6, False)])
-    assert gain(before, after) == pytest.approx(0.1)
+    assert (inner_f1(before), inner_f1(after)) == ([0.6, 0.7], [0.8, 0.7])

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
-from flows.search import choose_finalists, choose_winner
+from flows.search_choices import choose_finalists, choose_winner
 from modalities import list_modalities
 from tasks.initialise import params_for
 from tasks.results import CrossValidation, FoldResult, SearchResult, TrialResult
