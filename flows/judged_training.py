@@ -7,7 +7,7 @@ changed never comes here.
 from collections.abc import Collection
 
 from flows.cross_validation import cross_validate
-from flows.search import search
+from flows.search import Searched, search
 from tasks.blend import blend_folds, blend_shares, fit_blend
 from tasks.calibration import answer_folds, calibrate, check_costs
 from tasks.evaluation import evaluate, score_champion
@@ -71,8 +71,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
-            course = cross_validate(fitted.tuned) if set(fitted.works) != {fitted.tuned} else finetuned
-            final = fit_final(fitted.tuned, course)
+            final = fit_final(fitted.tuned, _with_all_rows(fitted, finetuned))
             for work in dict.fromkeys((context, *searched.all_works, *fitted.all_works)):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
@@ -108,6 +107,11 @@ def _rivals(context: Context, tracking: Tracking, run_id: str) -> list[CrossVali
     rivals, missing = cross_validate_rivals(context, list_rivals(context))
     record_left_out(tracking, run_id, missing)
     return rivals
+
+
+def _with_all_rows(searched: Searched, finetuned: CrossValidation) -> CrossValidation:
+    """Return the folds whose epochs the final fit takes: all with the params that all inner rows together ask for."""
+    return finetuned if set(searched.works) == {searched.tuned} else cross_validate(searched.tuned)
 
 
 def _fit_rivals(context: Context, names: Collection[str]) -> list[FinalFit]:
