@@ -20,7 +20,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = "fac243b3cd104924"
+SOURCES = "d5a3018835540f88"
 DVC_YAML = Path(__file__).resolve().parent.parent / "dvc.yaml"
 OPTION = "--rules"
 

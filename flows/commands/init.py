@@ -45,7 +45,7 @@ def init(
     Example: thawline init reviews --modality text --data reviews.csv --label stars --text review
 
     Images: a folder, or a zip of one, with a folder for each class; or a manifest, a table of paths (relative to it)
-    and labels, whose images come along.
+    and labels, whose images come along. Folders of splits (train, test) and years are no labels.
 
     Example: thawline init garments --modality image --data garments.zip
 
