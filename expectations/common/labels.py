@@ -1,14 +1,16 @@
 """Labels are those meant, and there is something to tell apart."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import great_expectations.expectations as gxe
 import pandas as pd
 
 from expectations import spark
-from expectations.frame import Finding, FrameExpectation
+from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions
 from expectations.suites import Content
 from thawline.params import Params
 
@@ -74,11 +76,47 @@ class ExpectClassesNotNumbers(FrameExpectation):
         return Finding(passed, len(counts), self.max_classes, message)
 
 
+class ExpectDistinctLabels(FrameExpectation):
+    """No two labels differ only in case, white space or Unicode form."""
+
+    rule: ClassVar[str] = "No two labels may differ only in case, white space or the form of their characters."
+
+    def inspect(self, frame: pd.DataFrame) -> Finding:
+        """Name the labels that look alike with their rows, and the rows of the rarer ones."""
+        counts = frame["label"].value_counts()
+        finding = self._judge(counts)
+        rarer = [label for alike in _alike(counts) for label in alike[1:]]
+        rows = positions(frame["label"].isin(rarer))
+        return replace(finding, rows=rows[:NUM_EXAMPLES].tolist(), num_unexpected=len(rows))
+
+    def inspect_spark(self, frame: Any) -> Finding:
+        """As `inspect`; rows are not named."""
+        return self._judge(spark.value_counts(frame, "label"))
+
+    def _judge(self, counts: pd.Series) -> Finding:
+        groups = _alike(counts)
+        message = f"{len(groups)} labels are written in several ways; none should be."
+        if groups:
+            named = "; ".join(" and ".join(f"{label!r} ({counts[label]:,})" for label in alike) for alike in groups[:3])
+            message += f" These count as different classes: {named}. Write each label one way."
+        return Finding(not groups, len(groups), 0, message)
+
+
+def _alike(counts: pd.Series) -> list[list[str]]:
+    """Return the labels that differ only in case, white space or Unicode form, the most frequent of each first."""
+    groups: dict[str, list[str]] = {}
+    for label in counts.index:
+        plain = " ".join(unicodedata.normalize("NFKC", str(label)).casefold().split())
+        groups.setdefault(plain, []).append(str(label))
+    return [alike for alike in groups.values() if len(alike) > 1]
+
+
 def raw(params: Params, _content: Content) -> list[Any]:
-    """Two classes at least and not too many, and the label set where one is given."""
+    """Two classes at least and not too many, each written one way, and the label set where one is given."""
     expectations: list[Any] = [
         ExpectSeveralClasses(column="label", min_value=2, severity="critical"),
         ExpectClassesNotNumbers(max_classes=params.validation.max_classes, severity="critical"),
+        ExpectDistinctLabels(severity="warning"),
     ]
     if params.validation.labels is not None:
         expectations.append(

@@ -124,6 +124,11 @@ FAILURES: dict[str, tuple[dict[str, Any], Callable[[], pd.DataFrame], str]] = {
         spoilt("normalised", [3, 4, 5], ""),
         "3 of 40 rows (7.5 %) have a blank text; at most 5 % may (validation.max_empty_share)",
     ),
+    "ExpectDistinctLabels": (
+        {},
+        spoilt("label", [3, 5], ["A", "b\u00a0"]),
+        "2 labels are written in several ways; none should be. These count as different classes: ",
+    ),
     "ExpectEnoughRows": ({"min_value": 30}, lambda: good().head(20), "There are 20 rows; at least 30 are needed"),
     "ExpectSeveralClasses": (
         {"column": "label", "min_value": 2},
