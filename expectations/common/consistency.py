@@ -44,7 +44,8 @@ class ExpectConsistentLabels(FrameExpectation):
         return {
             "what": "have content that also stands under another label",
             "key": "validation.max_conflicting_share" if self.max_share else "clean.conflicting_labels",
-            "remedy": "Mend the labels, or set clean.conflicting_labels to 'drop', 'majority' or 'keep'",
+            "remedy": "Mend the labels, or set clean.conflicting_labels to 'drop', 'majority' or, where rows may be "
+            "alike and end differently, 'keep'",
         }
 
 

@@ -41,6 +41,7 @@ def test_the_unit_is_one_that_systemd_understands(tmp_path: Path) -> None:
     unit = (DEPLOY / "thawline@.service").read_text()
     sections = [line for line in unit.splitlines() if line.startswith("[")]
     assert sections == ["[Unit]", "[Service]", "[Install]"]
+    assert "UMask=0077" in unit.splitlines(), "what the service writes is its user's alone"
     if shutil.which("systemd-analyze"):
         target = tmp_path / "thawline@x.service"
         runnable = unit.replace("/opt/thawline/.venv/bin/thawline", "/bin/true").replace("User=thawline\n", "")
