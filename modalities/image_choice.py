@@ -34,7 +34,8 @@ def choose_images(names: Iterable[str], head: Callable[[str], bytes]) -> tuple[l
         names: Paths with '/'.
         head: Returns the first HEAD_BYTES of a file.
     """
-    images, others = [], []
+    images: list[str] = []
+    others: list[str] = []
     for name in names:
         is_image = PurePosixPath(name).suffix.lower() in SUFFIXES or begins_like_image(head(name))
         (images if is_image else others).append(name)

@@ -75,7 +75,9 @@ def inspect_image(content: bytes | None, *, max_pixels: int) -> tuple[Facts, Ima
 def _declared(content: bytes) -> Facts:
     """Return what the header of a file says that Pillow itself will not open for its size."""
     for name in FORMATS:
-        opened, accepts = Image.OPEN.get(name, (None, None))
+        if name not in Image.OPEN:  # this build of Pillow lacks it
+            continue
+        opened, accepts = Image.OPEN[name]
         if accepts is not None and accepts(content[:16]) is True:
             with opened(io.BytesIO(content), "") as image:
                 return Facts(image.width, image.height, image.mode)

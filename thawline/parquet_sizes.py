@@ -22,8 +22,8 @@ def text_columns(schema: pa.Schema) -> list[str]:
 def least_bytes(metadata: pq.FileMetaData) -> int:
     """Return what all values take at least, by what the file says of itself."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    values = sum(group.column(place).num_values for group in groups for place in range(group.num_columns))
-    return max(REFERENCE_BYTES * values, sum(group.total_byte_size for group in groups))
+    values = sum(int(group.column(place).num_values) for group in groups for place in range(group.num_columns))
+    return max(REFERENCE_BYTES * values, sum(int(group.total_byte_size) for group in groups))
 
 
 def unfolded_bytes(batch: pa.RecordBatch) -> int:

@@ -35,6 +35,14 @@ def test_the_first_run_ends_with_a_champion_and_says_all_that_was_promised(finis
     assert all(gate["passed"] for gate in result["gates"])
 
 
+def test_what_a_run_writes_is_readable_by_its_owner_alone(finished: Finished) -> None:
+    rooms = [finished.directory / name for name in (".thawline", "data", "reports", ".dvc")]
+    assert [room.name for room in rooms if room.stat().st_mode & 0o077] == []
+    written = [path for room in rooms[:3] for path in room.rglob("*") if not path.is_symlink()]
+    assert len(written) > 50
+    assert [path for path in written if path.stat().st_mode & 0o077] == []
+
+
 def test_mlflow_holds_the_run_tree_its_curves_files_and_one_version(finished: Finished) -> None:
     client = MlflowClient(finished.mlflow_uri)
     parent = client.get_run(finished.first.json["run_id"])
