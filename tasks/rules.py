@@ -20,7 +20,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = "d5a3018835540f88"
+SOURCES = "b3b2585933d58555"
 DVC_YAML = Path(__file__).resolve().parent.parent / "dvc.yaml"
 OPTION = "--rules"
 
