@@ -8,7 +8,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 from line import change_params
@@ -142,9 +143,9 @@ def tells(*patterns: str) -> Look:
 
 
 def shows_the_experiment(_shell: Shell, told: Told) -> None:
-    """Ask an MLflow server for its experiments."""
-    query = {"max_results": 10}
-    answer = httpx.post(f"{_address(told)}/api/2.0/mlflow/experiments/search", json=query, timeout=60)
+    """Open MLflow's pages as they are printed, and ask them for the experiments."""
+    with open_pages("MLflow", told) as pages:
+        answer = pages.post("/api/2.0/mlflow/experiments/search", json={"max_results": 10})
     assert "reviews" in [experiment["name"] for experiment in answer.json()["experiments"]]
 
 
@@ -173,12 +174,21 @@ def is_taken(shell: Shell, _told: Told) -> None:
     wait_for("accepted file", lambda: [*raw.glob("new_mails*.csv")])
 
 
-def has_automations(shell: Shell, told: Told) -> None:
-    """Ask the Prefect server who is told of what."""
-    found = re.search(r"^Prefect +(\S+)", told.text, re.MULTILINE)
-    assert found is not None
-    names = {one["name"] for one in httpx.post(f"{found[1]}/api/automations/filter", json={}, timeout=60).json()}
+def has_automations(_shell: Shell, told: Told) -> None:
+    """Open Prefect's pages as they are printed, and ask who is told of what."""
+    with open_pages("Prefect", told) as pages:
+        names = {one["name"] for one in pages.post("/api/automations/filter", json={}).json()}
     assert {f"spam: {subject}" for subject in SUBJECTS} <= names
+
+
+@contextmanager
+def open_pages(name: str, told: Told) -> Iterator[httpx.Client]:
+    """Follow the printed link to a server's pages as a browser does; yield what goes on asking there."""
+    found = re.search(rf"^{name} +((http://[^/\s]+)\S*)", told.text, re.MULTILINE)
+    assert found is not None, told.text
+    with httpx.Client(base_url=found[2], follow_redirects=True, timeout=60) as client:
+        assert client.get(found[1]).status_code == 200
+        yield client
 
 
 def _address(told: Told) -> str:
@@ -244,6 +254,14 @@ SCALING: dict[str, Treatment] = {
         why="it needs several machines; two nodes on one: `python -m tests.faults.ray_nodes`"
     ),
 }
-DOCUMENTS = {"README.md": README, "docs/operations.md": OPERATIONS, "docs/scaling.md": SCALING}
+SPAM: dict[str, Treatment] = {
+    "cd examples/spam": Parsed(why="it is the demo on the same mails, which takes minutes"),
+}
+DOCUMENTS = {
+    "README.md": README,
+    "docs/operations.md": OPERATIONS,
+    "docs/scaling.md": SCALING,
+    "examples/spam/README.md": SPAM,
+}
 BEGINNINGS: dict[str, Callable[[Shell], None]] = {"docs/operations.md": enter_a_workspace}
 """What is there when a document begins, but for what `make setup` makes."""
