@@ -15,7 +15,7 @@ import httpx
 from line import change_params
 from mlflow import MlflowClient
 from servers import postgresql, s3, s3_environment
-from session import ROOT, free_port
+from session import ROOT, free_port, prefect_api
 from workspaces import made_up_texts, wait_for
 
 from tasks.notifications import SUBJECTS
@@ -30,7 +30,7 @@ QUICK = {
     "arrive": {"cool_down_s": 0, "settle_s": 0.5, "min_new_rows": 1000},
     "validation": {"embedding": False, "min_rows": 20},
     "search": {"num_trials": 2},
-    "compare": {"num_seeds": 1, "max_seconds": 20},
+    "compare": {"num_seeds": 1, "max_seconds": 10},
 }
 """Params that are changed after `thawline init`, so that a run takes seconds: a tiny encoder, few epochs and folds."""
 UVICORN = r"Uvicorn running on (http://127\.0\.0\.1:\d+)[\s\S]*Application startup complete"
@@ -79,6 +79,16 @@ def enter_a_workspace(shell: Shell) -> None:
         told = shell.run(command)
         assert told.code == 0, told.text
     quicken(shell)
+
+
+def use_a_server(shell: Shell) -> None:
+    """Let flows run on the tests' Prefect server, as on one of the user's own, and not each on a temporary one."""
+    shell.run(f"export PREFECT_API_URL={prefect_api()}")
+
+
+def use_no_server(shell: Shell) -> None:
+    """Let `thawline up` start a server of its own."""
+    shell.run("unset PREFECT_API_URL")
 
 
 def use_servers(shell: Shell) -> None:
@@ -220,7 +230,7 @@ README: dict[str, Treatment] = {
         },
     ),
     "thawline up": Commands(
-        before={"cp new_mails.csv": reviews("new_mails.csv", seed=1)},
+        before={"thawline up": use_no_server, "cp new_mails.csv": reviews("new_mails.csv", seed=1)},
         after={"cp new_mails.csv": is_taken},
         servers={"thawline up": "Ctrl-C ends all"},
         added={"thawline up": ports},
@@ -263,5 +273,5 @@ DOCUMENTS = {
     "docs/scaling.md": SCALING,
     "examples/spam/README.md": SPAM,
 }
-BEGINNINGS: dict[str, Callable[[Shell], None]] = {"docs/operations.md": enter_a_workspace}
+BEGINNINGS: dict[str, Callable[[Shell], None]] = {"README.md": use_a_server, "docs/operations.md": enter_a_workspace}
 """What is there when a document begins, but for what `make setup` makes."""
