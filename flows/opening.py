@@ -5,8 +5,10 @@ from contextlib import nullcontext
 from flows.preloading import import_training, look_at_packages
 from tasks.data import obtain_data, record_data_version, reproduce, validate_processed_rows, validate_raw_files
 from tasks.early_checks import require_places
+from tasks.ownership import claim, require_same_task
 from tasks.pinned import pin_inputs
 from tasks.tracking import Tracking, close_stale_runs, open_tracking
+from tasks.training_set import load_training_set
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
 from thawline.meanwhile import meanwhile
@@ -34,10 +36,12 @@ def open_data(
 
     Raises:
         DataRefusedError: A critical expectation failed; a run that says so is left in MLflow.
+        UsageError: The classifier's name in MLflow belongs to another workspace, or to data of other labels.
         ServiceError: A place that the run writes to later is not there.
     """
     tracking = open_tracking(workspace, params)
     require_places(workspace, params)
+    claim(tracking, workspace, params.name)
     close_stale_runs(tracking)
     obtain_data(workspace, params)
     try:
@@ -49,6 +53,7 @@ def open_data(
             context = Context(
                 root=workspace.root, params=params, data_version=data.data_version, code_version=hash_code()
             )
+            require_same_task(tracking, params.name, load_training_set(context).classes)
             validate_processed_rows(context)
             with meanwhile(look_at_packages) if will_train else nullcontext():
                 record_data_version(workspace, data.data_version)

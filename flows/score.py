@@ -5,6 +5,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.states import Completed
 
+from tasks.ownership import require_own
 from tasks.prediction import predict_into
 from tasks.tracking import open_tracking
 from thawline.errors import UsageError
@@ -27,6 +28,8 @@ def score(root: str) -> object:
         raise UsageError("schedule.score_input is unset; name the file or directory whose rows are to be predicted")
     source, target = workspace.root / params.schedule.score_input, workspace.root / params.schedule.score_output
     require_output(target)
-    predicted = predict_into(target, open_tracking(workspace, params), params, source)
+    tracking = open_tracking(workspace, params)
+    require_own(tracking, workspace, params.name)
+    predicted = predict_into(target, tracking, params, source)
     said = "".join(f"; {saying}" for saying in predicted.sayings())
     return Completed(message=f"{predicted.num_rows:,} rows of {source.name} predicted into {target}{said}")

@@ -33,6 +33,7 @@ SHOWN = """\
 !/dvc.lock
 !/data/
 /data/*
+!/data/workspace_id
 !/data/raw/
 !/data/arrivals/
 !/data/arrivals/*.json
@@ -48,6 +49,7 @@ COMMITTED = (
     "params.yaml",
     "dvc.yaml",
     "dvc.lock",
+    "data/workspace_id",
     "data/raw/file.csv.dvc",
     "data/arrivals/file.json",
     "data/versions/version.json",

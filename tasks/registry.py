@@ -37,6 +37,7 @@ from tasks.champion import (
 )
 from tasks.git_command import read_git_commit
 from tasks.model_card import render_card
+from tasks.ownership import own_registered_model
 from tasks.results import Decision, FinalFit, Judgement
 from tasks.review import Review
 from tasks.tracking import FINGERPRINT, Tracking
@@ -96,7 +97,7 @@ def register(
             }
             card = render_card(review, git_commit=read_git_commit(Path(__file__).resolve().parent) or "none")
             source = _log_model(context, tracking, fit, run_id, card)
-            _ensure_registered_model(tracking, name)
+            own_registered_model(tracking, context.workspace, name, review.classes)
             version = tracking.client.create_model_version(name, source, run_id, tags=tags, description=card)
         elif is_open(tracking, version):
             log.info("%s version %s is judged anew", name, version.version)
@@ -154,14 +155,6 @@ def _converge_aliases(tracking: Tracking, name: str, version: ModelVersion) -> N
     if int(aliases.get("challenger", 0)) < int(version.version):
         tracking.client.set_registered_model_alias(name, "challenger", str(version.version))
     promote_if_pending(tracking, name, version)
-
-
-def _ensure_registered_model(tracking: Tracking, name: str) -> None:
-    try:
-        tracking.client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
 
 
 def describe_input(example: pd.DataFrame, answer: pd.DataFrame) -> ModelSignature:

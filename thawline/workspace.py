@@ -20,6 +20,11 @@ class Workspace:
         return self.root / PARAMS_FILE
 
     @property
+    def id_file(self) -> Path:
+        """What says which workspace this is, wherever it is moved: made by the first run, tracked by git."""
+        return self.root / "data" / "workspace_id"
+
+    @property
     def dvc_lock(self) -> Path:
         """Which data and params made which file."""
         return self.root / "dvc.lock"

@@ -40,6 +40,7 @@ def predict(
     Example: thawline predict mails.csv -o predictions.csv
     """
     place = open_workspace(workspace)
+    from tasks.ownership import require_own
     from tasks.prediction import Predicted, predict_source, write_predictions
     from tasks.tracking import open_tracking
     from thawline.frame_writers import appender, require_output
@@ -49,7 +50,9 @@ def predict(
     if output is not None:
         require_output(output)
     rows: list[object] = []
-    parts = predict_source(open_tracking(place, params), params, source, alias=alias)
+    tracking = open_tracking(place, params)
+    require_own(tracking, place, params.name)
+    parts = predict_source(tracking, params, source, alias=alias)
     if output is not None:
         predicted = write_predictions(output, parts)
         console.print(

@@ -24,13 +24,16 @@ def promote(
     """
     place = open_workspace(workspace)
     from tasks.champion import promote as move
+    from tasks.ownership import require_own
     from tasks.tracking import open_tracking
     from thawline.lock import WAIT_S, lock_workspace
     from thawline.params_file import load_params
 
     params = load_params(place)
     with lock_workspace(place, "registry", wait_s=WAIT_S):
-        done = move(open_tracking(place, params), params.name, version, reason=reason)
+        tracking = open_tracking(place, params)
+        require_own(tracking, place, params.name)
+        done = move(tracking, params.name, version, reason=reason)
     console.print(
         f"{done.model}: version {done.champion} is champion by force, in place of {done.before or 'none'}, "
         f"by the word of {done.by}",

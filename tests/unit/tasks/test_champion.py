@@ -162,12 +162,16 @@ def run_to_the_registry(
 ) -> Decision:
     """Do what the last step of a run does, of a model that was judged so."""
     params = Params.model_validate({"name": NAME})
-    context = Context(root=Path(), params=params, data_version=data, code_version="b")
+    context = Context(
+        root=Path(tracking.uri.removeprefix("sqlite:///")).parent, params=params, data_version=data, code_version="b"
+    )
     run = tracking.client.create_run(tracking.experiment_id)
     monkeypatch.setattr(registry, "render_card", lambda *_, **__: "card")
     monkeypatch.setattr(registry, "_log_model", lambda *_: run.info.artifact_uri)
     fits: list[Any] = [SimpleNamespace(name="finetuned")]
-    review: Any = SimpleNamespace(judgement=judgement, predictions=SimpleNamespace(labels=[0] * num_rows))
+    review: Any = SimpleNamespace(
+        judgement=judgement, predictions=SimpleNamespace(labels=[0] * num_rows), classes=["ham", "spam"]
+    )
     return registry.register.fn(context, tracking, fits=fits, run_id=run.info.run_id, review=review)
 
 
