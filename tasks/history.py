@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 from tasks.champion import ABSENT, DECIDED_BY, FORCED, ROLLED_BACK, aliases_of, is_open, tell_standing
 from tasks.results import RESULT_FILE, RunResult
 from tasks.tracking import ROLE, Tracking, find_finished_run, search_runs
+from thawline.addresses import masked
 from thawline.context import Context
 from thawline.errors import UsageError
 
@@ -35,12 +36,16 @@ def find_run(tracking: Tracking, reference: str) -> Run:
 
 
 def load_result(tracking: Tracking, run: Run) -> RunResult | None:
-    """Return the result that a run left, with its version's aliases as they are now; None where it left none."""
+    """Return the result that a run left, with its version's aliases and its store's address as they are now.
+
+    None where it left none.
+    """
     if not any(item.path == RESULT_FILE for item in tracking.client.list_artifacts(run.info.run_id)):
         return None
     path = mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{RESULT_FILE}", tracking_uri=tracking.uri)
     result = RunResult.model_validate_json(Path(path).read_text(encoding="utf-8"))
     now = {
+        "mlflow_uri": masked(tracking.uri),
         "aliases": aliases_of(tracking, result.model, result.version),
         "standing": tell_standing(tracking, result.model, result.version),
     }

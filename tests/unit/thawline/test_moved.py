@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.history import load_result
+from tasks.results import RESULT_FILE, RunResult
 from tasks.tracking import open_tracking
 from thawline.moved import settle_here
 from thawline.params import Params
@@ -31,6 +33,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     run = tracking.client.create_run(tracking.experiment_id)
     (workspace.root / "model.txt").write_text("the original's")
     tracking.client.log_artifact(run.info.run_id, str(workspace.root / "model.txt"), "model")
+    result = RunResult(
+        run_id=run.info.run_id, experiment="mails", model="mails", version="1", aliases=[], promoted=True,
+        registered=True, verdict="Promoted", candidate="blend", gates=[], metrics={}, intervals={}, baseline={}, cv={},
+        seconds={}, data_version="v", rows={}, mlflow_uri=tracking.uri,
+    )  # fmt: skip
+    tracking.client.log_text(run.info.run_id, result.model_dump_json(), RESULT_FILE)
     tracking.client.create_registered_model("mails")
     version = tracking.client.create_model_version("mails", f"{run.info.artifact_uri}/model", run.info.run_id)
     tracking.client.set_registered_model_alias("mails", "champion", version.version)
@@ -69,6 +77,15 @@ def test_a_copy_leads_to_its_own_files_whatever_becomes_of_the_original(
     shutil.rmtree(original.root)
     assert champion_text(copy) == "the original's"
     assert json.loads((copy.state / "results" / "fold-k").read_text()) == record(copy)
+
+
+def test_a_past_run_is_shown_with_the_store_where_it_is_now(made: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(made.root, tmp_path / "copy")
+    tracking = open_tracking(Workspace(tmp_path / "copy"), PARAMS)
+    (run,) = tracking.client.search_runs([tracking.experiment_id])
+    shown = load_result(tracking, run)
+    assert shown is not None
+    assert shown.mlflow_uri == tracking.uri == f"sqlite:///{tmp_path}/copy/.thawline/mlflow.db"
 
 
 def test_an_original_that_was_copied_stays_as_it_is(made: Workspace, tmp_path: Path) -> None:
