@@ -99,8 +99,9 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
             model = load_registered(tracking.uri, f"{name}/{version}").unwrap_python_model()
             probabilities, answers = _answers(model.predictor, frame, classes, frozen)
     except UNSCORABLE as error:
-        log.warning("champion version %s can't be scored, so nothing is promoted", version, exc_info=error)
-        return ScoredChampion(version=version, unscorable=_first_line(error))
+        reason = _first_line(error)
+        log.warning("champion version %s can't be scored, so nothing is promoted: %s", version, reason)
+        return ScoredChampion(version=version, unscorable=reason)
     directory = context.directory() / "test"
     arrays = save_arrays(
         directory / f"champion-{version}.npz",
