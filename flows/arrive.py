@@ -2,12 +2,12 @@
 
 import logging
 from collections import Counter
-from pathlib import Path
 
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from flows.deployed import open_deployed
 from tasks.announcements import DUE, announce, announce_arrivals
 from tasks.arrivals import take_arrivals
 from tasks.training_due import training_due
@@ -29,7 +29,7 @@ def arrive(root: str) -> object:
         StorageError: No permission or no space; nothing was lost.
         DvcError: DVC refused; nothing was lost.
     """
-    workspace = Workspace(Path(root))
+    workspace = open_deployed(root)
     with logging_to(workspace, flow_run_id=str(flow_run.id)):
         settled = settle_arrivals(workspace)
     if settled is None:

@@ -1,11 +1,10 @@
 """The flow `clean`: what can be computed again and was not used for long goes; what it would be is told before."""
 
-from pathlib import Path
-
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from flows.deployed import open_deployed
 from tasks.clean_runs import RUNS, list_runs_to_spare, remove_runs
 from tasks.clean_up import list_kept, remove_kept
 from tasks.tracking import Tracking, open_tracking
@@ -22,7 +21,7 @@ from thawline.workspace import Workspace
 @flow(name="clean", validate_parameters=False)
 def clean(root: str) -> object:
     """Remove what the section `keep` of the params does not keep; waits for whatever runs in the workspace."""
-    workspace = Workspace(Path(root))
+    workspace = open_deployed(root)
     params = load_params(workspace)
     with lock_workspace(workspace, "training", wait_s=-1), logging_to(workspace, flow_run_id=str(flow_run.id)):
         tracking = open_tracking(workspace, params)

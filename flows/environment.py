@@ -8,15 +8,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from flows.temporary_server import TemporaryServer
+from thawline.access import mlflow_credentials, prefect_credentials
 from thawline.errors import ServiceError
 from thawline.files import require_space
+from thawline.guard import LOOPBACK
 from thawline.orphans import end_orphans, lasting_server, mark_children
-from thawline.up_state import find_up
+from thawline.up_state import UpState, find_up, read_secret
 from thawline.workspace import Workspace
 
 QUIET = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # Prefect would start a server that answers anybody
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -26,6 +29,7 @@ QUIET = {
     "GX_ANALYTICS_ENABLED": "false",
 }
 """What keeps the libraries quiet, in whatever workspace."""
+NO_PROXY = ("NO_PROXY", "no_proxy")
 
 
 def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
@@ -47,11 +51,34 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
         defaults["PREFECT_API_URL"] = running.prefect_api  # what is started by hand is seen there, too
     require_space(workspace.state)  # also makes it: Prefect makes its home, but not what is above it
     _set_defaults(defaults)
+    if running is not None:
+        _set_defaults(_credentials(running, read_secret(workspace)))
+    spare_loopback()
     keep_quiet()
     end_orphans(workspace)
     mark_children(workspace)
     if fresh:
         os.environ["PREFECT_TASKS_REFRESH_CACHE"] = "true"
+
+
+def spare_loopback() -> None:
+    """Let nobody ask this machine's own servers through a proxy: neither this process nor those that it starts.
+
+    What the user has named stays; libraries differ in which of the two variables they read.
+    """
+    named = [part.strip() for name in NO_PROXY for part in os.environ.get(name, "").split(",")]
+    for name in NO_PROXY:
+        os.environ[name] = ",".join(dict.fromkeys([*filter(None, named), *LOOPBACK]))
+
+
+def _credentials(running: UpState, secret: str) -> dict[str, str]:
+    """Return the variables by which clients give the secret of a running `thawline up`, to its own servers alone."""
+    found: dict[str, str] = {}
+    if running.own_prefect and os.environ.get("PREFECT_API_URL") == running.prefect_api:
+        found |= prefect_credentials(secret)
+    if running.own_mlflow and os.environ.get("MLFLOW_TRACKING_URI") == running.mlflow:
+        found |= mlflow_credentials(secret)
+    return found
 
 
 def keep_quiet() -> None:

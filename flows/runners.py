@@ -73,8 +73,9 @@ def _server() -> AbstractContextManager[Any]:
 
 def _server_url() -> str:
     url = os.environ.get("PREFECT_API_URL")
-    if url:
-        return url
-    from prefect.server.api.server import SubprocessASGIServer  # the whole server, a second and a half
-
-    return SubprocessASGIServer().api_url
+    if not url:
+        raise UsageError(
+            "PREFECT_API_URL is not set, and each worker would start a Prefect server of its own; set it to one, or "
+            "use `thawline run`, which starts one for all"
+        )
+    return url

@@ -1,17 +1,15 @@
 """The flow `score`: rows predicted by the champion, into a file that is whole or what it was before."""
 
-from pathlib import Path
-
 from prefect import flow
 from prefect.states import Completed
 
+from flows.deployed import open_deployed
 from tasks.ownership import require_own
 from tasks.prediction import predict_into
 from tasks.tracking import open_tracking
 from thawline.errors import UsageError
 from thawline.frame_writers import require_output
 from thawline.params_file import load_params
-from thawline.workspace import Workspace
 
 
 @flow(name="score", validate_parameters=False)
@@ -22,7 +20,7 @@ def score(root: str) -> object:
         UsageError: The params name no input, or no version is champion.
         UnreadableFileError: The input can't be read.
     """
-    workspace = Workspace(Path(root))
+    workspace = open_deployed(root)
     params = load_params(workspace)
     if params.schedule.score_input is None:
         raise UsageError("schedule.score_input is unset; name the file or directory whose rows are to be predicted")

@@ -1,16 +1,15 @@
 """What `thawline up` starts: a Prefect server, MLflow, the deployments and the watcher; and how they are secured."""
 
 import os
-import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from flows.environment import QUIET
-from flows.up import LOOPBACK, Service, require_free_port
+from flows.up import Service, require_free_port
+from thawline.access import SECRET, USER, prefect_credentials
 from thawline.errors import UsageError
-from thawline.files import write_atomically
+from thawline.guard import LISTEN, LOOPBACK
 from thawline.logs import PACKAGES
+from thawline.orphans import SERVER as PREFECT_SERVER
 from thawline.person import LOGIN
 from thawline.workspace import Workspace
 
@@ -38,15 +37,15 @@ class Addresses:
         return f"http://{_as_reached(self.host)}:{self.mlflow_port}"
 
 
-def read_login(host: str) -> tuple[str, str] | None:
-    """Return user and password for both servers, None where they stay on loopback and none is set.
+def require_login(host: str) -> None:
+    """See to it that both servers ask for a login where they are reached from elsewhere.
 
     Raises:
-        UsageError: The host is beyond loopback and no login is set, or it is too weak, or MLflow can't ask for one.
+        UsageError: The host is beyond loopback and no login is set, or it is too weak.
     """
     login = os.environ.get(LOGIN, "")
     if not login and host in LOOPBACK:
-        return None
+        return
     user, colon, password = login.partition(":")
     if not login:
         raise UsageError(
@@ -55,31 +54,23 @@ def read_login(host: str) -> tuple[str, str] | None:
         )
     if not (user and colon and len(password) >= MIN_PASSWORD):
         raise UsageError(f"{LOGIN} must be USER:PASSWORD with {MIN_PASSWORD} characters of password or more")
-    if find_spec("flask_wtf") is None:
-        raise UsageError(f"{LOGIN} is set, and MLflow's log-in needs a package more: pip install 'thawline[login]'")
-    return user, password
 
 
-def security_environment(workspace: Workspace, login: tuple[str, str] | None) -> dict[str, str]:
-    """Return the variables by which both servers demand the login, and our own processes give it."""
-    if login is None:
-        return {}
-    user, password = login
-    config = workspace.state / "mlflow_login.ini"
-    lines = [
-        "[mlflow]",
-        "default_permission = READ",
-        f"database_uri = sqlite:///{workspace.state / 'mlflow_login.db'}",
-        f"admin_username = {user}",
-        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
-    ]
-    write_atomically(config, "\n".join(lines).encode())
+def guard_environment(addresses: Addresses, secret: str) -> dict[str, str]:
+    """Return the variables by which the servers' guards know the secret and where they listen."""
+    return {SECRET: secret, LISTEN: addresses.host}
+
+
+def prefect_environment(addresses: Addresses, secret: str) -> dict[str, str]:
+    """Return what a Prefect server of ours and its clients are told, and where its pages find it: at their own address.
+
+    An SSH tunnel may have given that another port.
+    """
     return {
-        "PREFECT_SERVER_API_AUTH_STRING": f"{user}:{password}",
-        "PREFECT_API_AUTH_STRING": f"{user}:{password}",
-        "MLFLOW_AUTH_CONFIG_PATH": str(config),
-        "MLFLOW_AUTH_ADMIN_PASSWORD": password,
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(32),
+        "PREFECT_UI_API_URL": "/api",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": addresses.prefect,
+        **prefect_credentials(secret),
+        **server_environment(),
     }
 
 
@@ -100,66 +91,79 @@ def server_environment() -> dict[str, str]:
     return {name: value for name, value in wanted.items() if name not in os.environ or (quiet and "LOGGING" in name)}
 
 
-def store_environment(store: str) -> dict[str, str]:
+def store_environment(store: str, artifacts: str) -> dict[str, str]:
     """Return what MLflow's server is told: its database, which as an argument would show a password to `ps`.
 
     Its jobs, seven processes more, are for language models' traces.
+
+    Args:
+        store: Address of the database.
+        artifacts: Where experiments without a place of their own keep their files.
     """
-    return {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return {
+        "MLFLOW_BACKEND_STORE_URI": store,
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": artifacts,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": "*",  # the guard has looked already, and knows this machine's names
+    }
 
 
 def list_services(
     workspace: Workspace,
     addresses: Addresses,
     *,
-    artifacts: str | None,
-    foreign_prefect: bool,
+    secret: str,
     prefect_api: str,
-    login: tuple[str, str] | None,
+    own_prefect: bool,
+    own_mlflow: bool,
 ) -> list[list[Service]]:
     """Return what is to run, in stages.
 
     Args:
         workspace: Whose.
         addresses: Where the servers listen.
-        artifacts: Where MLflow keeps files of experiments without a place of their own; None where a server of
-            somebody else serves the pages.
-        foreign_prefect: Whether PREFECT_API_URL names a server of somebody else.
+        secret: What our servers ask for.
         prefect_api: Where Prefect's server answers, whosever it is.
-        login: What our servers ask for.
+        own_prefect: Whether that is ours; PREFECT_API_URL names one of somebody else otherwise.
+        own_mlflow: Whether MLflow's is.
 
     Raises:
         UsageError: A port is taken.
     """
     servers = []
-    if not foreign_prefect:
+    if own_prefect:
         require_free_port(addresses.host, addresses.prefect_port, "--prefect-port")
-        servers.append(_prefect(addresses))
-    if artifacts is not None:
+        servers.append(prefect_service(addresses, secret))
+    if own_mlflow:
         require_free_port(addresses.host, addresses.mlflow_port, "--mlflow-port")
-        servers.append(_mlflow(addresses, artifacts, with_login=login is not None))
-    own = [] if foreign_prefect else ["--own-server"]
+        servers.append(mlflow_service(addresses, secret))
     root = str(workspace.root)
+    own = ["--own-server"] if own_prefect else []
+    login = (USER, secret) if own_prefect else _foreign_login()
+    deployed = f"{prefect_api}/deployments/name/{SWEEP}"
     return [
         servers,
-        [Service("deployments", ["flows.deployments", root, *own], f"{prefect_api}/deployments/name/{SWEEP}", login)],
+        [Service("deployments", ["flows.deployments", root, *own], deployed, login)],
         [Service("watcher", ["flows.watcher", root])],
     ]
 
 
-def _prefect(addresses: Addresses) -> Service:
-    arguments = ["prefect", "server", "start", "--host", addresses.host, "--port", str(addresses.prefect_port)]
-    return Service("prefect", [*arguments, "--log-level", "WARNING"], f"{addresses.prefect}/api/health")
+def prefect_service(addresses: Addresses, secret: str) -> Service:
+    """Return Prefect's server."""
+    arguments = [PREFECT_SERVER, addresses.host, str(addresses.prefect_port), "warning"]
+    return Service("prefect", arguments, f"{addresses.prefect}/api/health", (USER, secret))
 
 
-def _mlflow(addresses: Addresses, artifacts: str, *, with_login: bool) -> Service:
-    arguments: Sequence[str] = (
-        *("mlflow", "server", "--workers", "1"),
-        *("--no-serve-artifacts", "--default-artifact-root", artifacts),
-        *("--host", addresses.host, "--port", str(addresses.mlflow_port)),
-        *(("--app-name", "basic-auth") if with_login else ()),
-    )
-    return Service("mlflow", arguments, f"{addresses.mlflow}/health")
+def mlflow_service(addresses: Addresses, secret: str) -> Service:
+    """Return MLflow's server."""
+    arguments = ["tasks.mlflow_app", addresses.host, str(addresses.mlflow_port)]
+    return Service("mlflow", arguments, f"{addresses.mlflow}/health", (USER, secret))
+
+
+def _foreign_login() -> tuple[str, str] | None:
+    """Return user and password that the user's environment has for a Prefect server of somebody else."""
+    user, colon, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    return (user, password) if colon else None
 
 
 def _as_reached(host: str) -> str:

@@ -1,4 +1,4 @@
-"""Prefect's temporary server, started first and waited for last.
+"""Prefect's temporary server, started first and waited for last. It demands a secret that only this process knows.
 
 Prefect starts one by itself when a flow begins, waits for it, and imports the whole server to do so. A server takes
 several seconds, on a core of its own: meanwhile the command imports what it needs (`flows/preloading.py`). The first
@@ -13,6 +13,7 @@ import time
 from http.client import HTTPConnection, HTTPException
 from threading import Event, Thread
 
+from thawline.access import SECRET, make_secret, prefect_credentials
 from thawline.errors import ServiceError
 from thawline.orphans import SERVER, TEMPORARY
 from thawline.tied import TiedProcess
@@ -28,10 +29,10 @@ _AS_PREFECT_DOES = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1",
 class TemporaryServer:
     """A Prefect server that ends with this process."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
-        options = ["--host", HOST, "--port", str(port), "--log-level", "error", "--lifespan", "on"]
-        self._process = TiedProcess(["uvicorn", "--factory", SERVER, *options], env={**os.environ, **_AS_PREFECT_DOES})
+    def __init__(self, port: int, secret: str) -> None:
+        self.port, self._secret = port, secret
+        environment = {**os.environ, **_AS_PREFECT_DOES, SECRET: secret}
+        self._process = TiedProcess([SERVER, HOST, str(port), "error"], env=environment)
         self._answered = Event()
         Thread(target=self._ask, name="asking the temporary server", daemon=True).start()
         atexit.register(self.end)  # before the libraries register theirs, so after them: they send until the last
@@ -57,7 +58,7 @@ class TemporaryServer:
         while self._process.poll() is None:
             connection = HTTPConnection(HOST, self.port, timeout=TIMEOUT_S)
             try:
-                connection.request("GET", QUESTION)
+                connection.request("GET", QUESTION, headers={"Authorization": f"Bearer {self._secret}"})
                 connection.getresponse().read()
             except (OSError, HTTPException):
                 time.sleep(POLL_S)
@@ -76,8 +77,10 @@ def start_server() -> TemporaryServer | None:
     """
     if os.environ.get("PREFECT_API_URL"):
         return None
-    server = TemporaryServer(_free_port())
+    secret = make_secret()
+    server = TemporaryServer(_free_port(), secret)
     os.environ["PREFECT_API_URL"] = os.environ[TEMPORARY] = f"http://{HOST}:{server.port}/api"
+    os.environ.update(prefect_credentials(secret))
     return server
 
 

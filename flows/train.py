@@ -1,10 +1,9 @@
 """The flow `train`: the flow `finetune`, if there is reason to. What arrivals and the clock set off."""
 
-from pathlib import Path
-
 from prefect import flow, get_run_logger
 from prefect.states import Completed
 
+from flows.deployed import open_deployed
 from thawline.lock import lock_workspace
 from thawline.params_file import load_params
 from thawline.waiting_room import take_turn
@@ -23,7 +22,7 @@ def train(root: str, *, only_if_due: bool = True) -> object:
         DataRefusedError: A critical expectation failed; nothing was trained.
         ThawlineError: Anything else that stops the line.
     """
-    workspace = Workspace(Path(root))
+    workspace = open_deployed(root)
     if not only_if_due:
         with lock_workspace(workspace, "training", wait_s=-1):
             return _train(workspace)

@@ -31,7 +31,6 @@ START_TIMEOUT_S = 180.0
 POLL_S = 0.5
 MAX_PAUSE_S = 60.0
 MAX_LOG_BYTES = 20_000_000
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass
@@ -131,7 +130,7 @@ def _start(workspace: Workspace, service: Service, variables: Mapping[str, str])
             log.replace(log.with_suffix(".previous.log"))
         with log.open("ab") as output:  # to append goes on at the beginning when it is cut
             service.process = subprocess.Popen(
-                [sys.executable, "-m", *service.arguments],
+                [sys.executable, "-P", "-m", *service.arguments],  # nothing of the workspace is imported
                 cwd=workspace.root,
                 env=dict(variables),
                 stdin=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from watchfiles import watch
 
+from flows.environment import spare_loopback
 from tasks.announcements import DROPPED, announce
 from tasks.incoming import Item, complete_items
 from thawline.params_file import load_params
@@ -39,6 +40,7 @@ class Announced:
 
 def main(root: Path) -> None:
     """Watch until the process is ended. A file that is not complete yet is looked at again every POLL_MS."""
+    spare_loopback()
     workspace = Workspace(root)
     params = load_params(workspace)
     workspace.incoming.mkdir(parents=True, exist_ok=True)

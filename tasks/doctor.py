@@ -115,8 +115,9 @@ def _prefect() -> Finding:
     url = os.environ.get("PREFECT_API_URL")
     if url is None:
         return Finding(what="Prefect", ok=True, found="a temporary server for each run (PREFECT_API_URL is not set)")
+    user, colon, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
     try:
-        httpx.get(f"{url}/health", timeout=5).raise_for_status()
+        httpx.get(f"{url}/health", auth=(user, password) if colon else None, timeout=5).raise_for_status()
     except httpx.HTTPError as error:
         remedy = "start it with `prefect server start`, or unset PREFECT_API_URL"
         return Finding(what="Prefect", ok=False, found=f"{url}: {error}", remedy=remedy)

@@ -35,3 +35,8 @@ def render_view() -> str:
         "selectedColumns": list(COLUMNS),
     }
     return f"deflate;{base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()}"
+
+
+def view_path(experiment_id: str) -> str:
+    """Return where MLflow's pages show the view of an experiment."""
+    return f"/#/experiments/{experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={VIEW_KEY}"

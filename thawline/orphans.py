@@ -8,10 +8,11 @@ import os
 
 import psutil
 
+from thawline.processes import began, runs
 from thawline.workspace import Workspace
 
 MARK = "THAWLINE_COMMAND"
-SERVER = "prefect.server.api.server:create_app"
+SERVER = "flows.prefect_app"
 TEMPORARY = "THAWLINE_TEMPORARY_SERVER"
 """Names the address of a server that ends with this command; PREFECT_API_URL holds the same one then."""
 
@@ -24,7 +25,7 @@ def lasting_server() -> str | None:
 
 def mark_children(workspace: Workspace) -> None:
     """Let all that this process starts from now on tell by its environment who has started it, and where."""
-    os.environ[MARK] = f"{os.getpid()} {psutil.Process().create_time()} {workspace.root}"
+    os.environ[MARK] = f"{os.getpid()} {began()} {workspace.root}"
 
 
 def end_orphans(workspace: Workspace) -> int:
@@ -42,14 +43,7 @@ def _is_orphan(process: psutil.Process, workspace: Workspace) -> bool:
     try:
         if SERVER not in process.cmdline():
             return False
-        pid, began_s, root = process.environ().get(MARK, "0 0 ").split(" ", 2)
+        pid, since, root = process.environ().get(MARK, "0 0 ").split(" ", 2)
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
-    return root == str(workspace.root) and not _runs(int(pid), float(began_s))
-
-
-def _runs(pid: int, began_s: float) -> bool:
-    try:
-        return bool(psutil.Process(pid).create_time() == began_s)
-    except psutil.NoSuchProcess:
-        return False
+    return root == str(workspace.root) and not runs(int(pid), since)

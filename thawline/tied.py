@@ -36,7 +36,7 @@ class TiedProcess(subprocess.Popen[str]):
         reading, self._writing = os.pipe()
         try:
             super().__init__(
-                [sys.executable, "-m", __name__, *arguments],
+                [sys.executable, "-P", "-m", __name__, *arguments],  # nothing of where the user stands is imported
                 env=env,
                 cwd=cwd,
                 stdin=reading,

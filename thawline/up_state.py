@@ -4,64 +4,76 @@ Every process that it starts, and every one that those start, carries MARK in it
 again, even after the one that started them was killed. A process id alone would not do: ids are used again.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator
 
 import psutil
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from thawline.access import write_secret
 from thawline.files import write_atomically
+from thawline.processes import runs
 from thawline.workspace import Workspace
 
 MARK = "THAWLINE_UP"
 FILE = "up.json"
+SECRET_FILE = "secret"  # noqa: S105 - the file's name
 PATIENCE_S = 10.0
 ROUNDS = 3
 """Of looking for processes; what a kill does not end stays."""
 
 
 class UpState(BaseModel):
-    """A running `thawline up`: its process, when that began (seconds since 1970), its servers' addresses and its place.
+    """A running `thawline up`: its process, when that began, its servers' addresses, which are its own, and its place.
 
-    `root` is the workspace's directory: the note may lie in a copy of it. '' was written before there was one.
+    `root` is the workspace's directory: the note may lie in a copy of it.
     """
 
     model_config = ConfigDict(frozen=True)
 
     pid: int
-    began_s: float
+    began: str
     prefect_api: str
     mlflow: str
-    root: str = ""
+    root: str
+    own_prefect: bool = True
+    own_mlflow: bool = True
+
+    @property
+    def prefect(self) -> str:
+        """Address of Prefect's pages."""
+        return self.prefect_api.removesuffix("/api")
 
 
-def note_up(workspace: Workspace, *, prefect_api: str, mlflow: str) -> UpState:
-    """Note that this process runs the workspace.
+def note_up(workspace: Workspace, state: UpState, secret: str) -> None:
+    """Note what runs the workspace, and the secret of its servers, in a file for the owner alone.
 
     Raises:
         StorageError: No permission or no space.
     """
-    began_s = psutil.Process().create_time()
-    state = UpState(pid=os.getpid(), began_s=began_s, prefect_api=prefect_api, mlflow=mlflow, root=str(workspace.root))
+    write_secret(workspace.state / SECRET_FILE, secret)
     write_atomically(workspace.state / FILE, state.model_dump_json().encode())
-    return state
+
+
+def read_secret(workspace: Workspace) -> str:
+    """Return the secret of the servers of the `thawline up` that runs."""
+    return (workspace.state / SECRET_FILE).read_text(encoding="utf-8")
 
 
 def find_up(workspace: Workspace) -> UpState | None:
     """Return the `thawline up` that runs now, None where none does, whatever one that was killed has left behind."""
     path = workspace.state / FILE
     try:
-        state = UpState.model_validate(json.loads(path.read_bytes()))
-        alive = psutil.Process(state.pid).create_time() == state.began_s
-    except (FileNotFoundError, psutil.NoSuchProcess):
+        state = UpState.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):  # none, or one of an earlier version
         return None
-    return state if alive and state.root in {"", str(workspace.root)} else None
+    return state if state.root == str(workspace.root) and runs(state.pid, state.began) else None
 
 
 def forget_up(workspace: Workspace) -> None:
     """Take the note back."""
-    (workspace.state / FILE).unlink(missing_ok=True)
+    for name in (FILE, SECRET_FILE):
+        (workspace.state / name).unlink(missing_ok=True)
 
 
 def end_processes(workspace: Workspace) -> int:

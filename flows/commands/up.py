@@ -34,60 +34,71 @@ def up(
     Example: thawline up, then in another terminal: cp mails.csv data/incoming/
     """
     place = open_workspace(workspace)
+    from flows.pages import print_pages
     from flows.services import (
         Addresses,
+        guard_environment,
         list_services,
-        read_login,
-        security_environment,
-        server_environment,
+        prefect_environment,
+        require_login,
         store_environment,
     )
     from flows.up import run_services
+    from tasks.saved_view import view_path
     from tasks.tracking import artifact_location, open_tracking
+    from thawline.access import make_secret
     from thawline.addresses import masked
     from thawline.params_file import load_params
-    from thawline.up_state import end_processes, find_up, forget_up, note_up
+    from thawline.processes import began
+    from thawline.up_state import UpState, end_processes, find_up, forget_up, note_up
 
     running = find_up(place)
     if running is not None:
         raise UsageError(
-            f"process {running.pid} runs this workspace already (MLflow: {running.mlflow}); end it first: "
-            f"kill {running.pid}"
+            f"process {running.pid} runs this workspace already (MLflow: {running.mlflow}); `thawline ui` prints links "
+            f"to its pages; end it first: kill {running.pid}"
         )
     left = end_processes(place)
     if left:
         console.print(f"ended {left} processes that an earlier `thawline up` had left behind")
-    login = read_login(host)
+    require_login(host)
     addresses = Addresses(host, prefect_port, mlflow_port)
     params = load_params(place)
-    store = open_tracking(place, params).uri  # makes the database before two servers would
-    foreign_mlflow, foreign_prefect = store.startswith("http"), os.environ.get("PREFECT_API_URL")
-    prefect_api = foreign_prefect or f"{addresses.prefect}/api"
-    mlflow = masked(store) if foreign_mlflow else addresses.mlflow
+    tracking = open_tracking(place, params)  # makes the database before two servers would
+    artifacts = artifact_location(place, params, tracking.uri)
+    foreign_prefect, secret = os.environ.get("PREFECT_API_URL"), make_secret()
+    state = UpState(
+        pid=os.getpid(),
+        began=began() or "",
+        prefect_api=foreign_prefect or f"{addresses.prefect}/api",
+        mlflow=addresses.mlflow if artifacts else masked(tracking.uri),
+        root=str(place.root),
+        own_prefect=not foreign_prefect,
+        own_mlflow=artifacts is not None,
+    )
     stages = list_services(
         place,
         addresses,
-        artifacts=artifact_location(place, params, store),
-        foreign_prefect=foreign_prefect is not None,
-        prefect_api=prefect_api,
-        login=login,
+        secret=secret,
+        prefect_api=state.prefect_api,
+        own_prefect=state.own_prefect,
+        own_mlflow=state.own_mlflow,
     )
     environment = {
-        "PREFECT_API_URL": prefect_api,
-        "PREFECT_UI_API_URL": prefect_api,
-        **server_environment(),
-        **({} if foreign_mlflow else store_environment(store)),
-        **security_environment(place, login),
+        "PREFECT_API_URL": state.prefect_api,
+        **guard_environment(addresses, secret),
+        **(prefect_environment(addresses, secret) if state.own_prefect else {}),
+        **(store_environment(tracking.uri, artifacts) if artifacts else {}),
     }
 
     def tell() -> None:
-        console.print(f"Prefect  {prefect_api.removesuffix('/api')}\nMLflow   {mlflow}", markup=False)
+        print_pages(state, secret, view_path(tracking.experiment_id))
         console.print(f"drop files into {place.incoming}; Ctrl-C ends all", markup=False, soft_wrap=True)
         if as_json:
-            print_json({"prefect": prefect_api.removesuffix("/api"), "mlflow": mlflow, "pid": os.getpid()})
+            print_json({"prefect": state.prefect, "mlflow": state.mlflow, "pid": os.getpid()})
             sys.stdout.flush()
 
-    note_up(place, prefect_api=prefect_api, mlflow=mlflow)
+    note_up(place, state, secret)
     try:
         run_services(place, stages, environment=environment, when_ready=tell)
     finally:

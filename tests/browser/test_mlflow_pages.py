@@ -1,22 +1,21 @@
 """What a person sees in MLflow's pages of a finished run, in a real browser."""
 
+import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from line import Finished
 from mlflow import MlflowClient
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from session import ROOT, end_with_parent, free_port
 
 from tasks.saved_view import VIEW_KEY
+from tests.browser.opened import browser
 
 pytestmark = pytest.mark.slow
 
@@ -28,64 +27,35 @@ SCREENSHOTS = Path(os.environ.get("THAWLINE_SCREENSHOTS", "reports/screenshots")
 
 
 @pytest.fixture(scope="module")
-def server(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the store of a finished run; yields the address."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", finished.mlflow_uri, "--workers", "1"]
-    log = tmp_path_factory.mktemp("server") / "log"
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port), "--serve-artifacts"],
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
-    try:
-        _wait(address, log)
-        yield address
-    finally:
-        _end(process)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a server and what it started; one that still answers a browser may not heed SIGTERM in time."""
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(timeout=30)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=30)
-
-
-def _wait(address: str, log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310 - our own server
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(log.read_text(encoding="utf-8", errors="replace")[-3000:])
+def page() -> Iterator[Page]:
+    with browser() as opened:
+        page = opened.new_page(viewport={"width": 1500, "height": 1100}, color_scheme="light")
+        page.add_init_script(QUIET)
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        yield page
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    chromium = shutil.which("chromium")
-    assert chromium, "the browser tests need chromium on PATH"
-    options = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=options)
-        opened = browser.new_page(viewport={"width": 1500, "height": 1100}, color_scheme="light")
-        opened.add_init_script(QUIET)
-        opened.set_default_timeout(PATIENCE_MS)
-        expect.set_options(timeout=PATIENCE_MS)
-        yield opened
-        browser.close()
+def server(finished: Finished, page: Page) -> Iterator[str]:
+    """Run `thawline ui` on the store of a finished run, and open what it prints; yields the address of its pages."""
+    command = [sys.executable, "-m", "flows.cli", "ui", "--json", "--port", str(free_port())]
+    process = subprocess.Popen(
+        command,
+        cwd=finished.directory,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: end_with_parent(signal.SIGTERM),  # noqa: PLW1509 - no other threads run yet
+    )
+    assert process.stdout is not None
+    try:
+        link = json.loads(process.stdout.readline())["mlflow"]
+        page.goto(link)
+        yield link.partition("/open")[0]
+    finally:
+        process.kill()  # one that still answers a browser may not heed SIGTERM in time
+        process.communicate()
 
 
 def save(page: Page, name: str) -> None:
@@ -104,6 +74,11 @@ def address_of(server: str, finished: Finished, rest: str = "") -> str:
     run_id = finished.first.json["run_id"]
     experiment = MlflowClient(finished.mlflow_uri).get_run(run_id).info.experiment_id
     return f"{server}/#/experiments/{experiment}/runs/{run_id}{rest}?{TRAINING}"
+
+
+def test_the_link_of_thawline_ui_opens_the_saved_view(server: str, page: Page, finished: Finished) -> None:
+    assert page.url == f"{address_of(server, finished).split('/runs/')[0]}/runs?{TRAINING}&viewStateShareKey={VIEW_KEY}"
+    expect(page.get_by_text("thawline.failed_gates", exact=True).first).to_be_visible()
 
 
 def test_the_experiment_lists_the_run_with_what_it_is_sorted_by(server: str, page: Page, finished: Finished) -> None:

@@ -1,18 +1,18 @@
 """The profile page in a real browser: it fits a telephone, shows its sections, and runs nothing that data brings."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tasks.clean import clean
 from tasks.ingest import ingest
 from tasks.profiling.page import make_profile
 from tasks.split import split
+from tests.browser.opened import browser
 from thawline.context import Context
 from thawline.params import Params
 from thawline.workspace import Workspace
@@ -49,15 +49,10 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def shown(page_file: Path) -> Iterator[Page]:
     """Open the page in Chromium, 400 pixels wide."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"],
-        )
-        page = browser.new_page(viewport={"width": 400, "height": 900})
+    with browser() as opened:
+        page = opened.new_page(viewport={"width": 400, "height": 900})
         page.goto(page_file.as_uri())
         yield page
-        browser.close()
 
 
 def test_the_page_fits_a_telephone_and_a_desk(shown: Page) -> None:

@@ -235,11 +235,10 @@ README: dict[str, Treatment] = {
         servers={"thawline up": "Ctrl-C ends all"},
         added={"thawline up": ports},
     ),
-    "mlflow server": Commands(
-        before={"mlflow server": lambda shell: shell.run("export MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false")},
-        after={"mlflow server": shows_the_experiment, "thawline show": tells_runs_by_filters},
-        servers={"mlflow server": UVICORN},
-        added={"mlflow server": lambda: f"{a_port()} --workers 1"},
+    "thawline ui": Commands(
+        after={"thawline ui": shows_the_experiment, "thawline show": tells_runs_by_filters},
+        servers={"thawline ui": "Ctrl-C ends"},
+        added={"thawline ui": a_port},
     ),
     "export MLFLOW_TRACKING_URI": Commands(
         after={"python -c": tells("label +probability_1 +probability_5"), "mlflow models serve": answers_rows},

@@ -13,12 +13,14 @@ import httpx
 import psutil
 
 from tests.faults.processes import Child, Tell, started
+from thawline.access import SECRET, USER, make_secret, mlflow_credentials, prefect_credentials
 from thawline.workspace import Workspace
 
 PATIENCE_S = 180
 MOST = 3
 VARIABLES = {"prefect": "PREFECT_API_URL", "mlflow": "MLFLOW_TRACKING_URI"}
 """The servers, and what names each one's address."""
+PROGRAMS = {"prefect": "flows.prefect_app", "mlflow": "tasks.mlflow_app"}
 
 
 class Servers:
@@ -31,7 +33,7 @@ class Servers:
         """Return the processes of a server: the one that was started, and those it started."""
         for process in psutil.Process(self.keeper.pid).children():
             try:
-                if name in process.cmdline():
+                if PROGRAMS[name] in process.cmdline():
                     return [process, *process.children(recursive=True)]
             except psutil.NoSuchProcess:  # killed, and not looked after yet
                 continue
@@ -61,22 +63,16 @@ def running_servers(workspace: Workspace, names: Sequence[str], log: Path) -> It
     """Run servers, by name, for the time of the block, at the addresses that `name_servers` chose."""
 
     def keep(_tell: Tell) -> int:
-        from flows.services import Addresses, list_services, store_environment
+        from flows.services import Addresses, guard_environment, mlflow_service, prefect_service, store_environment
         from flows.up import run_services
 
         ports = [int(os.environ[name].split(":")[2].split("/")[0]) for name in VARIABLES.values()]
-        addresses = Addresses("127.0.0.1", *ports)
-        store = f"sqlite:///{workspace.state / 'mlflow.db'}"
-        services = list_services(
-            workspace,
-            addresses,
-            artifacts=(workspace.state / "mlartifacts").as_uri(),
-            foreign_prefect=False,
-            prefect_api=os.environ["PREFECT_API_URL"],
-            login=None,
-        )
-        chosen = [service for service in services[0] if service.name in names]
-        run_services(workspace, [chosen], environment=store_environment(store), when_ready=lambda: None)
+        addresses, secret = Addresses("127.0.0.1", *ports), os.environ[SECRET]
+        store, artifacts = f"sqlite:///{workspace.state / 'mlflow.db'}", (workspace.state / "mlartifacts").as_uri()
+        makers = {"prefect": prefect_service, "mlflow": mlflow_service}
+        chosen = [makers[name](addresses, secret) for name in names]
+        environment = {**store_environment(store, artifacts), **guard_environment(addresses, secret)}
+        run_services(workspace, [chosen], environment=environment, when_ready=lambda: None)
         return 0
 
     from thawline.up_state import end_processes
@@ -94,10 +90,12 @@ def running_servers(workspace: Workspace, names: Sequence[str], log: Path) -> It
 
 
 def name_servers() -> None:
-    """Set the variables that name both servers to free ports; before Prefect is imported."""
+    """Set the variables that name both servers, at free ports, and their secret; before Prefect is imported."""
     prefect, mlflow = _free_ports()
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{prefect}/api"
     os.environ["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{mlflow}"
+    os.environ[SECRET] = secret = make_secret()
+    os.environ.update({**prefect_credentials(secret), **mlflow_credentials(secret)})
 
 
 def _free_ports() -> tuple[int, int]:
@@ -109,6 +107,6 @@ def _free_ports() -> tuple[int, int]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5).status_code == 200
+        return httpx.get(url, timeout=5, auth=(USER, os.environ[SECRET])).status_code == 200
     except httpx.HTTPError:
         return False

@@ -5,6 +5,7 @@ artifacts and data, and a login.
 """
 
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -19,9 +20,12 @@ import httpx
 import pandas as pd
 import pytest
 from line import run_thawline
+from playwright.sync_api import expect
 from servers import Database, make_bucket, postgresql, s3_environment
 from workspaces import Up, made_up_texts, make_small_workspace, own_processes, wait_for
 
+from tests.browser.opened import browser
+from tests.faults.attack_servers import REFUSED, SHELL, attack
 from thawline.up_state import find_up
 from thawline.workspace import Workspace
 
@@ -119,6 +123,49 @@ def drop_and_see(place: Place, up: Up) -> None:
 
 
 @pytest.mark.xdist_group("up")
+def test_nobody_without_the_secret_reads_or_changes_anything_on_its_servers(embedded: tuple[Place, Up]) -> None:
+    place, up = embedded
+    own = {"Authorization": f"Bearer {up.secret}"}
+    for address in (up.addresses["prefect"], up.addresses["mlflow"]):
+        assert {name: code for name, code in attack(address) if code not in REFUSED} == {}
+        assert {name: code for name, code in attack(address, credential=own) if code != 403} == {}
+    api = f"{up.addresses['prefect']}/api"
+    with httpx.Client(auth=up.login, timeout=30) as owner:
+        deployments = owner.post(f"{api}/deployments/filter", json={}).raise_for_status().json()
+        train = next(one for one in deployments if one["name"].startswith("when-due"))
+        target = f"{api}/deployments/{train['id']}"
+        assert httpx.patch(target, json={"pull_steps": SHELL}).status_code == 401
+        assert httpx.post(f"{target}/create_flow_run", json={"state": {"type": "SCHEDULED"}}).status_code == 401
+        assert owner.get(target).raise_for_status().json()["pull_steps"] == train["pull_steps"]
+    assert (place.space / ".thawline" / "secret").stat().st_mode & 0o777 == 0o600
+    arguments = subprocess.run(["ps", "-eww", "-o", "args"], capture_output=True, text=True, check=True).stdout
+    assert up.secret not in arguments
+    logs = [path for path in (place.space / ".thawline" / "logs").iterdir() if up.secret in path.read_text()]
+    assert logs == []
+
+
+@pytest.mark.xdist_group("up")
+def test_its_pages_open_for_the_owner_by_one_click_and_a_link_opens_once(embedded: tuple[Place, Up]) -> None:
+    place, up = embedded
+    printed = re.findall(r"http://\S+/open\S+", up.told.read_text())
+    fresh = run_thawline("ui", cwd=place.space).json
+    assert [link.partition("/open")[0] for link in printed] == [up.addresses["prefect"], up.addresses["mlflow"]]
+    with browser() as opened:
+        for prefect, mlflow in (printed, (fresh["prefect"], fresh["mlflow"])):
+            page = opened.new_context().new_page()
+            page.goto(prefect)
+            expect(page).to_have_title(re.compile("Prefect"))
+            expect(page.get_by_text("Flow Runs", exact=True).first).to_be_visible()
+            page = opened.new_context().new_page()
+            page.goto(mlflow)
+            expect(page).to_have_title(re.compile("Runs - Experiment"))
+        for link in printed:
+            answer = opened.new_context().new_page().goto(link)
+            assert answer is not None
+            assert answer.status == 401
+
+
+@pytest.mark.xdist_group("up")
 def test_what_is_dropped_is_taken_and_trained_on_once_or_refused(embedded: tuple[Place, Up]) -> None:
     drop_and_see(*embedded)
 
@@ -156,6 +203,7 @@ def test_the_same_with_postgresql_s3_and_a_login_and_no_secret_is_written_anywhe
     assert up.process.returncode == 0
     assert own_processes(served.space) == []
 
+    planted = [*SECRETS.values(), up.secret]
     assert served.database is not None
     kept = {name: served.database.run("pg_dump", name) for name in ("prefect", "mlflow", "trials")}
     assert "COPY public.flow_run " in kept["prefect"]
@@ -170,12 +218,7 @@ def test_the_same_with_postgresql_s3_and_a_login_and_no_secret_is_written_anywhe
 
     places = {**{f"database {name}": text.encode() for name, text in kept.items()}, "ps": arguments.encode(), **objects}
     places |= {str(path): path.read_bytes() for path in served.space.rglob("*") if path.is_file()}
-    leaks = [
-        (secret, place)
-        for place, content in places.items()
-        for secret in SECRETS.values()
-        if secret.encode() in content
-    ]
+    leaks = [(secret, place) for place, content in places.items() for secret in planted if secret.encode() in content]
     assert leaks == []
 
 

@@ -17,6 +17,10 @@ import psutil
 from line import change_params, make_workspace
 from session import ROOT, end_with_parent, free_port
 
+from thawline.access import USER
+from thawline.up_state import read_secret
+from thawline.workspace import Workspace
+
 PATIENCE_S = 400
 QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
 """How often the deployments look for a run, else every 2 s: nobody is to wait for that here."""
@@ -74,22 +78,25 @@ class Up:
         self.space = space
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PREFECT_"))}
         ports = ["--prefect-port", str(free_port()), "--mlflow-port", str(free_port())]
-        login = environment.get("THAWLINE_LOGIN")
-        self.login = tuple(login.split(":", 1)) if login else None
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "up", "--json", *ports],
-            cwd=space,
-            env={**inherited, **QUICK, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=lambda: end_with_parent(signal.SIGTERM),  # noqa: PLW1509 - no other threads run yet
-        )
+        self.told = space.parent / "up.told"
+        with self.told.open("wb") as told:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "flows.cli", "up", "--json", *ports],
+                cwd=space,
+                env={**inherited, **QUICK, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
+                stdout=subprocess.PIPE,
+                stderr=told,
+                text=True,
+                preexec_fn=lambda: end_with_parent(signal.SIGTERM),  # noqa: PLW1509 - no other threads run yet
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, self.process.communicate()[1]
+        assert line, self.told.read_text()
         self.addresses = json.loads(line)
         assert "prefect" in self.addresses, self.addresses
+        self.secret = read_secret(Workspace(space))
+        login = environment.get("THAWLINE_LOGIN")
+        self.login = tuple(login.split(":", 1)) if login else (USER, self.secret)
 
     def runs(self, flow: str) -> list[dict[str, Any]]:
         """Return the flow's runs that have begun, the oldest first."""
@@ -117,7 +124,8 @@ class Up:
     def stop(self, number: int) -> str:
         """Send a signal; return what it told until it ended."""
         self.process.send_signal(number)
-        return self.process.communicate(timeout=60)[1]
+        self.process.communicate(timeout=60)
+        return self.told.read_text()
 
 
 def own_processes(space: Path) -> list[int]:

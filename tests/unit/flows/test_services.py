@@ -8,18 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flows import services
-from flows.services import (
-    LOGIN,
-    Addresses,
-    list_services,
-    read_login,
-    security_environment,
-    server_environment,
-    store_environment,
-)
+from flows.services import Addresses, list_services, require_login, server_environment, store_environment
 from flows.up import MAX_LOG_BYTES, Service, _cut_log, require_free_port, run_services
 from thawline.errors import ServiceError, UsageError
+from thawline.person import LOGIN
 from thawline.workspace import Workspace
 
 DOORS = {
@@ -38,32 +30,40 @@ def test_servers_beyond_loopback_demand_a_login(name: str, monkeypatch: pytest.M
     if login is not None:
         monkeypatch.setenv(LOGIN, login)
     with pytest.raises(UsageError, match=told):
-        read_login(host)
+        require_login(host)
 
 
 def test_loopback_needs_no_login_and_takes_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(LOGIN, raising=False)
-    assert read_login("127.0.0.1") is None
-    monkeypatch.setattr(services, "find_spec", lambda _: object())
+    require_login("127.0.0.1")
     monkeypatch.setenv(LOGIN, "user:0123456789ab:c")
-    assert read_login("0.0.0.0") == ("user", "0123456789ab:c")
-    monkeypatch.setattr(services, "find_spec", lambda _: None)
-    with pytest.raises(UsageError, match="pip install"):
-        read_login("0.0.0.0")
+    require_login("127.0.0.1")
+    require_login("0.0.0.0")
 
 
-def test_the_password_is_in_no_file_and_no_argument(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
-    environment = security_environment(workspace, ("user", "0123456789ab"))
-    assert environment["PREFECT_SERVER_API_AUTH_STRING"] == "user:0123456789ab"
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and "0123456789ab" in path.read_text()]
+def test_no_secret_is_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LOGIN, "user:0123456789ab")
     addresses = Addresses("127.0.0.1", free_port(), free_port())
     stages = list_services(
-        workspace, addresses, artifacts="file:///x", foreign_prefect=False, prefect_api="x", login=("u", "0123456789ab")
+        Workspace(tmp_path), addresses, secret="s3cr3t", prefect_api="x", own_prefect=True, own_mlflow=True
     )
-    arguments = [argument for stage in stages for service in stage for argument in service.arguments]
-    assert "basic-auth" in arguments
-    assert not [argument for argument in arguments if "0123456789ab" in argument]
+    services = [service for stage in stages for service in stage]
+    assert [service.name for service in services] == ["prefect", "mlflow", "deployments", "watcher"]
+    assert not [one for service in services for one in service.arguments if "s3cr3t" in one or "0123456789ab" in one]
+    assert [service.login for service in services] == [("thawline", "s3cr3t")] * 3 + [None]
+
+
+def test_the_secret_is_not_given_to_a_server_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "me:mine")
+    addresses = Addresses("127.0.0.1", free_port(), free_port())
+    stages = list_services(
+        Workspace(tmp_path), addresses, secret="s3cr3t", prefect_api="x", own_prefect=False, own_mlflow=True
+    )
+    assert {service.name: service.login for stage in stages for service in stage} == {
+        "mlflow": ("thawline", "s3cr3t"),
+        "deployments": ("me", "mine"),
+        "watcher": None,
+    }
 
 
 def free_port() -> int:
@@ -149,13 +149,12 @@ def test_a_long_log_is_cut_while_it_is_written_and_its_last_part_kept(tmp_path: 
 
 def test_the_databases_of_servers_are_in_no_argument(tmp_path: Path) -> None:
     store = "postgresql://user:0123456789ab@host/mlflow"
-    assert store_environment(store)["MLFLOW_BACKEND_STORE_URI"] == store
+    assert store_environment(store, "s3://x/y")["MLFLOW_BACKEND_STORE_URI"] == store
     addresses = Addresses("127.0.0.1", free_port(), free_port())
     stages = list_services(
-        Workspace(tmp_path), addresses, artifacts="s3://x/y", foreign_prefect=True, prefect_api="x", login=None
+        Workspace(tmp_path), addresses, secret="s", prefect_api="x", own_prefect=False, own_mlflow=True
     )
     arguments = [argument for stage in stages for service in stage for argument in service.arguments]
-    assert "s3://x/y" in arguments
     assert not [argument for argument in arguments if "postgresql" in argument]
 
 

@@ -12,14 +12,16 @@ import pytest
 from flows import temporary_server
 from flows.environment import QUIET
 from flows.temporary_server import TemporaryServer, start_server
+from tests.faults.attack_servers import REFUSED, attack
 from thawline.errors import ServiceError
 from thawline.orphans import TEMPORARY, lasting_server
 
 
 @pytest.fixture(autouse=True)
 def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PREFECT_API_URL", TEMPORARY):
+    for name in ("PREFECT_API_URL", TEMPORARY, "PREFECT_API_AUTH_STRING"):
         monkeypatch.setenv(name, "")  # so that what is set meanwhile is forgotten
+    monkeypatch.setenv("PREFECT_CLIENT_CUSTOM_HEADERS", "{}")
 
 
 def test_a_server_that_is_known_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +30,9 @@ def test_a_server_that_is_known_is_used(monkeypatch: pytest.MonkeyPatch) -> None
     assert lasting_server() == "http://elsewhere/api"
 
 
-def test_it_answers_once_it_is_waited_for_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_answers_its_command_alone_once_it_is_waited_for_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import httpx
 
     for name, value in {**QUIET, "PREFECT_HOME": str(tmp_path)}.items():
@@ -37,7 +41,12 @@ def test_it_answers_once_it_is_waited_for_and_ends(tmp_path: Path, monkeypatch: 
     assert server is not None
     try:
         server.wait()
-        assert httpx.get(f"{os.environ['PREFECT_API_URL']}/health", timeout=10).status_code == 200
+        address = os.environ["PREFECT_API_URL"]
+        user, _, secret = os.environ["PREFECT_API_AUTH_STRING"].partition(":")
+        assert httpx.get(f"{address}/health", auth=(user, secret), timeout=10).status_code == 200
+        answers = dict(attack(address.removesuffix("/api")))
+        assert len(answers) > 250
+        assert {name: code for name, code in answers.items() if code not in REFUSED} == {}
         assert lasting_server() is None
     finally:
         server.end()
@@ -47,7 +56,7 @@ def test_it_answers_once_it_is_waited_for_and_ends(tmp_path: Path, monkeypatch: 
 
 def test_one_that_ends_early_is_told_of_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(temporary_server, "SERVER", "nowhere:nothing")
-    server = TemporaryServer(port=1)
+    server = TemporaryServer(port=1, secret="s")
     with pytest.raises(ServiceError, match="ended with code"):
         server.wait()
     server.end()  # of what has ended is no error

@@ -1,6 +1,7 @@
 """A workspace that was moved or copied keeps its own records, and never looks at the original's files."""
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,7 +14,8 @@ from tasks.results import RESULT_FILE, RunResult
 from tasks.tracking import open_tracking
 from thawline.moved import settle_here
 from thawline.params import Params
-from thawline.up_state import find_up, note_up
+from thawline.processes import began
+from thawline.up_state import UpState, find_up, note_up
 from thawline.workspace import Workspace
 
 PARAMS = Params.model_validate({"name": "mails", "modality": "text"})
@@ -135,7 +137,8 @@ def test_a_workspace_that_never_ran_and_one_of_another_version_of_mlflow_are_no_
 
 def test_servers_of_the_original_are_not_those_of_a_copy(tmp_path: Path) -> None:
     original, copy = Workspace(tmp_path / "one"), Workspace(tmp_path / "two")
-    note_up(original, prefect_api="http://127.0.0.1:1/api", mlflow="http://127.0.0.1:2")
+    addresses = {"prefect_api": "http://127.0.0.1:1/api", "mlflow": "http://127.0.0.1:2"}
+    note_up(original, UpState(pid=os.getpid(), began=began() or "", root=str(original.root), **addresses), "s3cr3t")
     shutil.copytree(original.root, copy.root)
     assert find_up(original) is not None
     assert find_up(copy) is None

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -5,10 +6,11 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
-from thawline.up_state import FILE, MARK, UpState, end_processes, find_up, forget_up, note_up
+from thawline.access import write_secret
+from thawline.processes import began
+from thawline.up_state import FILE, MARK, UpState, end_processes, find_up, forget_up, note_up, read_secret
 from thawline.workspace import Workspace
 
 
@@ -52,11 +54,29 @@ def test_a_note_counts_only_while_its_process_lives_and_not_for_another_of_the_s
     workspace = Workspace(tmp_path)
     (tmp_path / ".thawline").mkdir()
     assert find_up(workspace) is None
-    state = note_up(workspace, prefect_api="http://p", mlflow="http://m")
+    state = UpState(pid=os.getpid(), began=began(), prefect_api="http://p/api", mlflow="http://m", root=str(tmp_path))
+    note_up(workspace, state, "s3cr3t")
     assert find_up(workspace) == state
-    earlier = UpState(pid=os.getpid(), began_s=psutil.Process().create_time() - 1, prefect_api="http://p", mlflow="m")
-    (tmp_path / ".thawline" / FILE).write_text(earlier.model_dump_json())
+    assert read_secret(workspace) == "s3cr3t"
+    note_up(workspace, state.model_copy(update={"began": f"{began()}0"}), "s3cr3t")
     assert find_up(workspace) is None
-    note_up(workspace, prefect_api="http://p", mlflow="http://m")
+    note_up(workspace, state, "s3cr3t")
     forget_up(workspace)
     assert find_up(workspace) is None
+
+
+def test_a_note_of_an_earlier_version_is_none(tmp_path: Path) -> None:
+    (tmp_path / ".thawline").mkdir()
+    note = {"pid": os.getpid(), "began_s": 1.0, "prefect_api": "http://p/api", "mlflow": "http://m"}
+    (tmp_path / ".thawline" / FILE).write_text(json.dumps(note))
+    assert find_up(Workspace(tmp_path)) is None
+
+
+def test_the_secret_is_readable_by_the_owner_alone_at_every_moment(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write_secret(tmp_path / "secret", "s3cr3t")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["secret"]
