@@ -4,10 +4,11 @@ What it serves is named by the variables that `mlflow server` reads, too.
 """
 
 import os
+import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable
-from contextlib import suppress
 
 from thawline.guard import Guard, guarded
 
@@ -20,7 +21,9 @@ def create_app() -> Guard:
 
     os.environ[BACKEND_STORE_URI_ENV_VAR] = os.environ[STORE]
     os.environ[ARTIFACT_ROOT_ENV_VAR] = os.environ[ARTIFACTS]
-    from mlflow.server.fastapi_app import app
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Starlette, about what MLflow imports
+        from mlflow.server.fastapi_app import app
 
     return guarded(app)
 
@@ -37,8 +40,11 @@ def serve(host: str, port: int, *, when_ready: Callable[[], None] = lambda: None
 
     server = uvicorn.Server(uvicorn.Config(create_app(), log_level="warning", access_log=False))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family) as listening, suppress(KeyboardInterrupt):
+    with socket.create_server((host, port), family=family) as listening:
         when_ready()
+        signal.set_wakeup_fd(-1)  # the server ends by itself on a signal, and as what was asked for
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # which it raises once more, after it has ended
         server.run(sockets=[listening])
 
 
