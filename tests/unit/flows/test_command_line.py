@@ -1,17 +1,11 @@
 """What the command line does before any command."""
 
-import os
+import subprocess
+import sys
 
-import pytest
-
-from flows import cli
+CODE = "import os; from flows import cli; cli.app = lambda: print(oct(os.umask(0))); cli.main()"
 
 
-def test_what_commands_write_is_readable_by_its_owner_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    masks: list[int] = []
-    monkeypatch.setattr(os, "umask", masks.append)
-    monkeypatch.setattr("sys.argv", ["thawline", "params", "no-such-section"])
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    assert left.value.code == 2
-    assert masks == [0o077]
+def test_what_commands_write_is_readable_by_its_owner_alone() -> None:
+    told = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["0o77"]
