@@ -30,6 +30,7 @@ from tasks.training_set import load_training_set
 from tasks.trainings import augmented, build, inner_split, load_encoded, open_store, schedule_settings, train_settings
 from tasks.trials import pooled_vectors
 from thawline.context import Context
+from thawline.errors import CandidateError
 from thawline.metrics import score
 from thawline.scopes import COMPARISON
 
@@ -151,9 +152,21 @@ APPROACHES: dict[str, Callable[[Context, Share], Trained]] = {
 """By name, the cheapest first."""
 
 
+@lru_cache(maxsize=8)
 def strongest_baseline(context: Context) -> str:
-    """Return the name of the last, strongest baseline that knows no encoder."""
-    return list_baselines(context)[-1]
+    """Return the name of the last, strongest baseline that knows no encoder and can be fitted on these rows."""
+    simplest, *others = list_baselines(context)
+    return next((name for name in reversed(others) if _can_be_fitted(context, name)), simplest)
+
+
+def _can_be_fitted(context: Context, name: str) -> bool:
+    data = load_training_set(context)
+    try:
+        fit_estimator(context, name, data, data.fold_rows(0)[0])
+    except CandidateError as error:
+        logger.warning("%s: a simpler baseline stands in for it", error)
+        return False
+    return True
 
 
 def _train(context: Context, share: Share, encoder: Encoder, *, is_pretrained: bool) -> Trained:

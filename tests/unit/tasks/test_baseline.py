@@ -6,6 +6,7 @@ import pytest
 
 from modalities.predictor import load_predictor, save_baseline
 from tasks import rivals
+from tasks.approaches import strongest_baseline
 from tasks.baseline import cross_validate_baseline, fit_estimator, list_baselines
 from tasks.training_set import load_training_set
 from tests.unit.models.conftest import make_texts
@@ -54,3 +55,4 @@ def test_texts_without_a_word_leave_tfidf_out_with_its_reason_and_the_majority_s
         assert "left out: tfidf_logistic" in capsys.readouterr().err.replace("\n", " ")
         with pytest.raises(CandidateError, match="no baseline can be fitted"):
             rivals.cross_validate_rivals(context, ["tfidf_logistic"])
+        assert strongest_baseline(context) == "majority"
