@@ -5,6 +5,7 @@ part of every larger one. What stopping and regularisation are chosen on is an i
 """
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -33,6 +34,8 @@ from thawline.context import Context
 from thawline.errors import CandidateError
 from thawline.metrics import score
 from thawline.scopes import COMPARISON
+
+logger = logging.getLogger(__name__)
 
 NUM_TIMED_ROWS = 96
 
