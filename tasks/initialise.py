@@ -140,7 +140,8 @@ def _require_room(workspace: Workspace, data: Path) -> None:
 def _in_the_way(workspace: Workspace) -> Iterator[Path]:
     names = (DVC_YAML.name, ".dvc", ".thawline")
     stages = (workspace.rows, workspace.clean_rows, workspace.dropped_rows, workspace.ledger, workspace.train_rows)
-    for path in (*(workspace.root / name for name in names), workspace.dvc_lock, *stages, workspace.test_rows):
+    others = (workspace.dvc_lock, workspace.id_file, *stages, workspace.test_rows)
+    for path in (*(workspace.root / name for name in names), *others):
         if path.exists():
             yield path
     for directory in (workspace.raw, workspace.arrivals, workspace.versions):

@@ -1,4 +1,4 @@
-"""A workspace that was copied answers, tells and runs from its own files, though the original is gone."""
+"""A workspace that was copied answers, shows and runs from its own files, though the original is gone."""
 
 import shutil
 from pathlib import Path
@@ -23,5 +23,6 @@ def test_a_copy_of_a_workspace_that_is_gone_predicts_shows_and_has_nothing_to_ru
     assert shown.json["verdict"] == finished.first.json["verdict"]
     again = run_thawline("run", cwd=copy)
     assert (again.code, again.json["unchanged"]) == (0, True), again.told
-    assert run_thawline("promote", "1", "--reason", "moved", cwd=copy).code == 0
+    back = run_thawline("rollback", "--reason", "moved", cwd=copy)
+    assert "first champion" in back.json["error"]
     assert not (tmp_path / "original").exists()

@@ -64,6 +64,7 @@ IN_THE_WAY = [
     ".dvc/config",
     ".thawline/mlflow.db",
     "data/raw/old.csv",
+    "data/workspace_id",
     "data/processed/ledger.csv",
 ]
 
