@@ -5,7 +5,9 @@ Great Expectations hands the frame over as a metric, which it computes once for 
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -20,9 +22,9 @@ from great_expectations.expectations.metrics.table_metric_provider import TableM
 from great_expectations.render import LegacyDiagnosticRendererType, LegacyRendererType, RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
 
-from expectations.report import Value
+from expectations.report import NUM_EXAMPLES, Value
 
-NUM_EXAMPLES = 100
+_num_named: ContextVar[int] = ContextVar("rows that a finding names", default=NUM_EXAMPLES)
 
 Positions = npt.NDArray[np.int64]
 
@@ -97,7 +99,7 @@ class FrameExpectation(BatchExpectation):
             "value": finding.value,
             "limit": finding.limit,
             "message": finding.message,
-            "rows": [int(row) for row in finding.rows[:NUM_EXAMPLES]],
+            "rows": [int(row) for row in finding.rows[: num_named()]],
             "num_unexpected": finding.num_unexpected,
         }
         return {"success": bool(finding.passed), "result": {"observed_value": finding.value, "details": details}}
@@ -118,6 +120,27 @@ class FrameExpectation(BatchExpectation):
     @renderer(renderer_type=LegacyDiagnosticRendererType.OBSERVED_VALUE)
     def _diagnostic_observed_value_renderer(cls, configuration: Any = None, result: Any = None, **_: Any) -> str:  # noqa: ARG003
         return str(result.result.get("details", {}).get("message", "")) if result is not None and result.result else ""
+
+
+@contextmanager
+def naming(num_rows: int) -> Iterator[None]:
+    """Let findings name so many rows each in the block, if that is more than they do by themselves."""
+    token = _num_named.set(max(num_rows, NUM_EXAMPLES))
+    try:
+        yield
+    finally:
+        _num_named.reset(token)
+
+
+def num_named() -> int:
+    """Return how many rows a finding is to name."""
+    return _num_named.get()
+
+
+def first_rows(rows: Positions) -> list[int]:
+    """Return those of some rows that a finding is to name."""
+    first: list[int] = rows[: num_named()].tolist()
+    return first
 
 
 def positions(mask: npt.NDArray[np.bool_] | pd.Series) -> Positions:
@@ -149,7 +172,7 @@ def share_finding(rows: Positions, num_rows: int, *, limit: float, what: str, ke
         remedy: What to do, a sentence without its full stop.
     """
     finding = count_finding(len(rows), num_rows, limit=limit, what=what, key=key, remedy=remedy)
-    return dataclasses.replace(finding, rows=rows[:NUM_EXAMPLES].tolist())
+    return dataclasses.replace(finding, rows=first_rows(rows))
 
 
 def count_finding(count: int, num_rows: int, *, limit: float, what: str, key: str, remedy: str) -> Finding:

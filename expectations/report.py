@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Severity = Literal["critical", "warning"]
 Value = float | int | str | None
+NUM_EXAMPLES = 100
+"""Rows that a check names, unless somebody asks for more of them."""
 
 
 class Record(BaseModel):
@@ -65,6 +67,11 @@ class ValidationReport(Record):
     checks: tuple[Check, ...]
     left_out: tuple[LeftOut, ...] = Field((), description="What was not looked at, and why.")
     engine: Literal["pandas", "spark"] = Field("pandas", description="What ran the checks.")
+
+    def shortened(self) -> "ValidationReport":
+        """Return the report for a reader: each check names at most NUM_EXAMPLES rows."""
+        checks = [check.model_copy(update={"examples": check.examples[:NUM_EXAMPLES]}) for check in self.checks]
+        return self.model_copy(update={"checks": tuple(checks)})
 
     @property
     def passed(self) -> bool:

@@ -14,7 +14,7 @@ from great_expectations.data_context.types.base import (
 )
 
 from expectations.common.schema import ExpectColumnOfType
-from expectations.frame import NUM_EXAMPLES, Finding, runs_on_spark
+from expectations.frame import Finding, naming, num_named, runs_on_spark
 from expectations.report import Check, Example, LeftOut, Severity, ValidationReport
 from expectations.spark import value_counts
 from thawline.errors import ThawlineError
@@ -25,7 +25,7 @@ Excerpt = Callable[[pd.DataFrame], pd.Series]
 
 
 def validate(
-    frame: pd.DataFrame, suite: gx.ExpectationSuite, *, excerpt: Excerpt, title: str
+    frame: pd.DataFrame, suite: gx.ExpectationSuite, *, excerpt: Excerpt, title: str, named_share: float = 0.0
 ) -> tuple[ValidationReport, Any]:
     """Check `frame` against every expectation of `suite`.
 
@@ -35,6 +35,8 @@ def validate(
         suite: From `build_suite`.
         excerpt: Content of rows in one line (`Modality.excerpt`).
         title: What is validated, for the reader of the report.
+        named_share: Checks name one row more than this share of all, so that who tolerates so many sees all of them or
+            that there are more; at least NUM_EXAMPLES.
 
     Returns:
         Our report, and Great Expectations' own result for its Data Docs.
@@ -43,7 +45,8 @@ def validate(
         ThawlineError: An expectation itself broke; it never passes or fails by accident.
     """
     frame = frame.reset_index(drop=True)
-    findings, outcome = _run(suite, _context().data_sources.add_pandas("thawline"), frame)
+    with naming(int(named_share * len(frame)) + 1):
+        findings, outcome = _run(suite, _context().data_sources.add_pandas("thawline"), frame)
     checks = [_check(expectation, finding, frame, excerpt) for expectation, finding in findings]
     report = ValidationReport(
         title=title,
@@ -102,7 +105,7 @@ def _run(suite: gx.ExpectationSuite, source: Any, frame: Any) -> tuple[list[tupl
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     asset = source.add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    result_format = {"result_format": "SUMMARY", "partial_unexpected_count": NUM_EXAMPLES}
+    result_format = {"result_format": "SUMMARY", "partial_unexpected_count": num_named()}
     outcome = batch.validate(suite, result_format=result_format)
     outcomes = {_key(result.expectation_config): result for result in outcome.results}
     findings = []

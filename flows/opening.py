@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 
 from flows.preloading import import_training, look_at_packages
+from tasks.caching import remove_half_written
 from tasks.data import obtain_data, record_data_version, reproduce, validate_processed_rows, validate_raw_files
 from tasks.early_checks import require_places
 from tasks.ownership import claim, require_same_task
@@ -42,6 +43,7 @@ def open_data(
     tracking = open_tracking(workspace, params)
     require_places(workspace, params)
     claim(tracking, workspace, params.name)
+    remove_half_written(workspace)
     close_stale_runs(tracking)
     obtain_data(workspace, params)
     try:

@@ -1,6 +1,7 @@
 """The judgement of an arrival, with rows that break critical checks parted from the rest where a tolerance allows it.
 
-A check names at most some of the rows that break it, so the rest is checked again until it passes, until more than
+Checks name all rows that break them, if no more do than may go. The rest is then checked once; only where rows that
+went make others fail, such as a class that is too small now, it is parted again, until it passes, until more than
 `arrive.max_bad_row_share` would go, or until a check fails that names no rows: then the whole file is refused.
 """
 
@@ -47,11 +48,12 @@ def judge(path: Path, so_far: RowsSoFar | None, workspace: Workspace, params: Pa
         ParamsError: The params can't be used on any file.
     """
     try:
-        report = validate_against(so_far, path, workspace, params)
+        tolerated = params.arrive.max_bad_row_share if is_table(path) else 0.0
+        report = validate_against(so_far, path, workspace, params, named_share=tolerated)
     except DataError as error:
         return refusal(path.name, str(error))
-    if report.passed or not params.arrive.max_bad_row_share or not is_table(path):
-        return Judgement(report=report, num_rows=report.num_rows)
+    if report.passed or not tolerated:
+        return Judgement(report=report.shortened(), num_rows=report.num_rows)
     return _part(path, so_far, workspace, params, report)
 
 
@@ -84,14 +86,14 @@ def _part(
         found = _rows_by_check(report)
         rows = {int(left.index[row]) for row, _ in found}
         if not rows or len(rows) + len(reasons) > params.arrive.max_bad_row_share * len(table):
-            return Judgement(report=first, num_rows=len(table))
+            return Judgement(report=first.shortened(), num_rows=len(table))
         for row, why in found:
             reasons.setdefault(int(left.index[row]), []).append(why)
         left = left.drop(index=list(rows))
         good, suffix = _write(left, path)
         trial = path.with_name(f"{path.name.partition('.')[0]}-part{suffix}")
         trial.write_bytes(good)
-        report = validate_against(so_far, trial, workspace, params)
+        report = validate_against(so_far, trial, workspace, params, named_share=params.arrive.max_bad_row_share)
     why = {
         "source_row": sorted(reasons),
         "broken_checks": [json.dumps(reasons[row]) for row in sorted(reasons)],
@@ -99,7 +101,7 @@ def _part(
     bad = table.loc[sorted(reasons)]
     bad = bad.assign(**{_free(name, bad): values for name, values in why.items()})
     return Judgement(
-        report=report,
+        report=report.shortened(),
         num_rows=len(table),
         num_bad=len(bad),
         good=good,

@@ -4,7 +4,9 @@ A task whose key is known is not run again: its result comes from .thawline/resu
 asks for everything anew.
 """
 
+import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from prefect.cache_policies import NO_CACHE
@@ -12,8 +14,11 @@ from prefect.client.schemas.objects import State
 
 from thawline.context import Context
 from thawline.scopes import Scope
+from thawline.workspace import Workspace
 
-__all__ = ["NO_CACHE", "is_kept", "retry_transient", "step_cache"]
+__all__ = ["NO_CACHE", "is_kept", "remove_half_written", "retry_transient", "step_cache"]
+
+log = logging.getLogger(__name__)
 
 
 def step_cache(scope: Scope) -> dict[str, Any]:
@@ -41,6 +46,28 @@ def retry_transient(*errors: type[Exception]) -> dict[str, Any]:
 def is_kept(task: str, context: Context, scope: Scope) -> bool:
     """Say whether the result of the task so named, whose only argument is a Context, lies in .thawline/results."""
     return (context.workspace.state / "results" / _key(task, context, scope)).is_file()
+
+
+def remove_half_written(workspace: Workspace) -> int:
+    """Remove results that a process was ended in writing, and return their number; under the lock `training`.
+
+    Prefect writes them in place, takes whatever lies there for a result, and would fail at it at every run. A whole one
+    is a JSON object, and so ends in a brace.
+    """
+    number = 0
+    results = workspace.state / "results"
+    for path in results.iterdir() if results.is_dir() else ():
+        if path.is_file() and _last_byte(path) != b"}":
+            log.warning("%s was half written when a process was ended; it is computed again", path)
+            path.unlink()
+            number += 1
+    return number
+
+
+def _last_byte(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(max(path.stat().st_size - 1, 0))
+        return stream.read()
 
 
 @dataclass(frozen=True)

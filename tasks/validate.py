@@ -54,7 +54,12 @@ def validate_processed(workspace: Workspace, params: Params) -> ValidationReport
 
 
 def validate_file(
-    path: Path, params: Params, *, reports: Path | None = None, workspace: Workspace | None = None
+    path: Path,
+    params: Params,
+    *,
+    reports: Path | None = None,
+    workspace: Workspace | None = None,
+    named_share: float = 0.0,
 ) -> ValidationReport:
     """Check a file by itself, as if it were the first to arrive.
 
@@ -63,6 +68,7 @@ def validate_file(
         params: Limits and columns.
         reports: Directory for validation_raw.json and the pages; none are written without it.
         workspace: Its activation store serves the checks on vectors, which are left out without it.
+        named_share: Share of the rows that checks name at least, if so many break them.
 
     Raises:
         DataError: The file can't be read.
@@ -72,7 +78,9 @@ def validate_file(
     if params.validation.engine == "spark":
         return validate_with_spark([path], params, title=title, reports=reports)
     frame = modality.read(path, params)
-    return _validate_raw(frame, params, modality, title=title, reports=reports, workspace=workspace)
+    return _validate_raw(
+        frame, params, modality, title=title, reports=reports, workspace=workspace, named_share=named_share
+    )
 
 
 def validate_arrival(
@@ -95,17 +103,24 @@ def validate_arrival(
 
 
 def validate_against(
-    so_far: RowsSoFar | None, path: Path, workspace: Workspace, params: Params, *, reports: Path | None = None
+    so_far: RowsSoFar | None,
+    path: Path,
+    workspace: Workspace,
+    params: Params,
+    *,
+    reports: Path | None = None,
+    named_share: float = 0.0,
 ) -> ValidationReport:
     """Check a file against the rows so far; where there are none, and with Spark, by itself as `validate_file` does.
 
-    Kinds of columns are those that the rows so far have, so that a small file is read as they were.
+    Kinds of columns are those that the rows so far have, so that a small file is read as they were. Checks name at
+    least a share of `named_share` of the rows, if so many break them.
 
     Raises:
         DataError: The file can't be read.
     """
     if so_far is None:
-        return validate_file(path, params, reports=reports, workspace=workspace)
+        return validate_file(path, params, reports=reports, workspace=workspace, named_share=named_share)
     modality, settled = get_modality(params.modality), so_far.settled
     frame = _prepare(modality.read(path, settled), settled, modality)
     frame["normalised"] = modality.normalised(frame)
@@ -121,7 +136,9 @@ def validate_against(
         {**so_far.profile, **vectors.profile},
     )
     title = f"{params.name}: arrival {path.name}"
-    return _check(frame, suite, modality, title=title, reports=reports, left_out=vectors.left_out)
+    return _check(
+        frame, suite, modality, title=title, reports=reports, left_out=vectors.left_out, named_share=named_share
+    )
 
 
 def validate_with_spark(
@@ -193,13 +210,16 @@ def _validate_raw(
     title: str,
     reports: Path | None,
     workspace: Workspace | None,
+    named_share: float = 0.0,
 ) -> ValidationReport:
     frame = _prepare(frame, params, modality)
     frame["normalised"] = modality.normalised(frame)
     vectors = look_at_rows(frame, params, workspace)
     suite = _suite("raw", params if vectors.columns else without_vectors(params), modality)
     frame = frame.assign(**vectors.columns)
-    return _check(frame, suite, modality, title=title, reports=reports, left_out=vectors.left_out)
+    return _check(
+        frame, suite, modality, title=title, reports=reports, left_out=vectors.left_out, named_share=named_share
+    )
 
 
 def _suite(name: SuiteName, params: Params, modality: Modality, profile: Mapping[str, Any] | None = None) -> Any:
@@ -222,11 +242,12 @@ def _check(
     title: str,
     reports: Path | None,
     left_out: tuple[LeftOut, ...] = (),
+    named_share: float = 0.0,
 ) -> ValidationReport:
     from expectations.pages import write_data_docs, write_report
     from expectations.validation import validate
 
-    report, outcome = validate(frame, expectations, excerpt=modality.excerpt, title=title)
+    report, outcome = validate(frame, expectations, excerpt=modality.excerpt, title=title, named_share=named_share)
     report = report.model_copy(update={"left_out": left_out})
     if reports is not None:
         write_report(report, reports)

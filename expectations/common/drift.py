@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions
+from expectations.frame import Finding, FrameExpectation, first_rows, positions
 from expectations.suites import Content
 from thawline.drift import count_bins, count_categories, shannon_distance, stability_index
 from thawline.params import Params
@@ -80,7 +80,7 @@ class ExpectClassesSeenBefore(FrameExpectation):
         if len(rows):
             named = ", ".join(repr(label) for label in frame["label"].iloc[rows].unique()[:NUM_NAMED])
             message += f" New: {named}. Mend the labels, or hand over enough rows of a new class to learn it."
-        return Finding(not len(rows), len(rows), 0, message, rows[:NUM_EXAMPLES].tolist(), len(rows))
+        return Finding(not len(rows), len(rows), 0, message, first_rows(rows), len(rows))
 
 
 def arrival(params: Params, _content: Content, profile: Mapping[str, Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, percent, positions
+from expectations.frame import Finding, FrameExpectation, first_rows, percent, positions
 from expectations.suites import Content
 from thawline.embeddings import SURE, USUAL, chance_area, effective_number
 from thawline.params import Params
@@ -70,7 +70,7 @@ class ExpectRelevantRows(FrameExpectation):
                 f" The farthest is at {distances[farthest[0]]:.1f} times the usual distance. Check that these rows "
                 "belong here; if they do, the model must learn them."
             )
-        return Finding(passed, round(share, 6), self.max_share, message, farthest[:NUM_EXAMPLES].tolist(), len(far))
+        return Finding(passed, round(share, 6), self.max_share, message, first_rows(farthest), len(far))
 
 
 class ExpectStableVectors(FrameExpectation):
@@ -101,7 +101,7 @@ class ExpectStableVectors(FrameExpectation):
         message += " Check where these rows come from; if the world has changed, the model must learn it."
         told = positions(np.nan_to_num(shares) > self.max_separability)
         best = told[np.argsort(-shares[told], kind="stable")]
-        rows = best[:NUM_EXAMPLES].tolist()
+        rows = first_rows(best)
         return Finding(False, round(area, 6), self.max_separability, message, rows, len(told))
 
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions
+from expectations.frame import Finding, FrameExpectation, first_rows, positions
 from expectations.suites import Content
 from thawline.params import Params
 
@@ -57,7 +57,7 @@ class ExpectGroupsWithinFolds(FrameExpectation):
         message = f"{len(rows)} rows have near-duplicates in another fold; none may."
         if len(rows):
             message += " The folds are not to be trusted: run `dvc repro --force split`."
-        return Finding(not len(rows), len(rows), 0, message, rows[:NUM_EXAMPLES].tolist(), len(rows))
+        return Finding(not len(rows), len(rows), 0, message, first_rows(rows), len(rows))
 
 
 def processed(params: Params, _content: Content) -> list[Any]:

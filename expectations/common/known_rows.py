@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations.common.consistency import limits_of
-from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions, share_finding
+from expectations.frame import Finding, FrameExpectation, first_rows, positions, share_finding
 from expectations.suites import Content
 from thawline.params import Params
 
@@ -63,7 +63,7 @@ class ExpectKnownLabelsKept(FrameExpectation):
             value=finding.value,
             limit=finding.limit,
             message=f"{finding.message} They say: {named}.",
-            rows=rows[:NUM_EXAMPLES].tolist(),
+            rows=first_rows(rows),
             num_unexpected=len(rows),
         )
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions
+from expectations.frame import Finding, FrameExpectation, first_rows, positions
 from expectations.suites import Content
 from thawline.params import Params
 
@@ -27,7 +27,7 @@ class ExpectNothingShared(FrameExpectation):
             message += (
                 " The split is not to be trusted: run `dvc repro --force split`, and check data/processed/ledger.csv."
             )
-        return Finding(not len(rows), len(rows), 0, message, rows[:NUM_EXAMPLES].tolist(), len(rows))
+        return Finding(not len(rows), len(rows), 0, message, first_rows(rows), len(rows))
 
 
 def processed(_params: Params, _content: Content) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations import spark
-from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, percent, positions, share_finding
+from expectations.frame import Finding, FrameExpectation, first_rows, percent, positions, share_finding
 from expectations.suites import Content
 from thawline.cells import UNREADABLE, UNUSUAL
 from thawline.columns import content_columns, outer_name
@@ -84,7 +84,7 @@ class ExpectOneDecimalSign(FrameExpectation):
         if mixed:
             named = named_columns(dict.fromkeys(mixed, "such as 0,5 and 1,234"))
             message += f" These: {named}. Set ingest.decimal to the decimal sign of the data, or mend the export."
-        return Finding(not mixed, len(mixed), 0, message, rows[:NUM_EXAMPLES].tolist(), len(rows))
+        return Finding(not mixed, len(mixed), 0, message, first_rows(rows), len(rows))
 
 
 def raw(params: Params, _content: Content) -> list[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from expectations import spark
-from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions, share_finding
+from expectations.frame import Finding, FrameExpectation, first_rows, positions, share_finding
 from expectations.suites import Content
 from expectations.tabular.cells import named_columns
 from thawline.columns import content_columns, inner_name
@@ -130,7 +130,7 @@ def _outside(outside: dict[str, Any], names: list[str], key: str, num_rows: int)
     counts = {name: str(int(mask.sum())) for name, mask in outside.items() if mask.any()}
     rows = positions(np.any(list(outside.values()), axis=0)) if outside else positions(np.zeros(num_rows, dtype=bool))
     finding = _judge_outside(counts, absent, key, len(rows), num_rows)
-    return dataclasses.replace(finding, rows=rows[:NUM_EXAMPLES].tolist())
+    return dataclasses.replace(finding, rows=first_rows(rows))
 
 
 def _outside_spark(frame: Any, conditions: Mapping[str, str], names: list[str], key: str) -> Finding:

@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,8 @@ import pytest
 
 pytest.importorskip("great_expectations")
 
-from tasks import arrivals
+from expectations.report import ValidationReport
+from tasks import arrivals, bad_rows
 from tasks.arrival_records import list_records, read_record
 from tasks.arrivals import MAX_DEATHS, take_arrivals
 from tasks.incoming import complete_items, hand_over
@@ -199,6 +201,28 @@ def test_bad_rows_go_to_quarantine_and_the_rest_is_accepted(workspace: Workspace
     assert (again.state, again.repeated) == ("accepted", 1)
 
 
+@pytest.mark.parametrize("num_bad", [3, 250])
+def test_parting_bad_rows_costs_one_more_validation_however_many_there_are(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, num_bad: int
+) -> None:
+    calls: list[str] = []
+    validate = bad_rows.validate_against
+
+    def count(so_far: Any, path: Path, *rest: Any, **named: Any) -> ValidationReport:
+        calls.append(path.name)
+        return validate(so_far, path, *rest, **named)
+
+    monkeypatch.setattr(bad_rows, "validate_against", count)
+    frame = table(1000, seed=1)
+    frame.loc[range(num_bad), "size"] = 99.5
+    drop(workspace, frame, "new.csv")
+    (record,) = take(workspace, max_bad_row_share=0.3)
+    assert (record.state, record.bad_rows) == ("accepted", num_bad)
+    assert len(calls) == 2
+    (path,) = (workspace.quarantine).glob("*.bad_rows.csv")
+    assert len(pd.read_csv(path)) == num_bad
+
+
 def test_more_bad_rows_than_tolerated_refuse_the_file(workspace: Workspace) -> None:
     frame = table(300, seed=1)
     frame.loc[range(20), "size"] = 99.5
@@ -340,3 +364,52 @@ def _sha256(content: bytes) -> str:
     import hashlib
 
     return hashlib.sha256(content).hexdigest()
+
+
+def test_a_file_that_is_removed_twice_lies_in_quarantine_twice(workspace: Workspace) -> None:
+    for content in ("one", "another"):
+        (workspace.raw / "by_hand.csv").write_text(content)
+        assert remove_raw_file(workspace, "by_hand.csv", content) is not None
+    found = {one.name: one.reason for one in list_quarantine(workspace)}
+    assert found == {"by_hand.csv": "one", "2-by_hand.csv": "another"}
+    assert (workspace.quarantine / "by_hand.csv").read_text() == "one"
+
+
+def test_two_oddities_of_one_name_both_lie_in_quarantine(workspace: Workspace) -> None:
+    for goal in ("nowhere", "elsewhere"):
+        path = workspace.incoming / "link"
+        path.symlink_to(goal)
+        os.utime(path, (1_700_000_000, 1_700_000_000), follow_symlinks=False)
+        (record,) = take(workspace)
+        assert (workspace.quarantine / record.kept_as).readlink() == Path(goal)
+    assert len(list_quarantine(workspace)) == 2
+
+
+def test_data_on_another_volume_arrive_and_are_refused_as_here(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each directory of data/ is a volume of its own."""
+    replace = Path.replace
+
+    def volume(path: Path) -> str:
+        return "state" if workspace.state in path.parents else path.parent.name
+
+    def refuse(self: Path, target: Path) -> Path:
+        if volume(self) != volume(target):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    (workspace.incoming / "link").symlink_to("nowhere")
+    drop(workspace, table(40, seed=1), "good.csv")
+    drop(workspace, table(40, seed=2).assign(label=None), "bad.csv")
+    records = {record.name: record for record in take(workspace)}
+    assert {name: record.state for name, record in records.items()} == {
+        "good.csv": "accepted",
+        "bad.csv": "refused",
+        "link": "refused",
+    }
+    assert (workspace.raw / records["good.csv"].kept_as).is_file()
+    assert (workspace.quarantine / records["bad.csv"].kept_as).is_file()
+    assert names(workspace.incoming) == []
+    assert not list((workspace.state / "arrivals").glob("*/*"))
