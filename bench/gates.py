@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tasks.verdict import LOSS_FACTOR
 from thawline.comparison import Comparison, TestPredictions, compare
-from thawline.gates import CrossValidated, judge
+from thawline.gates import CrossValidated, judge, level_of_gain
 from thawline.metrics import score_classes
 from thawline.outcome_params import Gates
 
@@ -112,10 +112,10 @@ def measure_repeated(num_rows: int, num_classes: int, repeats: int) -> dict[str,
         values = [_no_gain(rows, draw_challenger(rows, old, "equal", rng), old) for _ in range(NUM_TRIES)]
         better = _no_gain(rows, draw_challenger(rows, old, "better", rng), old)
         level = LIMITS.significance
-        counts["divided"] += any(value <= level / (1 + number) for number, value in enumerate(values))
+        counts["divided"] += any(value <= level_of_gain(level, number) for number, value in enumerate(values))
         counts["undivided"] += any(value <= level for value in values)
         counts["better at once"] += better <= level
-        counts[f"better after {NUM_TRIES}"] += better <= level / (1 + NUM_TRIES)
+        counts[f"better after {NUM_TRIES}"] += better <= level_of_gain(level, NUM_TRIES)
     return {name: count / repeats for name, count in counts.items()}
 
 

@@ -4,7 +4,7 @@
 - Only where there is no champion do the thresholds count alone. One that can't be scored refuses every challenger.
 - A gain over the champion must be more than chance, and so must a loss of precision or recall that refuses: both by the
   paired bootstrap (`thawline/comparison.py`), with rates of error that `python -m bench.gates` simulates.
-- The same test rows judge challenger after challenger: the n-th of one champion has an n-th of the significance.
+- The same test rows judge challenger after challenger: each of one champion's has less of the significance.
 """
 
 from collections.abc import Sequence
@@ -187,9 +187,17 @@ def _unscorable(champion: Unscorable) -> Gate:
     )
 
 
+def level_of_gain(significance: float, num_before: float) -> float:
+    """Return the chance at which a gain counts after so many challengers of the same champion on the same rows.
+
+    The n-th has significance / n ** 1.5: together, however many come, at most 2.6 times the significance.
+    """
+    return float(significance / (1 + num_before) ** 1.5)
+
+
 def _gain(comparison: Comparison, limits: Gates, num_before: float) -> Gate:
     low, high = comparison.f1_interval
-    limit = limits.significance / (1 + num_before)
+    limit = level_of_gain(limits.significance, num_before)
     told = f" of {limits.significance:.3f}, as these test rows have judged {num_before:.1f} challengers of it before"
     return Gate(
         name="gain over champion",

@@ -114,8 +114,7 @@ class Gates(Section):
         gt=0,
         lt=1,
         description="Chance at which a gain or a loss counts as real (paired bootstrap over groups of "
-        "near-duplicates); "
-        "for gains divided by the number of challengers that the same test rows have judged.",
+        "near-duplicates); for a gain divided by n ** 1.5 for the n-th challenger that the same test rows have judged.",
     )
 
 
