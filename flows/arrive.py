@@ -42,7 +42,7 @@ def arrive(root: str) -> object:
     logger.info(explain_due(due))
     new = Counter(record.state for record in settled if not record.repeated)
     if due.train and not new["accepted"]:
-        announce(DUE, params, {"reason": due.reason})  # what had to wait for its cool-down
+        announce(DUE, workspace, params, {"reason": due.reason})  # what had to wait for its cool-down
     repeated = len(settled) - new.total()
     counts = f"{new['accepted']} accepted, {new['refused']} refused, {repeated} known already"
     return Completed(message=f"{counts}; {explain_due(due)}")
@@ -59,7 +59,7 @@ def settle_arrivals(workspace: Workspace) -> list[Arrival] | None:
             console.print(f"  {explain(record)}", markup=False, soft_wrap=True)
             log.info("%s", explain(record))
             settled.append(record)
-    announce_arrivals(params, settled)
+    announce_arrivals(workspace, params, settled)
     return settled
 
 

@@ -6,6 +6,7 @@ fixed here; nothing of an event's payload reaches a flow.
 
 import logging
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from prefect.types.entrypoint import EntrypointType
 from flows.arrive import arrive
 from flows.clean import clean
 from flows.train import train
-from tasks.announcements import ACCEPTED, DROPPED, DUE, workspace_resource
+from tasks.announcements import ACCEPTED, DROPPED, DUE, server_key, workspace_resource
 from tasks.notifications import set_up_notifications
 from thawline.errors import UsageError
 from thawline.params import Params
@@ -35,23 +36,25 @@ UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING, StateT
 
 def list_deployments(workspace: Workspace, params: Params) -> list[Any]:
     """Return the deployments that the params ask for."""
-    root, resource = str(workspace.root), workspace_resource(params)
+    root, resource, key = str(workspace.root), workspace_resource(workspace, params), server_key(workspace, params)
     dropped = DeploymentEventTrigger(expect={DROPPED}, match=resource)
     accepted = DeploymentEventTrigger(expect={ACCEPTED, DUE}, match=resource)
-    common: dict[str, Any] = {"entrypoint_type": EntrypointType.MODULE_PATH, "tags": [params.name]}
+    common: dict[str, Any] = {"entrypoint_type": EntrypointType.MODULE_PATH, "tags": [params.name, root]}
     schedule = params.schedule
     always = {"root": root, "only_if_due": False}
     found = [
-        arrive.to_deployment("arrivals", triggers=[dropped], cron=schedule.sweep, parameters={"root": root}, **common),
-        train.to_deployment("when-due", triggers=[accepted], parameters={"root": root}, **common),
-        train.to_deployment("scheduled", cron=schedule.train, parameters=always, **common),
+        arrive.to_deployment(
+            f"arrivals-{key}", triggers=[dropped], cron=schedule.sweep, parameters={"root": root}, **common
+        ),
+        train.to_deployment(f"when-due-{key}", triggers=[accepted], parameters={"root": root}, **common),
+        train.to_deployment(f"scheduled-{key}", cron=schedule.train, parameters=always, **common),
     ]
     if schedule.clean is not None:
-        found.append(clean.to_deployment("scheduled", cron=schedule.clean, parameters={"root": root}, **common))
+        found.append(clean.to_deployment(f"scheduled-{key}", cron=schedule.clean, parameters={"root": root}, **common))
     if schedule.score is not None:
         from flows.score import score
 
-        found.append(score.to_deployment("scheduled", cron=schedule.score, parameters={"root": root}, **common))
+        found.append(score.to_deployment(f"scheduled-{key}", cron=schedule.score, parameters={"root": root}, **common))
     return found
 
 
@@ -72,6 +75,19 @@ def _runs_in(client: Any, types: list[StateType]) -> list[Any]:
     return list(client.read_flow_runs(flow_run_filter=wanted))
 
 
+def remove_former(workspace: Workspace, wanted: Collection[str]) -> None:
+    """Remove deployments that this workspace was served by under another name: their runs would wait for ever.
+
+    Those of a work pool are somebody's own.
+    """
+    with get_client(sync_client=True) as client:
+        for deployment in client.read_deployments():
+            is_own = deployment.parameters.get("root") == str(workspace.root) and deployment.work_pool_name is None
+            if is_own and deployment.name not in wanted:
+                client.delete_resource_owned_automations(f"prefect.deployment.{deployment.id}")
+                client.delete_deployment(deployment.id)
+
+
 def main(root: Path, *, own_server: bool) -> None:
     """Serve the deployments of the workspace at `root`."""
     workspace = Workspace(root)
@@ -79,10 +95,11 @@ def main(root: Path, *, own_server: bool) -> None:
         close_stale_runs()
     params = load_params(workspace)
     try:
-        set_up_notifications(params)
+        set_up_notifications(workspace, params)
     except UsageError as error:  # data goes on coming in; `thawline notify` says it to who mends it
         logger.warning("nobody is told of anything: %s", error)
     deployments = list_deployments(workspace, params)
+    remove_former(workspace, {deployment.name for deployment in deployments})
     serve(*deployments, pause_on_shutdown=False, print_starting_message=False, limit=MAX_RUNS)
 
 

@@ -63,7 +63,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
             result = train_and_judge(context, tracking, watch, fresh=fresh)
         else:
             profile_rows(context)  # the page that this run made, in case somebody tidied it away
-        announce_model(params, result)
+        announce_model(workspace, params, result)
         with lock_workspace(workspace, "data", wait_s=-1):
             push_data(workspace, params)
         return result

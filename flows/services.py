@@ -15,7 +15,6 @@ from thawline.workspace import Workspace
 
 MIN_PASSWORD = 12
 KEEP_RUNS_DAYS = 14
-SWEEP = "arrive/arrivals"  # there once the deployments are: an event before that would set nothing off
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,7 @@ def list_services(
     prefect_api: str,
     own_prefect: bool,
     own_mlflow: bool,
+    key: str,
 ) -> list[list[Service]]:
     """Return what is to run, in stages.
 
@@ -126,6 +126,7 @@ def list_services(
         prefect_api: Where Prefect's server answers, whosever it is.
         own_prefect: Whether that is ours; PREFECT_API_URL names one of somebody else otherwise.
         own_mlflow: Whether MLflow's is.
+        key: By what the deployments' names end. One of them is waited for: an event before would set nothing off.
 
     Raises:
         UsageError: A port is taken.
@@ -140,7 +141,7 @@ def list_services(
     root = str(workspace.root)
     own = ["--own-server"] if own_prefect else []
     login = (USER, secret) if own_prefect else _foreign_login()
-    deployed = f"{prefect_api}/deployments/name/{SWEEP}"
+    deployed = f"{prefect_api}/deployments/name/arrive/arrivals-{key}"
     return [
         servers,
         [Service("deployments", ["flows.deployments", root, *own], deployed, login)],
@@ -151,13 +152,13 @@ def list_services(
 def prefect_service(addresses: Addresses, secret: str) -> Service:
     """Return Prefect's server."""
     arguments = [PREFECT_SERVER, addresses.host, str(addresses.prefect_port), "warning"]
-    return Service("prefect", arguments, f"{addresses.prefect}/api/health", (USER, secret))
+    return Service("prefect", arguments, f"{addresses.prefect}/api/health", (USER, secret), is_server=True)
 
 
 def mlflow_service(addresses: Addresses, secret: str) -> Service:
     """Return MLflow's server."""
     arguments = ["tasks.mlflow_app", addresses.host, str(addresses.mlflow_port)]
-    return Service("mlflow", arguments, f"{addresses.mlflow}/health", (USER, secret))
+    return Service("mlflow", arguments, f"{addresses.mlflow}/health", (USER, secret), is_server=True)
 
 
 def _foreign_login() -> tuple[str, str] | None:

@@ -3,7 +3,8 @@
 - Each process is started again when it ends, after a pause that doubles up to a minute.
 - All carry a mark (`thawline/up_state.py`): a start begins by ending what an earlier one, killed, has left behind, and
   a stop ends what is left, training included: it goes on where it was at the next start.
-- Servers are waited for by their health, and given up with the end of their log.
+- Servers are waited for by their health, and given up with the end of their log. Later they are asked again and again:
+  one that hangs is silent, though it has not ended; it is killed and so starts anew.
 """
 
 import os
@@ -29,6 +30,8 @@ from thawline.workspace import Workspace
 
 START_TIMEOUT_S = 180.0
 POLL_S = 0.5
+LOOK_S, ANSWER_S, SILENT_LOOKS = 15.0, 10.0, 4
+"""How often a server is asked, how long it may take, how often in a row it may be silent: it may have much to do."""
 MAX_PAUSE_S = 60.0
 MAX_LOG_BYTES = 20_000_000
 
@@ -38,16 +41,19 @@ class Service:
     """A process that is to run.
 
     `address` is where somebody answers, other than that it is not there, once it does; None if nobody waits for that.
-    `login` is what is asked for there.
+    `login` is what is asked for there. `is_server` says that it is this process who answers there.
     """
 
     name: str
     arguments: Sequence[str]
     address: str | None = None
     login: tuple[str, str] | None = None
+    is_server: bool = False
     process: subprocess.Popen[bytes] | None = None
     pause_s: float = 1.0
     start_at: float = field(default=0.0)
+    look_at: float = field(default=0.0)
+    num_silent: int = 0
 
 
 class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
@@ -104,6 +110,7 @@ def run_services(
         when_ready()
         while True:
             for service in services:
+                _end_silent(service)
                 _keep_alive(workspace, service, variables)
                 _cut_log(_log_path(workspace, service))
             time.sleep(POLL_S)
@@ -139,6 +146,29 @@ def _start(workspace: Workspace, service: Service, variables: Mapping[str, str])
                 start_new_session=True,
             )
     service.start_at = time.monotonic()
+    service.look_at, service.num_silent = service.start_at + START_TIMEOUT_S, 0  # until then it may be starting
+
+
+def _end_silent(service: Service) -> None:
+    """Kill a server that did not answer `SILENT_LOOKS` times in a row."""
+    if not service.is_server or service.process is None or time.monotonic() < service.look_at:
+        return
+    service.num_silent = 0 if _answers(service, ANSWER_S) else service.num_silent + 1
+    service.look_at = time.monotonic() + LOOK_S
+    if service.num_silent >= SILENT_LOOKS:
+        console.print(f"{service.name} runs and is silent; it is ended and starts again", style="yellow", markup=False)
+        service.num_silent = 0
+        _end_rest(service.process.pid)
+
+
+def _answers(service: Service, timeout_s: float) -> bool:
+    """Tell whether somebody answers at a service's address, other than that it is not there."""
+    assert service.address is not None  # noqa: S101 - only asked of those that have one
+    try:
+        code = httpx.get(service.address, auth=service.login, timeout=timeout_s).status_code
+    except httpx.HTTPError:
+        return False
+    return code < 500 and code != httpx.codes.NOT_FOUND
 
 
 def _keep_alive(workspace: Workspace, service: Service, variables: Mapping[str, str]) -> None:
@@ -181,12 +211,9 @@ def _wait_for_answer(workspace: Workspace, service: Service) -> None:
     """
     deadline = time.monotonic() + START_TIMEOUT_S
     while service.address is not None:
-        try:
-            code = httpx.get(service.address, auth=service.login, timeout=5).status_code
-            if code < 500 and code != httpx.codes.NOT_FOUND:
-                return
-        except httpx.HTTPError:
-            pass
+        if _answers(service, 5):
+            service.look_at = time.monotonic() + LOOK_S
+            return
         assert service.process is not None  # noqa: S101 - it was started just before
         ended = service.process.poll() is not None
         if ended or time.monotonic() > deadline:

@@ -51,7 +51,8 @@ def main(root: Path) -> None:
             continue
         fresh = announced.choose(complete_items(workspace, settle_s=params.arrive.settle_s), time.monotonic())
         if fresh:
-            announce(DROPPED, params, {"files": [item.path.name for item in fresh][:100], "num_files": len(fresh)})
+            payload: dict[str, object] = {"files": [item.path.name for item in fresh][:100], "num_files": len(fresh)}
+            announce(DROPPED, workspace, params, payload)
 
 
 if __name__ == "__main__":

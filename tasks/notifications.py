@@ -1,7 +1,7 @@
 """People are told: automations on the Prefect server that send what happened to the notification blocks of the params.
 
-- An automation is known by its name, 'NAME: SUBJECT', and made to say what is said here, as often as one likes; whoever
-  has paused one in Prefect's pages finds it paused.
+- An automation is known by its name, 'NAME: SUBJECT', and the workspace's directory among its tags, and made to say
+  what is said here, as often as one likes; whoever has paused one in Prefect's pages finds it paused.
 - Addresses hold passwords, so they are in no file: they stand in blocks on the server, or in the environment as
   THAWLINE_NOTIFY, from where they are put into blocks. Any address that apprise understands will do: Slack's webhooks,
   mailto://, jsons:// and a hundred more.
@@ -25,11 +25,13 @@ from prefect.events.actions import SendNotification
 from prefect.events.schemas.automations import AutomationCore, Posture
 from prefect.exceptions import ObjectNotFound
 
-from tasks.announcements import MODEL_PROMOTED, MODEL_REFUSED, REFUSED, workspace_resource
+from tasks.announcements import MODEL_PROMOTED, MODEL_REFUSED, REFUSED, server_key, workspace_resource
 from thawline.errors import UsageError
 from thawline.params import Params
+from thawline.workspace import Workspace
 
 ADDRESSES = "THAWLINE_NOTIFY"
+MADE = "Made by thawline"
 BLOCK_TYPE = "slack-webhook"
 """Prefect's block for any apprise address that needs no package more; it is not for Slack alone."""
 
@@ -69,19 +71,20 @@ SUBJECTS = {
 }
 
 
-def list_automations(params: Params, blocks: Mapping[str, UUID]) -> list[AutomationCore]:
+def list_automations(workspace: Workspace, params: Params, blocks: Mapping[str, UUID]) -> list[AutomationCore]:
     """Return the automations of a workspace: one a subject, which tells every block.
 
     Args:
-        params: Whose workspace.
+        workspace: Whose.
+        params: Its params.
         blocks: Ids of block documents by the blocks' names.
     """
     return [
         AutomationCore(
             name=f"{params.name}: {name}",
-            description="Made by thawline; changed here, it is changed back at the next start, but for being paused.",
-            tags=[params.name],
-            trigger=_trigger(params, subject),
+            description=f"{MADE}; changed here, it is changed back at the next start, but for being paused.",
+            tags=[params.name, str(workspace.root)],
+            trigger=_trigger(workspace, params, subject),
             actions=[
                 SendNotification(block_document_id=block, subject=f"{params.name}: {subject.title}", body=subject.body)
                 for block in blocks.values()
@@ -91,7 +94,7 @@ def list_automations(params: Params, blocks: Mapping[str, UUID]) -> list[Automat
     ]
 
 
-def set_up_notifications(params: Params) -> list[str]:
+def set_up_notifications(workspace: Workspace, params: Params) -> list[str]:
     """Bring blocks and automations on the Prefect server to what params and environment say; return the blocks' names.
 
     Raises:
@@ -100,10 +103,11 @@ def set_up_notifications(params: Params) -> list[str]:
     addresses = _read_addresses()
     with get_client(sync_client=True) as client:
         blocks = {name: _find_block(client, name) for name in params.notify.blocks}
-        blocks |= _keep_addresses(client, params, addresses)
-        wanted = {automation.name: automation for automation in list_automations(params, blocks)}
+        blocks |= _keep_addresses(client, server_key(workspace, params), addresses)
+        former = [one for one in client.read_automations() if _is_own(one, workspace, params)]
+        wanted = {automation.name: automation for automation in list_automations(workspace, params, blocks)}
         for name, automation in wanted.items():
-            there = client.read_automations_by_name(name)
+            there = [one for one in former if one.name == name]
             if not blocks:
                 for one in there:
                     client.delete_automation(one.id)
@@ -111,6 +115,9 @@ def set_up_notifications(params: Params) -> list[str]:
                 client.update_automation(there[0].id, automation.model_copy(update={"enabled": there[0].enabled}))
             else:
                 client.create_automation(automation)
+        for one in former:
+            if one.name not in wanted:
+                client.delete_automation(one.id)  # the workspace had another name
     return list(blocks)
 
 
@@ -128,12 +135,18 @@ def send_test(params: Params, names: list[str]) -> None:
             sending("This is a test: whoever reads this is told of the workspace.", f"{params.name}: test")
 
 
-def _trigger(params: Params, subject: Subject) -> EventTrigger:
+def _is_own(automation: AutomationCore, workspace: Workspace, params: Params) -> bool:
+    """Tell whether an automation was made for this workspace, by a version too that named no directory."""
+    made = automation.description.startswith(MADE)
+    return made and (str(workspace.root) in automation.tags or list(automation.tags) == [params.name])
+
+
+def _trigger(workspace: Workspace, params: Params, subject: Subject) -> EventTrigger:
     runs: dict[str, Any] = {
         "match": {"prefect.resource.id": "prefect.flow-run.*"},
-        "match_related": {"prefect.resource.id": f"prefect.tag.{params.name}", "prefect.resource.role": "tag"},
+        "match_related": {"prefect.resource.id": f"prefect.tag.{workspace.root}", "prefect.resource.role": "tag"},
     }
-    about = runs if subject.of_flow_runs else {"match": workspace_resource(params)}
+    about = runs if subject.of_flow_runs else {"match": workspace_resource(workspace, params)}
     return EventTrigger(expect=set(subject.events), posture=Posture.Reactive, threshold=1, **about)
 
 
@@ -170,9 +183,9 @@ def _find_block(client: SyncPrefectClient, name: str) -> UUID:
 KINDS = "slack-webhook/TEAM or sendgrid-email/TEAM"
 
 
-def _keep_addresses(client: SyncPrefectClient, params: Params, addresses: list[str]) -> dict[str, UUID]:
+def _keep_addresses(client: SyncPrefectClient, key: str, addresses: list[str]) -> dict[str, UUID]:
     """Put addresses into blocks of the workspace's own; remove those that held more of them."""
-    stem = re.sub(r"[^a-z0-9]+", "-", f"thawline-{params.name.lower()}").strip("-")
+    stem = re.sub(r"[^a-z0-9]+", "-", f"thawline-{key.lower()}").strip("-")
     own = {
         str(document.name): document.id
         for document in _list_blocks(client)

@@ -34,7 +34,7 @@ def notify(
     from tasks.notifications import SUBJECTS, send_test, set_up_notifications
 
     with orchestration_errors():
-        blocks = set_up_notifications(params)
+        blocks = set_up_notifications(place, params)
         try:
             if test:
                 send_test(params, blocks)

@@ -44,6 +44,7 @@ def up(
         store_environment,
     )
     from flows.up import run_services
+    from tasks.announcements import server_key
     from tasks.saved_view import view_path
     from tasks.tracking import artifact_location, open_tracking
     from thawline.access import make_secret
@@ -83,6 +84,7 @@ def up(
         prefect_api=state.prefect_api,
         own_prefect=state.own_prefect,
         own_mlflow=state.own_mlflow,
+        key=server_key(place, params),
     )
     environment = {
         "PREFECT_API_URL": state.prefect_api,

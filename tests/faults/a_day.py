@@ -57,9 +57,14 @@ class Day:
 
 def sweep(up: Any) -> float:
     """Run the deployment of the sweeps once, as its schedule would; return the seconds until it had ended."""
-    begun = time.monotonic()
+    from tasks.announcements import server_key
+    from thawline.params_file import load_params
+    from thawline.workspace import Workspace
+
+    begun, place = time.monotonic(), Workspace(up.space)
+    key = server_key(place, load_params(place))
     with httpx.Client(base_url=f"{up.addresses['prefect']}/api", timeout=30, auth=up.login) as client:
-        deployment = _insist(lambda: client.get("/deployments/name/arrive/arrivals"))["id"]
+        deployment = _insist(lambda: client.get(f"/deployments/name/arrive/arrivals-{key}"))["id"]
         run = _insist(lambda: client.post(f"/deployments/{deployment}/create_flow_run", json={}))["id"]
         while time.monotonic() - begun < PATIENCE_S:
             found = _insist(lambda: client.get(f"/flow_runs/{run}"))

@@ -18,11 +18,17 @@ def test_no_payload_of_an_event_reaches_a_flow(tmp_path: Path) -> None:
 def test_events_of_other_workspaces_set_nothing_off(tmp_path: Path) -> None:
     triggers = [trigger for one in list_deployments(Workspace(tmp_path), PARAMS) for trigger in one.triggers]
     for trigger in triggers:
-        assert trigger.match.model_dump() == {"prefect.resource.id": "thawline.workspace.mails"}
+        assert trigger.match.model_dump() == {
+            "prefect.resource.id": "thawline.workspace.mails",
+            "thawline.root": str(tmp_path),
+        }
 
 
 def test_schedules_are_those_of_the_params(tmp_path: Path) -> None:
-    found = {one.name + "/" + one.flow_name: one for one in list_deployments(Workspace(tmp_path), PARAMS)}
+    found = {
+        one.name.partition("-mails")[0] + "/" + one.flow_name: one
+        for one in list_deployments(Workspace(tmp_path), PARAMS)
+    }
     crons = {name: [entry.schedule.cron for entry in one.schedules] for name, one in found.items() if one.schedules}
     assert crons == {
         "arrivals/arrive": ["*/10 * * * *"],
@@ -30,3 +36,14 @@ def test_schedules_are_those_of_the_params(tmp_path: Path) -> None:
         "scheduled/clean": ["0 4 * * *"],
         "scheduled/score": ["0 6 * * *"],
     }
+
+
+def test_deployments_and_events_of_two_workspaces_of_one_name_are_apart(tmp_path: Path) -> None:
+    one, two = (list_deployments(Workspace(tmp_path / name), PARAMS) for name in ("one", "two"))
+    names = [(deployment.flow_name, deployment.name) for deployment in (*one, *two)]
+    assert len(set(names)) == len(names) == 10
+    assert all("mails" in name for _, name in names)
+    (event,) = [trigger.match for deployment in two for trigger in deployment.triggers if "when-due" in deployment.name]
+    assert not all(
+        trigger.match.model_dump() == event.model_dump() for deployment in one for trigger in deployment.triggers
+    )

@@ -1,5 +1,6 @@
 """What `thawline up` starts, and that it never opens a door without a lock."""
 
+import os
 import signal
 import socket
 import threading
@@ -45,7 +46,13 @@ def test_no_secret_is_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(LOGIN, "user:0123456789ab")
     addresses = Addresses("127.0.0.1", free_port(), free_port())
     stages = list_services(
-        Workspace(tmp_path), addresses, secret="s3cr3t", prefect_api="x", own_prefect=True, own_mlflow=True
+        Workspace(tmp_path),
+        addresses,
+        secret="s3cr3t",
+        prefect_api="x",
+        own_prefect=True,
+        own_mlflow=True,
+        key="mails-1",
     )
     services = [service for stage in stages for service in stage]
     assert [service.name for service in services] == ["prefect", "mlflow", "deployments", "watcher"]
@@ -57,7 +64,13 @@ def test_the_secret_is_not_given_to_a_server_of_somebody_else(tmp_path: Path, mo
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "me:mine")
     addresses = Addresses("127.0.0.1", free_port(), free_port())
     stages = list_services(
-        Workspace(tmp_path), addresses, secret="s3cr3t", prefect_api="x", own_prefect=False, own_mlflow=True
+        Workspace(tmp_path),
+        addresses,
+        secret="s3cr3t",
+        prefect_api="x",
+        own_prefect=False,
+        own_mlflow=True,
+        key="mails-1",
     )
     assert {service.name: service.login for stage in stages for service in stage} == {
         "mlflow": ("thawline", "s3cr3t"),
@@ -120,6 +133,44 @@ def test_a_service_that_ends_starts_again_and_all_end_on_sigterm(
     assert long.process.wait(timeout=10) == -signal.SIGTERM
 
 
+ANSWERING = """
+import http.server, os, sys
+open('starts', 'a').write(f'{os.getpid()} ')
+http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
+
+def test_a_server_that_hangs_is_killed_and_starts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "answering.py").write_text(ANSWERING)
+    for name, value in {"LOOK_S": 0.1, "ANSWER_S": 0.5, "SILENT_LOOKS": 2, "MAX_PAUSE_S": 0.1, "POLL_S": 0.1}.items():
+        monkeypatch.setattr(f"flows.up.{name}", value)
+    port = free_port()
+    server = Service("answering", ["answering", str(port)], f"http://127.0.0.1:{port}/", is_server=True)
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    starts: list[str] = []
+
+    def stop_it_and_wait() -> None:
+        deadline = time.monotonic() + 60
+        os.kill(int((tmp_path / "starts").read_text()), signal.SIGSTOP)
+        while len(starts) < 2 and time.monotonic() < deadline:
+            starts[:] = (tmp_path / "starts").read_text().split()
+            time.sleep(0.05)
+        signal.raise_signal(signal.SIGTERM)
+
+    watcher = threading.Thread(target=stop_it_and_wait)
+    try:
+        run_services(
+            Workspace(tmp_path), [[server]], environment={"PYTHONPATH": str(tmp_path)}, when_ready=watcher.start
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+    watcher.join()
+    assert len(starts) == 2
+    assert server.process is not None
+    assert server.process.wait(timeout=10) == -signal.SIGTERM
+
+
 def test_a_service_that_can_not_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise SystemExit('no such thing')")
     service = Service("broken", ["broken"], f"http://127.0.0.1:{free_port()}/health")
@@ -152,7 +203,7 @@ def test_the_databases_of_servers_are_in_no_argument(tmp_path: Path) -> None:
     assert store_environment(store, "s3://x/y")["MLFLOW_BACKEND_STORE_URI"] == store
     addresses = Addresses("127.0.0.1", free_port(), free_port())
     stages = list_services(
-        Workspace(tmp_path), addresses, secret="s", prefect_api="x", own_prefect=False, own_mlflow=True
+        Workspace(tmp_path), addresses, secret="s", prefect_api="x", own_prefect=False, own_mlflow=True, key="mails-1"
     )
     arguments = [argument for stage in stages for service in stage for argument in service.arguments]
     assert not [argument for argument in arguments if "postgresql" in argument]

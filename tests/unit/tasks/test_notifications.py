@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -13,13 +14,15 @@ from tasks.announcements import MODEL_PROMOTED, MODEL_REFUSED, REFUSED
 from tasks.notifications import SUBJECTS, list_automations, set_up_notifications
 from thawline.errors import UsageError
 from thawline.params import Params
+from thawline.workspace import Workspace
 
+SPACE = Workspace(Path("/srv/mails"))
 PARAMS = Params.model_validate({"name": "mails"})
 BLOCKS = {"slack-webhook/team": UUID(int=1), "sendgrid-email/boss": UUID(int=2)}
 
 
 def test_each_subject_has_one_automation_that_tells_every_block() -> None:
-    automations = list_automations(PARAMS, BLOCKS)
+    automations = list_automations(SPACE, PARAMS, BLOCKS)
     assert [automation.name for automation in automations] == [f"mails: {subject}" for subject in SUBJECTS]
     for automation in automations:
         assert [action.block_document_id for action in automation.actions] == list(BLOCKS.values())
@@ -27,7 +30,9 @@ def test_each_subject_has_one_automation_that_tells_every_block() -> None:
 
 
 def test_they_are_set_off_by_this_workspace_alone() -> None:
-    automations = {automation.name.partition(": ")[2]: automation for automation in list_automations(PARAMS, BLOCKS)}
+    automations = {
+        automation.name.partition(": ")[2]: automation for automation in list_automations(SPACE, PARAMS, BLOCKS)
+    }
     events = {name: automation.trigger.expect for name, automation in automations.items()}
     assert events == {
         "data refused": {REFUSED},
@@ -36,9 +41,12 @@ def test_they_are_set_off_by_this_workspace_alone() -> None:
         "model promoted": {MODEL_PROMOTED},
     }
     failed = automations.pop("flow failed").trigger
-    assert failed.match_related.model_dump()["prefect.resource.id"] == "prefect.tag.mails"
+    assert failed.match_related.model_dump()["prefect.resource.id"] == "prefect.tag./srv/mails"
     for automation in automations.values():
-        assert automation.trigger.match.model_dump() == {"prefect.resource.id": "thawline.workspace.mails"}
+        assert automation.trigger.match.model_dump() == {
+            "prefect.resource.id": "thawline.workspace.mails",
+            "thawline.root": "/srv/mails",
+        }
 
 
 def test_templates_are_valid_and_a_template_in_a_payload_is_text() -> None:
@@ -62,7 +70,7 @@ def test_templates_are_valid_and_a_template_in_a_payload_is_text() -> None:
 def test_addresses_are_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "THAWLINE_NOTIFY", "json://127.0.0.1/hook nonsense:user:secret")
     with pytest.raises(UsageError, match="address 2 of 2") as caught:
-        set_up_notifications(PARAMS)
+        set_up_notifications(SPACE, PARAMS)
     assert "secret" not in str(caught.value)
     with pytest.raises(ValidationError, match="THAWLINE_NOTIFY"):
         Params.model_validate({"name": "mails", "notify": {"blocks": ["mailto://user:secret@host"]}})
