@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations import spark
-from expectations.frame import Finding, FrameExpectation, Positions, count_finding, percent, positions, share_finding
+from expectations.frame import Finding, FrameExpectation, count_finding, percent, positions, share_finding
 from expectations.suites import Content
 from thawline.cleaning import conflicting_rows
 from thawline.params import Params
@@ -25,24 +25,28 @@ class ExpectConsistentLabels(FrameExpectation):
         contents = frame["normalised"].where(frame["normalised"] != "")
         rows = positions(conflicting_rows(contents, frame["label"]))
         together = contents.iloc[rows].reset_index(drop=True).sort_values(kind="stable").index
-        said = self._said()
-        if len(rows):
-            best = _best_possible(contents, frame["label"], rows)
-            said["what"] += (
-                f", so that no model that sees only this content is right on more than {percent(best)} of them all"
-            )
+        pairs = pd.DataFrame({"content": contents.iloc[rows], "label": frame["label"].iloc[rows]})
+        most = pairs.groupby(["content", "label"]).size().groupby("content").max().sum()
+        said = self._said(len(rows), int(most), len(frame))
         return share_finding(rows[together], len(frame), limit=self.max_share, **said)
 
     def inspect_spark(self, frame: Any) -> Finding:
         """As `inspect`; rows are counted and not named."""
-        known = frame.where("normalised != '' AND label IS NOT NULL").groupBy("normalised")
-        told = spark.expressions(known, ["COUNT(1)", "MIN(label) != MAX(label)"])
-        (count,) = spark.aggregate(told.where("v1"), ["COALESCE(SUM(v0), 0)"])
-        return count_finding(int(count), frame.count(), limit=self.max_share, **self._said())
+        known = frame.where("normalised != '' AND label IS NOT NULL").groupBy("normalised", "label").count()
+        told = spark.expressions(known.groupBy("normalised"), ["SUM(`count`)", "MAX(`count`)", "COUNT(1)"])
+        count, most = spark.aggregate(told.where("v2 > 1"), ["COALESCE(SUM(v0), 0)", "COALESCE(SUM(v1), 0)"])
+        num_rows = frame.count()
+        said = self._said(int(count), int(most), num_rows)
+        return count_finding(int(count), num_rows, limit=self.max_share, **said)
 
-    def _said(self) -> dict[str, str]:
+    def _said(self, count: int, most: int, num_rows: int) -> dict[str, str]:
+        """Say what so many rows mean; `most` of them have the most frequent label of their content."""
+        what = "have content that also stands under another label"
+        if count:  # 1 - Bayes's error
+            best = percent((num_rows - count + most) / num_rows)
+            what += f", so that no model that sees only this content is right on more than {best} of them all"
         return {
-            "what": "have content that also stands under another label",
+            "what": what,
             "key": "validation.max_conflicting_share" if self.max_share else "clean.conflicting_labels",
             "remedy": "Mend the labels, or set clean.conflicting_labels to 'drop', 'majority' or, where rows may be "
             "alike and end differently, 'keep'",
@@ -70,10 +74,3 @@ def processed(params: Params, content: Content) -> list[Any]:
 def arrival(params: Params, content: Content, _profile: Mapping[str, Any]) -> list[Any]:
     """As raw."""
     return raw(params, content)
-
-
-def _best_possible(contents: pd.Series, labels: pd.Series, rows: Positions) -> float:
-    """Return the share of rows that a model can be right on which sees only their content (1 - Bayes's error)."""
-    pairs = pd.DataFrame({"content": contents.iloc[rows], "label": labels.iloc[rows]})
-    most = pairs.groupby(["content", "label"]).size().groupby("content").max().sum()
-    return float((len(contents) - len(rows) + most) / len(contents))

@@ -82,7 +82,7 @@ def test_both_engines_say_the_same_and_what_spark_leaves_out_is_named(
     assert names == {check.name for check in by_pandas.checks}
     assert {left_out.name for left_out in by_spark.left_out} == {
         "expect_column_of_type", "expect_few_near_duplicates", "expect_diverse_rows", "expect_readable_cells",
-        "expect_usual_cells", "expect_unmixed_columns",
+        "expect_usual_cells", "expect_unmixed_columns", "expect_one_decimal_sign",
     }  # fmt: skip
     assert told(by_spark) == {key: found for key, found in told(by_pandas).items() if key in told(by_spark)}
     assert len(by_spark.critical_failures) >= 4
