@@ -9,7 +9,8 @@ import pandas as pd
 from modalities import get_modality
 from tasks.clean import count_classes
 from tasks.stage import run_stage
-from thawline.errors import StorageError
+from thawline.data_params import Split
+from thawline.errors import DataRefusedError, StorageError
 from thawline.files import write_lastingly
 from thawline.frames import read_frame, write_frame, write_report
 from thawline.params import Params
@@ -22,11 +23,14 @@ def split(workspace: Workspace, params: Params) -> None:
 
     Raises:
         StorageError: The ledger is there and can't be read as one.
+        DataRefusedError: `split.test_share` or `split.seed` has changed, and there is no new row that it could be of.
     """
     rows = read_frame(workspace.clean_rows)
     rows["group"] = get_modality(params.modality).near_duplicate_groups(rows, params)
     old = read_ledger(workspace)
     ledger = extend_ledger(old, rows, test_share=params.split.test_share, seed=params.split.seed)
+    if len(ledger) == len(old) and len(rows):
+        _refuse_without_effect(workspace, params.split)
     parts = split_rows(rows, ledger)
     fold = assign_folds(parts["train"], num_folds=params.split.num_folds, seed=params.split.seed)
     parts["train"] = parts["train"].assign(fold=fold)
@@ -46,6 +50,22 @@ def split(workspace: Workspace, params: Params) -> None:
         "folds": _count_folds(parts["train"]),
     }
     write_report(report, workspace.reports / "split.json")
+
+
+def _refuse_without_effect(workspace: Workspace, chosen: Split) -> None:
+    """Refuse a share or a seed that no row of the ledger came in under: it would be taken, and change nothing."""
+    from tasks.versioning import ASSIGNED, read_assigned  # few runs come here, and a stage starts often
+    from tasks.versions import list_versions
+
+    known = [entry.assigned for entry in list_versions(workspace) if entry.assigned] + [read_assigned(workspace)]
+    wanted = {key: getattr(chosen, key) for key in ASSIGNED}
+    if not all(known) or wanted in known:
+        return
+    values, before = (", ".join(f"split.{key} {value}" for key, value in one.items()) for one in (wanted, known[-1]))
+    raise DataRefusedError(
+        f"{values}: all rows are in the ledger already, and none moves between train and test; they came in under "
+        f"{before}. Put that back, or make a new workspace with the new values by `thawline init --set`"
+    )
 
 
 def read_ledger(workspace: Workspace) -> pd.DataFrame:

@@ -31,7 +31,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tasks.epochs import epoch_table
 from tasks.saved_view import VIEW_TAG, render_view
 from tasks.store_addresses import explain, require_store
-from thawline.errors import ThawlineError
+from thawline.errors import ParamsError, ThawlineError
 from thawline.moved import settle_here
 from thawline.params import Params
 from thawline.workspace import Workspace
@@ -83,6 +83,7 @@ def open_tracking(workspace: Workspace, params: Params) -> Tracking:
 
     Raises:
         UsageError: The address is neither a server's nor a database's.
+        ParamsError: `tracking.artifacts` is another place than the experiment was made with.
         ServiceError: The store does not answer, or is of another version of MLflow.
         StorageError: The workspace can't be written.
     """
@@ -91,12 +92,23 @@ def open_tracking(workspace: Workspace, params: Params) -> Tracking:
     with service_errors(uri):
         client = _connect(uri)
         experiment = client.get_experiment_by_name(params.name)
-        if experiment is not None:
-            return Tracking(client, uri, experiment.experiment_id)
         location = artifact_location(workspace, params, uri)
+        if experiment is not None:
+            _check_artifacts(params, location, experiment.artifact_location)
+            return Tracking(client, uri, experiment.experiment_id)
         kind = {"mlflow.experimentKind": "custom_model_development"}  # otherwise the UI shows it as generative AI
         tags = {**kind, VIEW_TAG: render_view()}
         return Tracking(client, uri, client.create_experiment(params.name, location, tags=tags))
+
+
+def _check_artifacts(params: Params, wanted: str | None, present: str) -> None:
+    """Refuse another place for files than the experiment has: it would be taken, and nothing would go there."""
+    if params.tracking.artifacts is None or wanted is None or wanted.rstrip("/") == present.rstrip("/"):
+        return
+    raise ParamsError(
+        f"tracking.artifacts = {params.tracking.artifacts!r}: the experiment {params.name!r} keeps its files in "
+        f"{present} since it was made; put that back, or give `name` another value: that makes a new experiment"
+    )
 
 
 def _connect(uri: str) -> MlflowClient:

@@ -30,6 +30,8 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 STAGES = ("ingest", "clean", "split")
+ASSIGNED = ("test_share", "seed")
+"""Params of the section `split` that are of new rows alone: the ledger keeps where old ones went."""
 DVC_TIMEOUT_S = 24 * 3600.0
 """Copying to a far remote may take hours; what takes longer hangs."""
 MAX_LINE_BYTES = 30_000
@@ -169,6 +171,12 @@ def find_data_version(workspace: Workspace) -> str | None:
     names = {str(path.relative_to(workspace.root)) for path in (workspace.train_rows, workspace.test_rows)}
     hashes = sorted(f"{out['path']} {out['md5']}" for out in stages["split"]["outs"] if out["path"] in names)
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:12]
+
+
+def read_assigned(workspace: Workspace) -> dict[str, float]:
+    """Return what the stage `split` went by when it last assigned rows; nothing where it has not run yet."""
+    params = read_stages(workspace).get("split", {}).get("params", {}).get("params.yaml", {})
+    return {key: params["split"][key] for key in ASSIGNED if key in params.get("split", {})}
 
 
 def run_dvc(workspace: Workspace, *arguments: str) -> str:

@@ -20,7 +20,7 @@ from tasks.dvc_locks import read_track
 from tasks.ingest import raw_files, read_raw
 from tasks.raw_data import has_changed
 from tasks.remotes import pull
-from tasks.versioning import run_dvc
+from tasks.versioning import read_assigned, run_dvc
 from thawline.errors import DvcError, UsageError
 from thawline.files import sync, write_lastingly
 from thawline.frames import read_frame, write_frame
@@ -68,6 +68,7 @@ def record_version(workspace: Workspace, data_version: str) -> Version:
         checks=_count_checks(workspace),
         files=_tracked_files(workspace),
         by=who(),
+        assigned=read_assigned(workspace),
     )
     path = workspace.versions / f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{data_version}.json"
     write_lastingly(path, (entry.model_dump_json(indent=2) + "\n").encode())

@@ -22,7 +22,8 @@ class Version(BaseModel):
 
     `created` is UTC in ISO 8601. `rows` counts all accepted rows, `distinct_rows` different contents among them.
     `parts` counts the rows by where they ended, `checks` those that passed and those that warned, `files` has the MD5
-    of each accepted file, as DVC knows it. `by` is whose run noted it, '' in entries that do not say.
+    of each accepted file, as DVC knows it. `by` is whose run noted it, '' in entries that do not say. `assigned`
+    is what the section `split` said of new rows.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,6 +37,7 @@ class Version(BaseModel):
     checks: dict[str, int]
     files: dict[str, str]
     by: str = ""
+    assigned: dict[str, float] = {}
 
 
 class Difference(BaseModel):

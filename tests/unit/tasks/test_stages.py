@@ -140,3 +140,29 @@ def test_what_cleaning_left_out_is_said_with_its_rules_and_the_first_rows(worksp
     assert said.startswith("3 of 64 rows left out (1 missing content, 1 empty content, 1 duplicate), the first ")
     assert "b.csv row 0, b.csv row 1, b.csv row 2" in said
     assert said.endswith("all are in data/interim/dropped.parquet")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"test_share": 0.4}, "split.test_share 0.4, split.seed 0: all"),
+        ({"seed": 3}, "split.test_share 0.2, split.seed 3"),
+    ],
+    ids=["share", "seed"],
+)
+def test_a_share_or_seed_of_new_rows_is_refused_where_there_are_none(
+    workspace: Workspace, changed: dict[str, object], said: str
+) -> None:
+    run(workspace)
+    lock = {
+        "stages": {"split": {"cmd": "python", "params": {"params.yaml": {"split": {"test_share": 0.2, "seed": 0}}}}}
+    }
+    YAML().dump(lock, workspace.dvc_lock)
+    before = workspace.ledger.read_text()
+    run(workspace)
+    with pytest.raises(DataRefusedError, match=said):
+        run(workspace, split=changed)
+    assert workspace.ledger.read_text() == before
+    add(workspace, "b.csv", [(f"then {n} other words", "ab"[n % 2]) for n in range(30)])
+    run(workspace, split=changed)
+    assert len(read_ledger(workspace)) == 90

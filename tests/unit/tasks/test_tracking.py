@@ -7,6 +7,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from tasks.tracking import load_registered, make_database, open_tracking, tracking_uri
+from thawline.errors import ParamsError
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -45,3 +46,19 @@ def test_init_makes_the_embedded_database_alone_and_leaves_the_experiment_to_wha
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     make_database(other, params)
     assert list(other.state.iterdir()) == []
+
+
+def test_another_place_for_files_than_the_experiment_has_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    workspace = Workspace(tmp_path)
+    chosen = {
+        place: Params.model_validate({"name": "mails", "tracking": {"artifacts": place}})
+        for place in ("files", "elsewhere", None)
+    }
+    made = open_tracking(workspace, chosen["files"])
+    assert open_tracking(workspace, chosen["files"]).experiment_id == made.experiment_id
+    assert open_tracking(workspace, chosen[None]).experiment_id == made.experiment_id
+    with pytest.raises(ParamsError, match=r"'elsewhere': the experiment 'mails' keeps its files in .*files since"):
+        open_tracking(workspace, chosen["elsewhere"])
