@@ -13,9 +13,7 @@ from tests.tiny_spaces import tiny_params
 from thawline.params_file import parse_params
 
 
-@pytest.mark.parametrize(
-    ("modality", "param"), [("image", "model.image_size"), ("tabular", "features.scale")], ids=["image size", "scale"]
-)
+@pytest.mark.parametrize(("modality", "param"), [("image", "model.image_size")])
 def test_a_param_changed_where_the_line_ran_gives_what_a_new_workspace_gives(
     tmp_path: Path, modality: str, param: str
 ) -> None:
