@@ -45,6 +45,11 @@ def describe_map(subject: Subject, vectors: Vectors | LeftOut) -> Section:
     if len(labels) < 3 * NUM_NEIGHBOURS or len(classes) < 2:
         says = "There are too few rows or classes for a map."
         return Section("map", title, (Panel(title, says),))
+    if np.allclose(vectors.values, vectors.values[0]):  # t-SNE would divide by their deviation, and end the process
+        says = (
+            f"There is no map: all rows are the same to {vectors.origin}, and so they will be to what learns from it."
+        )
+        return Section("map", title, (Panel(title, says, "bad"),))
     neighbours = _neighbours(vectors)
     panels = [_map(subject, vectors, labels, classes), *_pairs(labels, classes, neighbours)]
     if strays := _strays(subject, vectors, labels, neighbours):
