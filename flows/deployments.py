@@ -6,7 +6,7 @@ fixed here; nothing of an event's payload reaches a flow.
 
 import logging
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from flows.clean import clean
 from flows.train import train
 from tasks.announcements import ACCEPTED, DROPPED, DUE, server_key, workspace_resource
 from tasks.notifications import set_up_notifications
-from thawline.errors import UsageError
+from thawline.errors import UsageError, WorkspaceBusyError
+from thawline.lock import lock_workspace
 from thawline.params import Params
 from thawline.params_file import load_params
 from thawline.workspace import Workspace
@@ -58,16 +59,33 @@ def list_deployments(workspace: Workspace, params: Params) -> list[Any]:
     return found
 
 
-def close_stale_runs() -> None:
+def close_stale_runs(workspace: Workspace) -> None:
     """Mark as crashed what an ended process left open, and drop what the clock has asked for meanwhile.
 
-    Only for a server of the workspace's own: nobody else's runs are there.
+    Only for a server of the workspace's own; call it before deployments are served: no process works at theirs then.
     """
+    try:
+        with lock_workspace(workspace, "training"):
+            is_free = True
+    except WorkspaceBusyError:
+        is_free = False
     with get_client(sync_client=True) as client:
-        for run in _runs_in(client, UNFINISHED):
+        for run in choose_stale(_runs_in(client, UNFINISHED), workspace, is_free=is_free):
             client.set_flow_run_state(run.id, Crashed(message="ended with `thawline up`"), force=True)
-        for run in _runs_in(client, [StateType.SCHEDULED]):
+        for run in choose_stale(_runs_in(client, [StateType.SCHEDULED]), workspace, is_free=is_free):
             client.delete_flow_run(run.id)
+
+
+def choose_stale(runs: Sequence[Any], workspace: Workspace, *, is_free: bool) -> list[Any]:
+    """Return the runs of this workspace that nobody works at: its deployments', and others if nobody trains there.
+
+    Args:
+        runs: Flow runs.
+        workspace: Whose; runs say so by their parameter `root`.
+        is_free: Whether nobody holds its lock `training`, as a command by hand does.
+    """
+    own = [run for run in runs if str(run.parameters.get("root")) == str(workspace.root)]
+    return [run for run in own if is_free or run.deployment_id is not None]
 
 
 def _runs_in(client: Any, types: list[StateType]) -> list[Any]:
@@ -92,7 +110,7 @@ def main(root: Path, *, own_server: bool) -> None:
     """Serve the deployments of the workspace at `root`."""
     workspace = Workspace(root)
     if own_server:
-        close_stale_runs()
+        close_stale_runs(workspace)
     params = load_params(workspace)
     try:
         set_up_notifications(workspace, params)

@@ -34,12 +34,15 @@ from tasks.store_addresses import explain, require_store
 from thawline.errors import ParamsError, ThawlineError
 from thawline.moved import settle_here
 from thawline.params import Params
+from thawline.processes import has_ended, name_process
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
 FINGERPRINT = "thawline.fingerprint"
 ROLE = "thawline.role"
+PROCESS = "thawline.process"
+"""Tag: the machine, the process on it, and when that began: whether somebody still works at a run."""
 BATCH_METRICS = 1000
 """What a server takes at once."""
 
@@ -165,7 +168,7 @@ def start_run(
     tracking: Tracking, name: str, *, role: str, parent: str | None = None, tags: Mapping[str, str] | None = None
 ) -> str:
     """Create a run and return its id; `role` says what kind: 'finetune', 'baseline', 'fold', 'trial' and so on."""
-    all_tags = {MLFLOW_RUN_NAME: name, ROLE: role, **(tags or {})}
+    all_tags = {MLFLOW_RUN_NAME: name, ROLE: role, PROCESS: name_process(), **(tags or {})}
     if parent is not None:
         all_tags[MLFLOW_PARENT_RUN_ID] = parent
     run = tracking.client.create_run(tracking.experiment_id, tags=all_tags, run_name=name)
@@ -173,13 +176,25 @@ def start_run(
 
 
 def close_stale_runs(tracking: Tracking) -> int:
-    """Mark runs that a killed process left open as KILLED and return their number; call under the lock `training`."""
-    stale = search_runs(tracking, "attributes.status = 'RUNNING'")
+    """Mark runs that a killed process left open as KILLED and return their number; call under the lock `training`.
+
+    Runs of somebody else in the experiment, of another machine and of a process that still runs are left alone.
+    """
+    stale = [run for run in search_runs(tracking, "attributes.status = 'RUNNING'") if is_stale(run.data.tags)]
     for run in stale:
         tracking.client.set_terminated(run.info.run_id, status="KILLED")
     if stale:
         log.warning("closed %d runs that an interrupted process had left open", len(stale))
     return len(stale)
+
+
+def is_stale(tags: Mapping[str, str]) -> bool:
+    """Tell by the tags of a run that is open whether nobody works at it, asked by a process that holds the lock."""
+    if ROLE not in tags:
+        return False
+    if PROCESS not in tags:  # of a version that did not say
+        return True
+    return tags[PROCESS] == name_process() or has_ended(tags[PROCESS])
 
 
 def search_runs(tracking: Tracking, filter_string: str, max_results: int = 1000) -> list[Run]:

@@ -5,6 +5,7 @@ mean one process for ever. Elsewhere the time of day has to do.
 """
 
 import os
+import platform
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,17 @@ def began(pid: int | None = None) -> str | None:
 def runs(pid: int, since: str) -> bool:
     """Tell whether the process that began at `since`, as `began` said, still runs."""
     return began(pid) == since
+
+
+def name_process() -> str:
+    """Return a name of this process that no other has, on any machine."""
+    return f"{platform.node()} {os.getpid()} {began()}"
+
+
+def has_ended(name: str) -> bool:
+    """Tell whether the process of a name has ended; False for one of another machine, of which nothing is known."""
+    host, pid, since = name.rsplit(" ", 2)
+    return host == platform.node() and not runs(int(pid), since)
 
 
 def _began_by_the_clock(pid: int) -> str | None:

@@ -1,6 +1,7 @@
 from pathlib import Path
+from types import SimpleNamespace
 
-from flows.deployments import list_deployments
+from flows.deployments import choose_stale, list_deployments
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -47,3 +48,14 @@ def test_deployments_and_events_of_two_workspaces_of_one_name_are_apart(tmp_path
     assert not all(
         trigger.match.model_dump() == event.model_dump() for deployment in one for trigger in deployment.triggers
     )
+
+
+def test_only_runs_of_this_workspace_that_nobody_works_at_are_closed(tmp_path: Path) -> None:
+    here, there = {"root": str(tmp_path)}, {"root": str(tmp_path / "other")}
+    served, by_hand, others, foreign = (
+        SimpleNamespace(parameters=parameters, deployment_id=deployment)
+        for parameters, deployment in ((here, "1"), (here, None), (there, "2"), ({}, None))
+    )
+    found = [served, by_hand, others, foreign]
+    assert choose_stale(found, Workspace(tmp_path), is_free=False) == [served]
+    assert choose_stale(found, Workspace(tmp_path), is_free=True) == [served, by_hand]
