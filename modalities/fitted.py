@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from modalities import get_modality
 from models.classifier import Classifier
+from models.devices import choose_to_serve
+from models.placement import place
 from models.prediction import predict_probabilities
 from models.rows import Rows
 from models.saving import load_classifier
@@ -26,7 +28,11 @@ Probabilities = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A fine-tuned classifier, and what makes its input of rows; equal `form` makes equal input."""
+    """A fine-tuned classifier, and what makes its input of rows; equal `form` makes equal input.
+
+    The classifier goes to its device (`choose_to_serve`) when it is first asked, so that it answers as precisely as
+    what it was calibrated on.
+    """
 
     classifier: Classifier
     processor: Any
@@ -110,6 +116,8 @@ def apply_all(
 
 
 def _apply_alike(networks: Sequence[Network], rows: Rows, frozen: FrozenLayers | None) -> list[Probabilities]:
+    for each in networks:
+        place(each.classifier, choose_to_serve(each.params.train.device))
     if len(networks) == 1 and frozen is None:
         return [predict_probabilities(networks[0].classifier, rows)]
     return predict_together([each.classifier for each in networks], [each.layers for each in networks], rows, frozen)

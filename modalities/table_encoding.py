@@ -47,6 +47,7 @@ def load_encoder(params: Params, root: Path, frame: pd.DataFrame) -> Any:
     Raises:
         EncoderNotFoundError: `model.encoder` is neither 'ft_transformer' nor a directory with an encoder for tables.
     """
+    from models.devices import choose_device
     from models.encoders import load_encoder as load
     from models.pretraining import PretrainedEpoch, PretrainSettings
     from models.table_encoders import NAME, TableSettings, fit_encoder
@@ -66,10 +67,10 @@ def load_encoder(params: Params, root: Path, frame: pd.DataFrame) -> Any:
         max_categories=features.max_categories,
         **network.model_dump(),
     )
-    directory = Workspace(root).state / "encoders"
+    directory, device = Workspace(root).state / "encoders", choose_device(params.train.device)
     encoder = None
     with progress(f"pretrain on {len(frame)} rows", chosen.num_epochs) as advance:
-        for made in fit_encoder(table_features.to_features(frame), table, settings, directory=directory):
+        for made in fit_encoder(table_features.to_features(frame), table, settings, directory=directory, device=device):
             if isinstance(made, PretrainedEpoch):
                 advance(f"reconstruction {made.reconstruction:.3f}, contrast {made.contrast:.3f}")
             else:

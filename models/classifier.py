@@ -13,6 +13,7 @@ Shapes: B rows, T padded positions, W width of their states, D features, C class
 
 import copy
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -85,6 +86,7 @@ class Classifier(nn.Module):
         self.layers = layers
         self._shares = self._share_columns() if pooling == ALL_LAYERS else {}
         self.head = build_head(head, num_inputs=self.num_features, num_classes=num_classes, seed=seed)
+        self.head.to(next(network.parameters()).device)
         self.first_trained = len(anatomy.groups)
         self.holds_statistics = True
         self.trainable: frozenset[str] = frozenset({HEAD})
@@ -215,8 +217,7 @@ class Classifier(nn.Module):
     def forward_from(self, start: Start, batch: Batch) -> Tensor:
         """Return logits (B, C), computed on from a boundary that `can_split` allows; `batch` is the rows' batch."""
         if start.boundary == self.pooled_boundary:
-            logits: Tensor = self.head(start.states)
-            return logits
+            return self._answer(start.states)
         return self._classify(start, batch)
 
     def capture(self, places: Collection[Place], batch: Batch, *, start: Start | None = None) -> dict[Place, Tensor]:
@@ -255,8 +256,15 @@ class Classifier(nn.Module):
         return vectors[:, share.first : share.first + share.size // 2]
 
     def _classify(self, start: Start | None, batch: Batch) -> Tensor:
-        logits: Tensor = self.head(self.capture((self.head_place,), batch, start=start)[self.head_place])
-        return logits
+        return self._answer(self.capture((self.head_place,), batch, start=start)[self.head_place])
+
+    def _answer(self, vectors: Tensor) -> Tensor:
+        """Return logits (B, C), in float32 whatever the network computes in: as heads are trained and calibrated."""
+        kind = vectors.device.type
+        rounds = torch.is_autocast_enabled(kind)
+        with torch.autocast(kind, enabled=False) if rounds else nullcontext():
+            logits: Tensor = self.head(vectors.float() if rounds else vectors)
+            return logits
 
     def _share_columns(self) -> dict[Layer, Share]:
         layers = (*self.layers, None)

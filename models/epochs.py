@@ -25,9 +25,9 @@ from models.losses import build_loss
 from models.parallel import Processes
 from models.phases import apply_phase, optimizer_groups
 from models.policies import Phase
-from models.prediction import batch_logits, probabilities_from
+from models.prediction import as_probabilities, batch_logits, probabilities_from
 from models.prefix import StartingRows, start_live
-from models.randomness import RANDOM_STATE, seed_number
+from models.randomness import RANDOM_STATE, gpu_state, seeded, set_gpu_state
 from models.records import TrainingData, TrainSettings
 from models.rows import Indices, Rows
 from models.schedules import learning_rate_factor
@@ -114,7 +114,7 @@ class PhaseRun:
             return None
         self._average.after_epoch(epoch.number)
         own = np.concatenate([self._processes.share(batch) for batch in batches])
-        probabilities = torch.cat(epoch.outputs).double().softmax(dim=1).cpu().numpy()
+        probabilities = as_probabilities(torch.cat(epoch.outputs))
         return TrainedEpoch(
             scores=self._score(own, probabilities),
             learning_rates={group["name"]: group["lr"] for group in self._optimizer.param_groups},
@@ -284,17 +284,15 @@ def choose_boundary(classifier: Classifier, phase: Phase, first_trained: int) ->
 @contextmanager
 def _randomness(device: torch.device, epoch: EpochUnderWay, seed: tuple[int, ...]) -> Iterator[None]:
     """Draw random numbers of the epoch's own, from where it is, and leave torch's global ones alone."""
-    cuda = device.type == "cuda"
-    with RANDOM_STATE, torch.random.fork_rng(devices=[device] if cuda else []):
-        torch.manual_seed(seed_number(seed))
+    with RANDOM_STATE, seeded(device, seed):
         if epoch.random_states:
             torch.set_rng_state(epoch.random_states["cpu"])
-        if cuda and "cuda" in epoch.random_states:
-            torch.cuda.set_rng_state(epoch.random_states["cuda"], device)
+            set_gpu_state(device, epoch.random_states.get(device.type))
         yield
         epoch.random_states = {"cpu": torch.get_rng_state()}
-        if cuda:
-            epoch.random_states["cuda"] = torch.cuda.get_rng_state(device)
+        of_gpu = gpu_state(device)
+        if of_gpu is not None:
+            epoch.random_states[device.type] = of_gpu
 
 
 def _open(classifier: Classifier, rows: Rows, boundary: int, store: ActivationStore | None) -> StartingRows | None:

@@ -22,6 +22,7 @@ from torch import Tensor
 from models.devices import threads
 from models.heads import HeadSpec
 from models.policies import Phase
+from models.prediction import as_probabilities
 from models.records import EpochRecord, TrainSettings, record_epoch
 from models.rows import Indices
 from models.schedules import learning_rate_factor
@@ -100,7 +101,7 @@ def train_heads(
     num_classes: int,
     advance: Callable[[], object] = lambda: None,
 ) -> list[TrainedHead]:
-    """Train the heads of all jobs on pooled vectors.
+    """Train the heads of all jobs on pooled vectors, on the device that their first weights are on.
 
     Args:
         features: (N, D) pooled vectors of all rows, or (V, N, D) of the rows and their views, of which each epoch takes
@@ -114,14 +115,16 @@ def train_heads(
         One result a job, in their order.
     """
     results: dict[int, TrainedHead] = {}
-    vectors, classes = torch.from_numpy(np.ascontiguousarray(features)), torch.from_numpy(labels)
+    vectors = torch.from_numpy(np.ascontiguousarray(features))
     vectors = vectors if vectors.dim() == 3 else vectors[None]
     passes: dict[tuple[object, ...], list[int]] = {}
     for number, job in enumerate(jobs):
         passes.setdefault(can_share_a_pass(job), []).append(number)
     with threads(1):  # the products are small
         for numbers in passes.values():
-            together = _Pass(vectors, classes, [jobs[number] for number in numbers], num_classes)
+            own = [jobs[number] for number in numbers]
+            device = next(iter(own[0].first_weights.values())).device
+            together = _Pass(vectors.to(device), labels, own, num_classes)
             for position, trained in together.run(advance):
                 results[numbers[position]] = trained
     return [results[number] for number in range(len(jobs))]
@@ -130,9 +133,11 @@ def train_heads(
 class _Pass:
     """Heads of one shape that train together; those that have stopped are taken out after each epoch."""
 
-    def __init__(self, features: Tensor, labels: Tensor, jobs: Sequence[HeadJob], num_classes: int) -> None:
+    def __init__(self, features: Tensor, labels: NDArray[np.int64], jobs: Sequence[HeadJob], num_classes: int) -> None:
         self._views, self._labels, self._jobs, self._num_classes = features, labels, jobs, num_classes
-        self._row_weights = None if jobs[0].weights is None else torch.from_numpy(jobs[0].weights)
+        self._device = features.device
+        self._classes = torch.from_numpy(labels).to(self._device)
+        self._row_weights = None if jobs[0].weights is None else torch.from_numpy(jobs[0].weights).to(self._device)
         self._alive = list(range(len(jobs)))
         self._names = list(jobs[0].first_weights)
         self._weights = [torch.stack([_inputs_first(job.first_weights[name]) for job in jobs]) for name in self._names]
@@ -204,10 +209,14 @@ class _Pass:
         """Train all heads one epoch; return scores of the outputs given on the way, and the last learning rates."""
         jobs = [self._jobs[number] for number in self._alive]
         sources = [Source(job.settings.seed, job.train, job.settings.batch_size, job.spec.dropout) for job in jobs]
-        streams = Streams(sources, num_rows=len(self._labels), epoch=epoch)
+        streams = Streams(sources, num_rows=len(self._labels), epoch=epoch, device=self._device)
         batches = [streams.batches[number] for number in streams.stream_of]
         settings = StackedSettings(
-            [job.settings for job in jobs], self._labels, [job.train for job in jobs], self._num_classes
+            [job.settings for job in jobs],
+            self._labels,
+            [job.train for job in jobs],
+            self._num_classes,
+            device=self._device,
         )
         outputs: list[list[Tensor]] = [[] for _ in jobs]
         rates: list[float] = []
@@ -217,14 +226,14 @@ class _Pass:
                 for job, own in zip(jobs, batches, strict=True)
             ]
             features = self._views[epoch % len(self._views)]
-            logits = self._step(streams, step, settings, (features, torch.tensor(rates)))
+            logits = self._step(streams, step, settings, (features, torch.tensor(rates, device=self._device)))
             for place, own in enumerate(batches):
                 if step < len(own):
                     outputs[place].append(logits[place, : len(own[step])])
         training = {}
         for place, number in enumerate(self._alive):
-            probabilities = torch.cat(outputs[place]).double().softmax(dim=1).numpy()
-            training[number] = score(self._labels.numpy()[np.concatenate(batches[place])], probabilities)
+            probabilities = as_probabilities(torch.cat(outputs[place]))
+            training[number] = score(self._labels[np.concatenate(batches[place])], probabilities)
         return training, rates
 
     def _step(self, streams: Streams, step: int, settings: StackedSettings, given: tuple[Tensor, Tensor]) -> Tensor:
@@ -249,7 +258,7 @@ class _Pass:
             weight.requires_grad_(True)
         logits = forward(self._weights, streams.of_heads(inputs), self._jobs[0].spec.activation, drop)
         weights = None if self._row_weights is None else streams.of_heads(self._row_weights[rows])
-        loss = settings.loss(logits, streams.of_heads(self._labels[rows]), taking_part, weights)
+        loss = settings.loss(logits, streams.of_heads(self._classes[rows]), taking_part, weights)
         gradients = torch.autograd.grad(loss, self._weights)
         for weight in self._weights:
             weight.requires_grad_(False)
@@ -268,7 +277,7 @@ class _Pass:
         for place, (number, rows) in enumerate(chosen.items()):
             if rows is not None and len(rows):
                 measure = self._jobs[number].settings.judge if part == "inner" else score
-                scores[number] = measure(self._labels.numpy()[rows], probabilities[place][np.searchsorted(union, rows)])
+                scores[number] = measure(self._labels[rows], probabilities[place][np.searchsorted(union, rows)])
         return scores
 
     def _probabilities(self, rows: Indices) -> NDArray[np.float64]:
@@ -280,9 +289,8 @@ class _Pass:
             for start in range(0, len(rows), size):
                 inputs = self._views[0, rows[start : start + size]].expand(len(self._alive), -1, -1)
                 logits = forward(self._weights, inputs, self._jobs[0].spec.activation, lambda hidden: hidden)
-                parts.append(logits.double().softmax(dim=2))
-        result: NDArray[np.float64] = torch.cat(parts, dim=1).numpy()
-        return result
+                parts.append(as_probabilities(logits))
+        return np.concatenate(parts, axis=1)
 
 
 def _rate(job: HeadJob, step: int, steps_per_epoch: int) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from models.classifier import Classifier
 from models.devices import choose_device
 from models.epochs import PhaseRun
+from models.placement import place
 from models.policies import Phase
 from models.records import TrainingData, TrainSettings
 from models.store import ActivationStore
@@ -57,7 +58,7 @@ def find_rates(
         store: Keeps what the frozen part makes of the rows.
         advance: Called with a remark after each step, of which there are at most `NUM_STEPS` a curve.
     """
-    classifier.to(choose_device(settings.device))
+    place(classifier, choose_device(settings.device))
     deep = next((i for i, phase in enumerate(phases) if set(phase.trainable) != {classifier.groups[-1]}), None)
     if store is not None:
         store.fill(classifier, data.rows, stored_boundaries(classifier, phases[: (deep or 0) + 1]))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.classifier import Classifier
+from models.placement import place
 from models.rows import Rows
 from thawline.errors import ExportError
 
@@ -68,7 +69,7 @@ def export_onnx(
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise ExportError(f"export.onnx needs {', '.join(missing)}; pip install 'thawline[onnx]', or set it to false")
-    classifier = classifier.to("cpu").eval()
+    classifier = place(classifier, torch.device("cpu")).eval()
     batch = rows.batch(np.argsort(rows.lengths, kind="stable")[[0, -1]])
     matrix = np.eye(classifier.num_classes) if rule is None else rule
     outputs = Outputs(classifier, list(batch), temperature or 1.0, matrix).eval()

@@ -64,8 +64,14 @@ def probabilities_from(
     with torch.inference_mode(), evaluating(classifier), autocast(classifier.device):
         for places in evaluation_batches(lengths, np.arange(len(indices)), batch_size=size):
             logits = batch_logits(classifier, start, rows, indices[places])
-            result[places] = logits.double().softmax(dim=1).cpu().numpy()
+            result[places] = as_probabilities(logits)
     return result
+
+
+def as_probabilities(logits: torch.Tensor) -> NDArray[np.float64]:
+    """Return probabilities (..., C) in float64, which not every device has: the CPU computes them."""
+    probabilities: NDArray[np.float64] = logits.detach().cpu().double().softmax(dim=-1).numpy()
+    return probabilities
 
 
 def batch_logits(classifier: Classifier, start: StartingRows | None, rows: Rows, indices: Indices) -> torch.Tensor:

@@ -21,7 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.batches import training_batches
+from models.devices import autocast
 from models.ft_transformer import TableNetwork
+from models.randomness import seeded
 from models.rows import Indices
 from models.schedules import learning_rate_factor
 from models.table_rows import TableRows
@@ -29,6 +31,7 @@ from models.table_rows import TableRows
 TEMPERATURE = 0.2
 PROJECTION = 64
 WEIGHT_DECAY = 1e-5
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class _Answers(nn.Module):
             losses.append(torch.where(same, 0.0, errors).sum())
             count = (~same).sum()
         else:
-            count = torch.zeros((), dtype=torch.long)
+            count = torch.zeros((), dtype=torch.long, device=hidden.device)
         starts = itertools.accumulate(self.num_codes, initial=0)
         for column, (start, num_codes) in enumerate(zip(starts, self.num_codes, strict=False)):
             wrong = true["codes"][:, column] != seen["codes"][:, column]
@@ -91,16 +94,19 @@ class _Answers(nn.Module):
     def contrast(self, clean: Tensor, view: Tensor) -> Tensor:
         """Return the loss of telling which view is of which row, by their [CLS] states."""
         first, second = (functional.normalize(self.projection(hidden[:, 0]), dim=1) for hidden in (clean, view))
-        return functional.cross_entropy(first @ second.T / TEMPERATURE, torch.arange(len(first)))
+        return functional.cross_entropy(first @ second.T / TEMPERATURE, torch.arange(len(first), device=first.device))
 
 
-def pretrain(network: TableNetwork, rows: TableRows, settings: PretrainSettings) -> Iterator[PretrainedEpoch]:
-    """Pretrain `network` in place; it is in eval mode and without gradients once the iterator has ended.
+def pretrain(
+    network: TableNetwork, rows: TableRows, settings: PretrainSettings, device: torch.device = CPU
+) -> Iterator[PretrainedEpoch]:
+    """Pretrain `network` in place; it is on the CPU, in eval mode, without gradients once the iterator has ended.
 
     Args:
         network: Any weights.
         rows: The rows that may be learned from; of more than `max_rows`, a sample.
         settings: How.
+        device: Where to compute.
 
     Returns:
         One record per epoch, as it ends.
@@ -112,14 +118,15 @@ def pretrain(network: TableNetwork, rows: TableRows, settings: PretrainSettings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         answers = _Answers(network)
-    network.requires_grad_(requires_grad=True)
+    answers.to(device)
+    network.to(device).requires_grad_(requires_grad=True)
     optimizer = _optimizer(network, answers, settings)
     for epoch in range(settings.num_epochs):
         network.train()
-        with torch.random.fork_rng(devices=[]):
+        with seeded(device, (settings.seed, 1, epoch)):
             record = _run_epoch(network, answers, (rows, chosen), optimizer, settings, epoch)
         yield record
-    network.eval().requires_grad_(requires_grad=False)
+    network.to(CPU).eval().requires_grad_(requires_grad=False)
 
 
 def _run_epoch(
@@ -133,7 +140,7 @@ def _run_epoch(
     started = time.perf_counter()
     rows, chosen = part
     seed = (settings.seed, 1, epoch)
-    torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+    device = answers.numbers.device
     rng = np.random.default_rng(seed)
     batches = training_batches(rows.lengths, chosen, batch_size=settings.batch_size, seed=seed)
     sums = np.zeros(2)
@@ -144,14 +151,16 @@ def _run_epoch(
             group["lr"] = settings.learning_rate * factor
         true = rows.batch(indices)
         seen = rows.corrupted_batch(indices, donors=chosen, share=settings.corrupted_share, rng=rng)
+        true, seen = ({key: cells.to(device) for key, cells in each.items()} for each in (true, seen))
         both = {key: torch.cat([true[key], seen[key]]) for key in true}
-        clean, view = network(**both).last_hidden_state.chunk(2)
+        with autocast(device):
+            clean, view = network(**both).last_hidden_state.float().chunk(2)
         losses = torch.stack([answers.reconstruction(view, true, seen), answers.contrast(clean, view)])
         optimizer.zero_grad()
         losses.sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([*network.parameters(), *answers.parameters()], 1.0)
         optimizer.step()
-        sums += losses.detach().numpy()
+        sums += losses.detach().cpu().numpy()
     reconstruction, contrast = sums / max(len(batches), 1)
     return PretrainedEpoch(epoch + 1, float(reconstruction), float(contrast), time.perf_counter() - started)
 

@@ -18,7 +18,7 @@ from models.batches import evaluation_batches
 from models.classifier import Classifier, Start
 from models.devices import autocast
 from models.encoders import hash_weights
-from models.prediction import BATCH_SIZE
+from models.prediction import BATCH_SIZE, as_probabilities
 from models.prefix import LiveActivations
 from models.rows import Indices, Rows
 from models.splitting import Batch
@@ -87,7 +87,7 @@ def predict_together(
             begun = starts(indices, int(rows.padded_lengths[indices].max()))
             for boundary, numbers in members.items():
                 for number, logits in _logits(classifiers, common, numbers, begun.get(boundary), batch).items():
-                    results[number][indices] = logits.double().softmax(dim=1).cpu().numpy()
+                    results[number][indices] = as_probabilities(logits)
     return results
 
 

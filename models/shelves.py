@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.budget import mark_used
 from models.classifier import Classifier, Place
-from models.devices import compute_dtype
+from models.devices import compute_dtype, describe_device
 from models.prefix import BLOCK_ROWS
 from models.rows import Indices
 from models.segments import TEMPORARY, DamagedSegmentError, Segment, Space, mark_states, read_segment, remove_segment
@@ -29,6 +29,7 @@ FORMAT = 1
 def describe_space(classifier: Classifier, place: Place, dtype: str) -> Space:
     """Return everything besides the row itself that decides what is had of it at `place`."""
     device = classifier.device
+    gpu = describe_device(device)
     return {
         "format": FORMAT,
         "weights": classifier.weights_hash,
@@ -39,6 +40,7 @@ def describe_space(classifier: Classifier, place: Place, dtype: str) -> Space:
         "dtype": dtype,
         "block_rows": BLOCK_ROWS,
         "device": device.type,
+        **({} if gpu is None else {"gpu": gpu}),
         "precision": str(compute_dtype(device)),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,

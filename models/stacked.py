@@ -5,7 +5,9 @@ Shapes: M heads, B rows of a batch, I inputs and O outputs of a linear layer, C 
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -25,16 +27,23 @@ class StackedSettings:
     """The settings of several heads as tensors with one entry a head."""
 
     def __init__(
-        self, settings: Sequence[TrainSettings], labels: Tensor, train: Sequence[Indices], num_classes: int
+        self,
+        settings: Sequence[TrainSettings],
+        labels: NDArray[np.int64],
+        train: Sequence[Indices],
+        num_classes: int,
+        *,
+        device: torch.device,
     ) -> None:
-        self.weight_decay = torch.tensor([one.weight_decay for one in settings])
-        self.max_grad_norm = torch.tensor([one.max_grad_norm for one in settings])
-        self._smoothing = torch.tensor([one.label_smoothing for one in settings]).view(-1, 1, 1)
-        self._class_weights = torch.ones(len(settings), num_classes)
+        self.weight_decay = torch.tensor([one.weight_decay for one in settings], device=device)
+        self.max_grad_norm = torch.tensor([one.max_grad_norm for one in settings], device=device)
+        self._smoothing = torch.tensor([one.label_smoothing for one in settings], device=device).view(-1, 1, 1)
+        weights = torch.ones(len(settings), num_classes)
         for place, one in enumerate(settings):
             if one.class_weights == "balanced":
-                counts = torch.bincount(labels[train[place]], minlength=num_classes).clamp(min=1)
-                self._class_weights[place] = (len(train[place]) / (num_classes * counts)).float()
+                counts = torch.from_numpy(np.bincount(labels[train[place]], minlength=num_classes)).clamp(min=1)
+                weights[place] = (len(train[place]) / (num_classes * counts)).float()
+        self._class_weights = weights.to(device)
 
     def loss(self, logits: Tensor, labels: Tensor, real: Tensor, row_weights: Tensor | None = None) -> Tensor:
         """Return the sum of the heads' mean losses, as `nn.CrossEntropyLoss` with weights and smoothing takes them.
@@ -64,7 +73,7 @@ class StackedAdamW:
     def __init__(self, weights: Sequence[Tensor]) -> None:
         self._momenta = [torch.zeros_like(weight) for weight in weights]
         self._squares = [torch.zeros_like(weight) for weight in weights]
-        self._steps = torch.zeros(len(weights[0]))
+        self._steps = torch.zeros(len(weights[0]), device=weights[0].device)
 
     def keep(self, places: Sequence[int]) -> None:
         """Forget all heads but those at `places`."""

@@ -37,10 +37,12 @@ class Streams:
     `stream_of` (M,) is the number of each head's stream; a stream that has run out of batches gives none.
     """
 
-    def __init__(self, sources: Sequence[Source], *, num_rows: int, epoch: int) -> None:
+    def __init__(self, sources: Sequence[Source], *, num_rows: int, epoch: int, device: torch.device) -> None:
         numbers: dict[tuple[object, ...], int] = {}
-        self.stream_of = torch.tensor([numbers.setdefault(source.key(), len(numbers)) for source in sources])
-        distinct = {int(number): source for number, source in zip(self.stream_of, sources, strict=True)}
+        stream_of = [numbers.setdefault(source.key(), len(numbers)) for source in sources]
+        self.stream_of = torch.tensor(stream_of, device=device)
+        distinct = dict(zip(stream_of, sources, strict=True))
+        self._device = device
         seeds = [(source.seed, 0, epoch) for source in distinct.values()]
         lengths = np.ones(num_rows, dtype=np.int64)
         self.batches = [
@@ -49,7 +51,8 @@ class Streams:
         ]
         self._dropouts = [source.dropout for source in distinct.values()]
         self._generators = [
-            torch.Generator().manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0])) for seed in seeds
+            torch.Generator(device).manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+            for seed in seeds
         ]
         self._sizes: list[int] = []
 
@@ -66,7 +69,7 @@ class Streams:
         for place, rows in enumerate(chosen):
             stacked[place, : len(rows)] = rows
         real = np.arange(stacked.shape[1]) < np.array(self._sizes)[:, None]
-        return torch.from_numpy(stacked), torch.from_numpy(real)
+        return torch.from_numpy(stacked).to(self._device), torch.from_numpy(real).to(self._device)
 
     def of_heads(self, values: Tensor) -> Tensor:
         """Return (M, ...) of values (S, ...)."""
@@ -74,9 +77,10 @@ class Streams:
 
     def draw_masks(self, shape: Sequence[int]) -> Tensor:
         """Return dropout's factors (S, B, I) for the next layer of the step's batches; `shape` is (B, I)."""
-        masks = torch.ones(len(self.batches), *shape)
+        masks = torch.ones(len(self.batches), *shape, device=self._device)
         for place, (size, dropout) in enumerate(zip(self._sizes, self._dropouts, strict=True)):
             if dropout and size:
-                drawn = torch.empty(size, shape[1]).bernoulli_(1 - dropout, generator=self._generators[place])
+                drawn = torch.empty(size, shape[1], device=self._device)
+                drawn.bernoulli_(1 - dropout, generator=self._generators[place])
                 masks[place, :size] = drawn.div_(1 - dropout)
         return masks

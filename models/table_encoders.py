@@ -19,11 +19,12 @@ import safetensors.torch
 import torch
 from filelock import FileLock
 
+from models.devices import compute_dtype, describe_device
 from models.encoders import Encoder, assemble_encoder
 from models.families import EncoderSource, Loaded, get_family
 from models.families.tables import WEIGHTS
 from models.ft_transformer import NumberEmbedding, TableShape, build_network, piece_edges
-from models.pretraining import PretrainedEpoch, PretrainSettings, pretrain
+from models.pretraining import CPU, PretrainedEpoch, PretrainSettings, pretrain
 from models.table_rows import Scale, TableColumns, TableRows, fit_columns
 from thawline.errors import EncoderNotFoundError
 from thawline.files import storage_errors
@@ -51,7 +52,12 @@ class TableSettings:
 
 
 def fit_encoder(
-    features: pd.DataFrame, table: TableSettings, pretraining: PretrainSettings, *, directory: Path
+    features: pd.DataFrame,
+    table: TableSettings,
+    pretraining: PretrainSettings,
+    *,
+    directory: Path,
+    device: torch.device = CPU,
 ) -> Iterator[PretrainedEpoch | Encoder]:
     """Make the encoder of a table, or take it from where it is kept.
 
@@ -60,6 +66,7 @@ def fit_encoder(
         table: Shape.
         pretraining: How to pretrain; no epochs leave the first, random weights.
         directory: Where encoders are kept, one in a directory of its own.
+        device: Where to pretrain.
 
     Returns:
         Records of the epochs as they end, none if it was kept; then the encoder.
@@ -71,7 +78,7 @@ def fit_encoder(
         features, scale=table.scale, min_category_rows=table.min_category_rows, max_categories=table.max_categories
     )
     rows = columns.rows(features)
-    home = directory / _key(columns, rows, table, pretraining)
+    home = directory / _key(columns, rows, table, pretraining, device)
     with storage_errors():
         directory.mkdir(parents=True, exist_ok=True)
         lock = FileLock(directory / f".{home.name}.lock")
@@ -80,7 +87,7 @@ def fit_encoder(
         kept = _load(home)
         if kept is None:
             network = build_network(_shape(columns, rows, table), seed=pretraining.seed)
-            yield from pretrain(network, rows, pretraining)
+            yield from pretrain(network, rows, pretraining, device)
             source = EncoderSource("directory", str(home))
             kept = assemble_encoder(NAME, get_family("tables"), source, Loaded(network, columns))
             _keep(kept, home)
@@ -102,9 +109,17 @@ def _shape(columns: TableColumns, rows: TableRows, table: TableSettings) -> Tabl
     )
 
 
-def _key(columns: TableColumns, rows: TableRows, table: TableSettings, pretraining: PretrainSettings) -> str:
+def _key(
+    columns: TableColumns,
+    rows: TableRows,
+    table: TableSettings,
+    pretraining: PretrainSettings,
+    device: torch.device,
+) -> str:
     settings = [FORMAT, torch.__version__, dataclasses.asdict(table), dataclasses.asdict(pretraining)]
-    digest = hashlib.sha256(json.dumps([*settings, columns.as_json()], sort_keys=True).encode())
+    gpu = describe_device(device)
+    by = [] if gpu is None else [gpu, str(compute_dtype(device))]
+    digest = hashlib.sha256(json.dumps([*settings, columns.as_json(), *by], sort_keys=True).encode())
     digest.update(np.ascontiguousarray(rows.numbers).data)
     digest.update(np.ascontiguousarray(rows.codes).data)
     return digest.hexdigest()[:16]

@@ -16,6 +16,7 @@ from models.classifier import Classifier
 from models.devices import choose_device
 from models.epochs import EpochUnderWay, PhaseRun, choose_boundary
 from models.journal import Journal, PhaseState
+from models.placement import place
 from models.policies import Phase, check_phase
 from models.prediction import predict_probabilities
 from models.records import EpochRecord, TrainingData, TrainSettings, record_epoch
@@ -60,7 +61,7 @@ def train(
         PolicyError: A phase can't be carried out on this classifier.
     """
     _check(classifier, phases)
-    classifier.to(choose_device(settings.device))
+    place(classifier, choose_device(settings.device))
     journal = Journal(classifier, phases, data, settings, checkpoints)
     first = journal.resume()
     yield from journal.records

@@ -16,6 +16,7 @@ import transformers
 from torch import nn
 
 from models.classifier import Classifier
+from models.placement import place
 from thawline.files import storage_errors
 
 TOLERANCE = 1e-4
@@ -98,5 +99,5 @@ def _difference(classifier: Classifier, model: Any) -> float:
     classifier.eval()
     with torch.inference_mode():
         batch = {"input_ids": ids, "attention_mask": mask}
-        ours = classifier.to("cpu")(batch)
+        ours = place(classifier, torch.device("cpu"))(batch)
         return float((ours - model(**batch).logits).abs().max())

@@ -24,6 +24,7 @@ from models.training import predict_probabilities, train
 from tasks.approaches_report import BASELINE, SCRATCH
 from tasks.baseline import fit_estimator, list_baselines
 from tasks.caching import step_cache
+from tasks.device_slots import on_device
 from tasks.frozen_features import fit_linear_head
 from tasks.left_out import trained_on
 from tasks.results import Measured
@@ -104,6 +105,7 @@ def prepare_vectors(context: Context, fold: int) -> None:
 Trained = tuple[NDArray[np.float64], float]
 
 
+@on_device
 def finetuned(context: Context, share: Share) -> Trained:
     """Fine-tune as the params say."""
     encoder, _ = load_encoded(context, share.fold)
@@ -111,6 +113,7 @@ def finetuned(context: Context, share: Share) -> Trained:
     return probabilities, seconds + len(share.learned) * _frozen_seconds(context, share.fold)
 
 
+@on_device
 def scratch(context: Context, share: Share) -> Trained:
     """Train the same network from random weights, all of it at once."""
     chosen = context.params.compare
@@ -192,6 +195,7 @@ def _train(context: Context, share: Share, encoder: Encoder, *, is_pretrained: b
 
 
 @lru_cache(maxsize=64)
+@on_device
 def _frozen_seconds(context: Context, fold: int) -> float:
     """Return the seconds that the frozen encoder takes for a row, measured on a sample."""
     encoder, rows = load_encoded(context, fold)

@@ -34,12 +34,15 @@ def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDAr
     modality = get_modality(params.modality)
     if modality.standardised is not None:
         return modality.standardised(frame, params)
-    from tasks.trainings import open_store
+    from tasks.device_slots import device_slot
+    from tasks.trainings import build, open_store
 
-    encoder, classifier = _load_for(params, workspace)
+    encoder = _load_for(params, workspace)
     rows = modality.encode(encoder.processor, frame, params)
-    states = open_store(workspace, params).open(classifier, rows, classifier.pooled_boundary)
-    vectors = classifier.upper_layers(states.batch(np.arange(len(frame)), 1)).numpy()
+    with device_slot(params):
+        classifier = build(encoder, params, num_classes=2)  # its head plays no part below the head's boundary
+        states = open_store(workspace, params).open(classifier, rows, classifier.pooled_boundary)
+        vectors = classifier.upper_layers(states.batch(np.arange(len(frame)), 1)).numpy()
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
 
@@ -51,7 +54,7 @@ def load_ahead(params: Params, workspace: Workspace) -> None:
             _load_for(params, workspace)
 
 
-def _load_for(params: Params, workspace: Workspace) -> tuple[Any, Any]:
+def _load_for(params: Params, workspace: Workspace) -> Any:
     return _load(_Wanted(workspace.root, params.modality, params.model.model_dump_json(), params))
 
 
@@ -66,9 +69,6 @@ class _Wanted:
 
 
 @lru_cache(maxsize=1)
-def _load(wanted: _Wanted) -> tuple[Any, Any]:
-    """Return an encoder and a classifier on it, kept for the next file: a sweep may look at hundreds."""
-    from tasks.trainings import build
-
-    encoder = get_modality(wanted.modality).load_encoder(wanted.params, wanted.root, pd.DataFrame())
-    return encoder, build(encoder, wanted.params, num_classes=2)  # its head plays no part below the head's boundary
+def _load(wanted: _Wanted) -> Any:
+    """Return an encoder, kept for the next file: a sweep may look at hundreds."""
+    return get_modality(wanted.modality).load_encoder(wanted.params, wanted.root, pd.DataFrame())

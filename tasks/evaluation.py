@@ -18,6 +18,7 @@ from modalities.fitted import apply_all
 from modalities.predictor import Predictor, load_predictors
 from models.shared_layers import FrozenLayers
 from tasks.champion import count_challengers, find_champion
+from tasks.device_slots import on_device
 from tasks.frozen_layers import open_frozen_layers
 from tasks.results import Evaluation, FinalFit, ScoredChampion, load_arrays, save_arrays
 from tasks.tracking import Tracking, load_registered, service_errors
@@ -47,6 +48,7 @@ NUM_BOOTSTRAP_SAMPLES = 1000
 
 
 @task(name="evaluate")
+@on_device
 def evaluate(context: Context, fits: Sequence[FinalFit]) -> list[Evaluation]:
     """Score fitted models on the test rows, with 95 % bootstrap intervals."""
     predictors = load_predictors([fit.model for fit in fits])
@@ -79,6 +81,7 @@ def champion_of(champion: ScoredChampion | None, classes: list[str]) -> TestPred
     return predictions_of(champion.predictions, classes)
 
 
+@on_device
 def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | None:
     """Predict the test rows with the champion; None where there is none.
 

@@ -18,7 +18,7 @@ from models.fused import train_heads as train_heads_together
 from models.policies import Phase
 from models.training import EpochRecord, phases_left_plain, predict_probabilities, stored_boundaries, train
 from tasks.caching import step_cache
-from tasks.device_slots import device_slot
+from tasks.device_slots import on_device
 from tasks.results import CrossValidation, FinalFit, FoldResult, HeadPhase, save_arrays
 from tasks.training_set import load_training_set
 from tasks.trainings import Training, open_training
@@ -34,6 +34,7 @@ FINETUNED = "finetuned"
 
 
 @task(name="heads", **step_cache(TRAINING))
+@on_device
 def train_heads(context: Context) -> HeadPhase:
     """Train the head phase of all folds in one pass, where the schedule begins with one and the folds share an encoder.
 
@@ -43,13 +44,13 @@ def train_heads(context: Context) -> HeadPhase:
     started = time.monotonic()
     if get_modality(context.params.modality).fits_encoder(context.params):
         return HeadPhase(seconds=0.0)
-    with device_slot(context.params):
-        trainings = [open_training(context, fold) for fold in range(context.params.split.num_folds)]
-        train_first_phases(trainings, description="heads of all folds")
+    trainings = [open_training(context, fold) for fold in range(context.params.split.num_folds)]
+    train_first_phases(trainings, description="heads of all folds")
     return HeadPhase(seconds=time.monotonic() - started)
 
 
 @task(name="fold", task_run_name="fold {fold}, {num_phases} phases", **step_cache(TRAINING))
+@on_device
 def train_fold(context: Context, fold: int, num_phases: int, seconds_before: float = 0.0) -> FoldResult:
     """Fine-tune on the training part of one fold and score the rest, which nothing else looks at.
 
@@ -59,14 +60,13 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
         num_phases: Phases to run; those that were run before are taken from their checkpoint.
         seconds_before: What earlier calls for this fold took.
     """
-    with device_slot(context.params):
-        started = time.monotonic()
-        training = open_training(context, fold)
-        phases, data = training.phases[:num_phases], training.data
-        records = train(training.classifier, phases, data, training.settings, training.store, training.checkpoints)
-        epochs = _follow(records, phases, f"fold {fold + 1} of {context.params.split.num_folds}")
-        validation = np.flatnonzero(load_training_set(context).folds == fold)
-        probabilities = predict_probabilities(training.classifier, data.rows, validation, store=training.store)
+    started = time.monotonic()
+    training = open_training(context, fold)
+    phases, data = training.phases[:num_phases], training.data
+    records = train(training.classifier, phases, data, training.settings, training.store, training.checkpoints)
+    epochs = _follow(records, phases, f"fold {fold + 1} of {context.params.split.num_folds}")
+    validation = np.flatnonzero(load_training_set(context).folds == fold)
+    probabilities = predict_probabilities(training.classifier, data.rows, validation, store=training.store)
     directory = context.directory(TRAINING)
     return FoldResult(
         fold=fold,
@@ -84,16 +84,14 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
 
 
 @task(name="final fit", **step_cache(TRAINING))
+@on_device
 def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     """Fine-tune on all of train; each phase stops after the mean best epoch of the folds."""
-    with device_slot(context.params):
-        started = time.monotonic()
-        data, training = load_training_set(context), open_training(context, None)
-        phases = stop_at_folds_best(training.phases, [fold.best_epochs for fold in cross_validation.folds])
-        records = train(
-            training.classifier, phases, training.data, training.settings, training.store, training.checkpoints
-        )
-        epochs = _follow(records, phases, "final fit")
+    started = time.monotonic()
+    data, training = load_training_set(context), open_training(context, None)
+    phases = stop_at_folds_best(training.phases, [fold.best_epochs for fold in cross_validation.folds])
+    records = train(training.classifier, phases, training.data, training.settings, training.store, training.checkpoints)
+    epochs = _follow(records, phases, "final fit")
     directory = context.directory(TRAINING) / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(directory, training.classifier, training.encoder, params=params, classes=data.classes)
@@ -109,7 +107,7 @@ def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
 
 def plan(context: Context) -> list[Phase]:
     """Return the phases of every fold; say in which of them rows are not changed though the params ask."""
-    training = open_training(context, 0)
+    training = open_training(context, 0, device="cpu")
     if plain := phases_left_plain(training.classifier, training.phases, training.data):
         has_views = training.data.views is not None
         what = "MixUp and CutMix are" if has_views else "augmentation is"

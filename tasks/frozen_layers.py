@@ -14,7 +14,7 @@ from modalities import get_modality
 from models.shared_layers import FrozenLayers
 from models.training import stored_boundaries
 from tasks.caching import NO_CACHE
-from tasks.device_slots import device_slot
+from tasks.device_slots import held_device, on_device
 from tasks.trainings import build, load_encoded, open_store, open_training
 from thawline.context import Context
 
@@ -22,16 +22,19 @@ from thawline.context import Context
 @task(name="frozen layers", cache_policy=NO_CACHE)
 def run_frozen_layers(context: Context) -> None:
     """Fill the activation store with all that folds, profile and label audit will read of it, in one pass."""
-    with device_slot(context.params):
-        fill_for_training(context)
+    fill_for_training(context)
 
 
-@lru_cache(maxsize=1)  # the names of its layers are a hash of all weights, which evaluation and champion share
 def open_frozen_layers(context: Context) -> FrozenLayers | None:
     """Return the pretrained layers and the store, for models that are to answer as they do when they serve.
 
-    None where each fold has an encoder of its own, and where the store rounds.
+    None where each fold has an encoder of its own, and where the store rounds. On a GPU they live as long as its slot.
     """
+    return _open(context) if held_device() is None else _open.__wrapped__(context)
+
+
+@lru_cache(maxsize=1)  # the names of its layers are a hash of all weights, which evaluation and champion share
+def _open(context: Context) -> FrozenLayers | None:
     params = context.params
     if get_modality(params.modality).fits_encoder(params) or params.train.activations != "float32":
         return None
@@ -39,6 +42,7 @@ def open_frozen_layers(context: Context) -> FrozenLayers | None:
     return FrozenLayers(build(encoder, params, num_classes=2), open_store(context.workspace, params))
 
 
+@on_device
 def fill_for_training(context: Context, sample: pd.DataFrame | None = None) -> None:
     """Fill the store with what training starts from, and with pooled vectors.
 

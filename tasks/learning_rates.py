@@ -8,6 +8,7 @@ from prefect import task
 from models.lr_range import NUM_STEPS, RangeCurve, find_rates
 from tasks import tracking as store
 from tasks.caching import NO_CACHE
+from tasks.device_slots import on_device
 from tasks.figures import BLUE, ORANGE, canvas
 from tasks.results import SuggestedRate
 from tasks.tracking import Tracking
@@ -18,6 +19,7 @@ from thawline.params import Params
 
 
 @task(name="learning-rate range test", cache_policy=NO_CACHE)
+@on_device
 def find_learning_rates(context: Context) -> list[RangeCurve]:
     """Test the head's phase and the first deeper one on the training part of the first fold; nothing is kept."""
     own = open_training(context, 0)

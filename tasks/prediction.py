@@ -13,6 +13,7 @@ from prefect import task
 from modalities import get_modality
 from modalities.predictor import Predictor
 from tasks.caching import NO_CACHE, retry_transient
+from tasks.device_slots import device_slot
 from tasks.tracking import Tracking, load_registered, service_errors
 from thawline.console import console, percentage
 from thawline.decimals import notes_by_column, refuse_mixed
@@ -73,7 +74,8 @@ def predict_into(target: Path, tracking: Tracking, params: Params, source: Path)
         UnreadableFileError: `source` can't be read.
         ServiceError: The tracking server does not answer, three times.
     """
-    return write_predictions(target, predict_source(tracking, params, source, alias="champion"))
+    with device_slot(params):
+        return write_predictions(target, predict_source(tracking, params, source, alias="champion"))
 
 
 def write_predictions(target: Path, parts: Iterable[pd.DataFrame]) -> Predicted:

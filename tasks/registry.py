@@ -35,6 +35,7 @@ from tasks.champion import (
     is_open,
     promote_if_pending,
 )
+from tasks.device_slots import on_device
 from tasks.git_command import read_git_commit
 from tasks.model_card import render_card
 from tasks.ownership import own_registered_model
@@ -171,6 +172,7 @@ def describe_input(example: pd.DataFrame, answer: pd.DataFrame) -> ModelSignatur
     return ModelSignature(inputs=Schema(columns), outputs=signature.outputs)
 
 
+@on_device
 def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str, card: str) -> str:
     """Package the model for MLflow, log it into the run and return its address."""
     root = Path(__file__).resolve().parent.parent

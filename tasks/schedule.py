@@ -7,9 +7,10 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from modalities import get_modality
+from models.anatomy import HEAD
 from models.encoders import Encoder
 from models.policies import plan_phases
-from tasks.trainings import build, schedule_settings
+from tasks.trainings import schedule_settings
 from thawline.frames import read_frame
 from thawline.model_params import WrittenPhase
 from thawline.params import Params
@@ -27,7 +28,7 @@ def plan(workspace: Workspace, params: Params) -> list[WrittenPhase]:
     modality = get_modality(params.modality)
     rows = read_frame(workspace.train_rows) if modality.fits_encoder(params) else pd.DataFrame()
     encoder: Encoder = modality.load_encoder(params, workspace.root, rows)
-    groups = build(encoder, params, num_classes=2).groups
+    groups = (*encoder.anatomy.groups, HEAD)
     return [
         WrittenPhase(
             name=phase.name,

@@ -6,6 +6,7 @@ A training is that of a fold, by its number, or the final one on all of train.
 import dataclasses
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,15 +24,17 @@ from models.devices import choose_device
 from models.encoders import Encoder
 from models.heads import HeadSpec
 from models.journal import Journal
+from models.placement import encoder_on
 from models.policies import Phase, ScheduleSettings, WrittenPhase, plan_phases
 from models.records import TrainingData, TrainSettings
 from models.rows import Indices, Rows
 from models.store import ActivationStore
+from tasks.device_slots import device_slot
 from tasks.left_out import row_weights, trained_on
 from tasks.training_set import TrainingSet, load_training_set
 from thawline.console import progress
 from thawline.context import Context
-from thawline.model_params import Model
+from thawline.model_params import Model, Train
 from thawline.params import Params
 from thawline.scopes import TRAINING
 from thawline.splits import assign_folds
@@ -60,11 +63,14 @@ class Training:
         return Journal(self.classifier, self.phases, self.data, self.settings, self.checkpoints)
 
 
-def open_training(context: Context, fold: int | None) -> Training:
-    """Return the training of a fold, whose rows nothing decides on but the inner ones; of all of train, for None."""
+def open_training(context: Context, fold: int | None, *, device: str | None = None) -> Training:
+    """Return the training of a fold, whose rows nothing decides on but the inner ones; of all of train, for None.
+
+    The classifier is on `train.device`, unless another is named: who only plans needs no GPU.
+    """
     data, (encoder, rows) = load_training_set(context), load_encoded(context, fold)
     params = context.params
-    classifier = build(encoder, params, num_classes=len(data.classes))
+    classifier = build(encoder, params, num_classes=len(data.classes), device=device)
     everything = trained_on(context, np.arange(len(data.labels)))
     weights = row_weights(context, len(data.labels))
     arrays = TrainingData(rows=rows, labels=data.labels, train=everything, weights=weights)
@@ -84,19 +90,19 @@ def open_training(context: Context, fold: int | None) -> Training:
     )
 
 
-def build(encoder: Encoder, params: Params, *, num_classes: int) -> Classifier:
+def build(encoder: Encoder, params: Params, *, num_classes: int, device: str | None = None) -> Classifier:
     """Return the encoder with a new head, both as `params.model` says; the head's weights follow from the seed.
 
-    It is on `params.train.device` from the start: what the frozen layers make of rows is stored by device.
+    It is on `params.train.device`, or the one named, from the start: what the frozen layers make of rows is stored by
+    device. All classifiers there share one copy of the encoder, which itself stays where it is.
     """
-    classifier = build_classifier(
-        encoder,
+    return build_classifier(
+        encoder_on(encoder, choose_device(device or params.train.device)),
         num_classes=num_classes,
         head=head_spec(params),
         pooling=params.model.pooling,
         seed=params.seed,
     )
-    return classifier.to(choose_device(params.train.device))
 
 
 def head_spec(params: Params) -> HeadSpec:
@@ -157,7 +163,9 @@ def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
     An encoder that is made from rows sees those of the fold's training part alone (of all of train, for no fold), so
     that nothing of the scored rows is in it. All others are the same for all folds.
     """
-    return _encode(_before_the_head(context), _own_encoder(context, fold))
+    is_made = get_modality(context.params.modality).fits_encoder(context.params)
+    with device_slot(context.params) if is_made else nullcontext():
+        return _encode(_before_the_head(context), _own_encoder(context, fold))
 
 
 def groups_of(context: Context) -> tuple[str, ...]:
@@ -172,9 +180,10 @@ def _before_the_head(context: Context) -> Context:
     defaults = {
         name: field.get_default(call_default_factory=True)
         for name, field in Params.model_fields.items()
-        if name == "train" or not TRAINING.covers(name)
+        if not TRAINING.covers(name)
     }
     model = params.model.model_copy(update={name: Model.model_fields[name].default for name in _HEAD_PARAMS})
+    defaults["train"] = Train(device=params.train.device)
     seen = params.model_copy(update={**defaults, "model": model})
     return context.model_copy(update={"params": seen, "left_out": ""})
 

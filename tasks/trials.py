@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from prefect import task
 
 from modalities import check_changes
+from models.devices import choose_device
 from models.fused import HeadJob, can_fuse
 from models.fused import train_heads as train_heads_together
 from models.heads import build_head
@@ -22,6 +23,7 @@ from models.policies import Phase, plan_phases
 from models.records import TrainingData
 from models.training import predict_probabilities, stored_boundaries, train
 from tasks.caching import NO_CACHE
+from tasks.device_slots import on_device
 from tasks.results import Result
 from tasks.training_set import load_training_set
 from tasks.trainings import (
@@ -82,6 +84,7 @@ def penalised_mean(scores: Sequence[float], penalty: float) -> float:
 
 
 @task(name="screen", cache_policy=NO_CACHE)
+@on_device
 def screen(context: Context, trials: Mapping[int, Mapping[str, Value]], *, fused: bool = True) -> dict[int, Screening]:
     """Train the heads of all trials in all folds; a trial with impossible values fails alone.
 
@@ -176,6 +179,7 @@ def _screen_alone(context: Context) -> Screening:
     )
 
 
+@on_device
 def pooled_vectors(context: Context, fold: int) -> NDArray[np.float32]:
     """Return what the frozen encoder of a fold makes of all training rows and their views: float32 (V, N, D)."""
     return _pooled(context, fold if has_own_vectors(context) else 0)
@@ -206,7 +210,7 @@ def _job(params: Params, data: TrainingData, fold: int, features: NDArray[np.flo
         spec=spec,
         phase=_head_phase(params, ("encoder", "head")),
         settings=train_settings(params, seed=params.seed + 1000 * (fold + 1)),
-        first_weights=head.state_dict(),
+        first_weights=head.to(choose_device(params.train.device)).state_dict(),
         train=data.train,
         inner=data.inner,
         weights=data.weights,

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -22,7 +23,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Pretend that this machine has two GPUs; returns which were made the current one."""
     used: list[str] = []
     monkeypatch.setattr(device_slots, "list_accelerators", lambda name: [] if name == "cpu" else ["cuda:0", "cuda:1"])
-    monkeypatch.setattr(device_slots, "use_accelerator", used.append)
+    monkeypatch.setattr(device_slots, "accelerator", lambda name: nullcontext(used.append(name)))
     monkeypatch.setattr(device_slots, "WAIT_S", 0.3)
     return used
 
