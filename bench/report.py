@@ -1,5 +1,6 @@
 """Writes docs/benchmarks.md from the figures under .bench/results: `python -m bench.report`; it measures nothing."""
 
+import json
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from bench import results
 from bench.rows import ROOT
 from bench.sides import BLEND, OURS
 
+GPU_PARTS = ("frozen_pass", "head_phase", "top_block", "full_fine_tuning")
 TARGET = ROOT / "docs" / "benchmarks.md"
 Entry = dict[str, Any]
 
@@ -37,9 +39,38 @@ TITLES = {
 }
 
 
+GPU = results.PLACE / "gpu.json"
+GPU_TITLE = "## On a GPU\n"
+NO_GPU = """Not measured: there was no GPU. `python -m bench.gpu` on a machine with one is made to take less than eight
+minutes, installs nothing, and writes `.bench/results/gpu.json`; `python -m bench.report` then puts its figures here:
+the whole line on the three examples beside the CPU's scores, and rows a second of the frozen pass, the head phase, the
+top block and plain full fine-tuning. Without a GPU the same program runs with reduced sizes on the CPU, to show that it
+does.
+"""
+
+
 def main() -> None:
     """Write the page."""
-    TARGET.write_text(page(results.load()))
+    measured = json.loads(GPU.read_text()) if GPU.is_file() else None
+    TARGET.write_text(page(results.load()) + "\n" + gpu_section(measured))
+
+
+def gpu_section(found: Entry | None) -> str:
+    """Return what `python -m bench.gpu` measured on a GPU; of a CPU it only shows that it runs."""
+    if found is None or found["gpu"] is None:
+        return f"{GPU_TITLE}\n{NO_GPU}"
+    measured = found["rows_a_second"]
+    rates = [f"| {name.replace('_', ' ')} | {measured[name]:.0f} |" for name in GPU_PARTS]
+    scores = [
+        f"| {example} | {score} | {part['sides'][found['device']]['f1_macro'][score]:.4f} | {difference:+.4f} |"
+        for example, part in found["line"].items()
+        for score, difference in part.get("differences", {}).items()
+    ]
+    head = (
+        f"{found['gpu']}, {found['precision']}; {measured['num_rows']} mails, {measured['mean_tokens']} tokens a mail."
+    )
+    tables = ["| part | rows a second |", "|---|---|", *rates, "", "| example | macro-F1 | GPU | beside the CPU |"]
+    return "\n".join([GPU_TITLE, machine_line(found["machine"]), head, "", *tables, "|---|---|---|---|", *scores, ""])
 
 
 def page(works: dict[str, dict[str, Any]]) -> str:

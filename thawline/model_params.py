@@ -196,7 +196,11 @@ class Train(Section):
     activations: Literal["float32", "float16"] = Field(
         "float32", description="Number format of stored activations; float16 halves the disk space, and rounds."
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to train; auto takes a GPU.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto",
+        description="Where to train, and where the model answers if the machine there has it, else what auto takes: a "
+        "GPU where there is one.",
+    )
     compile: bool = Field(
         False,
         description="Compile the layers that train with torch.compile: worth it where a phase takes many minutes, as "

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from bench import results
 from bench.environments import first_error
-from bench.report import page
+from bench.report import NO_GPU, gpu_section, page
+from bench.rows import ROOT
 
 
 def _entry(side: str, seconds: float | None, **values: object) -> dict[str, object]:
@@ -52,3 +53,21 @@ def test_reason_of_a_peer_that_is_not_installed_is_the_installers_first_error() 
     assert first_error("WARNING: old\nERROR: No matching distribution\nERROR: more\n").endswith(
         "No matching distribution"
     )
+
+
+def test_the_page_says_that_there_was_no_gpu_or_what_it_gave() -> None:
+    assert (ROOT / "docs" / "benchmarks.md").read_text().endswith(gpu_section(None))
+    machine = {"versions": {"torch": "2"}, "threads": 4, "date": "today", "processor": "a CPU", "cores": 16}
+    rates = {"frozen_pass": 4000.4, "head_phase": 1e6, "top_block": 3000, "full_fine_tuning": 700}
+    found = {
+        "device": "cuda",
+        "gpu": "a GPU",
+        "precision": "torch.bfloat16",
+        "machine": machine,
+        "rows_a_second": {"num_rows": 20, "mean_tokens": 80.0, **rates},
+        "line": {"spam": {"sides": {"cuda": {"f1_macro": {"test rows": 0.91}}}, "differences": {"test rows": 0.01}}},
+    }
+    told = gpu_section(found)
+    assert "| frozen pass | 4000 |" in told
+    assert "| spam | test rows | 0.9100 | +0.0100 |" in told
+    assert NO_GPU in gpu_section({**found, "gpu": None})
