@@ -7,6 +7,7 @@ environment, Prefect above all, is imported by the command itself. It ends when 
 started it.
 """
 
+import ctypes
 import gc
 import importlib
 import json
@@ -22,6 +23,8 @@ HEAVY = [
     *("sklearn.feature_extraction.text", "mlflow", "mlflow.pyfunc", "great_expectations", "optuna", "cleanlab"),
     *("fairlearn.metrics", "matplotlib.pyplot", "pyarrow.parquet", "skops.io", "ftfy", "scipy.stats"),
 ]
+
+PARENT_DEATH_SIGNAL = 1  # of prctl
 
 
 def main() -> None:
@@ -60,12 +63,14 @@ def main() -> None:
 
 
 def _answer(connection: socket.socket) -> None:
-    """Run what a connection asks for in one more process, and say its id and its exit code."""
+    """Run what a connection asks for in one more process, say its id and its exit code; both end with this program."""
+    _end_with_parent(signal.SIGKILL)
     _, files, _, _ = socket.recv_fds(connection, 1, 3)
     stream = connection.makefile("rw", encoding="utf-8")
     request = json.loads(stream.readline())
     pid = os.fork()
     if not pid:
+        _end_with_parent(signal.SIGTERM)
         _run(request, files)
         return
     stream.write(f"{pid}\n")
@@ -75,6 +80,10 @@ def _answer(connection: socket.socket) -> None:
     stream.write(f"{code if code >= 0 else 128 - code}\n")
     stream.flush()
     os._exit(0)
+
+
+def _end_with_parent(number: int) -> None:
+    ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, number)
 
 
 def _open(request: dict[str, Any]) -> list[int]:
