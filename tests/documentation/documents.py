@@ -33,7 +33,7 @@ QUICK = {
     "compare": {"num_seeds": 1, "max_seconds": 10},
 }
 """Params that are changed after `thawline init`, so that a run takes seconds: a tiny encoder, few epochs and folds."""
-UVICORN = r"Uvicorn running on (http://127\.0\.0\.1:\d+)[\s\S]*Application startup complete"
+UVICORN = r"Uvicorn running on (http://127\.0\.0\.1:\d+)"
 """What a server prints once it answers."""
 Look = Callable[[Shell, Told], None]
 

@@ -6,6 +6,7 @@ What a clone has after `make setup` is there: a `.venv`, whose programs are foun
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from session import ROOT, TIMEOUT_S, end_with_parent, starter_address
 
 POLL_S = 0.1
 CODE_MARK = "the command ended with code "
+COMMENT = re.compile(r"(\s+#[^'\"]*)?$")
+"""The end of a command, with the comment that may stand there."""
 WIDTH = 120
 """Of the terminal that the documents show, in characters."""
 FORKED = ("thawline", "python")
@@ -92,7 +95,8 @@ class Shell:
     def start(self, command: str, addition: str = "", *, until: Callable[[str], bool]) -> Told:
         """Type a command that goes on until it is interrupted, and wait until what it printed is enough."""
         log = self._next_log()
-        self._type(f"{{ {command}{addition}\n}} >{log} 2>&1 </dev/null & echo '{CODE_MARK}'$!")
+        whole = COMMENT.sub(lambda comment: f"{addition}{comment[0]}", command, count=1)
+        self._type(f"{{ {whole}\n}} >{log} 2>&1 </dev/null & echo '{CODE_MARK}'$!")
         self._started[command] = (self._read_code(command, log), log)
         deadline = time.monotonic() + TIMEOUT_S
         while not until(_read(log)):

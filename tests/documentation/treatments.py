@@ -23,7 +23,7 @@ class Commands:
         after: What must hold once a command has ended, or a server is ready.
         servers: Commands that go on until Ctrl-C, each with a pattern of what it has printed once it is ready. What
             stands below them is typed as in another terminal; then Ctrl-C ends them, with exit code 0.
-        added: What is added to a command: ports, where those of the document may be taken on this machine.
+        added: What is added to a server's command: ports, where those of the document may be taken on this machine.
         codes: Exit codes that are not 0.
     """
 
@@ -52,12 +52,12 @@ class Commands:
         add, code = _of(self.added, step), _of(self.codes, step) or 0
         if prepare:
             prepare(shell)
-        addition = add() if add else ""
         if ready:
+            addition = add() if add else ""
             pattern = re.compile(ready, re.MULTILINE)
             told = shell.start(step.command, addition, until=lambda text: bool(pattern.search(text)))
         else:
-            told = shell.run(f"{step.command}{addition}")
+            told = shell.run(step.command)
             assert told.code == code, f"{block.place}: {step.command} ended with code {told.code}:\n{told.text}"
         if step.output:
             parted = difference(step.output, told.lines)
