@@ -60,7 +60,7 @@ def _words(text: str) -> list[str]:
         return []
     while words and VARIABLE.match(words[0]):
         words = words[1:]
-    return list(itertools.takewhile(lambda word: word not in {">", ">>", "<", "|", ";", "&&", "&"}, words))
+    return list(itertools.takewhile(lambda word: word not in {"...", ">", ">>", "<", "|", ";", "&&", "&"}, words))
 
 
 def _check_click(root: Any, arguments: Sequence[str]) -> None:
@@ -105,9 +105,10 @@ def _check_python(arguments: Sequence[str]) -> None:
         found = importlib.util.find_spec(f"{module}.__main__")
     if found is None or found.origin is None:
         raise NotUnderstoodError(f"there is no module {module}")
-    if ".parse_args(" not in Path(found.origin).read_text(encoding="utf-8"):  # it takes none
-        if rest:
-            raise NotUnderstoodError(f"{module} takes no arguments, as it has no parser")
+    source = Path(found.origin).read_text(encoding="utf-8")
+    if ".parse_args(" not in source:
+        if rest and "sys.argv" not in source:
+            raise NotUnderstoodError(f"{module} takes no arguments")
         return
     with (
         mock.patch.object(sys, "argv", [module, *rest]),
