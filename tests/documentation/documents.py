@@ -95,6 +95,7 @@ def use_servers(shell: Shell) -> None:
     """Run the PostgreSQL and the S3 that a document speaks of, without the trials' database, and point at them."""
     database = shell.stack.enter_context(postgresql("a-password-for-a-test", ["prefect", "mlflow"]))
     variables = {
+        "COLUMNS": "200",  # addresses of tests are long: folded within a word they could not be compared
         "PGPASSWORD": database.password,
         "PREFECT_API_DATABASE_CONNECTION_URL": database.address("prefect", scheme="postgresql+asyncpg"),
         **s3_environment(shell.stack.enter_context(s3("thawline"))),
@@ -102,7 +103,7 @@ def use_servers(shell: Shell) -> None:
     for name, value in variables.items():
         shell.run(f"export {name}={value}")
     changes: dict[str, dict[str, object]] = {
-        "tracking": {"artifacts": "s3://thawline/artifacts"},
+        "tracking": {"mlflow_uri": database.address("mlflow"), "artifacts": "s3://thawline/artifacts"},
         "versioning": {"remote": "s3://thawline/data"},
         "search": {"storage": database.address("trials")},
     }
@@ -111,9 +112,14 @@ def use_servers(shell: Shell) -> None:
 
 def use_none(shell: Shell, _told: Told) -> None:
     """Point at no server any more."""
-    shell.run("unset PGPASSWORD PREFECT_API_DATABASE_CONNECTION_URL ${!AWS_*}")
+    shell.run("export COLUMNS=120; unset PGPASSWORD PREFECT_API_DATABASE_CONNECTION_URL ${!AWS_*}")
     change_params(
-        shell.here(), {"tracking": {"artifacts": None}, "versioning": {"remote": None}, "search": {"storage": None}}
+        shell.here(),
+        {
+            "tracking": {"mlflow_uri": None, "artifacts": None},
+            "versioning": {"remote": None},
+            "search": {"storage": None},
+        },
     )
 
 

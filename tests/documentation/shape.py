@@ -29,15 +29,16 @@ def shape_of(line: str) -> str:
 def unwrapped(lines: Sequence[str]) -> list[str]:
     """Return the lines with the cells of a table that were broken over several lines made whole again.
 
-    A line continues the one before if it begins further right, and each of its cells below one of that.
+    A line continues the one before if it begins further right, below one of its cells.
     """
     whole: list[dict[int, str]] = []
     for line in lines:
         cells = {cell.start(): cell.group() for cell in CELL.finditer(line)}
         before = whole[-1] if whole else {}
-        if cells and min(cells) > min(before, default=min(cells)) and set(cells) <= set(before):
+        if cells and min(cells) in set(before) - {min(before, default=0)}:
             for start, text in cells.items():
-                before[start] += f" {text}"
+                column = max(known for known in before if known <= start)
+                before[column] += f" {text}"
         else:
             whole.append(cells)
     return ["  ".join(cells.values()) for cells in whole]
