@@ -8,6 +8,7 @@ went make others fail, such as a class that is too small now, it is parted again
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -94,12 +95,12 @@ def _part(
         trial = path.with_name(f"{path.name.partition('.')[0]}-part{suffix}")
         trial.write_bytes(good)
         report = validate_against(so_far, trial, workspace, params, named_share=params.arrive.max_bad_row_share)
-    why = {
+    columns: dict[str, Any] = {
         "source_row": sorted(reasons),
         "broken_checks": [json.dumps(reasons[row]) for row in sorted(reasons)],
     }
     bad = table.loc[sorted(reasons)]
-    bad = bad.assign(**{_free(name, bad): values for name, values in why.items()})
+    bad = bad.assign(**{_free(name, bad): values for name, values in columns.items()})
     return Judgement(
         report=report.shortened(),
         num_rows=len(table),

@@ -137,7 +137,7 @@ def predict_chunks(
         answer = answer.mask(np.broadcast_to(is_lost[:, None], answer.shape)).astype({"predicted_label": "str"})
         ours = answer.set_axis(chunk.kept.index).assign(**{VERSION: version})
         ours.insert(0, PROBLEM, problems)
-        kept = _renamed(chunk.kept, list(ours), name if number == 0 else "")
+        kept = _renamed(chunk.kept, [str(column) for column in ours], name if number == 0 else "")
         yield pd.concat([kept, ours], axis=1)
         advance(chunk.share, f"{chunk.kept.index[-1] + 1:,} rows")
 

@@ -8,6 +8,7 @@ columns that we wrote them lose the apostrophe when they are read: somebody else
 import csv
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -29,7 +30,7 @@ def guarded(frame: pd.DataFrame) -> pd.DataFrame:
         if column.dtype == object or isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype):
             texts = column.astype(object)
             if texts.map(_is_formula).any():
-                changed.isetitem(place, texts.map(_guard, na_action="ignore"))
+                changed.isetitem(place, texts.map(_guard, na_action="ignore").to_numpy())
     return changed
 
 
@@ -42,7 +43,8 @@ def to_csv(frame: pd.DataFrame, *, header: bool = True, delimiter: str = ",") ->
         column.astype(object).map(lambda cell: isinstance(cell, str) and "\r" in cell).any() for column in texts
     )
     quoting = csv.QUOTE_ALL if is_torn or any("\r" in str(name) for name in frame) else csv.QUOTE_MINIMAL
-    return str(frame.to_csv(index=False, header=header, sep=delimiter, lineterminator="\n", quoting=quoting))
+    options: dict[str, Any] = {"sep": delimiter, "lineterminator": "\n", "quoting": quoting}  # typed too narrowly
+    return str(frame.to_csv(index=False, header=header, **options))
 
 
 def is_ours(columns: Iterable[str]) -> bool:

@@ -10,7 +10,8 @@ import great_expectations.expectations as gxe
 import pandas as pd
 
 from expectations import spark
-from expectations.frame import NUM_EXAMPLES, Finding, FrameExpectation, positions
+from expectations.frame import Finding, FrameExpectation, positions
+from expectations.report import NUM_EXAMPLES
 from expectations.suites import Content
 from thawline.params import Params
 
