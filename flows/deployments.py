@@ -12,7 +12,13 @@ from typing import Any
 
 from prefect import serve
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterTags,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import StateType
 from prefect.events import DeploymentEventTrigger
 from prefect.states import Crashed
@@ -27,7 +33,7 @@ from thawline.errors import UsageError, WorkspaceBusyError
 from thawline.lock import lock_workspace
 from thawline.params import Params
 from thawline.params_file import load_params
-from thawline.workspace import Workspace
+from thawline.workspace import Workspace, find_workspace
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +63,22 @@ def list_deployments(workspace: Workspace, params: Params) -> list[Any]:
 
         found.append(score.to_deployment(f"scheduled-{key}", cron=schedule.score, parameters={"root": root}, **common))
     return found
+
+
+def identify(root: str = "") -> dict[str, str]:
+    """Return what the deployments of a work pool are called by; deploy/prefect.yaml begins with this step.
+
+    Raises:
+        UsageError: No directory is named.
+        WorkspaceError: Neither it nor one above it is a workspace.
+        ParamsError: Its params.yaml does not hold.
+    """
+    if not root:
+        raise UsageError("THAWLINE_WORKSPACE is not set; set it to the workspace's directory and deploy again")
+    workspace = find_workspace(Path(root).resolve())
+    params = load_params(workspace)
+    resource = workspace_resource(workspace, params)["prefect.resource.id"]
+    return {"root": str(workspace.root), "key": server_key(workspace, params), "resource": resource}
 
 
 def close_stale_runs(workspace: Workspace) -> None:
@@ -98,8 +120,9 @@ def remove_former(workspace: Workspace, wanted: Collection[str]) -> None:
 
     Those of a work pool are somebody's own.
     """
+    tagged = DeploymentFilter(tags=DeploymentFilterTags(all_=[str(workspace.root)]))  # without, others' fill the answer
     with get_client(sync_client=True) as client:
-        for deployment in client.read_deployments():
+        for deployment in client.read_deployments(deployment_filter=tagged):
             is_own = deployment.parameters.get("root") == str(workspace.root) and deployment.work_pool_name is None
             if is_own and deployment.name not in wanted:
                 client.delete_resource_owned_automations(f"prefect.deployment.{deployment.id}")

@@ -18,10 +18,11 @@ def load(name: str) -> dict:
     return YAML(typ="safe").load((DEPLOY / name).read_text())
 
 
-@pytest.mark.parametrize("deployment", load("prefect.yaml")["deployments"], ids=lambda one: one["name"])
+@pytest.mark.parametrize("deployment", load("prefect.yaml")["deployments"], ids=lambda one: one["entrypoint"])
 def test_a_deployment_names_a_flow_its_parameters_and_our_events(deployment: dict) -> None:
     module, _, name = deployment["entrypoint"].rpartition(".")  # a path would be looked for in the worker's directory
     flow = getattr(importlib.import_module(module), name)
+    assert deployment["name"].endswith("-{{ workspace.key }}"), "of two workspaces of one name one would take its place"
     assert set(deployment["parameters"]) <= set(inspect.signature(flow.fn).parameters)
     events = {event for trigger in deployment.get("triggers", ()) for event in trigger["expect"]}
     assert events <= {ACCEPTED, DROPPED, DUE}

@@ -1,7 +1,10 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from flows.deployments import choose_stale, list_deployments
+import pytest
+
+from flows.deployments import choose_stale, identify, list_deployments
+from thawline.errors import UsageError, WorkspaceError
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -48,6 +51,19 @@ def test_deployments_and_events_of_two_workspaces_of_one_name_are_apart(tmp_path
     assert not all(
         trigger.match.model_dump() == event.model_dump() for deployment in one for trigger in deployment.triggers
     )
+
+
+def test_those_of_a_work_pool_are_called_as_ours_are_and_need_a_workspace(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("name: mails\n")
+    found = identify(str(tmp_path))
+    assert f"scheduled-{found['key']}" in {one.name for one in list_deployments(Workspace(tmp_path), PARAMS)}
+    triggers = [trigger for one in list_deployments(Workspace(tmp_path), PARAMS) for trigger in one.triggers]
+    match = {"prefect.resource.id": found["resource"], "thawline.root": found["root"]}
+    assert [trigger.match.model_dump() for trigger in triggers] == [match, match]
+    with pytest.raises(UsageError, match="THAWLINE_WORKSPACE is not set"):
+        identify()
+    with pytest.raises(WorkspaceError):
+        identify(str(tmp_path.parent))
 
 
 def test_only_runs_of_this_workspace_that_nobody_works_at_are_closed(tmp_path: Path) -> None:
