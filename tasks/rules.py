@@ -20,7 +20,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = "b3b2585933d58555"
+SOURCES = "e77090c1d965f957"
 DVC_YAML = Path(__file__).resolve().parent.parent / "dvc.yaml"
 OPTION = "--rules"
 

@@ -192,9 +192,12 @@ def is_taken(shell: Shell, _told: Told) -> None:
 
 def has_automations(_shell: Shell, told: Told) -> None:
     """Open Prefect's pages as they are printed, and ask who is told of what."""
-    with open_pages("Prefect", told) as pages:
-        names = {one["name"] for one in pages.post("/api/automations/filter", json={}).json()}
-    assert {f"spam: {subject}" for subject in SUBJECTS} <= names
+    wanted = {f"spam: {subject}" for subject in SUBJECTS}
+    with open_pages("Prefect", told) as pages:  # a server that was there before knows deployments from the beginning
+        wait_for(
+            "automations of all subjects",
+            lambda: wanted <= {one["name"] for one in pages.post("/api/automations/filter", json={}).json()},
+        )
 
 
 @contextmanager

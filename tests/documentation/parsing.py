@@ -115,10 +115,14 @@ def _check_python(arguments: Sequence[str]) -> None:
         mock.patch.object(argparse.ArgumentParser, "parse_args", _parse_and_leave),
         mock.patch.object(argparse.ArgumentParser, "error", _refuse),
     ):
+        imported = sys.modules.pop(found.name, None)  # runpy warns of a module that is imported already
         try:
             runpy.run_module(module, run_name="__main__")
         except _Parsed:
             return
+        finally:
+            if imported is not None:
+                sys.modules[found.name] = imported
 
 
 class _Parsed(Exception):  # noqa: N818 - no error
