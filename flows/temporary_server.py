@@ -20,7 +20,7 @@ from thawline.tied import TiedProcess
 
 HOST = "127.0.0.1"
 QUESTION = "/api/admin/version"
-TIMEOUT_S = 120.0
+TIMEOUT_S = 300.0
 POLL_S = 0.05
 END_TIMEOUT_S = 5.0
 _AS_PREFECT_DOES = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
