@@ -42,19 +42,23 @@ def test_loopback_needs_no_login_and_takes_one(monkeypatch: pytest.MonkeyPatch) 
     require_login("0.0.0.0")
 
 
-def test_no_secret_is_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(LOGIN, "user:0123456789ab")
+def started(root: Path, *, own_prefect: bool) -> list[Service]:
     addresses = Addresses("127.0.0.1", free_port(), free_port())
     stages = list_services(
-        Workspace(tmp_path),
+        Workspace(root),
         addresses,
         secret="s3cr3t",
         prefect_api="x",
-        own_prefect=True,
+        own_prefect=own_prefect,
         own_mlflow=True,
         key="mails-1",
     )
-    services = [service for stage in stages for service in stage]
+    return [service for stage in stages for service in stage]
+
+
+def test_no_secret_is_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LOGIN, "user:0123456789ab")
+    services = started(tmp_path, own_prefect=True)
     assert [service.name for service in services] == ["prefect", "mlflow", "deployments", "watcher"]
     assert not [one for service in services for one in service.arguments if "s3cr3t" in one or "0123456789ab" in one]
     assert [service.login for service in services] == [("thawline", "s3cr3t")] * 3 + [None]
@@ -62,17 +66,7 @@ def test_no_secret_is_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_secret_is_not_given_to_a_server_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "me:mine")
-    addresses = Addresses("127.0.0.1", free_port(), free_port())
-    stages = list_services(
-        Workspace(tmp_path),
-        addresses,
-        secret="s3cr3t",
-        prefect_api="x",
-        own_prefect=False,
-        own_mlflow=True,
-        key="mails-1",
-    )
-    assert {service.name: service.login for stage in stages for service in stage} == {
+    assert {service.name: service.login for service in started(tmp_path, own_prefect=False)} == {
         "mlflow": ("thawline", "s3cr3t"),
         "deployments": ("me", "mine"),
         "watcher": None,
