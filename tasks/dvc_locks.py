@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tasks import dvc_command
+from thawline.kept_records import set_aside
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -83,8 +84,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _set_aside(path: Path) -> None:
-    aside = path.with_name(f".{path.name}.broken")
-    path.replace(aside)
+    aside = set_aside(path)
     log.warning("%s was half written when a process was killed; it is kept as %s and made anew", path, aside.name)
 
 

@@ -33,9 +33,19 @@ def read_or_set_aside(path: Path, parse: Callable[[bytes], Content]) -> Content 
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        aside = path.with_name(f".{path.name}{BROKEN}")
-        with storage_errors():
-            path.replace(aside)
+        aside = set_aside(path)
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         log.warning("%s is broken (%s); it is kept as %s, and what it said counts as not known", path, reason, aside)
         return None
+
+
+def set_aside(path: Path) -> Path:
+    """Keep a broken file as `.NAME.broken`, which is returned, for a person to look at.
+
+    Raises:
+        StorageError: No permission.
+    """
+    aside = path.with_name(f".{path.name}{BROKEN}")
+    with storage_errors():
+        path.replace(aside)
+    return aside

@@ -10,6 +10,7 @@ import pandas as pd
 from tasks.arrival_records import list_records
 from tasks.initialise import initialise
 from thawline.files import hash_file
+from thawline.kept_records import BROKEN
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -59,7 +60,7 @@ def outcome(workspace: Workspace) -> dict[str, object]:
         f"{directory.name}/{path.name}": hash_file(path)
         for directory in (workspace.raw, workspace.quarantine)
         for path in sorted(directory.iterdir())
-        if path.is_file() and not path.name.endswith((".reason.json", ".report.json", ".report.html", ".dvc"))
+        if path.is_file() and not path.name.endswith((".reason.json", ".report.json", ".report.html", ".dvc", BROKEN))
     }
     rows = {path.name: len(pd.read_csv(path)) for path in sorted(workspace.raw.glob("*.csv"))}
     records = {

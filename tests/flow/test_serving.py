@@ -91,7 +91,6 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a number for a text": (json.dumps(split([12])), "application/json"),
     "an object for a text": (json.dumps(split([{"a": 1}])), "application/json"),
     "a list for a text": (json.dumps(split([["a", "b"]])), "application/json"),
-    "texts and numbers": (json.dumps(split(["a", 3, "b"])), "application/json"),
     "rows of two lengths": (
         '{"dataframe_split": {"columns": ["text"], "data": [["a"], ["b", "c"]]}}',
         "application/json",

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.slow
 
 HEADER = [line for line in (ROOT / "deploy" / "prefect.yaml").read_text().splitlines() if line.startswith("#   ")]
 POOL, DEPLOY, WORKER, _WATCHER = (line.removeprefix("#   ").partition(" # ")[0] for line in HEADER)
+MAX_TRIES = 60
 QUICK = {"PREFECT_WORKER_QUERY_SECONDS": "2", "PREFECT_UI_ENABLED": "0", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 
@@ -48,11 +50,23 @@ def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
     server.end()
 
 
+class Patient(httpx.HTTPTransport):
+    """Tries again while the server's database is busy, as Prefect's own client does."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(MAX_TRIES):
+            answer = super().handle_request(request)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(1)
+        return answer
+
+
 @pytest.fixture
 def server(variables: dict[str, str]) -> Iterator[httpx.Client]:
     """Return a client of the server, once that answers."""
     login = (USER, variables["PREFECT_API_AUTH_STRING"].partition(":")[2])
-    with httpx.Client(base_url=variables["PREFECT_API_URL"], auth=login, timeout=60) as client:
+    with httpx.Client(base_url=variables["PREFECT_API_URL"], auth=login, timeout=60, transport=Patient()) as client:
 
         def is_up() -> bool:
             try:
