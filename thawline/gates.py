@@ -80,7 +80,8 @@ def judge(
         slices: The challenger's scores by slice of the test rows; none where `validation.slice_columns` names none.
         num_before: Challengers that these test rows have compared with this champion before.
     """
-    gates = [_floor(challenger, limits), _better_than_guessing(challenger, limits)]
+    gates = [] if limits.min_f1_macro is None else [_floor(challenger, limits.min_f1_macro)]
+    gates.append(_better_than_guessing(challenger, limits))
     if limits.max_overfitting_gap is not None:
         gates.append(_overfitting(candidate, limits.max_overfitting_gap))
     gap = widest_gap(slices)
@@ -114,17 +115,18 @@ def summarise(gates: Sequence[Gate], candidate: str, *, has_champion: bool) -> s
         reasons = "; ".join(gate.message for gate in failed)
         return f"Refused: {candidate} failed {len(failed)} of {len(gates)} gates: {reasons}."
     rule = "the champion on the same test rows" if has_champion else "thresholds only, as there was no champion yet"
-    return f"Promoted: {candidate} passed all {len(gates)} gates, judged against {rule}."
+    passed = f"all {len(gates)} gates" if len(gates) > 1 else f"the gate '{gates[0].name}'"
+    return f"Promoted: {candidate} passed {passed}, judged against {rule}."
 
 
-def _floor(challenger: TestPredictions, limits: Gates) -> Gate:
+def _floor(challenger: TestPredictions, limit: float) -> Gate:
     value = score(challenger.labels, challenger.probabilities, challenger.answers).f1_macro
     return Gate(
         name="metric floor",
-        passed=value >= limits.min_f1_macro,
+        passed=value >= limit,
         value=value,
-        limit=limits.min_f1_macro,
-        message=f"test macro-F1 {value:.4f}, at least {limits.min_f1_macro:.4f} wanted",
+        limit=limit,
+        message=f"test macro-F1 {value:.4f}, at least {limit:.4f} wanted",
     )
 
 

@@ -81,7 +81,13 @@ class Audit(Section):
 class Gates(Section):
     """Limits that a challenger must keep to become champion."""
 
-    min_f1_macro: float = Field(0.5, ge=0, le=1, description="Lowest macro-F1 on the test set (0 to 1).")
+    min_f1_macro: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Refuse where macro-F1 on the test set is lower (0 to 1). Unset: whatever is better than guessing "
+        "beyond chance may be the first champion.",
+    )
     max_recall_loss: float = Field(
         0.02,
         ge=0,

@@ -45,7 +45,8 @@ def parse_params(values: Mapping[str, Any], overrides: Sequence[str] = (), *, so
         return Params.model_validate(with_overrides(values, overrides))
     except ValidationError as error:
         lines = [_explain(dict(problem)) for problem in error.errors()]
-        raise ParamsError("\n".join([f"{source} is not valid:", *(f"  {line}" for line in lines)])) from None
+        named = " with ".join([source, *(f"--set {override}" for override in overrides)])
+        raise ParamsError("\n".join([f"{masked(named)} is not valid:", *(f"  {line}" for line in lines)])) from None
 
 
 def with_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

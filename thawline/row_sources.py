@@ -26,6 +26,8 @@ PACKINGS: dict[str, Callable[[Any], Any]] = {
     ".xz": lzma.LZMAFile,
     ".bz2": bz2.BZ2File,
 }
+STARTS = {".gz": b"\x1f\x8b", ".xz": b"\xfd7zXZ\x00", ".bz2": b"BZh"}
+"""First bytes of a packed file."""
 MAX_UNPACKING = 200
 SMALL_BYTES = 256 * 1024**2
 BLOCK_BYTES = 1024**2
@@ -89,6 +91,16 @@ class RowSource:
             yield stream
 
 
+def require_there(path: Path) -> None:
+    """Check, before anything is loaded, that there is a file or a folder to read.
+
+    Raises:
+        UnreadableFileError: There is none.
+    """
+    if not path.exists():
+        raise UnreadableFileError(f"{path} does not exist; check the path")
+
+
 def too_large(source: RowSource, max_bytes: int) -> UnreadableFileError:
     """Return the refusal of a file that holds, or unfolds to, more than is read at once."""
     return UnreadableFileError(
@@ -134,12 +146,20 @@ def _explained(source: RowSource, packing: str) -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        told = (
-            f"can't be unpacked: {error}; it is damaged, copy it again"
-            if packing
-            else f"can't be read to its end: {error}; copy it again"
-        )
-        raise UnreadableFileError(f"{source.path} {told}") from None
+        raise UnreadableFileError(f"{source.path} {_broken(source, packing, error)}") from None
+
+
+def _broken(source: RowSource, packing: str, error: Exception) -> str:
+    if not packing:
+        return f"can't be read to its end: {error}; copy it again"
+    with source.opened() as raw:
+        is_packed = raw.read(len(STARTS[packing])) == STARTS[packing]
+    if is_packed:
+        return f"can't be unpacked: {error}; it is damaged, copy it again"
+    return (
+        f"can't be unpacked: it does not begin as a file packed as {packing} does; if it is not packed, take "
+        f"{packing} from its name"
+    )
 
 
 class _Counted(io.RawIOBase):

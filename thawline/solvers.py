@@ -29,6 +29,7 @@ def solving(name: str) -> Iterator[None]:
     """
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1, user_api="blas"):
         warnings.simplefilter("always", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "n_quantiles .* is greater", UserWarning)  # of few rows, as many as there are
         try:
             yield
         except (ValueError, ArithmeticError) as error:

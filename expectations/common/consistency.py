@@ -11,6 +11,12 @@ from expectations.suites import Content
 from thawline.cleaning import conflicting_rows
 from thawline.params import Params
 
+REFUSED = (
+    "Mend the labels, or set clean.conflicting_labels to 'drop', 'majority' or, where rows may be alike and end "
+    "differently, 'keep'"
+)
+WARNED = "This refuses nothing: clean.conflicting_labels says which of these rows are kept; mend the labels if wrong"
+
 
 class ExpectConsistentLabels(FrameExpectation):
     """At most a share of the rows has content that also stands under another label."""
@@ -48,8 +54,7 @@ class ExpectConsistentLabels(FrameExpectation):
         return {
             "what": what,
             "key": "validation.max_conflicting_share" if self.max_share else "clean.conflicting_labels",
-            "remedy": "Mend the labels, or set clean.conflicting_labels to 'drop', 'majority' or, where rows may be "
-            "alike and end differently, 'keep'",
+            "remedy": WARNED if self.severity == "warning" else REFUSED,
         }
 
 

@@ -9,6 +9,7 @@ import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
 from thawline.console import console
+from thawline.row_sources import require_there
 
 
 def predict(
@@ -40,6 +41,7 @@ def predict(
     Example: thawline predict mails.csv -o predictions.csv
     """
     place = open_workspace(workspace)
+    require_there(source)
     from tasks.ownership import require_own
     from tasks.prediction import Predicted, predict_source, write_predictions
     from tasks.tracking import open_tracking

@@ -165,7 +165,7 @@ class Trial:
         self.log, self.again = directory / "log.txt", directory / "again.txt"
         table(np.random.default_rng(0), 200).to_csv(directory / "first.csv", index=False)
         table(np.random.default_rng(1), 60).to_csv(directory / "more.csv", index=False)
-        self.new, _ = initialise(directory / "first", directory / "first.csv", PARAMS)
+        self.new = initialise(directory / "first", directory / "first.csv", PARAMS).workspace
         self.trained = Workspace(directory / "trained")
         shutil.copytree(self.new.root, self.trained.root)
         begun = time.monotonic()

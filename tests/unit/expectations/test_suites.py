@@ -45,6 +45,16 @@ def test_conflicting_labels_are_critical_only_while_refused(policy: str, severit
     assert expectation.max_share == limit  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("policy", "told"), [("refuse", "or set clean.conflicting_labels to 'drop'"), ("keep", "This refuses nothing")]
+)
+def test_what_is_kept_is_not_said_to_be_refused(policy: str, told: str) -> None:
+    chosen = params(clean={"conflicting_labels": policy}, validation={"max_conflicting_share": 0.0})
+    (expectation,) = find(build_suite("raw", chosen, content=TEXT), "ExpectConsistentLabels")
+    finding = expectation.inspect(pd.DataFrame({"normalised": ["one", "one"], "label": ["a", "b"]}))  # type: ignore[attr-defined]
+    assert told in finding.message
+
+
 def test_few_contradicting_texts_are_a_warning_and_many_are_critical() -> None:
     chosen = params(clean={"conflicting_labels": "drop_few"}, validation={"max_conflicting_share": 0.1})
     found = find(build_suite("raw", chosen, content=TEXT), "ExpectConsistentLabels")

@@ -2,6 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from flows.cli import app
+from thawline.errors import UnreadableFileError
 
 CODE = "import os; from flows import cli; cli.app = lambda: print(oct(os.umask(0))); cli.main()"
 
@@ -9,3 +15,10 @@ CODE = "import os; from flows import cli; cli.app = lambda: print(oct(os.umask(0
 def test_what_commands_write_is_readable_by_its_owner_alone() -> None:
     told = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["0o77"]
+
+
+def test_what_is_not_there_to_predict_is_said_before_a_model_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("name: mails\n")
+    told = CliRunner().invoke(app, ["predict", "-w", str(tmp_path), "nowhere.csv"])
+    assert isinstance(told.exception, UnreadableFileError)
+    assert str(told.exception) == "nowhere.csv does not exist; check the path"

@@ -70,6 +70,22 @@ def test_the_verdict_names_the_class_whose_recall_fell() -> None:
     assert "is beyond chance, at most 0.0200 allowed" in verdict
 
 
+@pytest.mark.parametrize(("floor", "failed"), [(None, set()), (0.6, {"metric floor"})])
+def test_a_low_score_that_is_no_chance_refuses_only_where_somebody_asked_for_more(
+    floor: float | None, failed: set[str]
+) -> None:
+    gates = judge(predictions(230, 230), None, candidate=candidate(), limits=Gates(min_f1_macro=floor))
+    assert {gate.name for gate in gates if not gate.passed} == failed
+
+
+def test_unless_somebody_sets_a_floor_there_is_none() -> None:
+    gates = judge(predictions(230, 230), None, candidate=candidate(), limits=Gates())
+    assert [(gate.name, gate.passed) for gate in gates] == [("better than guessing", True)]
+    assert summarise(gates, "finetuned", has_champion=False).startswith(
+        "Promoted: finetuned passed the gate 'better than guessing'"
+    )
+
+
 @pytest.mark.parametrize(("limit", "failed"), [(None, set()), (0.15, {"overfitting gap"}), (0.25, set())])
 def test_an_overfitting_gap_refuses_only_where_somebody_asked_for_it(limit: float | None, failed: set[str]) -> None:
     gates = judge(

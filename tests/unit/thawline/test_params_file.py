@@ -36,6 +36,12 @@ def test_a_wrong_value_is_refused_with_value_and_remedy(
     assert "`" in str(caught.value) or "did you mean" in str(caught.value) or "write" in str(caught.value)
 
 
+def test_a_wrong_override_is_not_blamed_on_the_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("name: x\n")
+    with pytest.raises(ParamsError, match=r"params\.yaml with --set split\.folds=3 is not valid"):
+        load_params(Workspace(tmp_path), ["split.folds=3"])
+
+
 @pytest.mark.parametrize("content", ["a: [", "- 1\n- 2\n", "just text"], ids=["broken", "a list", "a text"])
 def test_a_file_that_is_not_sections_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "params.yaml").write_text(content)

@@ -4,6 +4,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import QuantileTransformer
 from threadpoolctl import threadpool_info
 
 from thawline.errors import CandidateError
@@ -25,6 +26,13 @@ def test_what_has_not_converged_is_used_and_told_of_once(caplog: pytest.LogCaptu
 def test_other_warnings_are_passed_on():
     with pytest.warns(UserWarning, match="look here"), solving("a warner"):
         warnings.warn("look here", stacklevel=1)
+
+
+def test_few_rows_for_the_ranks_of_a_column_warn_nobody():
+    rows = np.random.default_rng(0).normal(size=(50, 2))
+    with warnings.catch_warnings(record=True) as caught, solving("ranks"):
+        QuantileTransformer(n_quantiles=1000).fit(rows)
+    assert not caught
 
 
 def test_blas_has_one_thread_meanwhile():
