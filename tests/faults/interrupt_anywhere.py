@@ -3,7 +3,9 @@
 `python -m tests.faults.interrupt_anywhere --seed 0`: each step of the first run of a workspace, and each other command,
 is interrupted at a random moment: by SIGINT to its whole process group, by SIGTERM, or killed by SIGKILL. Interrupted,
 it must end within LIMIT_S with exit code 130 or 143 and without a traceback; nothing of it may still run soon after. A
-run is then run again in the same workspace, and must come to the very result of an undisturbed one.
+run is then run again in the same workspace, and must come to the very result of an undisturbed one. `--in-a-row`
+interrupts the steps of one workspace one after the other, each run going on where the one before was ended, and looks
+at the result of the last alone: some seconds a step in place of a whole run.
 """
 
 import argparse
@@ -162,6 +164,7 @@ class Trial:
 
     def __init__(self, directory: Path, rng: random.Random) -> None:
         self.directory, self.rng = directory, rng
+        self.space = Workspace(directory / "space")
         self.log, self.again = directory / "log.txt", directory / "again.txt"
         table(np.random.default_rng(0), 200).to_csv(directory / "first.csv", index=False)
         table(np.random.default_rng(1), 60).to_csv(directory / "more.csv", index=False)
@@ -174,12 +177,14 @@ class Trial:
         if "exit code" in self.expected:
             raise SystemExit(f"the undisturbed run failed: {self.expected}")
 
+    def renew(self) -> None:
+        """Put a workspace that never ran in the place of the one that is interrupted."""
+        shutil.rmtree(self.space.root, ignore_errors=True)
+        shutil.copytree(self.new.root, self.space.root)
+
     def interrupt_one(self, aim: Aim) -> list[str]:
-        """Interrupt one command in a workspace that never ran; return what was wrong with it, or with the next run."""
+        """Interrupt one command; return what was wrong with how it ended."""
         shutil.rmtree(self.directory / "new", ignore_errors=True)
-        space = Workspace(self.directory / "space")
-        shutil.rmtree(space.root, ignore_errors=True)
-        shutil.copytree(self.new.root, space.root)
         arguments = ("run", "-w", "space") if aim.command == "run" else OTHERS[aim.command]
         process = start(arguments, self.directory, self.log)
         if aim.command == "run":
@@ -189,12 +194,13 @@ class Trial:
         else:
             time.sleep(self.rng.uniform(1, 0.25 * self.run_s))
         ended = interrupt(process, aim.how, self.directory, self.log)
-        faults = find_faults(ended, aim.how)
         print(f"{aim.how:4s} {aim.command} {aim.step:19s} exit {ended.code} after {ended.seconds:.1f} s", flush=True)
-        if aim.command != "run":
-            return faults
-        result = result_of(space, self.directory, self.again)
-        return faults if result == self.expected else [*faults, f"the next run came to {result}"]
+        return find_faults(ended, aim.how)
+
+    def run_again(self) -> list[str]:
+        """Run the interrupted workspace to its end; return what is wrong with the result."""
+        result = result_of(self.space, self.directory, self.again)
+        return [] if result == self.expected else [f"the next run came to {result}"]
 
 
 def main() -> int:
@@ -203,6 +209,7 @@ def main() -> int:
     parser.add_argument("--how", nargs="*", default=[*SIGNALS], choices=[*SIGNALS], help="signals to send")
     parser.add_argument("--steps", nargs="*", default=[*STEPS], choices=[*STEPS], help="of `run`; '' before the first")
     parser.add_argument("--commands", nargs="*", default=[*OTHERS], choices=[*OTHERS], help="others to interrupt")
+    parser.add_argument("--in-a-row", action="store_true", help="the steps in one workspace, with one run at the end")
     chosen = parser.parse_args()
     aims = [Aim("run", step, how) for step in chosen.steps for how in chosen.how]
     aims += [Aim(command, "", how) for command in chosen.commands for how in chosen.how]
@@ -210,7 +217,12 @@ def main() -> int:
     trial = Trial(directory, random.Random(chosen.seed))  # noqa: S311 - moments, no secrets
     num_faults = 0
     for number, aim in enumerate(aims):
+        if number == 0 or aim.command != "run" or not chosen.in_a_row:
+            trial.renew()
         faults = trial.interrupt_one(aim)
+        is_last = number + 1 == len(aims) or aims[number + 1].command != "run"
+        if aim.command == "run" and (is_last or not chosen.in_a_row):
+            faults += trial.run_again()
         num_faults += len(faults)
         for fault in faults:
             print(f"     {fault}", flush=True)
