@@ -57,17 +57,28 @@ def settle_raw_files(workspace: Workspace, params: Params) -> None:
 
 
 def accept_initial_file(workspace: Workspace, params: Params) -> None:
-    """Bring in the file that the workspace ships as its first arrival, if it holds no data yet.
+    """Bring in the file that the workspace ships as its first arrival, if it holds no data yet; say if it is left out.
 
     Raises:
         UsageError: `arrive.initial` names no file.
     """
     init_dvc(workspace)
-    if params.arrive.initial is None or raw_files(workspace):
+    initial, taken = params.arrive.initial, [path.name for path in raw_files(workspace)]
+    if initial is None:
         return
-    source = workspace.root / params.arrive.initial
+    source = workspace.root / initial
+    if taken:
+        stems = {source.name.partition(".")[0], source.name.replace(".", "_")}  # of a file, of a directory
+        if not stems & {name.rpartition("-")[0] for name in taken}:
+            console.print(
+                f"  {initial} (arrive.initial) is not learned from, as data/raw held data before: "
+                f"`thawline arrive {initial}` adds it; set arrive.initial to null if it is not wanted",
+                markup=False,
+                style="yellow",
+            )
+        return
     if not source.exists():
-        raise UsageError(f"arrive.initial = {params.arrive.initial!r}: {source} is not there; name what is")
+        raise UsageError(f"arrive.initial = {initial!r}: {source} is not there; name what is")
     accept_file(workspace, params, source)
 
 

@@ -12,7 +12,8 @@ class Arrive(Section):
 
     initial: str | None = Field(
         None,
-        description="File that becomes the first arrival when data/raw is empty; path relative to the workspace.",
+        description="File that becomes the first arrival when data/raw is empty; path relative to the workspace. Named "
+        "later, it is not learned from, which a run says.",
     )
     source: str | None = Field(
         None,
