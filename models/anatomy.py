@@ -9,12 +9,15 @@ A probe is a tiny input, two rows of which one is padded, in the network's own b
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
+from models.splitting import Batch, returning, view_with
 from thawline.errors import LayerGroupError
 
 logger = logging.getLogger(__name__)
@@ -27,14 +30,16 @@ HEAD = "head"
 class StackAnatomy:
     """Paths of the parts of a network that stacks blocks on embeddings, and the layer group of each of its modules.
 
-    `late` are the paths of modules that run after the last block.
-    `splits` are the boundaries at which the network can be cut: see `splitting.find_splits`.
+    `late` are the paths of modules that run after the last block, `tuple_size` says how long a tuple is that a block
+    returns, its states first; 0 where it returns the states alone. `splits` are the boundaries at which the network can
+    be cut: see `splitting.prove_splits`.
     """
 
     embeddings: str
     blocks: str
     num_blocks: int
     late: frozenset[str]
+    tuple_size: int = 0
     splits: frozenset[int] = frozenset()
 
     @property
@@ -53,6 +58,33 @@ class StackAnatomy:
     def is_container(self, path: str) -> bool:
         """Return whether the module at `path` only holds blocks and has no layer group of its own."""
         return path in ("", self.blocks) or self.blocks.startswith(f"{path}.")
+
+    @property
+    def boundaries(self) -> Collection[int]:
+        """Boundaries below blocks."""
+        return range(1, self.num_blocks + 1)
+
+    def watch(self, network: nn.Module, boundary: int, keep: Callable[[Tensor], None]) -> RemovableHandle:
+        """Have the states that a block is given passed to `keep`."""
+
+        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            keep(args[0] if args else kwargs["hidden_states"])
+
+        block = network.get_submodule(f"{self.blocks}.{boundary - 1}")
+        return block.register_forward_pre_hook(hook, with_kwargs=True)
+
+    def view(self, network: nn.Module, boundary: int, states: Tensor) -> nn.Module:
+        """Return a view whose embeddings give `states`, which the blocks below the boundary pass on."""
+
+        def pass_on(hidden_states: Tensor, *_args: object, **_kwargs: object) -> Any:
+            return (hidden_states, *[None] * (self.tuple_size - 1)) if self.tuple_size else hidden_states
+
+        below = {f"{self.blocks}.{number}": pass_on for number in range(boundary - 1)}
+        return view_with(network, {self.embeddings: returning(states), **below})
+
+    def above(self, batch: Batch) -> Batch:
+        """Return the batch: it has the mask, which every block looks at."""
+        return batch
 
 
 def token_probe(vocab_size: int, pad_token_id: int | None) -> dict[str, Tensor]:
@@ -76,12 +108,16 @@ def find_anatomy(network: nn.Module, probe: Mapping[str, Tensor]) -> StackAnatom
         LayerGroupError: No list of blocks, or no embeddings, can be found.
     """
     blocks = find_blocks(network)
-    num_blocks = len(_module_list(network, blocks))
+    listed = _module_list(network, blocks)
+    given: list[Any] = []
+    with listed[0].register_forward_hook(lambda _module, _args, output: given.append(output)):
+        late = find_late(network, blocks, lambda: network(**probe))
     return StackAnatomy(
         embeddings=_find_embeddings(network),
         blocks=blocks,
-        num_blocks=num_blocks,
-        late=find_late(network, blocks, lambda: network(**probe)),
+        num_blocks=len(listed),
+        late=late,
+        tuple_size=next((len(output) for output in given if isinstance(output, tuple)), 0),
     )
 
 

@@ -1,18 +1,13 @@
-"""Running any network in two parts: its own forward, with the modules below a boundary replaced by what they returned.
+"""Where any network can be cut whose modules run one after another, found by watching it run.
 
 - Modules are watched once on a probe. Boundary k is cut behind the last module that ends before any module with
   parameters of group k or above begins; that module's output is the state.
-- The upper part runs the network's own forward in a shallow view: the module at the cut returns the given states,
-  those before it return zeros of the shape that they returned on the probe. Nothing below the cut is computed, and
-  positions, masks and dimensions come from the architecture's own code.
-- Each cut is proved by comparing with the whole forward; one that differs is not used.
+- In the view above a cut its module returns the given states, those before it return zeros of the shape that they
+  returned on the probe. Nothing below the cut is computed.
 
 Shapes: B rows; a state of shape S at a boundary is (B, 1, W) outside, W the product of S.
 """
 
-import copy
-import dataclasses
-import logging
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -20,12 +15,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
+from models.splitting import Batch, Forward, returning, view_with
 from thawline.errors import LayerGroupError
-
-logger = logging.getLogger(__name__)
-
-Forward = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -70,9 +63,33 @@ class ChainAnatomy:
         """Return whether the module at `path` holds parts of several groups and has none of its own."""
         return path not in self.members
 
+    @property
+    def boundaries(self) -> Collection[int]:
+        """Boundaries that have a cut."""
+        return self.cuts.keys()
 
-class _BoundaryReached(Exception):  # noqa: N818  # a signal that ends a forward pass, not a fault
-    """Everything that was asked for has been captured."""
+    def watch(self, network: nn.Module, boundary: int, keep: Callable[[Tensor], None]) -> RemovableHandle:
+        """Have the states (B, 1, W) at a boundary given to `keep` when a pass comes there."""
+
+        def hook(_module: nn.Module, _args: Any, output: Any) -> None:
+            while not isinstance(output, Tensor):
+                output = next(iter(output.values() if isinstance(output, Mapping) else output))
+            keep(output.flatten(1)[:, None])
+
+        return network.get_submodule(self.cuts[boundary].last).register_forward_hook(hook)
+
+    def view(self, network: nn.Module, boundary: int, states: Tensor) -> nn.Module:
+        """Return a view in which the module at the cut gives `states`, and those before it give zeros."""
+        cut = self.cuts[boundary]
+        forwards = {}
+        for path, template in cut.outputs.items():
+            given = [states.reshape(len(states), *cut.shape)] if path == cut.last else []
+            forwards[path] = returning(_fill(template, states, given))
+        return view_with(network, forwards)
+
+    def above(self, batch: Batch) -> Batch:
+        """Return the batch's shapes: what it holds is below the cut."""
+        return {name: torch.zeros_like(tensor) for name, tensor in batch.items()}
 
 
 @dataclass
@@ -83,9 +100,7 @@ class _Call:
     output: Any
 
 
-def find_chain(
-    network: nn.Module, groups: Mapping[str, str], probe: Mapping[str, Tensor], forward: Forward
-) -> ChainAnatomy:
+def find_chain(network: nn.Module, groups: Mapping[str, str], probe: Batch, forward: Forward) -> ChainAnatomy:
     """Find where a network can be cut between its layer groups.
 
     Args:
@@ -109,40 +124,7 @@ def find_chain(
     return ChainAnatomy(names, _members(network, groups, calls), cuts, output)
 
 
-def capture(
-    network: nn.Module,
-    anatomy: ChainAnatomy,
-    boundaries: Collection[int],
-    batch: Mapping[str, Tensor],
-    *,
-    forward: Forward,
-    start: tuple[int, Tensor] | None = None,
-    to_the_end: bool = False,
-) -> tuple[dict[int, Tensor], Tensor | None]:
-    """Return the states (B, 1, W) at several boundaries in one pass; see `splitting.capture`."""
-    captured: dict[int, Tensor] = {}
-    if start is not None:
-        network = _view(network, anatomy.cuts[start[0]], start[1])
-    last = max(boundaries, default=0)
-    handles = [
-        network.get_submodule(anatomy.cuts[boundary].last).register_forward_hook(
-            _capturing(captured, boundary, stops=boundary == last and not to_the_end)
-        )
-        for boundary in sorted(boundaries)
-    ]
-    try:
-        hidden = forward(network, batch)
-    except _BoundaryReached:
-        return captured, None
-    finally:
-        for handle in handles:
-            handle.remove()
-    return captured, hidden
-
-
-def positions(
-    anatomy: ChainAnatomy, states: Tensor, boundary: int | None, _batch: Mapping[str, Tensor]
-) -> tuple[Tensor, None]:
+def positions(anatomy: ChainAnatomy, states: Tensor, boundary: int | None, _batch: Batch) -> tuple[Tensor, None]:
     """Return the vectors (B, P, channels) of a feature map or of patches, all of which count.
 
     Args:
@@ -161,47 +143,13 @@ def num_channels(_network: nn.Module, anatomy: ChainAnatomy, boundary: int | Non
     return shape[_channel_axis(shape)]
 
 
-def prove_splits(
-    network: nn.Module, anatomy: ChainAnatomy, probe: Mapping[str, Tensor], forward: Forward
-) -> ChainAnatomy:
-    """Return the anatomy with the boundaries at which the split forward gives what the whole one gives."""
-    splits = set()
-    with torch.no_grad():
-        states, whole = capture(network, anatomy, anatomy.cuts, probe, forward=forward, to_the_end=True)
-        if whole is None:
-            raise RuntimeError("the probe ended before the network")
-        blank = {name: torch.zeros_like(tensor) for name, tensor in probe.items()}
-        for boundary, there in states.items():
-            try:
-                _, hidden = capture(
-                    network, anatomy, (), blank, forward=forward, start=(boundary, there), to_the_end=True
-                )
-            except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
-                logger.debug("%s can't be split at %d: %s", type(network).__name__, boundary, error)
-                continue
-            if (
-                hidden is not None
-                and hidden.shape == whole.shape
-                and torch.allclose(hidden, whole, rtol=1e-4, atol=1e-5)
-            ):
-                splits.add(boundary)
-    missing = sorted(set(range(1, len(anatomy.groups))) - splits)
-    if missing:
-        logger.warning(
-            "%s can't be split at boundaries %s: there, phases train without stored activations and take longer",
-            type(network).__name__,
-            missing,
-        )
-    return dataclasses.replace(anatomy, splits=frozenset(splits))
-
-
 def _channel_axis(shape: tuple[int, ...]) -> int:
     """Return the axis of a row's channels: the last of patches (P, C) and square maps (H, H, C), else the first."""
     is_map = len(shape) == 3
     return 0 if is_map and not shape[0] == shape[1] != shape[2] else len(shape) - 1
 
 
-def _watch(network: nn.Module, probe: Mapping[str, Tensor], forward: Forward) -> tuple[list[_Call], tuple[int, ...]]:
+def _watch(network: nn.Module, probe: Batch, forward: Forward) -> tuple[list[_Call], tuple[int, ...]]:
     """Return every call of a module in one pass, in the order in which they begin, and the shape of what comes out."""
     calls: list[_Call] = []
     clock = iter(range(1 << 62))
@@ -310,48 +258,3 @@ def _first_tensor(template: Any) -> _Shape | None:
     if isinstance(template, Mapping | tuple | list):
         return next((found for value in values if (found := _first_tensor(value)) is not None), None)
     return None
-
-
-def _capturing(captured: dict[int, Tensor], boundary: int, *, stops: bool) -> Callable[..., None]:
-    def hook(_module: nn.Module, _args: Any, output: Any) -> None:
-        while not isinstance(output, Tensor):
-            output = next(iter(output.values() if isinstance(output, Mapping) else output))
-        captured[boundary] = output.flatten(1)[:, None]
-        if stops:
-            raise _BoundaryReached
-
-    return hook
-
-
-def _view(network: nn.Module, cut: Cut, states: Tensor) -> nn.Module:
-    """Return a shallow copy in which the module at the cut gives `states`, and those before it give zeros."""
-    root = _shallow_copy(network)
-    copies = {"": root}
-    for path, template in cut.outputs.items():
-        given = [states.reshape(len(states), *cut.shape)] if path == cut.last else []
-        parent, _, name = path.rpartition(".")
-        stub = _shallow_copy(network.get_submodule(path))
-        stub.forward = _returning(_fill(template, states, given))
-        setattr(_copy_parents(root, parent, copies), name, stub)
-    return root
-
-
-def _returning(value: Any) -> Callable[..., Any]:
-    return lambda *_args, **_kwargs: value
-
-
-def _copy_parents(root: nn.Module, path: str, copies: dict[str, nn.Module]) -> nn.Module:
-    """Return the copy of the module at `path` in the view, made with those above it where it is not there yet."""
-    if path not in copies:
-        above, _, name = path.rpartition(".")
-        parent = _copy_parents(root, above, copies)
-        copies[path] = _shallow_copy(parent.get_submodule(name))
-        setattr(parent, name, copies[path])
-    return copies[path]
-
-
-def _shallow_copy(module: nn.Module) -> nn.Module:
-    """Copy the module itself and its table of children; the children are shared."""
-    clone = copy.copy(module)
-    clone.__dict__["_modules"] = dict(module.__dict__["_modules"])
-    return clone

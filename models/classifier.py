@@ -22,8 +22,9 @@ from torch import Tensor, nn
 
 from models.anatomy import HEAD
 from models.encoders import Encoder, hash_weights
-from models.families import Anatomy, Batch, Family, get_family
+from models.families import Anatomy, Family, get_family
 from models.heads import HeadSpec, build_head
+from models.splitting import Batch, capture
 from models.summaries import ALL_LAYERS, Layer, Share, add_up, choose_layers, share_columns, summarise
 from thawline.errors import LayerGroupError, PolicyError
 
@@ -231,8 +232,10 @@ class Classifier(nn.Module):
         highest = max((place.boundary for place in pooled), default=0)
         taken = {layer for layer in self.layers if first < layer <= highest}
         inner = sorted(taken.union(place.boundary for place in places if not place.pooled))
-        states, hidden = self.family.capture(
-            self.network, self.anatomy, inner, batch, start=start and (first, start.states), to_the_end=to_the_end
+        begun = start and (first, start.states)
+        forward = self.family.hidden
+        states, hidden = capture(
+            self.network, self.anatomy, inner, batch, forward=forward, start=begun, to_the_end=to_the_end
         )
         found = {place: states[place.boundary] for place in places if not place.pooled}
         if self.pooling == ALL_LAYERS:

@@ -1,82 +1,99 @@
-"""Running a network in two parts: up to a boundary, and on from it.
+"""Running a network in two parts: its own forward up to a boundary, and on from it.
 
-Boundary k lies below layer group k: 0 is the input, 1 the output of the embeddings, k the input of block k-1. The
-upper part runs the network's own forward, in a shallow view whose embeddings return the given states and whose list of
-blocks starts at block k-1: masks, position biases and rotary angles come from the architecture's own code. The view
-shares every leaf module and costs microseconds; the network itself is never changed.
+Boundary k lies below layer group k: 0 is the input, 1 the output of the embeddings, k the input of block k-1. Where a
+boundary is in a network, and how what is below it is left out, its anatomy knows: `anatomy.py` of networks that stack
+blocks, `chain.py` of all others. The upper part always runs the network's own forward, in a view: a copy of the modules
+on the way, in which those below the boundary return the given states, or pass on what they are given. So masks,
+position biases and rotary angles come from the architecture's own code, and blocks keep their numbers. A view shares
+all other modules and costs microseconds; the network itself is never changed.
 
-Shapes: B rows, T padded tokens, D hidden size; hidden states are (B, T, D).
+Shapes: B rows, T positions, W width of a state; states are (B, T, W).
 """
 
 import copy
 import logging
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-
-from models.anatomy import StackAnatomy
+from torch.utils.hooks import RemovableHandle
 
 logger = logging.getLogger(__name__)
 
 Batch = Mapping[str, Tensor]
+"""A network's keyword arguments."""
+Forward = Callable[[Any, Batch], Tensor]
+"""The whole forward pass of a network: what it makes of a batch."""
+
+
+class Divided(Protocol):
+    """What is known of where a network can be cut."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the layer groups, input to output."""
+
+    @property
+    def boundaries(self) -> Collection[int]:
+        """Boundaries at which a cut can be tried."""
+
+    def watch(self, network: nn.Module, boundary: int, keep: Callable[[Tensor], None]) -> RemovableHandle:
+        """Have the states at a boundary given to `keep` when a pass comes there."""
+
+    def view(self, network: nn.Module, boundary: int, states: Tensor) -> nn.Module:
+        """Return the network as it is above a boundary, begun with states there."""
+
+    def above(self, batch: Batch) -> Batch:
+        """Return what of a batch the part above a boundary may look at."""
 
 
 class _BoundaryReached(Exception):  # noqa: N818  # a signal that ends a forward pass, not a fault
     """Everything that was asked for has been captured."""
 
 
-class _Given(nn.Module):
-    """Stands in for the embeddings and returns hidden states computed before."""
-
-    def __init__(self, states: Tensor) -> None:
-        super().__init__()
-        self.states = states
-
-    def forward(self, *_args: object, **_kwargs: object) -> Tensor:
-        """Return the given states, whatever the input."""
-        return self.states
-
-
 def capture(
     network: nn.Module,
-    anatomy: StackAnatomy,
+    anatomy: Divided,
     boundaries: Collection[int],
     batch: Batch,
     *,
+    forward: Forward,
     start: tuple[int, Tensor] | None = None,
     to_the_end: bool = False,
 ) -> tuple[dict[int, Tensor], Tensor | None]:
-    """Return the hidden states (B, T, D) at several boundaries in one pass.
+    """Return the states (B, T, W) at several boundaries in one pass.
 
     The pass ends at the last boundary asked for, unless it goes `to_the_end`.
 
     Args:
         network: The whole network.
         anatomy: Its parts.
-        boundaries: Each 1 to the number of blocks and not below `start`.
+        boundaries: Each from 1 and not below `start`.
         batch: The rows' batch.
+        forward: Runs network and batch.
         start: A boundary and the states there, to go on from; values at padded positions don't matter.
-        to_the_end: Also compute the last hidden states.
+        to_the_end: Also compute what the network gives.
 
     Returns:
-        States by boundary, and the last hidden states or None.
+        States by boundary, and what the network gives or None.
     """
     captured: dict[int, Tensor] = {}
     last = max(boundaries, default=0)
+
+    def keeping(boundary: int) -> Callable[[Tensor], None]:
+        def keep(states: Tensor) -> None:
+            captured[boundary] = states
+            if boundary == last and not to_the_end:
+                raise _BoundaryReached
+
+        return keep
+
     if start is not None:
-        network = _view(network, anatomy, start[0], start[1])
-    first = start[0] if start is not None else 1
-    blocks = network.get_submodule(anatomy.blocks)
-    handles = [
-        blocks.get_submodule(str(boundary - first)).register_forward_pre_hook(
-            _capturing(captured, boundary, stops=boundary == last and not to_the_end), with_kwargs=True
-        )
-        for boundary in boundaries
-    ]
+        network = anatomy.view(network, *start)
+    handles = [anatomy.watch(network, boundary, keeping(boundary)) for boundary in sorted(boundaries)]
     try:
-        hidden: Tensor = network(**batch).last_hidden_state
+        hidden = forward(network, batch)
     except _BoundaryReached:
         return captured, None
     finally:
@@ -85,26 +102,35 @@ def capture(
     return captured, hidden
 
 
-def find_splits(network: nn.Module, anatomy: StackAnatomy, probe: Batch) -> frozenset[int]:
+def prove_splits(network: nn.Module, anatomy: Divided, probe: Batch, forward: Forward) -> frozenset[int]:
     """Return the boundaries at which the split forward gives what the whole one gives.
 
     Args:
         network: In eval mode.
         anatomy: Its parts.
-        probe: A batch of two short rows with an `attention_mask`.
+        probe: A batch of two short rows; padded positions, if there are any, are told by its `attention_mask`.
+        forward: Runs network and batch.
     """
-    boundaries = range(1, anatomy.num_blocks + 1)
     splits = set()
+    mask = probe.get("attention_mask")
+    real = slice(None) if mask is None else mask.bool()
     with torch.no_grad():
-        states, whole = capture(network, anatomy, boundaries, probe, to_the_end=True)
+        states, whole = capture(network, anatomy, anatomy.boundaries, probe, forward=forward, to_the_end=True)
         if whole is None:
-            raise RuntimeError("the probe ended before the last block")
-        real = probe["attention_mask"].bool()
-        for boundary, hidden_there in states.items():
-            zeroed = hidden_there * real[..., None]
+            raise RuntimeError("the probe ended before the network")
+        for boundary, there in states.items():
+            given = there if mask is None else there * mask.bool()[..., None]
             try:
-                _, hidden = capture(network, anatomy, (), probe, start=(boundary, zeroed), to_the_end=True)
-            except (RuntimeError, TypeError, AttributeError, IndexError) as error:
+                _, hidden = capture(
+                    network,
+                    anatomy,
+                    (),
+                    anatomy.above(probe),
+                    forward=forward,
+                    start=(boundary, given),
+                    to_the_end=True,
+                )
+            except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
                 logger.debug("%s can't be split at %d: %s", type(network).__name__, boundary, error)
                 continue
             if (
@@ -113,8 +139,8 @@ def find_splits(network: nn.Module, anatomy: StackAnatomy, probe: Batch) -> froz
                 and torch.allclose(hidden[real], whole[real], rtol=1e-4, atol=1e-5)
             ):
                 splits.add(boundary)
-    if len(splits) < len(boundaries):
-        missing = sorted(set(boundaries) - splits)
+    missing = sorted(set(range(1, len(anatomy.groups))) - splits)
+    if missing:
         logger.warning(
             "%s can't be split at boundaries %s: there, phases train without stored activations and take longer",
             type(network).__name__,
@@ -123,32 +149,31 @@ def find_splits(network: nn.Module, anatomy: StackAnatomy, probe: Batch) -> froz
     return frozenset(splits)
 
 
-def _capturing(captured: dict[int, Tensor], boundary: int, *, stops: bool) -> Callable[..., None]:
-    def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        captured[boundary] = args[0] if args else kwargs["hidden_states"]
-        if stops:
-            raise _BoundaryReached
-
-    return hook
-
-
-def _view(network: nn.Module, anatomy: StackAnatomy, boundary: int, states: Tensor) -> nn.Module:
-    """Return a shallow copy whose embeddings give `states` and whose blocks start at block `boundary - 1`."""
+def view_with(network: nn.Module, forwards: Mapping[str, Callable[..., Any]]) -> nn.Module:
+    """Return a shallow copy of a network in which the modules at some paths have other forwards."""
     root = _shallow_copy(network)
-    blocks = network.get_submodule(anatomy.blocks)
-    kept = nn.ModuleList(list(blocks.children())[boundary - 1 :])
-    _replace(root, anatomy.blocks, kept)
-    _replace(root, anatomy.embeddings, _Given(states))
+    copies = {"": root}
+    for path, forward in forwards.items():
+        parent, _, name = path.rpartition(".")
+        stub = _shallow_copy(network.get_submodule(path))
+        stub.forward = forward
+        setattr(_copy_parents(parent, copies), name, stub)
     return root
 
 
-def _replace(root: nn.Module, path: str, module: nn.Module) -> None:
-    *parents, name = path.split(".")
-    for parent in parents:
-        child = _shallow_copy(root.get_submodule(parent))
-        setattr(root, parent, child)
-        root = child
-    setattr(root, name, module)
+def returning(value: Any) -> Callable[..., Any]:
+    """Return a forward that gives `value`, whatever it is given."""
+    return lambda *_args, **_kwargs: value
+
+
+def _copy_parents(path: str, copies: dict[str, nn.Module]) -> nn.Module:
+    """Return the copy of the module at `path` in the view, made with those above it where it is not there yet."""
+    if path not in copies:
+        above, _, name = path.rpartition(".")
+        parent = _copy_parents(above, copies)
+        copies[path] = _shallow_copy(parent.get_submodule(name))
+        setattr(parent, name, copies[path])
+    return copies[path]
 
 
 def _shallow_copy(module: nn.Module) -> nn.Module:

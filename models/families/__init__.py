@@ -8,6 +8,7 @@ at a boundary are always (B, T, W) as the store keeps them, T = 1 where a row ha
 (B, C, H, W) is (B, 1, C * H * W) there.
 """
 
+import dataclasses
 import importlib
 import re
 from collections.abc import Callable, Mapping
@@ -17,8 +18,7 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor, nn
 
-Batch = Mapping[str, Tensor]
-"""A network's keyword arguments."""
+from models.splitting import Batch, Divided, Forward, prove_splits
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,8 @@ class EncoderSource:
     architecture: str | None = None
 
 
-class Anatomy(Protocol):
-    """Layer groups of a network, without the head."""
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groups, input to output."""
+class Anatomy(Divided, Protocol):
+    """Layer groups of a network, without the head, and where it can be cut."""
 
     @property
     def splits(self) -> frozenset[int]:
@@ -87,7 +83,7 @@ class Family:
     probe: Callable[[Any, Any], Batch]
     """Network and processor to a tiny batch of two rows."""
 
-    hidden: Callable[[Any, Batch], Tensor]
+    hidden: Forward
     """The whole forward pass of the network."""
 
     pool: Callable[[Any, Tensor, Batch, str], Tensor]
@@ -106,12 +102,6 @@ class Family:
     find_anatomy: Callable[[Any, Batch], Anatomy]
     """Network and probe to its layer groups, without splits. Raises LayerGroupError."""
 
-    prove_splits: Callable[[Any, Any, Batch], Anatomy]
-    """Network, its anatomy and probe to the anatomy with the boundaries at which split equals whole."""
-
-    capture: "CaptureFunction"
-    """States at several boundaries, and hidden, in one pass."""
-
     width_at: Callable[[Any, Any, int], int]
     """Network, anatomy and boundary below the pooled one to W."""
 
@@ -127,21 +117,9 @@ class Family:
     varying: tuple[int, ...] = (0,)
     """Axes of a batch's tensors whose size changes from batch to batch: rows, and positions where they are padded."""
 
-
-class CaptureFunction(Protocol):
-    """See `splitting.capture`."""
-
-    def __call__(
-        self,
-        network: Any,
-        anatomy: Any,
-        boundaries: Any,
-        batch: Batch,
-        *,
-        start: tuple[int, Tensor] | None = None,
-        to_the_end: bool = False,
-    ) -> tuple[dict[int, Tensor], Tensor | None]:
-        """Return states by boundary, and hidden if the pass went to the end."""
+    def prove_splits(self, network: Any, anatomy: Any, probe: Batch) -> Any:
+        """Return the anatomy with the boundaries at which the split forward gives what the whole one gives."""
+        return dataclasses.replace(anatomy, splits=prove_splits(network, anatomy, probe, self.hidden))
 
 
 def list_families(takes: str | None = None) -> list[str]:

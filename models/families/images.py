@@ -6,7 +6,6 @@ Weights are read from safetensors only and no code of the model's author runs.
 import inspect
 import json
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,11 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from models import chain
-from models.families import Batch, EncoderSource, Family, Loaded
+from models.families import EncoderSource, Family, Loaded
 from models.families.layers import group_by_blocks
 from models.families.transformers_files import fingerprint, quiet_loading, read_configuration, rebuild
 from models.pixels import PixelProcessor, load_processor
+from models.splitting import Batch
 from thawline.errors import EncoderNotFoundError
 
 FORMS = "an encoder is 'package:NAME/PATH', a directory, a Hugging Face hub id, or 'ARCHITECTURE@FILE'"
@@ -145,8 +145,6 @@ FAMILY = Family(
     find_anatomy=lambda network, probe: chain.find_chain(
         network, group_by_blocks(network, probe, _hidden), probe, _hidden
     ),
-    prove_splits=lambda network, anatomy, probe: chain.prove_splits(network, anatomy, probe, _hidden),
-    capture=partial(chain.capture, forward=_hidden),
     width_at=lambda _network, anatomy, boundary: anatomy.cuts[boundary].width,
     fingerprint=fingerprint,
     save=_save,

@@ -10,7 +10,7 @@ from timm.models._manipulate import group_with_matcher  # timm exports only what
 from torch import Tensor, nn
 
 from models.anatomy import EMBEDDINGS, find_blocks, find_late
-from models.chain import Forward
+from models.splitting import Forward
 from thawline.errors import LayerGroupError
 
 logger = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from models.anatomy import EMBEDDINGS, StackAnatomy
-from models.families import Batch, EncoderSource, Family, Loaded
+from models.families import EncoderSource, Family, Loaded
 from models.ft_transformer import TableNetwork, TableShape, build_network, table_probe
 from models.heads import pool
-from models.splitting import capture, find_splits
+from models.splitting import Batch
 from models.table_rows import TableColumns
 from thawline.errors import EncoderNotFoundError
 
@@ -56,10 +56,6 @@ def _find_anatomy(network: TableNetwork, _probe: Batch) -> StackAnatomy:
     )
 
 
-def _prove_splits(network: TableNetwork, anatomy: StackAnatomy, probe: Batch) -> StackAnatomy:
-    return dataclasses.replace(anatomy, splits=find_splits(network, anatomy, probe))
-
-
 def _fingerprint(network: TableNetwork) -> dict[str, str | int | None]:
     return {
         "shape": json.dumps(dataclasses.asdict(network.config), sort_keys=True),
@@ -95,8 +91,6 @@ FAMILY = Family(
     positions=lambda _anatomy, states, _boundary, batch: (states, batch["attention_mask"]),
     num_channels=lambda network, _anatomy, _boundary: int(network.config.hidden_size),
     find_anatomy=_find_anatomy,
-    prove_splits=_prove_splits,
-    capture=capture,
     width_at=lambda network, _anatomy, _boundary: int(network.config.hidden_size),
     fingerprint=_fingerprint,
     save=_save,

@@ -7,7 +7,6 @@ import json
 import pickle
 import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,11 @@ from torch import Tensor, nn
 
 from models import chain
 from models.efficientnet_names import rename_efficientnet
-from models.families import Batch, EncoderSource, Family, Loaded
+from models.families import EncoderSource, Family, Loaded
 from models.families.images import FORMS, pixel_probe
 from models.families.layers import group_by_matcher
 from models.pixels import PixelProcessor, load_processor
+from models.splitting import Batch
 from thawline.errors import EncoderNotFoundError
 
 _FILE = "timm.json"
@@ -179,8 +179,6 @@ FAMILY = Family(
     find_anatomy=lambda network, probe: chain.find_chain(
         network, group_by_matcher(network, probe, _hidden), probe, _hidden
     ),
-    prove_splits=lambda network, anatomy, probe: chain.prove_splits(network, anatomy, probe, _hidden),
-    capture=partial(chain.capture, forward=_hidden),
     width_at=lambda _network, anatomy, boundary: anatomy.cuts[boundary].width,
     fingerprint=lambda network: {"config": json.dumps(_description(network), sort_keys=True), "timm": timm.__version__},
     save=_save,

@@ -3,7 +3,6 @@
 Weights are read from safetensors only and no code of the model's author runs.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ import transformers
 from safetensors import SafetensorError
 from torch import Tensor
 
-from models.anatomy import StackAnatomy, find_anatomy, token_probe
-from models.families import Batch, EncoderSource, Family, Loaded
+from models.anatomy import find_anatomy, token_probe
+from models.families import EncoderSource, Family, Loaded
 from models.families.transformers_files import fingerprint, quiet_loading, read_configuration, rebuild
 from models.heads import pool
-from models.splitting import capture, find_splits
+from models.splitting import Batch
 from thawline.errors import EncoderNotFoundError
 
 FORMS = "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub id"
@@ -57,10 +56,6 @@ def _hidden(network: Any, batch: Batch) -> Tensor:
     return hidden
 
 
-def _prove_splits(network: Any, anatomy: StackAnatomy, probe: Batch) -> StackAnatomy:
-    return dataclasses.replace(anatomy, splits=find_splits(network, anatomy, probe))
-
-
 def _save(network: Any, tokenizer: Any, directory: Path) -> None:
     network.config.save_pretrained(directory / "encoder")
     tokenizer.save_pretrained(directory / "tokenizer")
@@ -84,8 +79,6 @@ FAMILY = Family(
     positions=lambda _anatomy, states, _boundary, batch: (states, batch["attention_mask"]),
     num_channels=lambda network, _anatomy, _boundary: int(network.config.hidden_size),
     find_anatomy=find_anatomy,
-    prove_splits=_prove_splits,
-    capture=capture,
     width_at=lambda network, _anatomy, _boundary: int(network.config.hidden_size),
     fingerprint=fingerprint,
     save=_save,
