@@ -8,9 +8,9 @@ from flows.up import Service, require_free_port
 from thawline.access import SECRET, USER, prefect_credentials
 from thawline.errors import UsageError
 from thawline.guard import LISTEN, LOOPBACK
-from thawline.logs import PACKAGES
 from thawline.orphans import SERVER as PREFECT_SERVER
 from thawline.person import LOGIN
+from thawline.rooms import ROOMS
 from thawline.workspace import Workspace
 
 MIN_PASSWORD = 12
@@ -80,7 +80,7 @@ def server_environment() -> dict[str, str]:
     """
     wanted = {
         "PREFECT_LOGGING_LEVEL": "INFO",
-        "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(PACKAGES),  # what our modules log is seen beside the flow run
+        "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(ROOMS),  # what our modules log is seen beside the flow run
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "PREFECT_RUNNER_POLL_FREQUENCY": "2",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "true",

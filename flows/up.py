@@ -25,6 +25,7 @@ import httpx
 from thawline.console import console
 from thawline.errors import ServiceError, UsageError
 from thawline.files import storage_errors
+from thawline.rooms import SAFE_PATH
 from thawline.up_state import MARK
 from thawline.workspace import Workspace
 
@@ -98,7 +99,7 @@ def run_services(
     signal.set_wakeup_fd(-1)  # the end takes as long as what was started needs
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    variables = {**os.environ, **environment, MARK: str(workspace.root)}
+    variables = {**os.environ, **environment, MARK: str(workspace.root), **SAFE_PATH}  # Prefect starts Python here
     services: list[Service] = []
     try:
         for stage in stages:

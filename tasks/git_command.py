@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+from thawline.rooms import ROOT
+
 TIMEOUT_S = 60.0
 
 
@@ -39,6 +41,11 @@ def read_git_commit(directory: Path) -> str | None:
         return None
     _, changes = call_git(directory, "status", "--porcelain", "--untracked-files=no")
     return commit + ("+changes" if changes else "")
+
+
+def read_code_commit() -> str | None:
+    """Return the commit of this product's clone; None where it is installed, be it in somebody else's repository."""
+    return read_git_commit(ROOT) if git_root(ROOT) == ROOT else None
 
 
 def ignoring_rule(path: Path) -> str | None:

@@ -22,7 +22,7 @@ from tasks.caching import NO_CACHE
 from tasks.epochs import ALARMING_GAP, mean_epoch_table, overfitting_alarms
 from tasks.exporting import Exported
 from tasks.figures import draw_confusion, draw_learning_curves
-from tasks.git_command import read_git_commit
+from tasks.git_command import read_code_commit
 from tasks.out_of_fold import log_out_of_fold
 from tasks.pages import record_review
 from tasks.pinned import pinned_inputs
@@ -51,7 +51,7 @@ def open_run(context: Context, tracking: Tracking) -> Iterator[str]:
         FINGERPRINT: context.key(),
         "thawline.data_version": context.data_version,
         "thawline.code_version": context.code_version,
-        "thawline.git_commit": read_git_commit(Path(__file__).resolve().parent) or "none",
+        "thawline.git_commit": read_code_commit() or "none",
         "thawline.flow_run_id": str(flow_run.id or "none"),
     }
     run_id = store.start_run(tracking, f"finetune {context.data_version}", role="finetune", tags=tags)

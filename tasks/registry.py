@@ -36,7 +36,7 @@ from tasks.champion import (
     promote_if_pending,
 )
 from tasks.device_slots import on_device
-from tasks.git_command import read_git_commit
+from tasks.git_command import read_code_commit
 from tasks.model_card import render_card
 from tasks.ownership import own_registered_model
 from tasks.results import Decision, FinalFit, Judgement
@@ -45,6 +45,7 @@ from tasks.tracking import FINGERPRINT, Tracking
 from thawline.context import Context
 from thawline.frames import read_frame
 from thawline.lock import lock_workspace
+from thawline.rooms import ROOT
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ REQUIREMENTS = (
 )
 CARD = "card.md"
 CODE = ("modalities", "models", "thawline")
+SERVED = Path(__file__).with_name("served_model.py")
 
 
 @task(name="register", cache_policy=NO_CACHE, **retry_transient(MlflowException, OSError))
@@ -96,7 +98,7 @@ def register(
                 "thawline.candidate": judgement.candidate,
                 "thawline.data_version": context.data_version,
             }
-            card = render_card(review, git_commit=read_git_commit(Path(__file__).resolve().parent) or "none")
+            card = render_card(review, git_commit=read_code_commit() or "none")
             source = _log_model(context, tracking, fit, run_id, card)
             own_registered_model(tracking, context.workspace, name, review.classes)
             version = tracking.client.create_model_version(name, source, run_id, tags=tags, description=card)
@@ -175,7 +177,6 @@ def describe_input(example: pd.DataFrame, answer: pd.DataFrame) -> ModelSignatur
 @on_device
 def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str, card: str) -> str:
     """Package the model for MLflow, log it into the run and return its address."""
-    root = Path(__file__).resolve().parent.parent
     predictor = load_predictor(fit.model)
     rows = read_frame(context.workspace.train_rows).head(3).reset_index(drop=True)
     modality = get_modality(context.params.modality)
@@ -186,9 +187,9 @@ def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str,
         target = Path(folder) / "model"
         mlflow.pyfunc.save_model(
             str(target),
-            python_model=str(root / "tasks" / "served_model.py"),
+            python_model=str(SERVED),
             artifacts={"model": str(fit.model)},
-            code_paths=[str(root / package) for package in CODE],
+            code_paths=[str(ROOT / package) for package in CODE],
             pip_requirements=[f"{library}=={importlib.metadata.version(library)}" for library in libraries],
             signature=describe_input(example, predictor.predict(example)),
             input_example=example,

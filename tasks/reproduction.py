@@ -21,7 +21,7 @@ from mlflow.entities import Run
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
-from tasks.git_command import call_git, read_git_commit
+from tasks.git_command import call_git, read_code_commit
 from tasks.history import load_result
 from tasks.results import RunResult
 from tasks.tracking import Tracking
@@ -31,9 +31,9 @@ from thawline.errors import DataRefusedError, DvcError, ThawlineError, UsageErro
 from thawline.lock import lock_workspace
 from thawline.params import Params
 from thawline.params_reference import render_params
+from thawline.rooms import ROOT
 from thawline.workspace import Workspace
 
-PRODUCT = Path(__file__).resolve().parent.parent
 RUN_TIMEOUT_S = 7 * 24 * 3600.0
 """A run may take days; what takes longer hangs."""
 FOREIGN = (
@@ -78,8 +78,8 @@ def reproduce_run(workspace: Workspace, tracking: Tracking, run: Run) -> Repetit
     try:
         after = _run_line(scratch, code)
     finally:
-        if code != PRODUCT:
-            call_git(PRODUCT, "worktree", "remove", "--force", str(code))
+        if code != ROOT:
+            call_git(ROOT, "worktree", "remove", "--force", str(code))
     result = compare_results(before, after, remarks)
     if result.reproduced:
         shutil.rmtree(place, ignore_errors=True)
@@ -202,13 +202,13 @@ def _bring(scratch: Workspace, targets: list[str]) -> None:
 def _find_code(run: Run, place: Path) -> tuple[Path, list[str]]:
     """Return the directory of the run's code, checked out if need be, and what has to be said about it."""
     if run.data.tags.get("thawline.code_version") == hash_code():
-        return PRODUCT, []
+        return ROOT, []
     commit = run.data.tags.get("thawline.git_commit", "none")
-    known = read_git_commit(PRODUCT)
+    known = read_code_commit()
     refused = ""
     if known is not None and commit != "none" and not commit.endswith("+changes"):
         code = place / "code"
-        done, said = call_git(PRODUCT, "worktree", "add", "--detach", str(code), commit)
+        done, said = call_git(ROOT, "worktree", "add", "--detach", str(code), commit)
         if done:
             return code, [f"Made with the code of the run, commit {commit[:12]}."]
         refused = f" Git can't check that commit out: {said}"
@@ -216,12 +216,12 @@ def _find_code(run: Run, place: Path) -> tuple[Path, list[str]]:
         f"The code or its libraries differ: the run was made by code {run.data.tags.get('thawline.code_version')} "
         f"(git commit {commit}), this is {hash_code()} (git commit {known or 'none'}).{refused}"
     )
-    return PRODUCT, [differs]
+    return ROOT, [differs]
 
 
 def _run_line(scratch: Workspace, code: Path) -> RunResult:
     environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    command = [sys.executable, "-m", "flows.cli", "run", "--fresh", "--json", "--workspace", str(scratch.root)]
+    command = [sys.executable, "-P", "-m", "flows.cli", "run", "--fresh", "--json", "--workspace", str(scratch.root)]
     variables = {**environment, "PYTHONPATH": str(code)}
     try:
         process = subprocess.run(

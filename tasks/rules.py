@@ -7,6 +7,7 @@ otherwise. `tests/contract/test_rules.py` fails until one has looked: SOURCES is
 
 import io
 import logging
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 SOURCES = "e77090c1d965f957"
-DVC_YAML = Path(__file__).resolve().parent.parent / "dvc.yaml"
+DVC_YAML = Path(str(files("tasks"))) / "templates" / "dvc.yaml"
 OPTION = "--rules"
 
 

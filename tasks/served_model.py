@@ -7,7 +7,10 @@ import mlflow
 import pandas as pd
 from mlflow.pyfunc import PythonModel
 
-from modalities.predictor import load_predictor
+from thawline.rooms import require_own_rooms
+
+require_own_rooms(("modalities", "models"))  # else the next line fails on a module of that name that has no such part
+from modalities.predictor import load_predictor  # noqa: E402
 
 
 class ServedClassifier(PythonModel):  # type: ignore[misc]

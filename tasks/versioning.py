@@ -24,6 +24,7 @@ from tasks.git_command import git_root
 from tasks.rules import bring_stages
 from thawline.errors import DataRefusedError, DvcError, StorageError
 from thawline.files import pack_directory, pack_files, storage_errors, sync, write_atomically
+from thawline.rooms import without_safe_path
 from thawline.tied import TiedProcess
 from thawline.workspace import Workspace
 
@@ -197,7 +198,7 @@ def run_dvc(workspace: Workspace, *arguments: str) -> str:
 
 def _call_dvc(workspace: Workspace, arguments: tuple[str, ...]) -> tuple[int, str]:
     environment = {
-        **os.environ,
+        **without_safe_path(os.environ),  # stages that somebody added may be in the workspace
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "DVC_NO_ANALYTICS": "1",
         "PYTHONUNBUFFERED": "1",

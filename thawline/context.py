@@ -13,10 +13,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from thawline.params import Params
+from thawline.rooms import ROOMS, ROOT
 from thawline.scopes import RUN, Scope
 from thawline.workspace import Workspace
 
-PACKAGES = ("expectations", "flows", "modalities", "models", "tasks", "thawline")
 LIBRARIES = (
     "numpy",
     "pandas",
@@ -71,10 +71,9 @@ class Context(BaseModel):
 def hash_code() -> str:
     """Return a hash of this product's Python sources and the versions of the libraries that results depend on."""
     digest = hashlib.sha256()
-    root = Path(__file__).resolve().parent.parent
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(str(path.relative_to(root)).encode())
+    for package in ROOMS:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            digest.update(str(path.relative_to(ROOT)).encode())
             digest.update(path.read_bytes())
     for library in LIBRARIES:
         digest.update(f"{library}=={importlib.metadata.version(library)}".encode())

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from thawline.files import storage_errors
+from thawline.rooms import ROOMS
 from thawline.workspace import Workspace
 
-PACKAGES = ("flows", "tasks", "modalities", "models", "expectations", "thawline")
 MAX_BYTES = 10_000_000
 
 _ids: ContextVar[dict[str, str] | None] = ContextVar("ids of runs", default=None)
@@ -39,7 +39,7 @@ def logging_to(workspace: Workspace, **ids: str) -> Iterator[None]:
         StorageError: No permission or no space.
     """
     path = workspace.state / "logs" / "thawline.log"
-    loggers = [logging.getLogger(name) for name in PACKAGES]
+    loggers = [logging.getLogger(name) for name in ROOMS]
     if any(isinstance(handler, _File) for handler in loggers[0].handlers):
         with log_ids(**ids):
             yield

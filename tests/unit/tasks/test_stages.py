@@ -126,7 +126,7 @@ def test_each_dvc_stage_is_a_module_and_reads_only_params_that_exist() -> None:
     stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
     assert list(stages) == ["ingest", "clean", "split"]
     for name, stage in stages.items():
-        assert stage["cmd"] == f"python -m tasks.{name} --rules {VERSION}"
+        assert stage["cmd"] == f"python -P -m tasks.{name} --rules {VERSION}"
         assert (ROOT / "tasks" / f"{name}.py").is_file()
         assert stage["params"][0] == "modality"
         assert stage["params"][-1] == name
