@@ -12,7 +12,7 @@ from tasks.announcements import DUE, announce, announce_arrivals
 from tasks.arrivals import take_arrivals
 from tasks.training_due import training_due
 from thawline.arrivals import Arrival, Due
-from thawline.console import console
+from thawline.console import reply
 from thawline.logs import logging_to
 from thawline.params_file import load_params
 from thawline.waiting_room import take_turn
@@ -56,7 +56,7 @@ def settle_arrivals(workspace: Workspace) -> list[Arrival] | None:
         params = load_params(workspace)
         settled = []
         for record in take_arrivals(workspace, params):
-            console.print(f"  {explain(record)}", markup=False, soft_wrap=True)
+            reply.print(f"  {explain(record)}", markup=False, soft_wrap=True)
             log.info("%s", explain(record))
             settled.append(record)
     announce_arrivals(workspace, params, settled)

@@ -13,8 +13,8 @@ import sys
 import typer
 
 from flows.commands import load_commands
-from flows.options import print_json
-from thawline.console import console
+from flows.options import print_json, with_loudness
+from thawline.console import reply
 from thawline.errors import ThawlineError
 from thawline.files import explain_storage_error
 from thawline.garbage import end_at_once
@@ -29,16 +29,18 @@ app = typer.Typer(
     epilog="Start with: thawline init DIR --modality text --data FILE --label COLUMN --text COLUMN, then: cd DIR && "
     "thawline run",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
 
 for name, command in load_commands():
     if isinstance(command, typer.Typer):
+        for one in (command.registered_callback, *command.registered_commands):
+            if one is not None and one.callback is not None:
+                one.callback = with_loudness(one.callback)
         app.add_typer(command, name=name)
     else:
-        app.command(name)(command)
+        app.command(name)(with_loudness(command))
 
 
 def main() -> None:
@@ -58,7 +60,7 @@ def main() -> None:
 
 
 def _fail(message: str, exit_code: int) -> None:
-    console.print(message, style="red", markup=False, soft_wrap=True)
+    reply.print(message, style="red", markup=False, soft_wrap=True)
     if "--json" in sys.argv[1:]:
         print_json({"error": message, "exit_code": exit_code})
     sys.exit(exit_code)

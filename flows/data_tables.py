@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.quarantine import Quarantined
-from thawline.console import console
+from thawline.console import reply
 from thawline.versions import Difference, Version
 
 NUM_CLASSES = 6
@@ -16,7 +16,7 @@ NUM_EXAMPLES = 5
 def print_versions(versions: Sequence[Version]) -> None:
     """Print one line a version, the oldest first."""
     if not versions:
-        console.print("no version of the data yet; `thawline run` records one once all checks pass")
+        reply.print("no version of the data yet; `thawline run` records one once all checks pass")
         return
     table = Table("version", "date (UTC)", "rows", "train", "test", "classes", "checks", "files", "by", box=None)
     for entry in versions:
@@ -34,43 +34,43 @@ def print_versions(versions: Sequence[Version]) -> None:
             str(len(entry.files)),
             escape(entry.by),
         )
-    console.print(table)
+    reply.print(table)
 
 
 def print_quarantine(files: Sequence[Quarantined]) -> None:
     """Print one line a refused or removed file, the newest last."""
     if not files:
-        console.print("nothing is in quarantine")
+        reply.print("nothing is in quarantine")
         return
     table = Table("file", "since (UTC)", "kB", "reason", box=None)
     for one in files:
         since = one.since[:16].replace("T", " ")
         table.add_row(escape(one.name), since, f"{one.size_bytes / 1000:,.1f}", escape(one.story[:200]))
-    console.print(table)
+    reply.print(table)
 
 
 def print_difference(difference: Difference) -> None:
     """Print counts, examples, and the classes before and after."""
-    console.print(f"[bold]{difference.before} -> {difference.after}[/bold]")
+    reply.print(f"[bold]{difference.before} -> {difference.after}[/bold]")
     if difference.is_empty:
-        console.print(f"no difference: the same {difference.rows[0]:,} rows under the same labels")
+        reply.print(f"no difference: the same {difference.rows[0]:,} rows under the same labels")
         return
     for kind in ("added", "removed", "relabelled"):
         examples = difference.examples[kind][:NUM_EXAMPLES]
         count = getattr(difference, kind)
         more = ", ..." if count > len(examples) else ""
         named = f": {escape(', '.join(examples))}{more}" if examples else ""
-        console.print(f"  {count:,} {kind}[dim]{named}[/dim]")
+        reply.print(f"  {count:,} {kind}[dim]{named}[/dim]")
     for change, count in difference.relabellings.items():
-        console.print(f"    {escape(change)}: {count:,}")
+        reply.print(f"    {escape(change)}: {count:,}")
     for change, count in difference.moved.items():
-        console.print(f"  {count:,} moved: {change}")
-    console.print(f"  rows {_pair(difference.rows)}, different ones among them {_pair(difference.distinct_rows)}")
+        reply.print(f"  {count:,} moved: {change}")
+    reply.print(f"  rows {_pair(difference.rows)}, different ones among them {_pair(difference.distinct_rows)}")
     table = Table("class", "rows before", "after", "share before", "after", box=None)
     for name, (before, after) in difference.classes.items():
         old, new = difference.shares(name)
         table.add_row(escape(name), f"{before:,}", f"{after:,}", f"{old:.2%}", f"{new:.2%}")
-    console.print(table)
+    reply.print(table)
 
 
 def _classes(entry: Version) -> str:

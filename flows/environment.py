@@ -4,6 +4,7 @@ A variable that the user has set is left alone: that is how real servers are poi
 """
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -30,6 +31,8 @@ QUIET = {
 }
 """What keeps the libraries quiet, in whatever workspace."""
 NO_PROXY = ("NO_PROXY", "no_proxy")
+_given: dict[str, str] = {}
+"""What this process was given for a workspace, which is not the user's: the next workspace takes it back."""
 
 
 def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
@@ -42,6 +45,7 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
     Raises:
         StorageError: The workspace can't be written.
     """
+    _take_back()
     defaults = {
         "PREFECT_HOME": str(workspace.state / "prefect"),
         "PREFECT_LOCAL_STORAGE_PATH": str(workspace.state / "results"),
@@ -58,7 +62,7 @@ def prepare_environment(workspace: Workspace, *, fresh: bool = False) -> None:
     end_orphans(workspace)
     mark_children(workspace)
     if fresh:
-        os.environ["PREFECT_TASKS_REFRESH_CACHE"] = "true"
+        _set_defaults({"PREFECT_TASKS_REFRESH_CACHE": "true"})
 
 
 def spare_loopback() -> None:
@@ -86,9 +90,24 @@ def keep_quiet() -> None:
     _set_defaults(QUIET)
 
 
+def renew_settings() -> None:
+    """Let Prefect, if it is imported already, go by the environment as it is now."""
+    context = sys.modules.get("prefect.context")
+    if context is not None:
+        context.refresh_global_settings_context()
+
+
 def _set_defaults(values: Mapping[str, str]) -> None:
     for name, value in values.items():
-        os.environ.setdefault(name, value)
+        if name not in os.environ:
+            os.environ[name] = _given[name] = value
+
+
+def _take_back() -> None:
+    for name, value in _given.items():
+        if os.environ.get(name) == value:
+            del os.environ[name]
+    _given.clear()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import os
 
 from thawline.access import make_link
-from thawline.console import console
+from thawline.console import reply
 from thawline.up_state import UpState
 
 JOURNAL = "JOURNAL_STREAM"
@@ -19,9 +19,9 @@ def list_pages(state: UpState, secret: str, view: str) -> dict[str, str]:
 def print_pages(state: UpState, secret: str, view: str) -> None:
     """Print the addresses of the servers, as links where only the owner reads them."""
     if JOURNAL in os.environ:
-        console.print(f"Prefect  {state.prefect}\nMLflow   {state.mlflow}", markup=False, soft_wrap=True)
-        console.print("`thawline ui`, in the workspace, prints links that open them")
+        reply.print(f"Prefect  {state.prefect}\nMLflow   {state.mlflow}", markup=False, soft_wrap=True)
+        reply.print("`thawline ui`, in the workspace, prints links that open them")
         return
     for name, address in list_pages(state, secret, view).items():
-        console.print(f"{name:<7}  {address}", markup=False, soft_wrap=True)
-    console.print("each link opens its page once, within ten minutes; `thawline ui` prints others", markup=False)
+        reply.print(f"{name:<7}  {address}", markup=False, soft_wrap=True)
+    reply.print("each link opens its page once, within ten minutes; `thawline ui` prints others", markup=False)

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from tasks.answers_report import tell_rule
 from tasks.findings import Finding
 from tasks.results import ComparedApproaches, RunResult, SuggestedRate
-from thawline.console import console
+from thawline.console import reply
 from thawline.model_params import WrittenPhase
 
 if TYPE_CHECKING:  # it brings torch along, which most commands do without
@@ -27,30 +27,30 @@ def print_result(result: RunResult) -> None:
     for gate in result.gates:
         verdict = "[green]passed[/green]" if gate.passed else "[red]failed[/red]"
         gates.add_row(gate.name, f"{gate.value:.4f}", f"{gate.limit:.4f}", verdict, escape(gate.message))
-    console.print()
-    console.print(scores)
+    reply.print()
+    reply.print(scores)
     if result.search is not None:
-        console.print(f"Search: {result.search.sentence()}", markup=False)
-    console.print()
-    console.print(_test_scores(result))
-    console.print()
-    console.print(gates)
-    console.print()
-    console.print(result.verdict, style="green bold" if result.promoted else "yellow bold", markup=False)
+        reply.print(f"Search: {result.search.sentence()}", markup=False)
+    reply.print()
+    reply.print(_test_scores(result))
+    reply.print()
+    reply.print(gates)
+    reply.print()
+    reply.print(result.verdict, style="green bold" if result.promoted else "yellow bold", markup=False)
     for alarm in filter(None, [result.standing, *result.alarms]):
-        console.print(alarm, style="yellow", markup=False)
+        reply.print(alarm, style="yellow", markup=False)
     if result.rule is not None:
-        console.print(tell_rule(result.rule), markup=False)
+        reply.print(tell_rule(result.rule), markup=False)
     if result.onnx:
-        console.print(result.onnx, markup=False)
+        reply.print(result.onnx, markup=False)
     held = f", {' and '.join(result.aliases)}" if result.aliases else ""
     state = "registered" if result.registered else "not registered again: same data, params and code as"
-    console.print(f"{result.model}: {state} version {result.version}{held}; run {result.run_id}")
+    reply.print(f"{result.model}: {state} version {result.version}{held}; run {result.run_id}")
     if result.unchanged:
-        console.print("Nothing changed since that run; `thawline run --fresh` computes it anew.")
+        reply.print("Nothing changed since that run; `thawline run --fresh` computes it anew.")
     times = ", ".join(f"{step} {value:.0f} s" for step, value in result.seconds.items())
-    console.print(f"[dim]{times}[/dim]")
-    console.print(f"[dim]MLFLOW_TRACKING_URI={result.mlflow_uri}[/dim]", soft_wrap=True)
+    reply.print(f"[dim]{times}[/dim]")
+    reply.print(f"[dim]MLFLOW_TRACKING_URI={result.mlflow_uri}[/dim]", soft_wrap=True)
 
 
 def print_comparison(result: ComparedApproaches) -> None:
@@ -60,13 +60,13 @@ def print_comparison(result: ComparedApproaches) -> None:
     table = Table(*columns, title=title, title_justify="left", box=None)
     for row in result.table:
         table.add_row(*(str(row[name]) for name in columns))
-    console.print()
-    console.print(table)
-    console.print()
-    console.print(result.recommendation, style="bold", markup=False)
+    reply.print()
+    reply.print(table)
+    reply.print()
+    reply.print(result.recommendation, style="bold", markup=False)
     for name in result.left_out:
-        console.print(f"left out for want of time: {name}", style="yellow", markup=False)
-    console.print(f"[dim]{result.seconds:.0f} s; figures/comparison.png of MLflow run {result.run_id}[/dim]")
+        reply.print(f"left out for want of time: {name}", style="yellow", markup=False)
+    reply.print(f"[dim]{result.seconds:.0f} s; figures/comparison.png of MLflow run {result.run_id}[/dim]")
 
 
 def print_suggested_rates(run_id: str, suggestions: Sequence[SuggestedRate]) -> None:
@@ -75,18 +75,18 @@ def print_suggested_rates(run_id: str, suggestions: Sequence[SuggestedRate]) -> 
     for one in suggestions:
         suggested = "none: the loss never falls" if one.suggested is None else f"{one.suggested:.1e}"
         table.add_row(one.phase, f"train.{one.param}", f"{one.used:.1e}", suggested)
-    console.print()
-    console.print(table)
+    reply.print()
+    reply.print(table)
     usable = [f"--set train.{one.param}={one.suggested:.1e}" for one in suggestions if one.suggested is not None]
     if usable:
-        console.print(f"Try: thawline run {' '.join(usable)}", soft_wrap=True)
-    console.print(f"Curves: figures/learning_rates.png of MLflow run {run_id}", soft_wrap=True)
+        reply.print(f"Try: thawline run {' '.join(usable)}", soft_wrap=True)
+    reply.print(f"Curves: figures/learning_rates.png of MLflow run {run_id}", soft_wrap=True)
 
 
 def print_runs(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print one line a run."""
     if not rows:
-        console.print("no run yet; `thawline run` makes one")
+        reply.print("no run yet; `thawline run` makes one")
         return
     table = Table(
         "run", "started (UTC)", "status", "data", "cv macro-F1", "test macro-F1", "version", "verdict", box=None
@@ -106,7 +106,7 @@ def print_runs(rows: Sequence[Mapping[str, Any]]) -> None:
             row["version"] or "",
             escape("; ".join(part for part in (verdict[0][:40] if verdict else "", decision[:60]) if part)),
         )
-    console.print(table)
+    reply.print(table)
 
 
 def print_params(fields: Sequence[tuple[str, str, str, str]]) -> None:
@@ -114,7 +114,7 @@ def print_params(fields: Sequence[tuple[str, str, str, str]]) -> None:
     table = Table("param", "type and bounds", "default", "meaning", box=None, pad_edge=False)
     for key, kind, default, description in fields:
         table.add_row(key, kind, default, description)
-    console.print(table, markup=False)
+    reply.print(table, markup=False)
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
@@ -123,7 +123,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
     for finding in findings:
         mark = "[green]ok[/green]" if finding.ok else "[red]missing[/red]"
         table.add_row(finding.what, mark, finding.found, "" if finding.ok else finding.remedy)
-    console.print(table)
+    reply.print(table)
 
 
 def _test_scores(result: RunResult) -> Table:
@@ -146,7 +146,7 @@ def print_schedule(phases: Sequence[WrittenPhase]) -> None:
         rates = ", ".join(f"{name} {rate:.3g}" for name, rate in phase.groups.items())
         gain = "" if phase.min_gain is None else f"{phase.min_gain:g}"
         table.add_row(phase.name, rates, str(phase.num_epochs), str(phase.patience), gain)
-    console.print(table)
+    reply.print(table)
 
 
 def print_stored(shelves: "Sequence[StoredShelf]", *, budget_gb: float) -> None:
@@ -157,9 +157,9 @@ def print_stored(shelves: "Sequence[StoredShelf]", *, budget_gb: float) -> None:
         table.add_row(
             shelf.encoder, shelf.below, shelf.dtype, f"{shelf.rows:,}", f"{shelf.size_bytes / 1e6:,.1f}", used
         )
-    console.print(table)
+    reply.print(table)
     total = sum(shelf.size_bytes for shelf in shelves)
-    console.print(f"{total / 1e9:.2f} GB of the {budget_gb:g} GB that store.budget_gb allows")
+    reply.print(f"{total / 1e9:.2f} GB of the {budget_gb:g} GB that store.budget_gb allows")
 
 
 def print_encoders(encoders: "Sequence[StoredEncoder]") -> None:
@@ -167,7 +167,7 @@ def print_encoders(encoders: "Sequence[StoredEncoder]") -> None:
     table = Table("encoder of tables", "MB", "made", box=None)
     for encoder in encoders:
         table.add_row(encoder.name, f"{encoder.size_bytes / 1e6:,.1f}", f"{encoder.unused_days:.1f} days ago")
-    console.print(table)
+    reply.print(table)
 
 
 def print_cleaning(rows: "Sequence[tuple[str, int, int, int, int]]") -> None:
@@ -175,4 +175,4 @@ def print_cleaning(rows: "Sequence[tuple[str, int, int, int, int]]") -> None:
     table = Table("", "there are", "MB", "go", "MB freed", box=None)
     for kind, number, size, removed, freed in rows:
         table.add_row(kind, f"{number:,}", f"{size / 1e6:,.1f}", f"{removed:,}", f"{freed / 1e6:,.1f}")
-    console.print(table)
+    reply.print(table)

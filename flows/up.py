@@ -22,7 +22,7 @@ from types import FrameType
 
 import httpx
 
-from thawline.console import console
+from thawline.console import reply
 from thawline.errors import ServiceError, UsageError
 from thawline.files import storage_errors
 from thawline.rooms import SAFE_PATH
@@ -157,7 +157,7 @@ def _end_silent(service: Service) -> None:
     service.num_silent = 0 if _answers(service, ANSWER_S) else service.num_silent + 1
     service.look_at = time.monotonic() + LOOK_S
     if service.num_silent >= SILENT_LOOKS:
-        console.print(f"{service.name} runs and is silent; it is ended and starts again", style="yellow", markup=False)
+        reply.print(f"{service.name} runs and is silent; it is ended and starts again", style="yellow", markup=False)
         service.num_silent = 0
         _end_rest(service.process.pid)
 
@@ -179,7 +179,7 @@ def _keep_alive(workspace: Workspace, service: Service, variables: Mapping[str, 
         service.pause_s = 1.0 if ran_s > MAX_PAUSE_S else min(2 * service.pause_s, MAX_PAUSE_S)
         _end_rest(service.process.pid)
         service.process, service.start_at = None, time.monotonic() + service.pause_s
-        console.print(
+        reply.print(
             f"{service.name} ended with code {code} after {ran_s:.0f} s; it starts again in {service.pause_s:.0f} s "
             f"(log: {_log_path(workspace, service)})",
             style="yellow",

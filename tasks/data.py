@@ -3,6 +3,7 @@
 import json
 
 from prefect import Task, task
+from rich.console import Console
 from rich.markup import escape
 
 from expectations.pages import is_written
@@ -193,15 +194,15 @@ def push_data(workspace: Workspace, params: Params) -> None:
         console.print(f"  {num_files} files pushed to {params.versioning.remote}", markup=False)
 
 
-def print_report(report: ValidationReport) -> None:
+def print_report(report: ValidationReport, to: Console = console) -> None:
     """Print the verdict and every check that failed, with examples; those that passed are counted."""
     failed = [check for check in report.checks if not check.passed]
     num_passed = len(report.checks) - len(failed)
     critical, warnings = len(report.critical_failures), len(failed) - len(report.critical_failures)
-    console.print(f"  {report.title}, {report.num_rows:,} rows: {num_passed} checks passed", end="")
-    console.print(f", {critical} critical, {warnings} warnings", style="red" if critical else None)
+    to.print(f"  {report.title}, {report.num_rows:,} rows: {num_passed} checks passed", end="")
+    to.print(f", {critical} critical, {warnings} warnings", style="red" if critical else None)
     for left_out in report.left_out:
-        console.print(f"  [dim]left out: {left_out.name}: {escape(left_out.reason)}[/dim]", soft_wrap=True)
+        to.print(f"  [dim]left out: {left_out.name}: {escape(left_out.reason)}[/dim]", soft_wrap=True)
     for check in failed:
         colour = "red" if check.severity == "critical" else "yellow"
-        console.print(f"  [{colour}]{check.severity}[/{colour}]", escape(check.explain()), soft_wrap=True)
+        to.print(f"  [{colour}]{check.severity}[/{colour}]", escape(check.explain()), soft_wrap=True)

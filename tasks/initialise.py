@@ -26,6 +26,7 @@ from thawline.meanwhile import meanwhile
 from thawline.params import Params
 from thawline.params_file import parse_params
 from thawline.params_reference import render_params
+from thawline.params_schema import write_schema
 from thawline.staging import moved_in, replaced, staging_for
 from thawline.workspace import Workspace
 
@@ -88,6 +89,7 @@ def _make(workspace: Workspace, params: Params, data: Path) -> None:
         write_dvc_config(workspace, with_git=False)  # whatever git thinks of this place: the files move from here
         accept_file(workspace, params, data)
         write_atomically(workspace.params_file, render_params(params).encode())
+        write_schema(workspace)
 
 
 def _make_database(workspace: Workspace, params: Params) -> None:

@@ -102,6 +102,24 @@ def predict_source(tracking: Tracking, params: Params, source: Path, *, alias: s
         yield from predict_chunks(predictor, chunks, name=source.name, version=version, advance=advance)
 
 
+def predict_rows(tracking: Tracking, params: Params, rows: Any, *, alias: str) -> pd.DataFrame:
+    """Return rows that a caller has in memory as `predict_source` yields those of a file, under their own index.
+
+    Raises:
+        UsageError: No version holds the alias, there are no rows, or the model does not take them.
+    """
+    model, version = load_model(tracking, params.name, alias)
+    predictor = model.unwrap_python_model().predictor
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame({"given": pd.Series(rows, dtype=object)})
+    if frame.empty:
+        raise UsageError(
+            f"there are no rows to predict: {type(rows).__name__} of shape {frame.shape}; give one at least"
+        )
+    given = frame.reset_index(drop=True)
+    parts = predict_chunks(predictor, [Chunk(given, given, 1.0)], name="the frame", version=version)
+    return pd.concat(parts).set_axis(frame.index)
+
+
 def predict_chunks(
     predictor: Predictor,
     chunks: Iterable[Chunk],

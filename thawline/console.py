@@ -1,20 +1,48 @@
-"""What a person sees while it runs: one console on standard error; standard output is kept for results."""
+"""What a person sees, on standard error: `console` of what goes on, `reply` of what was asked for, and of errors.
+
+Standard output is kept for results that programs read. `--quiet` silences `console`; `--verbose` adds the log to it.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 
+class Loudness(Enum):
+    """How much a person wants to see."""
+
+    QUIET = "quiet"
+    NORMAL = "normal"
+    VERBOSE = "verbose"
+
+
 class _Shared(Console):
-    """A console of which there is one in a process: sent to a worker, it becomes the worker's own."""
+    """A console of which there is one of a name in a process: sent to a worker, it becomes the worker's own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(stderr=True, highlight=False, force_jupyter=False)  # there, too, as text
+        self.name, self.loudness = name, Loudness.NORMAL
 
     def __reduce__(self) -> str:
-        return "console"
+        return self.name
 
 
-console = _Shared(stderr=True, highlight=False)
+console = _Shared("console")
+reply = _Shared("reply")
+
+
+@contextmanager
+def at_loudness(loudness: Loudness) -> Iterator[None]:
+    """Show so much for the time of the block."""
+    before = console.loudness
+    try:
+        console.loudness, console.quiet = loudness, loudness is Loudness.QUIET
+        yield
+    finally:
+        console.loudness, console.quiet = before, before is Loudness.QUIET
 
 
 @contextmanager

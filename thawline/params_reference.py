@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from thawline.params import Params
+from thawline.workspace import SCHEMA_FILE
 
 DVC_SECTIONS = ("modality", "ingest", "clean", "split")
 """What DVC's stages read: a params.yaml always has them."""
@@ -37,7 +38,8 @@ def render_params(params: Params, keep: Sequence[str] = ()) -> str:
         params: What to write.
         keep: Names of sections to write; all if empty. Sections that DVC reads are always written.
     """
-    lines = ["# What this workspace does. `thawline params` describes every value and its bounds.", ""]
+    lines = [f"# yaml-language-server: $schema={SCHEMA_FILE}"]  # so that editors complete and check it
+    lines += ["# What this workspace does. `thawline params` describes every value and its bounds.", ""]
     for name, field in Params.model_fields.items():
         value = getattr(params, name)
         if not isinstance(value, BaseModel):

@@ -6,6 +6,8 @@ from pathlib import Path
 from thawline.errors import WorkspaceError
 
 PARAMS_FILE = "params.yaml"
+SCHEMA_FILE = ".thawline/params.schema.json"
+"""As the first line of params.yaml names it, from where that is."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,11 @@ class Workspace:
     def params_file(self) -> Path:
         """What the workspace does: typed by `thawline.params.Params`."""
         return self.root / PARAMS_FILE
+
+    @property
+    def params_schema(self) -> Path:
+        """What params.yaml may hold, for editors; of the version that runs here."""
+        return self.root / SCHEMA_FILE
 
     @property
     def id_file(self) -> Path:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from thawline.console import reply
 
 
 def arrive(
@@ -37,13 +37,13 @@ def arrive(
     for path, sha256 in handed.items():
         kept = find_kept(place, sha256)
         if settled is None and kept is None:
-            console.print(f"{path}: handed over; another process waits for its turn and takes it, too", markup=False)
+            reply.print(f"{path}: handed over; another process waits for its turn and takes it, too", markup=False)
     records = [record for sha256 in handed.values() if (record := read_record(place, sha256))]
     shown = records if handed else (settled or [])
     due = training_due(place, params)
     if not (settled or handed):
-        console.print("nothing complete lies in data/incoming")
-    console.print(explain_due(due), markup=False)
+        reply.print("nothing complete lies in data/incoming")
+    reply.print(explain_due(due), markup=False)
     if as_json:
         print_json({"arrivals": [record.model_dump() for record in shown], "training": due.model_dump()})
     if any(record.state == "refused" for record in (settled or records)):

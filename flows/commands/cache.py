@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from thawline.console import reply
 
 
 def cache(
@@ -36,7 +36,7 @@ def cache(
         print_encoders(encoders)
     freed = clear_store(place, unused_days=unused_days) if clear else 0
     if clear:
-        console.print(f"{freed / 1e6:,.1f} MB removed")
+        reply.print(f"{freed / 1e6:,.1f} MB removed")
     if as_json:
         print_json(
             {

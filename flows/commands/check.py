@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, SetOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from flows.options import JsonOption, SetOption, WorkspaceOption, open_space, print_json
+from thawline.console import reply
 from thawline.errors import UsageError
 from thawline.label_counts import describe_labels
+from thawline.workspace import Workspace
 
 
 def check(
@@ -30,31 +31,25 @@ def check(
     Example: thawline check --report
     Example: thawline check new_mails.csv
     """
-    place = open_workspace(workspace)
-    from tasks.data import print_report, settle_raw_files
-    from tasks.validate import refuse_if_critical, validate_arrival, validate_raw
-    from thawline.lock import WAIT_S, lock_workspace
-    from thawline.params_file import load_params, overridden
-
-    params = load_params(place, overrides or ())
     if path is not None and with_profile:
         raise UsageError(f"--report is about the data of the workspace; leave out {path}, or leave out --report")
-    with lock_workspace(place, "data", wait_s=WAIT_S):
-        settle_raw_files(place, params)
-    if path is None:
-        report = validate_raw(place, params)
-    else:
-        report = validate_arrival(path, place, params, reports=place.reports)
-    console.print(f"report: {place.reports / f'validation_{report.suite}.html'}", markup=False, soft_wrap=True)
-    print_report(report)
-    console.print(f"  {describe_labels(report.rows_per_class, report.num_rows)}", markup=False, soft_wrap=True)
+    space = open_space(workspace)
+    report, place = space.check(path, *overrides or ()).details, Workspace(space.root)
+    from tasks.data import print_report
+    from tasks.validate import refuse_if_critical
+
+    reply.print(f"report: {place.reports / f'validation_{report.suite}.html'}", markup=False, soft_wrap=True)
+    print_report(report, reply)
+    reply.print(f"  {describe_labels(report.rows_per_class, report.num_rows)}", markup=False, soft_wrap=True)
     told = report.model_dump(mode="json") | {"passed": report.passed}
     if with_profile:
         from tasks.profile import profile_workspace  # brings in the encoders, which a plain check need not wait for
+        from thawline.lock import lock_workspace
+        from thawline.params_file import load_params, overridden
 
         with lock_workspace(place, "training"), overridden(place, overrides or ()):
-            page = profile_workspace(place, params, report)
-        console.print(f"profile: {page}", markup=False, soft_wrap=True)
+            page = profile_workspace(place, load_params(place, overrides or ()), report)
+        reply.print(f"profile: {page}", markup=False, soft_wrap=True)
         told["profile"] = str(page)
     if as_json:
         print_json(told)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from thawline.console import reply
 from thawline.errors import UsageError
 
 AgeOption = Annotated[
@@ -61,7 +61,7 @@ def clean(
     rows = summarise(items, doomed)
     print_cleaning(rows)
     said = "nothing was removed; --yes removes it" if only_list else f"{freed / 1e6:,.1f} MB freed"
-    console.print(said)
+    reply.print(said)
     if as_json:
         names = ("kind", "number", "size_bytes", "removed", "removed_bytes")
         table = [dict(zip(names, row, strict=True)) for row in rows]

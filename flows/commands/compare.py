@@ -1,9 +1,6 @@
 """The command `thawline compare`."""
 
-from flows.environment import orchestration_errors
-from flows.options import JsonOption, SetOption, WorkspaceOption, open_workspace, print_json
-from flows.temporary_server import start_server
-from thawline.garbage import importing
+from flows.options import JsonOption, SetOption, WorkspaceOption, open_space, print_json
 
 
 def compare(
@@ -18,17 +15,9 @@ def compare(
 
     Example: thawline compare --set compare.num_seeds=3 --set compare.max_seconds=1200
     """
-    place = open_workspace(workspace)
-    from thawline.params_file import load_params
+    result = open_space(workspace).compare(*overrides or ()).details
+    from flows.tables import print_comparison
 
-    load_params(place, overrides or ())  # a wrong param is said before anything slow starts
-    server = start_server()
-    with importing():
-        from flows.compare import compare as compare_approaches
-        from flows.tables import print_comparison
-
-    with orchestration_errors(server):
-        result = compare_approaches(place.root, tuple(overrides or ()))
     print_comparison(result)
     if as_json:
         print_json(result.model_dump(mode="json"))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, pass_on, print_json
-from thawline.console import console
+from thawline.console import reply
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -83,7 +83,7 @@ def push(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None
     with lock_workspace(place, "data", wait_s=WAIT_S):
         num_files = push_files(place, params)
         remote = set_remote(place, params)
-    console.print(f"{num_files} files pushed to {remote}", markup=False)
+    reply.print(f"{num_files} files pushed to {remote}", markup=False)
     if as_json:
         print_json({"remote": remote, "files": num_files})
 
@@ -106,7 +106,7 @@ def pull(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None
     with lock_workspace(place, "training"), lock_workspace(place, "data", wait_s=WAIT_S):  # rows of the stages, too
         num_files = pull_files(place, params)
         remote = set_remote(place, params)
-    console.print(f"{num_files} files pulled from {remote}", markup=False)
+    reply.print(f"{num_files} files pulled from {remote}", markup=False)
     if as_json:
         print_json({"remote": remote, "files": num_files})
 
@@ -131,7 +131,7 @@ def remove(
 
     with lock_workspace(place, "data", wait_s=WAIT_S):
         kept = remove_raw_file(place, Path(name).name, reason)
-    console.print(f"{name} is out of the data{f', kept as {kept}' if kept else ''}; `thawline run` goes on without it")
+    reply.print(f"{name} is out of the data{f', kept as {kept}' if kept else ''}; `thawline run` goes on without it")
     if as_json:
         print_json({"removed": Path(name).name, "kept": str(kept) if kept else None})
 
@@ -162,8 +162,8 @@ def replace(
 
     with lock_workspace(place, "data", wait_s=WAIT_S):
         report, accepted = replace_raw_file(place, load_params(place), old=Path(old).name, new=new, reason=reason)
-    print_report(report)
+    print_report(report, reply)
     refuse_if_critical(report)
-    console.print(f"{accepted} takes the place of {old}; `thawline run` goes on with it", markup=False)
+    reply.print(f"{accepted} takes the place of {old}; `thawline run` goes on with it", markup=False)
     if as_json:
         print_json({"removed": Path(old).name, "accepted": str(accepted)})

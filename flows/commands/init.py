@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from flows.environment import keep_quiet
+from flows.interface import make_workspace
 from flows.options import JsonOption, print_json
-from thawline.console import console
+from thawline.console import reply
 from thawline.label_counts import describe_labels
 
 
@@ -61,20 +61,14 @@ def init(
 
     Example: thawline init mails --data mails.csv --set ingest.encoding=cp1252 --set split.test_share=0.3
     """
-    from tasks.initialise import initialise, params_for
-
-    keep_quiet()
     columns = {"label_column": label, "text_column": text, "image_column": image}
-    params = params_for(directory, modality=modality, columns=columns, overrides=overrides or ())
-    made = initialise(directory, data, params)
+    made = make_workspace(directory, data, modality=modality, columns=columns, overrides=overrides or ())
     root = made.workspace.root
-    console.print(f"[green]made[/green] {escape(str(root))} with {made.num_rows:,} rows from {escape(str(data))}")
-    console.print(f"  {describe_labels(made.rows_per_label, made.num_rows)}", markup=False, soft_wrap=True)
+    reply.print(f"[green]made[/green] {escape(str(root))} with {made.num_rows:,} rows from {escape(str(data))}")
+    reply.print(f"  {describe_labels(made.rows_per_label, made.num_rows)}", markup=False, soft_wrap=True)
     for remark in made.remarks:
-        console.print(f"  {remark}", markup=False, soft_wrap=True)
-    console.print(
-        f"next: look at {made.workspace.params_file.name}, then `cd {escape(str(directory))} && thawline run`"
-    )
+        reply.print(f"  {remark}", markup=False, soft_wrap=True)
+    reply.print(f"next: look at {made.workspace.params_file.name}, then `cd {escape(str(directory))} && thawline run`")
     if as_json:
         print_json(
             {"workspace": str(root), "name": made.params.name, "rows": made.num_rows, "labels": made.rows_per_label}

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from thawline.console import reply
 from thawline.errors import ServiceError, UsageError
 
 
@@ -41,6 +41,6 @@ def notify(
         except NotificationError as error:
             raise ServiceError(f"a message could not be delivered: {error.log.strip()}; mend the address") from error
     told = ", ".join(blocks) or "nobody: set notify.blocks, or THAWLINE_NOTIFY in the environment"
-    console.print(f"of {', '.join(SUBJECTS)} is told: {told}", markup=False)
+    reply.print(f"of {', '.join(SUBJECTS)} is told: {told}", markup=False)
     if as_json:
         print_json({"subjects": list(SUBJECTS), "blocks": blocks, "tested": test})

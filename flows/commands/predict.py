@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from thawline.console import reply
 from thawline.row_sources import require_there
 
 
@@ -57,7 +57,7 @@ def predict(
     parts = predict_source(tracking, params, source, alias=alias)
     if output is not None:
         predicted = write_predictions(output, parts)
-        console.print(
+        reply.print(
             f"{predicted.num_rows:,} rows predicted by {params.name} version {predicted.version}: {output}",
             markup=False,
         )
@@ -70,7 +70,7 @@ def predict(
             else:
                 write(part)
     for saying in predicted.sayings():
-        console.print(saying, markup=False)
+        reply.print(saying, markup=False)
     if as_json:
         summary = {"model": params.name, "version": predicted.version, "rows": predicted.num_rows}
         summary |= {"unreadable": predicted.num_unreadable, "doubted": predicted.num_doubted}

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from thawline.console import reply
 
 
 def promote(
@@ -34,7 +34,7 @@ def promote(
         tracking = open_tracking(place, params)
         require_own(tracking, place, params.name)
         done = move(tracking, params.name, version, reason=reason)
-    console.print(
+    reply.print(
         f"{done.model}: version {done.champion} is champion by force, in place of {done.before or 'none'}, "
         f"by the word of {done.by}",
         markup=False,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, pass_on, print_json
-from thawline.console import console
+from thawline.console import reply
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -48,10 +48,10 @@ def show(name: NameArgument, workspace: WorkspaceOption = None, as_json: JsonOpt
 
     found = find_quarantined(place, name)
     report = read_report(place, found.name)
-    console.print(f"{found.name}, since {found.since}: {found.story}", markup=False, soft_wrap=True)
+    reply.print(f"{found.name}, since {found.since}: {found.story}", markup=False, soft_wrap=True)
     if report is not None:
-        print_report(report)
-        console.print(f"report: {found.report}", markup=False, soft_wrap=True)
+        print_report(report, reply)
+        reply.print(f"report: {found.report}", markup=False, soft_wrap=True)
     if as_json:
         print_json(found.model_dump() | {"checks": report.model_dump(mode="json") if report else None})
 
@@ -76,9 +76,7 @@ def release(name: NameArgument, workspace: WorkspaceOption = None, as_json: Json
         sha256 = hash_file(path)
     settle_arrivals(place)
     record = read_record(place, sha256)
-    console.print(
-        f"{path.name}: back in data/incoming, taken soon" if record is None else explain(record), markup=False
-    )
+    reply.print(f"{path.name}: back in data/incoming, taken soon" if record is None else explain(record), markup=False)
     if as_json:
         print_json({"released": path.name, "arrival": record.model_dump() if record else None})
     if record is not None and record.state == "refused":

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from thawline.console import reply
 
 
 def reproduce(
@@ -31,7 +31,7 @@ def reproduce(
     tracking = open_tracking(place, load_params(place))
     with lock_workspace(place, "training"):
         answer = reproduce_run(place, tracking, find_run(tracking, run_reference))
-    console.print(answer.verdict, style="green bold" if answer.reproduced else "red bold", markup=False)
+    reply.print(answer.verdict, style="green bold" if answer.reproduced else "red bold", markup=False)
     if as_json:
         print_json(answer.model_dump(mode="json"))
     if not answer.reproduced:

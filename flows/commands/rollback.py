@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from thawline.console import reply
 
 
 def rollback(
@@ -33,6 +33,6 @@ def rollback(
         tracking = open_tracking(place, params)
         require_own(tracking, place, params.name)
         done = move(tracking, params.name, reason=reason)
-    console.print(f"{done.model}: version {done.champion} is champion again, in place of {done.before}", markup=False)
+    reply.print(f"{done.model}: version {done.champion} is champion again, in place of {done.before}", markup=False)
     if as_json:
         print_json(done.model_dump(mode="json"))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.environment import orchestration_errors
-from flows.options import JsonOption, SetOption, WorkspaceOption, open_workspace, print_json
+from flows.options import JsonOption, SetOption, WorkspaceOption, open_space, open_workspace, print_json
 from flows.temporary_server import start_server
 from thawline.garbage import importing
 
@@ -34,35 +34,29 @@ def run(
 
     Example: thawline run --find-lr, then thawline run --set train.head_learning_rate=0.01
     """
-    place = open_workspace(workspace, fresh=fresh)
-    from thawline.params_file import load_params
-
-    params = load_params(place, overrides or ())  # a wrong param is said before anything slow starts
     if find_rates:
-        _find_rates(place.root, tuple(overrides or ()), as_json=as_json)
+        _find_rates(workspace, tuple(overrides or ()), as_json=as_json)
         return
-    server = start_server()
-    with importing():
-        from flows.finetune import finetune
-        from flows.preloading import preload_if_due
-        from flows.tables import print_result
+    result = open_space(workspace).run(*overrides or (), fresh=fresh).details
+    from flows.tables import print_result
 
-        preload_if_due(place, params, fresh=fresh)
-    with orchestration_errors(server):
-        result = finetune(place.root, tuple(overrides or ()), fresh=fresh)
     print_result(result)
     if as_json:
         print_json(result.model_dump(mode="json"))
 
 
-def _find_rates(root: Path, overrides: tuple[str, ...], *, as_json: bool) -> None:
+def _find_rates(workspace: Path | None, overrides: tuple[str, ...], *, as_json: bool) -> None:
+    place = open_workspace(workspace)
+    from thawline.params_file import load_params
+
+    load_params(place, overrides)
     server = start_server()
     with importing():
         from flows.find_lr import find_lr
         from flows.tables import print_suggested_rates
 
     with orchestration_errors(server):
-        run_id, suggestions = find_lr(root, overrides)
+        run_id, suggestions = find_lr(place.root, overrides)
     print_suggested_rates(run_id, suggestions)
     if as_json:
         print_json({"run_id": run_id, "suggestions": [one.model_dump(mode="json") for one in suggestions]})

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from flows.options import JsonOption, WorkspaceOption, open_space, print_json
 
 
 def runs(
@@ -13,13 +13,9 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs of the line, newest first."""
-    place = open_workspace(workspace)
+    rows = open_space(workspace).runs(limit).details
     from flows.tables import print_runs
-    from tasks.history import list_runs
-    from tasks.tracking import open_tracking
-    from thawline.params_file import load_params
 
-    rows = list_runs(open_tracking(place, load_params(place)), limit=limit)
     print_runs(rows)
     if as_json:
         print_json({"runs": rows})

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from thawline.console import reply
 
 
 def show(
@@ -27,7 +27,7 @@ def show(
     result = load_result(tracking, found)
     if result is None:
         reason = found.data.tags.get("thawline.error") or found.data.tags.get("mlflow.note.content") or "no reason kept"
-        console.print(f"run {found.info.run_id} ended {found.info.status} without a result:\n{reason}", markup=False)
+        reply.print(f"run {found.info.run_id} ended {found.info.status} without a result:\n{reason}", markup=False)
         if as_json:
             print_json({"run_id": found.info.run_id, "status": found.info.status, "reason": reason})
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from thawline.console import reply
 
 
 def ui(
@@ -46,7 +46,7 @@ def ui(
     artifacts = artifact_location(place, params, tracking.uri)
     if artifacts is None:
         address = masked(tracking.uri) + view
-        console.print(f"MLflow   {address}", markup=False, soft_wrap=True)
+        reply.print(f"MLflow   {address}", markup=False, soft_wrap=True)
         if as_json:
             print_json({"mlflow": address})
         return
@@ -57,8 +57,8 @@ def ui(
 
     def tell() -> None:
         link = make_link(addresses.mlflow, secret, view)
-        console.print(f"MLflow   {link}", markup=False, soft_wrap=True)
-        console.print("the link opens the page once, within ten minutes; Ctrl-C ends")
+        reply.print(f"MLflow   {link}", markup=False, soft_wrap=True)
+        reply.print("the link opens the page once, within ten minutes; Ctrl-C ends")
         if as_json:
             print_json({"mlflow": link})
             sys.stdout.flush()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import console
+from thawline.console import reply
 from thawline.errors import UsageError
 
 
@@ -61,7 +61,7 @@ def up(
         )
     left = end_processes(place)
     if left:
-        console.print(f"ended {left} processes that an earlier `thawline up` had left behind")
+        reply.print(f"ended {left} processes that an earlier `thawline up` had left behind")
     require_login(host)
     addresses = Addresses(host, prefect_port, mlflow_port)
     params = load_params(place)
@@ -95,7 +95,7 @@ def up(
 
     def tell() -> None:
         print_pages(state, secret, view_path(tracking.experiment_id))
-        console.print(f"drop files into {place.incoming}; Ctrl-C ends all", markup=False, soft_wrap=True)
+        reply.print(f"drop files into {place.incoming}; Ctrl-C ends all", markup=False, soft_wrap=True)
         if as_json:
             print_json({"prefect": state.prefect, "mlflow": state.mlflow, "pid": os.getpid()})
             sys.stdout.flush()
@@ -106,4 +106,4 @@ def up(
     finally:
         end_processes(place)
         forget_up(place)
-    console.print("all ended; what was under way goes on at the next start")
+    reply.print("all ended; what was under way goes on at the next start")

@@ -91,7 +91,10 @@ def install(environment: Path, wheel: Path, python: str) -> Path:
     run([python, "-m", "venv", str(environment)], environment.parent)
     scripts = environment / "bin"
     pip = [str(scripts / "python"), "-m", "pip"]
-    run([*pip, "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), str(wheel)], environment.parent)
+    run(
+        [*pip, "install", "--quiet", "--no-compile", "--constraint", str(ROOT / "constraints.txt"), str(wheel)],
+        environment.parent,
+    )
     run([*pip, "check"], environment.parent)
     return scripts
 

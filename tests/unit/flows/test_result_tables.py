@@ -5,7 +5,7 @@ import pytest
 from flows.tables import print_result, print_runs
 from tasks.results import RunResult
 from thawline.answers import RuleEffect
-from thawline.console import console
+from thawline.console import reply
 from thawline.gates import Gate
 
 
@@ -16,7 +16,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_run_shows_gates_rule_and_export_with_class_names_as_they_are(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "width", 200)
+    monkeypatch.setattr(reply, "width", 200)
     gate = Gate(name="recall kept", passed=False, value=0.1, limit=0.02, message="recall falls for class '[red]x[/]'")
     values = {
         "run_id": "r", "experiment": "mails", "model": "mails", "version": "4", "aliases": [], "promoted": False,
@@ -35,7 +35,7 @@ def test_a_run_shows_gates_rule_and_export_with_class_names_as_they_are(
 def test_the_list_of_runs_shows_a_persons_reason_as_it_was_written(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "width", 200)
+    monkeypatch.setattr(reply, "width", 200)
     row = {
         "run_id": "0123456789", "started_ms": 0, "status": "FINISHED", "data_version": "abc", "cv_f1_macro": 0.8,
         "test_f1_macro": 0.7, "version": "3", "verdict": "Refused: x", "decision": "2026: see [/ticket 12]",

@@ -1,0 +1,230 @@
+"""Thawline in Python, as `import thawline` has it: the command line calls the same functions.
+
+    space = thawline.open("spam")
+    space.run().verdict
+
+Errors are those of `thawline.errors`. It works in a notebook, whose event loop runs already: nothing here is awaited.
+What goes on is told on standard error, as on a terminal.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows import outcome
+from flows.environment import keep_quiet, orchestration_errors, prepare_environment, renew_settings
+from flows.outcome import Outcome
+from flows.temporary_server import start_server
+from thawline.errors import ThawlineError, UsageError
+from thawline.files import explain_storage_error
+from thawline.garbage import importing
+from thawline.workspace import Workspace, find_workspace
+
+if TYPE_CHECKING:  # each a second of imports
+    import pandas as pd
+
+    from tasks.initialise import Made
+
+
+@dataclass(frozen=True)
+class Space:
+    """A workspace, the directory of one classifier. `overrides` are such as 'train.policy=full', for this once."""
+
+    root: Path
+
+    def check(self, path: str | Path | None = None, *overrides: str) -> Outcome:
+        """Check the workspace's data, or a file as if it arrived, and write the report into reports/.
+
+        Data that is not fit to learn from has a verdict that says so; a run would refuse it.
+
+        Raises:
+            ParamsError: An override breaks its rule.
+            UnreadableFileError: The file can't be read.
+        """
+        with _working(self.root) as place:
+            from tasks.data import settle_raw_files
+            from tasks.validate import validate_arrival, validate_raw
+            from thawline.lock import WAIT_S, lock_workspace
+            from thawline.params_file import load_params
+
+            params = load_params(place, overrides)
+            with lock_workspace(place, "data", wait_s=WAIT_S):
+                settle_raw_files(place, params)
+            if path is None:
+                return outcome.of_check(validate_raw(place, params))
+            return outcome.of_check(validate_arrival(Path(path), place, params, reports=place.reports))
+
+    def run(self, *overrides: str, fresh: bool = False) -> Outcome:
+        """Run the whole line once; the same data, params and code end at the run that was there before, unless fresh.
+
+        Raises:
+            ParamsError: An override breaks its rule.
+            DataRefusedError: A critical expectation failed; nothing was trained.
+            WorkspaceBusyError: Another training works in this workspace.
+            ThawlineError: Anything else that stops the line.
+        """
+        with _working(self.root, fresh=fresh) as place:
+            from thawline.params_file import load_params
+
+            params = load_params(place, overrides)  # a wrong param is said before anything slow starts
+            server = start_server()
+            renew_settings()
+            with importing():
+                from flows.finetune import finetune
+                from flows.preloading import preload_if_due
+
+                preload_if_due(place, params, fresh=fresh)
+            with orchestration_errors(server):
+                return outcome.of_run(finetune(place.root, overrides, fresh=fresh))
+
+    def compare(self, *overrides: str) -> Outcome:
+        """Compare fine-tuning with what costs less, over data sizes; nothing is registered.
+
+        Raises:
+            ParamsError: An override breaks its rule.
+            DataRefusedError: A critical expectation failed; nothing was trained.
+            WorkspaceBusyError: Another training works in this workspace.
+            ThawlineError: Anything else that stops the comparison.
+        """
+        with _working(self.root) as place:
+            from thawline.params_file import load_params
+
+            load_params(place, overrides)
+            server = start_server()
+            renew_settings()
+            with importing():
+                from flows.compare import compare
+            with orchestration_errors(server):
+                return outcome.of_comparison(compare(place.root, overrides))
+
+    def predict(self, rows: "pd.DataFrame | Sequence[object]", *, alias: str = "champion") -> "pd.DataFrame":
+        """Return the rows with `predicted_label`, `probability_CLASS` of each class, `model_version` and `problem`.
+
+        Args:
+            rows: A frame with the columns that the model learned from, or bare texts or images.
+            alias: Which registered version answers.
+
+        Raises:
+            UsageError: No version holds the alias, or the model does not take these rows.
+        """
+        with _working(self.root) as place:
+            from tasks.ownership import require_own
+            from tasks.prediction import predict_rows
+            from tasks.tracking import open_tracking
+            from thawline.params_file import load_params
+
+            params = load_params(place)
+            tracking = open_tracking(place, params)
+            require_own(tracking, place, params.name)
+            return predict_rows(tracking, params, rows, alias=alias)
+
+    def runs(self, limit: int = 20) -> Outcome:
+        """Return the runs of the line, newest first, refused and failed ones too."""
+        with _working(self.root) as place:
+            from tasks.history import list_runs
+            from tasks.tracking import open_tracking
+            from thawline.params_file import load_params
+
+            return outcome.of_runs(list_runs(open_tracking(place, load_params(place)), limit=limit))
+
+    def champion(self) -> Outcome | None:
+        """Return what came of the run that made the champion; None while there is no champion.
+
+        Raises:
+            ThawlineError: That run has left no result.
+        """
+        with _working(self.root) as place:
+            from tasks.champion import find_champion
+            from tasks.history import load_result
+            from tasks.tracking import open_tracking
+            from thawline.params_file import load_params
+
+            params = load_params(place)
+            tracking = open_tracking(place, params)
+            version = find_champion(tracking, params.name)
+            if version is None:
+                return None
+            run_id = tracking.client.get_model_version(params.name, version).run_id
+            result = load_result(tracking, tracking.client.get_run(run_id))
+            if result is None:
+                raise ThawlineError(f"run {run_id}, which made the champion, version {version}, has left no result")
+            return outcome.of_run(result)
+
+
+def open_space(directory: str | Path = ".") -> Space:
+    """Return the workspace that holds `directory`: that one, or the nearest above it.
+
+    Raises:
+        WorkspaceError: There is none.
+    """
+    keep_quiet()
+    return Space(find_workspace(Path(directory)).root)
+
+
+def init(
+    directory: str | Path,
+    data: str | Path,
+    *overrides: str,
+    modality: str = "text",
+    columns: Mapping[str, str] | None = None,
+) -> Space:
+    """Make a workspace with `data` as its first arrival, all of it or nothing, and return it.
+
+    Args:
+        directory: Where; it need not exist.
+        data: The first labelled data: a table, or images as a folder, zip or manifest.
+        overrides: Any params of the workspace, such as 'train.policy=full'.
+        modality: text, image or tabular.
+        columns: Which columns hold what: `label_column`, and `text_column` or `image_column`.
+
+    Raises:
+        UsageError: A workspace is there already, or files that it would overwrite.
+        UnreadableFileError: The data can't be read with these columns.
+    """
+    made = make_workspace(Path(directory), Path(data), modality=modality, columns=columns or {}, overrides=overrides)
+    return Space(made.workspace.root)
+
+
+def make_workspace(
+    directory: Path, data: Path, *, modality: str, columns: Mapping[str, str], overrides: Sequence[str]
+) -> "Made":
+    """Make a workspace; see `init`."""
+    keep_quiet()
+    with _own_errors():
+        from tasks.initialise import initialise, params_for
+
+        params = params_for(directory, modality=modality, columns=dict(columns), overrides=overrides)
+        return initialise(directory, data, params)
+
+
+@contextmanager
+def _working(root: Path, *, fresh: bool = False) -> Iterator[Workspace]:
+    """Set the process's environment for what is done in the workspace."""
+    place = Workspace(root)
+    if not place.params_file.is_file():
+        raise UsageError(f"{root} is no workspace any more: params.yaml is gone; open it where it is now")
+    with _own_errors():
+        prepare_environment(place, fresh=fresh)
+        renew_settings()
+        from thawline.params_schema import write_schema
+
+        write_schema(place)
+        yield place
+
+
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    """Let what is written be its owner's alone, and a full disk be an error of ours."""
+    before = os.umask(0o077)
+    try:
+        yield
+    except OSError as error:
+        known = explain_storage_error(error)
+        if known is None:
+            raise
+        raise known from error
+    finally:
+        os.umask(before)
