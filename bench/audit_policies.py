@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from bench.label_audit import NUM_FOLDS, PARAMS, TEXT, read_mails
-from tasks.baseline import weight_options
-from thawline.label_issues import find_label_issues
-from thawline.metrics import score
-from thawline.splits import assign_folds
+from tasks.candidates.estimators import weight_options
+from thawline.rows.label_issues import find_label_issues
+from thawline.rows.splits import assign_folds
+from thawline.scores.metrics import score
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARES = (0.0, 0.05, 0.2)

@@ -13,15 +13,16 @@ import numpy as np
 import torch
 
 from modalities import encoder_name
-from models.augmentation import Change
-from models.classifier import build_classifier
-from models.encoders import load_encoder
-from models.heads import HeadSpec
-from models.pixel_changes import PixelChange
-from models.pixels import collect_pixels
-from models.prediction import predict_probabilities
-from models.rows import Rows, tokenize
-from models.token_changes import TokenChange
+from models.classifiers.classifier import build_classifier
+from models.encoders.loading import load_encoder
+from models.encoders.tokenizing import tokenize
+from models.heads.head import HeadSpec
+from models.inputs.augmentation import Change
+from models.inputs.pixel_changes import PixelChange
+from models.inputs.pixels import collect_pixels
+from models.inputs.rows import Rows
+from models.inputs.token_changes import TokenChange
+from models.prediction.probabilities import predict_probabilities
 from thawline.params import Params
 
 ROOT = Path(__file__).resolve().parents[1]

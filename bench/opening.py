@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from bench.peers.protocol import read_task
-from flows.environment import prepare_environment
-from flows.temporary_server import start_server
+from flows.starting.environment import prepare_environment
+from flows.starting.temporary_server import start_server
 from thawline.context import Context, hash_code
-from thawline.garbage import end_at_once
-from thawline.params_file import load_params
+from thawline.params.file import load_params
+from thawline.system.garbage_collection import end_at_once
 from thawline.workspace import Workspace
 
 

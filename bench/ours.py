@@ -24,10 +24,10 @@ def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
 
     from flows.cross_validation import cross_validate
     from flows.search import Searched, search
-    from tasks.blend import BLEND, blend_folds
+    from tasks.candidates.baselines import cross_validate_any, list_all_baselines
+    from tasks.candidates.blend import BLEND, blend_folds
     from tasks.results import load_arrays
-    from tasks.rivals import cross_validate_rival, list_rivals
-    from tasks.tracking import open_tracking, start_run
+    from tasks.tracking.runs import open_tracking, start_run
 
     params = context.params
 
@@ -44,10 +44,10 @@ def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
         tuned, found = chosen.tuned, chosen.found
         searched = time.perf_counter() - started
         if rival == BLEND:
-            rivals = [cross_validate_rival(tuned, name) for name in list_rivals(tuned)]
+            rivals = [cross_validate_any(tuned, name) for name in list_all_baselines(tuned)]
             scores = blend_folds(tuned, [*rivals, cross_validate(tuned, chosen.works)])
         else:
-            scores = cross_validate_rival(tuned, rival) if rival else cross_validate(tuned, chosen.works)
+            scores = cross_validate_any(tuned, rival) if rival else cross_validate(tuned, chosen.works)
         took = time.perf_counter() - started
         predictions = np.full(len(rows), -1, dtype=np.int64)
         for fold in scores.folds:

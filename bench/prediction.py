@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 
 from modalities import get_modality
 from modalities.predictor import load_predictor, save_baseline
-from tasks.prediction import predict_chunks
-from thawline.frame_writers import writing_frames
-from thawline.memory import peak_memory_bytes
-from thawline.params_file import load_params
+from tasks.judging.prediction import predict_chunks
+from thawline.formats.frame_writers import writing_frames
+from thawline.params.file import load_params
+from thawline.system.memory import peak_memory_bytes
 from thawline.workspace import Workspace
 
 FLIGHTS = Path(__file__).resolve().parents[1] / "examples" / "flights"

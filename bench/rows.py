@@ -14,13 +14,13 @@ import pandas as pd
 
 from bench.peers.protocol import ROWS, Task
 from modalities import get_modality
-from thawline.cleaning import drop_rows
-from thawline.frames import write_frame
+from thawline.formats.frames import write_frame
 from thawline.params import Params
-from thawline.params_file import load_params
-from thawline.params_reference import render_params
-from thawline.rows import row_ids
-from thawline.splits import assign_folds
+from thawline.params.file import load_params
+from thawline.params.reference import render_params
+from thawline.rows.cleaning import drop_rows
+from thawline.rows.row_ids import row_ids
+from thawline.rows.splits import assign_folds
 from thawline.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]

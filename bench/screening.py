@@ -14,7 +14,7 @@ from bench.opening import open_work
 def main(task_directory: Path, root: Path) -> None:
     context, _ = open_work(task_directory, root)
     from flows.search import screen_all
-    from tasks.trials import screen
+    from tasks.searching.trials import screen
 
     started = time.perf_counter()
     trials = screen_all(context, screening=screen.fn)

@@ -25,15 +25,15 @@ from prefect import flow
 
 from bench.line import make_space
 from flows.cross_validation import cross_validate
-from flows.environment import prepare_environment
 from flows.search import search
-from tasks.data import settle_raw_files
-from tasks.study import next_batch, open_study
-from tasks.tracking import open_tracking, start_run
-from tasks.trials import screen
-from tasks.versioning import reproduce_data
+from flows.starting.environment import prepare_environment
+from tasks.searching.study import next_batch, open_study
+from tasks.searching.trials import screen
+from tasks.tracking.runs import open_tracking, start_run
+from tasks.versions.dvc_repo import reproduce_data
+from tasks.versions.prepare import settle_raw_files
 from thawline.context import Context, hash_code
-from thawline.params_file import load_params
+from thawline.params.file import load_params
 from thawline.workspace import Workspace
 
 STRATEGIES = ("bayesian", "random", "grid", "gp")

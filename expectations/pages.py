@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from expectations.report import ValidationReport
-from thawline.files import write_atomically
 from thawline.page.render import open_templates
+from thawline.system.files import write_atomically
 
 TEMPLATES = Path(__file__).parent / "templates"
 

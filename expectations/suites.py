@@ -30,7 +30,7 @@ def build_suite(
         params: Limits.
         content: Columns that must hold something in every row, with their types.
         rooms: Directories of this package.
-        profile: For 'arrival', and only there: what the rows so far are like (`thawline.drift.profile`).
+        profile: For 'arrival', and only there: what the rows so far are like (`thawline.rows.drift.profile`).
     """
     arguments = (params, content) if profile is None else (params, content, profile)
     expectations = []

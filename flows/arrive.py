@@ -7,15 +7,15 @@ from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.deployed import open_deployed
-from tasks.announcements import DUE, announce, announce_arrivals
-from tasks.arrivals import take_arrivals
-from tasks.training_due import training_due
-from thawline.arrivals import Arrival, Due
-from thawline.console import reply
-from thawline.logs import logging_to
-from thawline.params_file import load_params
-from thawline.waiting_room import take_turn
+from flows.starting.deployed import open_deployed
+from tasks.arriving.announcements import DUE, announce, announce_arrivals
+from tasks.arriving.due import training_due
+from tasks.arriving.take import take_arrivals
+from thawline.params.file import load_params
+from thawline.rows.arrivals import Arrival, Due
+from thawline.system.console import reply
+from thawline.system.logs import logging_to
+from thawline.system.queue import take_turn
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)

@@ -13,12 +13,15 @@ import sys
 import typer
 
 from flows.commands import load_commands
-from flows.options import print_json, with_loudness
-from thawline.console import reply
+from flows.terminal.options import print_json, with_loudness
 from thawline.errors import ThawlineError
-from thawline.files import explain_storage_error
-from thawline.garbage import end_at_once
-from thawline.interruption import EndingOnSignals
+from thawline.system.console import reply
+from thawline.system.files import explain_storage_error
+from thawline.system.garbage_collection import end_at_once
+from thawline.system.interruption import EndingOnSignals
+
+FORMER = {"clean": "prune"}
+"""Commands that had another name: it is understood, with a word about it."""
 
 INTERRUPTED = "interrupted; what was finished is kept, and the next run goes on from there"
 
@@ -49,6 +52,7 @@ def main() -> None:
     os.umask(0o077)  # what is written, by what we start too, is its owner's alone
     with EndingOnSignals(_say_interrupted):
         try:
+            _take_former_name(sys.argv)
             app()
         except ThawlineError as error:
             _fail(str(error), error.exit_code)
@@ -57,6 +61,13 @@ def main() -> None:
             if known is None:
                 raise
             _fail(str(known), known.exit_code)
+
+
+def _take_former_name(arguments: list[str]) -> None:
+    for former, name in FORMER.items():
+        if arguments[1:2] == [former]:
+            sys.stderr.write(f"`thawline {former}` is called `thawline {name}` now\n")
+            arguments[1] = name
 
 
 def _fail(message: str, exit_code: int) -> None:

@@ -8,16 +8,16 @@ from prefect import flow
 
 from flows.opening import open_data
 from modalities import check_changes
-from tasks.approaches import APPROACHES, draw_share, measure, prepare_vectors, strongest_baseline
-from tasks.approaches_record import record_comparison
-from tasks.approaches_report import SCRATCH
+from tasks.comparing.approaches import APPROACHES, draw_share, measure, prepare_vectors, strongest_baseline
+from tasks.comparing.record import record_comparison
+from tasks.comparing.report import SCRATCH
 from tasks.results import ComparedApproaches, Measured
-from thawline.console import progress
 from thawline.context import Context
-from thawline.lock import lock_workspace
 from thawline.params import Params
-from thawline.params_file import load_params, overridden
-from thawline.stopwatch import Stopwatch
+from thawline.params.file import load_params, overridden
+from thawline.system.console import progress
+from thawline.system.lock import lock_workspace
+from thawline.system.stopwatch import Stopwatch
 from thawline.workspace import Workspace
 
 PRUDENCE = 1.2

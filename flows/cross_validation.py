@@ -7,9 +7,9 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from flows.runners import run_all
-from models.policies import Phase
-from tasks.finetuning import FINETUNED, inner_f1_of, plan, stopping_points, train_fold, train_heads
+from models.training.policies import Phase
 from tasks.results import CrossValidation, FoldResult
+from tasks.training.finetuning import FINETUNED, inner_f1_of, plan, stopping_points, train_fold, train_heads
 from thawline.context import Context
 
 logger = logging.getLogger(__name__)

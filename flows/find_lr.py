@@ -7,11 +7,11 @@ from prefect import flow
 
 from flows.opening import open_data
 from modalities import check_changes
-from tasks.learning_rates import find_learning_rates, record_learning_rates
 from tasks.results import SuggestedRate
-from thawline.lock import lock_workspace
-from thawline.params_file import load_params, overridden
-from thawline.stopwatch import Stopwatch
+from tasks.training.lr_range import find_learning_rates, record_learning_rates
+from thawline.params.file import load_params, overridden
+from thawline.system.lock import lock_workspace
+from thawline.system.stopwatch import Stopwatch
 from thawline.workspace import Workspace
 
 

@@ -12,18 +12,18 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.opening import open_data
-from flows.preloading import is_training_likely
+from flows.starting.preloading import is_training_likely
 from modalities import check_changes
-from tasks.announcements import announce_model
-from tasks.data import push_data
-from tasks.history import find_unchanged_run
-from tasks.profile import profile_rows
+from tasks.arriving.announcements import announce_model
+from tasks.arriving.due import noting_training
+from tasks.judging.past_runs import find_unchanged_run
+from tasks.profiling.profile import profile_rows
 from tasks.results import RunResult
-from tasks.training_due import noting_training
-from thawline.lock import lock_workspace
-from thawline.logs import logging_to
-from thawline.params_file import load_params, overridden
-from thawline.stopwatch import Stopwatch
+from tasks.versions.prepare import push_data
+from thawline.params.file import load_params, overridden
+from thawline.system.lock import lock_workspace
+from thawline.system.logs import logging_to
+from thawline.system.stopwatch import Stopwatch
 from thawline.workspace import Workspace
 
 

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows import outcome
-from flows.environment import keep_quiet, orchestration_errors, prepare_environment, renew_settings
 from flows.outcome import Outcome
-from flows.temporary_server import start_server
+from flows.starting.environment import keep_quiet, orchestration_errors, prepare_environment, renew_settings
+from flows.starting.temporary_server import start_server
 from thawline.errors import ThawlineError, UsageError
-from thawline.files import explain_storage_error
-from thawline.garbage import importing
+from thawline.system.files import explain_storage_error
+from thawline.system.garbage_collection import importing
 from thawline.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:  # each a second of imports
     import pandas as pd
 
-    from tasks.initialise import Made
+    from tasks.upkeep.initialise import Made
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class Space:
             UnreadableFileError: The file can't be read.
         """
         with _working(self.root) as place:
-            from tasks.data import settle_raw_files
-            from tasks.validate import validate_arrival, validate_raw
-            from thawline.lock import WAIT_S, lock_workspace
-            from thawline.params_file import load_params
+            from tasks.checking.validate import validate_arrival, validate_raw
+            from tasks.versions.prepare import settle_raw_files
+            from thawline.params.file import load_params
+            from thawline.system.lock import WAIT_S, lock_workspace
 
             params = load_params(place, overrides)
             with lock_workspace(place, "data", wait_s=WAIT_S):
@@ -67,14 +67,14 @@ class Space:
             ThawlineError: Anything else that stops the line.
         """
         with _working(self.root, fresh=fresh) as place:
-            from thawline.params_file import load_params
+            from thawline.params.file import load_params
 
             params = load_params(place, overrides)  # a wrong param is said before anything slow starts
             server = start_server()
             renew_settings()
             with importing():
                 from flows.finetune import finetune
-                from flows.preloading import preload_if_due
+                from flows.starting.preloading import preload_if_due
 
                 preload_if_due(place, params, fresh=fresh)
             with orchestration_errors(server):
@@ -90,7 +90,7 @@ class Space:
             ThawlineError: Anything else that stops the comparison.
         """
         with _working(self.root) as place:
-            from thawline.params_file import load_params
+            from thawline.params.file import load_params
 
             load_params(place, overrides)
             server = start_server()
@@ -111,10 +111,10 @@ class Space:
             UsageError: No version holds the alias, or the model does not take these rows.
         """
         with _working(self.root) as place:
-            from tasks.ownership import require_own
-            from tasks.prediction import predict_rows
-            from tasks.tracking import open_tracking
-            from thawline.params_file import load_params
+            from tasks.judging.ownership import require_own
+            from tasks.judging.prediction import predict_rows
+            from tasks.tracking.runs import open_tracking
+            from thawline.params.file import load_params
 
             params = load_params(place)
             tracking = open_tracking(place, params)
@@ -124,9 +124,9 @@ class Space:
     def runs(self, limit: int = 20) -> Outcome:
         """Return the runs of the line, newest first, refused and failed ones too."""
         with _working(self.root) as place:
-            from tasks.history import list_runs
-            from tasks.tracking import open_tracking
-            from thawline.params_file import load_params
+            from tasks.judging.past_runs import list_runs
+            from tasks.tracking.runs import open_tracking
+            from thawline.params.file import load_params
 
             return outcome.of_runs(list_runs(open_tracking(place, load_params(place)), limit=limit))
 
@@ -137,10 +137,10 @@ class Space:
             ThawlineError: That run has left no result.
         """
         with _working(self.root) as place:
-            from tasks.champion import find_champion
-            from tasks.history import load_result
-            from tasks.tracking import open_tracking
-            from thawline.params_file import load_params
+            from tasks.judging.champion import find_champion
+            from tasks.judging.past_runs import load_result
+            from tasks.tracking.runs import open_tracking
+            from thawline.params.file import load_params
 
             params = load_params(place)
             tracking = open_tracking(place, params)
@@ -194,7 +194,7 @@ def make_workspace(
     """Make a workspace; see `init`."""
     keep_quiet()
     with _own_errors():
-        from tasks.initialise import initialise, params_for
+        from tasks.upkeep.initialise import initialise, params_for
 
         params = params_for(directory, modality=modality, columns=dict(columns), overrides=overrides)
         return initialise(directory, data, params)
@@ -209,7 +209,7 @@ def _working(root: Path, *, fresh: bool = False) -> Iterator[Workspace]:
     with _own_errors():
         prepare_environment(place, fresh=fresh)
         renew_settings()
-        from thawline.params_schema import write_schema
+        from thawline.params.schema import write_schema
 
         write_schema(place)
         yield place

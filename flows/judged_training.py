@@ -8,26 +8,26 @@ from collections.abc import Collection
 
 from flows.cross_validation import cross_validate
 from flows.search import Searched, search
-from tasks.blend import blend_folds, blend_shares, fit_blend
-from tasks.calibration import answer_folds, calibrate, check_costs
-from tasks.evaluation import evaluate, score_champion
-from tasks.exporting import export_candidate
-from tasks.finetuning import fit_final
-from tasks.frozen_layers import run_frozen_layers
-from tasks.label_audit import audit_labels, record_effect
-from tasks.profile import profile_rows
-from tasks.recording import open_run, record_cross_validation, record_left_out, record_outcome
-from tasks.registry import register
+from tasks.candidates.baselines import cross_validate_all, fit_any, list_all_baselines
+from tasks.candidates.blend import blend_folds, blend_shares, fit_blend
+from tasks.candidates.label_audit import audit_labels, record_effect
+from tasks.candidates.outputs import answer_folds, calibrate, check_costs
+from tasks.judging.evaluation import evaluate, score_champion
+from tasks.judging.exporting import export_candidate
+from tasks.judging.registry import register
+from tasks.judging.review import gather_review
+from tasks.judging.verdict import decide
+from tasks.profiling.profile import profile_rows
+from tasks.reports.recording import open_run, record_cross_validation, record_left_out, record_outcome
 from tasks.results import CrossValidation, FinalFit, RunResult, best_of
-from tasks.review import gather_review
-from tasks.rivals import cross_validate_rivals, fit_rival, list_rivals
-from tasks.study import forget_study
-from tasks.tracking import Tracking
-from tasks.training_runs import record_final_fit
-from tasks.trainings import FROZEN_LAYERS, clear_checkpoints
-from tasks.verdict import decide
+from tasks.searching.study import forget_study
+from tasks.tracking.fold_runs import record_final_fit
+from tasks.tracking.runs import Tracking
+from tasks.training.finetuning import fit_final
+from tasks.training.frozen_layers import run_frozen_layers
+from tasks.training.setup import FROZEN_LAYERS, clear_checkpoints
 from thawline.context import Context
-from thawline.stopwatch import Stopwatch
+from thawline.system.stopwatch import Stopwatch
 
 
 def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, fresh: bool) -> RunResult:
@@ -46,7 +46,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         profile_rows(context)
     with open_run(context, tracking) as run_id:
         with watch("baseline"):
-            baselines = _rivals(context, tracking, run_id)
+            baselines = _score_baselines(context, tracking, run_id)
         with watch("search"):
             searched = search(context, tracking, run_id)
         with watch("cross-validate"):
@@ -57,7 +57,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         if audit.left_out:
             with watch("cross-validate again"):
                 all_rows = [*baselines, finetuned]
-                baselines, missing = cross_validate_rivals(fitted.tuned, [each.name for each in baselines])
+                baselines, missing = cross_validate_all(fitted.tuned, [each.name for each in baselines])
                 finetuned = cross_validate(fitted.tuned, fitted.works)
                 all_rows = [each for each in all_rows if each.name not in missing]
                 record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
@@ -75,7 +75,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             for work in dict.fromkeys((context, *searched.all_works, *fitted.all_works)):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
-            fits = [*_fit_rivals(fitted.tuned, {best.name, *shares}), final]
+            fits = [*_fit_baselines(fitted.tuned, {best.name, *shares}), final]
             fits += [fit_blend(context, fits, shares)] if shares else []
             by_name = {approach.name: approach for approach in approaches}
             fits = [calibrate(context, fit, by_name[fit.name]) for fit in fits]
@@ -102,11 +102,11 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         )
 
 
-def _rivals(context: Context, tracking: Tracking, run_id: str) -> list[CrossValidation]:
-    """Score all rivals; which are left out, and why, is noted on the run."""
-    rivals, missing = cross_validate_rivals(context, list_rivals(context))
+def _score_baselines(context: Context, tracking: Tracking, run_id: str) -> list[CrossValidation]:
+    """Score all baselines; which are left out, and why, is noted on the run."""
+    baselines, missing = cross_validate_all(context, list_all_baselines(context))
     record_left_out(tracking, run_id, missing)
-    return rivals
+    return baselines
 
 
 def _with_all_rows(searched: Searched, finetuned: CrossValidation) -> CrossValidation:
@@ -114,6 +114,6 @@ def _with_all_rows(searched: Searched, finetuned: CrossValidation) -> CrossValid
     return finetuned if set(searched.works) == {searched.tuned} else cross_validate(searched.tuned)
 
 
-def _fit_rivals(context: Context, names: Collection[str]) -> list[FinalFit]:
-    """Fit those rivals on all of train that are named; other names are no rivals'."""
-    return [fit_rival(context, name) for name in list_rivals(context) if name in names]
+def _fit_baselines(context: Context, names: Collection[str]) -> list[FinalFit]:
+    """Fit those baselines on all of train that are named; other names are no baselines'."""
+    return [fit_any(context, name) for name in list_all_baselines(context) if name in names]

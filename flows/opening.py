@@ -2,19 +2,25 @@
 
 from contextlib import nullcontext
 
-from flows.preloading import import_training, look_at_packages
+from flows.starting.preloading import import_training, look_at_packages
 from tasks.caching import remove_half_written
-from tasks.data import obtain_data, record_data_version, reproduce, validate_processed_rows, validate_raw_files
-from tasks.early_checks import require_places
-from tasks.ownership import claim, require_same_task
-from tasks.pinned import pin_inputs
-from tasks.tracking import Tracking, close_stale_runs, open_tracking
-from tasks.training_set import load_training_set
+from tasks.judging.ownership import claim, require_same_task
+from tasks.tracking.runs import Tracking, close_stale_runs, open_tracking
+from tasks.training.train_set import load_train_set
+from tasks.upkeep.early_checks import require_places
+from tasks.versions.pinned import pin_inputs
+from tasks.versions.prepare import (
+    obtain_data,
+    record_data_version,
+    reproduce,
+    validate_processed_rows,
+    validate_raw_files,
+)
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
-from thawline.meanwhile import meanwhile
 from thawline.params import Params
-from thawline.stopwatch import Stopwatch
+from thawline.system.background import in_background
+from thawline.system.stopwatch import Stopwatch
 from thawline.workspace import Workspace
 
 
@@ -49,19 +55,19 @@ def open_data(
     try:
         with watch("validate raw"):
             validate_raw_files(workspace, params)
-        with watch("preprocess"), meanwhile(import_training) if will_train else nullcontext():
+        with watch("preprocess"), in_background(import_training) if will_train else nullcontext():
             data = reproduce(workspace, force=fresh)
         with watch("validate processed"):
             context = Context(
                 root=workspace.root, params=params, data_version=data.data_version, code_version=hash_code()
             )
-            require_same_task(tracking, params.name, load_training_set(context).classes)
+            require_same_task(tracking, params.name, load_train_set(context).classes)
             validate_processed_rows(context)
-            with meanwhile(look_at_packages) if will_train else nullcontext():
+            with in_background(look_at_packages) if will_train else nullcontext():
                 record_data_version(workspace, data.data_version)
             pin_inputs(workspace)
     except DataRefusedError as error:
-        from tasks.recording import record_refusal
+        from tasks.reports.recording import record_refusal
 
         record_refusal(tracking, workspace, params, str(error))
         raise

@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from flows.cli import app
 from thawline.params import Params
-from thawline.params_reference import list_fields
+from thawline.params.reference import list_fields
 
 
 def render_reference() -> str:

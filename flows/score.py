@@ -3,13 +3,13 @@
 from prefect import flow
 from prefect.states import Completed
 
-from flows.deployed import open_deployed
-from tasks.ownership import require_own
-from tasks.prediction import predict_into
-from tasks.tracking import open_tracking
+from flows.starting.deployed import open_deployed
+from tasks.judging.ownership import require_own
+from tasks.judging.prediction import predict_into
+from tasks.tracking.runs import open_tracking
 from thawline.errors import UsageError
-from thawline.frame_writers import require_output
-from thawline.params_file import load_params
+from thawline.formats.frame_writers import require_output
+from thawline.params.file import load_params
 
 
 @flow(name="score", validate_parameters=False)

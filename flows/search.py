@@ -18,15 +18,15 @@ import numpy as np
 
 from flows.cross_validation import deepen
 from flows.search_choices import choose_finalists, choose_in_folds, choose_winner
-from tasks.finetuning import inner_f1
+from tasks.reports.search_runs import record_search
 from tasks.results import CrossValidation, SearchResult, TrialResult
-from tasks.search_record import record_search
-from tasks.study import conclude, next_batch, open_study, spent_seconds, summarise, trials_without_gain
-from tasks.tracking import Tracking
-from tasks.trainings import clear_checkpoints
-from tasks.trials import Screening, penalised_mean, screen, trial_context
-from thawline.console import console
+from tasks.searching.study import conclude, next_batch, open_study, spent_seconds, summarise, trials_without_gain
+from tasks.searching.trials import Screening, penalised_mean, screen, trial_context
+from tasks.tracking.runs import Tracking
+from tasks.training.finetuning import inner_f1
+from tasks.training.setup import clear_checkpoints
 from thawline.context import Context
+from thawline.system.console import console
 
 logger = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from flows.cross_validation import cross_validate
-from tasks.finetuning import inner_f1, inner_f1_of
 from tasks.results import CrossValidation, FoldResult, TrialResult, Unproved
-from tasks.training_set import load_training_set
-from tasks.trials import trial_context
+from tasks.searching.trials import trial_context
+from tasks.training.finetuning import inner_f1, inner_f1_of
+from tasks.training.train_set import load_train_set
 from thawline.context import Context
-from thawline.metrics import standard_error
+from thawline.scores.metrics import standard_error
 
 
 def choose_finalists(trials: Sequence[TrialResult], keep: int) -> list[TrialResult]:
@@ -49,7 +49,7 @@ def choose_in_folds(context: Context, trials: Sequence[TrialResult]) -> list[int
     The best trials of the fold's own screening go as deep in it as it pays there. One of them replaces the params as
     they stand where it is ahead of them by more than `chance`.
     """
-    num_folds, data = context.params.split.num_folds, load_training_set(context)
+    num_folds, data = context.params.split.num_folds, load_train_set(context)
     ranked = [
         choose_finalists([_in_fold(trial, fold) for trial in trials], context.params.search.keep)
         for fold in range(num_folds)

@@ -3,10 +3,10 @@
 from prefect import flow, get_run_logger
 from prefect.states import Completed
 
-from flows.deployed import open_deployed
-from thawline.lock import lock_workspace
-from thawline.params_file import load_params
-from thawline.waiting_room import take_turn
+from flows.starting.deployed import open_deployed
+from thawline.params.file import load_params
+from thawline.system.lock import lock_workspace
+from thawline.system.queue import take_turn
 from thawline.workspace import Workspace
 
 
@@ -26,7 +26,7 @@ def train(root: str, *, only_if_due: bool = True) -> object:
     if not only_if_due:
         with lock_workspace(workspace, "training", wait_s=-1):
             return _train(workspace)
-    from tasks.training_due import training_due
+    from tasks.arriving.due import training_due
 
     with take_turn(workspace, "training") as is_turn:
         if not is_turn:

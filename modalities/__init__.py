@@ -20,10 +20,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from thawline.errors import ParamsError
+from thawline.formats.tables import Chunk
 from thawline.page.parts import Panel
 from thawline.params import Params
-from thawline.params_file import nearest
-from thawline.tables import Chunk
+from thawline.params.file import nearest
 
 AUTO = "auto"
 
@@ -95,7 +95,7 @@ class Modality:
     """What a caller of a model hands over (such a frame, or bare values) to content columns."""
 
     load_encoder: Callable[[Params, Path, pd.DataFrame], Any]
-    """The pretrained `models.encoders.Encoder` that `params.model.encoder` names, relative to a workspace.
+    """The pretrained `models.encoders.loading.Encoder` that `params.model.encoder` names, relative to a workspace.
 
     The frame holds the prepared rows that may be learned from, for kinds of data whose encoders are made from them.
     """
@@ -104,11 +104,11 @@ class Modality:
     """Whether `load_encoder` looks at the rows it is given: then each fold has an encoder of its own."""
 
     encode: Callable[[Any, pd.DataFrame, Params], Any]
-    """An encoder's processor (its tokenizer, say) and prepared rows to `models.rows.Rows`, in the rows' order."""
+    """An encoder's processor (its tokenizer, say) and prepared rows to `models.inputs.rows.Rows`, in their order."""
 
     augment: Callable[[Params, Any, pd.DataFrame], Any]
-    """Params, an encoder's processor and prepared rows to the `models.augmentation.Augmentation` that `params.augment`
-    asks for; None for no changes."""
+    """Params, an encoder's processor and prepared rows to what `params.augment` asks for, a
+    `models.inputs.augmentation.Augmentation`; None for no changes."""
 
     augments: tuple[str, ...]
     """Keys of the params section `augment` that mean something to this kind of data, besides `views`."""

@@ -7,10 +7,10 @@ import pandas as pd
 
 from modalities import get_modality
 from modalities.predictor import load_predictor
-from models.onnx_export import TOLERANCE, export_onnx
-from models.saving import load_classifier
+from models.classifiers.saving import load_classifier
+from models.export.onnx_graph import TOLERANCE, export_onnx
 from thawline.errors import ExportError
-from thawline.files import write_atomically
+from thawline.system.files import write_atomically
 
 GRAPH = "model.onnx"
 

@@ -12,16 +12,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modalities import get_modality
-from models.classifier import Classifier
-from models.devices import choose_to_serve
-from models.placement import place
-from models.prediction import predict_probabilities
-from models.rows import Rows
-from models.saving import load_classifier
-from models.shared_layers import FrozenLayers, name_layers, predict_together
-from thawline.blending import mix
-from thawline.calibration import apply_temperature
+from models.classifiers.classifier import Classifier
+from models.classifiers.placement import place
+from models.classifiers.saving import load_classifier
+from models.hardware.devices import choose_to_serve
+from models.inputs.rows import Rows
+from models.prediction.probabilities import predict_probabilities
+from models.prediction.shared_layers import FrozenLayers, name_layers, predict_together
 from thawline.params import Params
+from thawline.scores.blending import mix
+from thawline.scores.calibration import apply_temperature
 
 Probabilities = NDArray[np.float64]
 

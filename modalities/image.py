@@ -33,11 +33,11 @@ from modalities.image_pixels import (
     thumbnail,
 )
 from modalities.image_sources import list_images_beside, read_images, stream_images
-from thawline.columns import constant
 from thawline.errors import UsageError
-from thawline.near_duplicates import number_by_appearance
+from thawline.formats.tables import Chunk
 from thawline.params import Params
-from thawline.tables import Chunk
+from thawline.rows.columns import constant
+from thawline.rows.near_duplicates import number_by_appearance
 
 CONTENT = "image"
 ROOMS = ("common", "image")
@@ -217,14 +217,14 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
 
 
 def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
-    """Load the encoder for images of `model.image_size`; see `models.encoders.load_encoder`.
+    """Load the encoder for images of `model.image_size`; see `models.encoders.loading.load_encoder`.
 
     Raises:
         ParamsError: It has no class token, and `model.pooling` asks for it.
         EncoderNotFoundError: Nothing loadable is where `model.encoder` says.
     """
-    from models.encoders import check_pooling
-    from models.encoders import load_encoder as load
+    from models.encoders.loading import check_pooling
+    from models.encoders.loading import load_encoder as load
 
     settings = {"image_size": params.model.image_size, "attention_dropout": params.model.attention_dropout}
     encoder = load(encoder_name(params), root=root, takes="pixels", settings=settings)
@@ -234,7 +234,7 @@ def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
 
 def encode(processor: Any, frame: pd.DataFrame, params: Params) -> Any:
     """Decode the images and bring them to the network's size; a file that can't be decoded is black."""
-    from models.pixels import read_pixels
+    from models.inputs.pixels import read_pixels
 
     row_ids = frame["row_id"].tolist() if "row_id" in frame else None
     images = (_decode(content, params) for content in frame[CONTENT])
@@ -243,8 +243,8 @@ def encode(processor: Any, frame: pd.DataFrame, params: Params) -> Any:
 
 def augment(params: Params, _processor: Any, _frame: pd.DataFrame) -> Any:
     """Return what crops, mirrors and recolours training images, and mixes them; None for nothing of the kind."""
-    from models.augmentation import Augmentation
-    from models.pixel_changes import PixelChange, PixelMix
+    from models.inputs.augmentation import Augmentation
+    from models.inputs.pixel_changes import PixelChange, PixelMix
 
     chosen = params.augment
     change = PixelChange(chosen.min_crop, chosen.flip, chosen.policy)

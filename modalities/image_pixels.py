@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from scipy import sparse
 
-from thawline.near_duplicates import number_by_appearance
+from thawline.rows.near_duplicates import number_by_appearance
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
 HEIC = "HEIC, which is not read: save it as JPEG or PNG"

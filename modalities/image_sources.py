@@ -18,11 +18,20 @@ import pandas as pd
 
 from modalities.image_choice import HEAD_BYTES, SUFFIXES, begins_like_image, choose_images, left_out, named
 from modalities.image_labels import labels_of
-from thawline.columns import carried, constant
 from thawline.errors import UnreadableFileError
+from thawline.formats.row_sources import RowSource, too_large
+from thawline.formats.tables import (
+    MB,
+    Chunk,
+    as_strings,
+    is_table,
+    parse_table,
+    read_chunks,
+    read_table,
+    require_column,
+)
 from thawline.params import Params
-from thawline.row_sources import RowSource, too_large
-from thawline.tables import MB, Chunk, as_strings, is_table, parse_table, read_chunks, read_table, require_column
+from thawline.rows.columns import carried, constant
 
 log = logging.getLogger(__name__)
 

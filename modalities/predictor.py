@@ -22,15 +22,15 @@ from numpy.typing import NDArray
 from modalities import get_modality
 from modalities.estimator_files import load_estimator, save_estimator
 from modalities.fitted import Calibrated, Estimator, Mixture, Network, apply_all, load_network
-from models.classifier import Classifier
-from models.encoders import Encoder
-from models.saving import save_classifier
-from models.shared_layers import FrozenLayers
-from models.transformers_export import export_transformers
-from thawline.answers import Rule, answer, preferences
-from thawline.files import write_atomically
-from thawline.metrics import answers_of
+from models.classifiers.classifier import Classifier
+from models.classifiers.saving import save_classifier
+from models.encoders.loading import Encoder
+from models.export.transformers_directory import export_transformers
+from models.prediction.shared_layers import FrozenLayers
 from thawline.params import Params
+from thawline.scores.answers import Rule, answer, preferences
+from thawline.scores.metrics import answers_of
+from thawline.system.files import write_atomically
 
 PROBABILITY = "probability_"
 SERVED = ("name", "modality", "ingest", "clean", "features")
@@ -41,7 +41,7 @@ SERVED = ("name", "modality", "ingest", "clean", "features")
 class Predictor:
     """A fitted model: class names, the params it answers by, and what answers prepared rows.
 
-    `rule` says which class is answered, see `thawline.answers`; None for the most probable.
+    `rule` says which class is answered, see `thawline.scores.answers`; None for the most probable.
     """
 
     classes: list[str]

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from modalities import AUTO, table_features
-from thawline.console import progress
 from thawline.errors import EncoderNotFoundError
 from thawline.params import Params
+from thawline.system.console import progress
 from thawline.workspace import Workspace
 
 AUGMENTS = ("corrupted_cells",)
@@ -47,10 +47,10 @@ def load_encoder(params: Params, root: Path, frame: pd.DataFrame) -> Any:
     Raises:
         EncoderNotFoundError: `model.encoder` is neither 'ft_transformer' nor a directory with an encoder for tables.
     """
-    from models.devices import choose_device
-    from models.encoders import load_encoder as load
-    from models.pretraining import PretrainedEpoch, PretrainSettings
-    from models.table_encoders import NAME, TableSettings, fit_encoder
+    from models.encoders.loading import load_encoder as load
+    from models.hardware.devices import choose_device
+    from models.tables.pretraining import PretrainedEpoch, PretrainSettings
+    from models.tables.table_encoders import NAME, TableSettings, fit_encoder
 
     if not fits_encoder(params):
         if not (root / params.model.encoder).is_dir():
@@ -91,8 +91,8 @@ def encode(columns: Any, frame: pd.DataFrame, _params: Params) -> Any:
 
 def augment(params: Params, _columns: Any, _frame: pd.DataFrame) -> Any:
     """Return what replaces a share of the cells of training rows by those of others; None for no share."""
-    from models.augmentation import Augmentation
-    from models.table_rows import CellChange
+    from models.inputs.augmentation import Augmentation
+    from models.inputs.table_rows import CellChange
 
     share = params.augment.corrupted_cells
     return Augmentation(CellChange(share)) if share else None

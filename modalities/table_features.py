@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from thawline.columns import content_columns
 from thawline.params import Params
+from thawline.rows.columns import content_columns
 
 MISSING = "(missing)"
 NUM_QUANTILES = 1000

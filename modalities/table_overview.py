@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 from markupsafe import Markup
 
-from thawline.columns import content_columns, outer_name
 from thawline.page.charts import Bar, bars, heat_map, histogram, table
 from thawline.page.parts import PALETTE, Panel, Tone, count, named, number, percent, shorten
 from thawline.params import Params
+from thawline.rows.columns import content_columns, outer_name
 
 MAX_ROWS = 20_000
 MAX_CELLS = 20_000_000

@@ -17,9 +17,9 @@ from typing import Any
 
 import psutil
 
-from thawline.columns import RESERVED, SLICE, inner_name
 from thawline.errors import UnreadableFileError, UsageError
 from thawline.params import Params
+from thawline.rows.columns import RESERVED, SLICE, inner_name
 
 LOGGING = Path(__file__).with_name("log4j2.properties")
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "json"}

@@ -1,6 +1,6 @@
 """Tables: rows of numbers, categories, truth values and dates, under the names of the data's owner.
 
-- `read` keeps every cell as text; `prepare` gives each column its kind (`thawline/cells.py`), float64 for numbers,
+- `read` keeps every cell as text; `prepare` gives each column its kind (`thawline/rows/cells.py`), float64 for numbers,
   datetime64 for dates, str for the rest, and notes in the column `problems` what it could not read or doubts.
 - Kinds are inferred from all rows of the data, unless `ingest.columns` names them. `settle` writes the inferred ones
   into the params that a model keeps, so that a single row is read in serving as it was among many.
@@ -29,14 +29,14 @@ from modalities import (
     table_overview,
     table_spark,
 )
-from thawline.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
-from thawline.columns import carried, constant, content_columns, inner_name, outer_name
-from thawline.decimals import commas_to_points, has_decimal_commas
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
-from thawline.near_duplicates import number_by_appearance
+from thawline.formats.decimals import commas_to_points, has_decimal_commas
+from thawline.formats.tables import Chunk, as_strings, read_chunks, read_table, require_column
 from thawline.params import Params
-from thawline.row_hashes import hash_rows
-from thawline.tables import Chunk, as_strings, read_chunks, read_table, require_column
+from thawline.rows.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
+from thawline.rows.columns import carried, constant, content_columns, inner_name, outer_name
+from thawline.rows.near_duplicates import number_by_appearance
+from thawline.rows.row_hashes import hash_rows
 
 ROOMS = ("common", "tabular")
 EXCERPT_LENGTH = 120

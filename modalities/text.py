@@ -18,12 +18,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from modalities import Modality, Shown, encoder_name, majority, nothing_beside, text_overview
-from thawline.columns import carried, constant
 from thawline.errors import ParamsError, UsageError
-from thawline.html_text import html_to_text
-from thawline.near_duplicates import mix, near_duplicate_groups
+from thawline.formats.html_text import html_to_text
+from thawline.formats.tables import Chunk, as_strings, read_chunks, read_table, require_column
 from thawline.params import Params
-from thawline.tables import Chunk, as_strings, read_chunks, read_table, require_column
+from thawline.rows.columns import carried, constant
+from thawline.rows.near_duplicates import mix, near_duplicate_groups
 
 logger = logging.getLogger(__name__)
 
@@ -205,9 +205,9 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
 
 
 def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
-    """Load the encoder; see `models.encoders.load_encoder`."""
-    from models.encoders import load_encoder as load
-    from models.rows import tokenize
+    """Load the encoder; see `models.encoders.loading.load_encoder`."""
+    from models.encoders.loading import load_encoder as load
+    from models.encoders.tokenizing import tokenize
 
     encoder = load(encoder_name(params), root=root, settings={"attention_dropout": params.model.attention_dropout})
     tokenize(encoder, [], max_tokens=params.model.max_tokens)  # refuses more tokens than the encoder has positions
@@ -216,7 +216,7 @@ def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
 
 def encode(tokenizer: Any, frame: pd.DataFrame, params: Params) -> Any:
     """Tokenize the texts, cut to `model.max_tokens`."""
-    from models.rows import tokenize_with
+    from models.encoders.tokenizing import tokenize_with
 
     row_ids = frame["row_id"].tolist() if "row_id" in frame else None
     return tokenize_with(tokenizer, frame[CONTENT].tolist(), max_tokens=params.model.max_tokens, row_ids=row_ids)
@@ -224,8 +224,8 @@ def encode(tokenizer: Any, frame: pd.DataFrame, params: Params) -> Any:
 
 def augment(params: Params, tokenizer: Any, frame: pd.DataFrame) -> Any:
     """Return what leaves out and swaps tokens of training texts and takes them in lower case; None for none of it."""
-    from models.augmentation import Augmentation
-    from models.token_changes import TokenChange
+    from models.inputs.augmentation import Augmentation
+    from models.inputs.token_changes import TokenChange
 
     chosen = params.augment
     if not (chosen.token_dropout or chosen.token_swap or chosen.lower_case):

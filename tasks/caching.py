@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
 from thawline.context import Context
-from thawline.scopes import Scope
+from thawline.params.scopes import Scope
 from thawline.workspace import Workspace
 
 __all__ = ["NO_CACHE", "is_kept", "remove_half_written", "retry_transient", "step_cache"]

@@ -6,9 +6,9 @@ import pandas as pd
 
 from modalities import get_modality
 from tasks.stage import run_stage
-from thawline.cleaning import drop_rows
-from thawline.frames import read_frame, write_frame, write_report
+from thawline.formats.frames import read_frame, write_frame, write_report
 from thawline.params import Params
+from thawline.rows.cleaning import drop_rows
 from thawline.workspace import Workspace
 
 

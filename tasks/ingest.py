@@ -9,9 +9,9 @@ import pandas as pd
 from modalities import Modality, get_modality
 from tasks.stage import run_stage
 from thawline.errors import DataRefusedError
-from thawline.frames import write_frame, write_report
+from thawline.formats.frames import write_frame, write_report
 from thawline.params import Params
-from thawline.rows import row_ids
+from thawline.rows.row_ids import row_ids
 from thawline.workspace import Workspace
 
 

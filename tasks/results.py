@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from thawline.answers import RuleEffect
-from thawline.comparison import Comparison
 from thawline.errors import ThawlineError
-from thawline.gates import UNSCORED, CrossValidated, Gate
-from thawline.metrics import answers_of
-from thawline.slice_scores import SliceScores
+from thawline.scores.answers import RuleEffect
+from thawline.scores.comparison import Comparison
+from thawline.scores.gates import UNSCORED, CrossValidated, Gate
+from thawline.scores.metrics import answers_of
+from thawline.scores.slice_scores import SliceScores
 
 RESULT_FILE = "result.json"
 """What a run says, among its artifacts."""
@@ -37,11 +37,11 @@ class HeadPhase(Result):
 class FoldResult(Result):
     """One fold of one approach.
 
-    `scores` are those of `thawline.scorecard.score_fully` on the fold's validation rows. `epochs` has one `EpochRecord`
-    as a dict for each epoch (none for baselines), `best_epochs` the best epoch of each phase, 0 where one was rolled
-    back. `predictions` names a .npz with `rows` (n,) and `probabilities` (n, classes), and with `answers` (n,) where a
-    rule answers other classes than the most probable; `plain_f1_macro` is macro-F1 without it. `num_fitted` counts the
-    rows that weights were fitted to, `peak_memory_bytes` is that of the process so far.
+    `scores` are those of `thawline.scores.scorecard.score_fully` on the fold's validation rows. `epochs` has one
+    `EpochRecord` as a dict for each epoch (none for baselines), `best_epochs` the best epoch of each phase, 0 where one
+    was rolled back. `predictions` names a .npz with `rows` (n,) and `probabilities` (n, classes), and with `answers`
+    (n,) where a rule answers other classes than the most probable; `plain_f1_macro` is macro-F1 without it.
+    `num_fitted` counts the rows that weights were fitted to, `peak_memory_bytes` is that of the process so far.
     """
 
     fold: int
@@ -150,7 +150,7 @@ class Evaluation(Result):
 class ScoredChampion(Result):
     """The champion on the test rows: its version, and either a .npz as of `Evaluation` or why it can't be scored.
 
-    `num_before` counts the challengers that these rows have compared with it already (`tasks.champion`).
+    `num_before` counts the challengers that these rows have compared with it already (`tasks.judging.champion`).
     """
 
     version: str

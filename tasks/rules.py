@@ -15,13 +15,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from thawline.errors import UsageError
-from thawline.files import write_atomically
+from thawline.system.files import write_atomically
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = "e77090c1d965f957"
+SOURCES = "1d5ddff729c15778"
 DVC_YAML = Path(str(files("tasks"))) / "templates" / "dvc.yaml"
 OPTION = "--rules"
 

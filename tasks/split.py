@@ -9,12 +9,12 @@ import pandas as pd
 from modalities import get_modality
 from tasks.clean import count_classes
 from tasks.stage import run_stage
-from thawline.data_params import Split
 from thawline.errors import DataRefusedError, StorageError
-from thawline.files import write_lastingly
-from thawline.frames import read_frame, write_frame, write_report
+from thawline.formats.frames import read_frame, write_frame, write_report
 from thawline.params import Params
-from thawline.splits import LEDGER_COLUMNS, assign_folds, empty_ledger, extend_ledger, split_rows
+from thawline.params.data import Split
+from thawline.rows.splits import LEDGER_COLUMNS, assign_folds, empty_ledger, extend_ledger, split_rows
+from thawline.system.files import write_lastingly
 from thawline.workspace import Workspace
 
 
@@ -54,8 +54,8 @@ def split(workspace: Workspace, params: Params) -> None:
 
 def _refuse_without_effect(workspace: Workspace, chosen: Split) -> None:
     """Refuse a share or a seed that no row of the ledger came in under: it would be taken, and change nothing."""
-    from tasks.versioning import ASSIGNED, read_assigned  # few runs come here, and a stage starts often
-    from tasks.versions import list_versions
+    from tasks.versions.dvc_repo import ASSIGNED, read_assigned  # few runs come here, and a stage starts often
+    from tasks.versions.version_records import list_versions
 
     known = [entry.assigned for entry in list_versions(workspace) if entry.assigned] + [read_assigned(workspace)]
     wanted = {key: getattr(chosen, key) for key in ASSIGNED}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tasks.rules import require_version
 from thawline.errors import ThawlineError
-from thawline.garbage import end_at_once
 from thawline.params import Params
-from thawline.params_file import handed_params, load_params, parse_params
+from thawline.params.file import handed_params, load_params, parse_params
+from thawline.system.garbage_collection import end_at_once
 from thawline.workspace import Workspace, find_workspace
 
 

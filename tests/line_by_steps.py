@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from prefect import Task
 
-from tasks.baseline import cross_validate_baseline, fit_baseline, list_baselines
+from tasks.candidates.estimators import cross_validate_baseline, fit_baseline, list_baselines
+from tasks.candidates.frozen_features import cross_validate_frozen, fit_frozen, has_frozen_features
 from tasks.clean import clean
-from tasks.data import check_processed, check_raw
-from tasks.finetuning import fit_final, plan, train_fold, train_heads
-from tasks.frozen_features import cross_validate_frozen, fit_frozen, has_frozen_features
 from tasks.ingest import ingest
 from tasks.results import CrossValidation, FinalFit, FoldResult
 from tasks.split import split
+from tasks.training.finetuning import fit_final, plan, train_fold, train_heads
+from tasks.versions.prepare import check_processed, check_raw
 from tests.tiny_spaces import KINDS
 from thawline.context import Context
 from thawline.params import Params

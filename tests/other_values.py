@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from thawline.errors import ParamsError
 from thawline.params import Params
-from thawline.params_file import parse_params
+from thawline.params.file import parse_params
 
 _PHASES: Final = [{"name": "head", "groups": {"head": 0.01}, "num_epochs": 2}]
 WRITTEN: Final[dict[str, Any]] = {

@@ -13,8 +13,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from thawline.params import Params
+from thawline.params.scopes import RUN, Scope
 from thawline.rooms import ROOMS, ROOT
-from thawline.scopes import RUN, Scope
 from thawline.workspace import Workspace
 
 LIBRARIES = (
@@ -34,7 +34,8 @@ class Context(BaseModel):
     """One run's workspace, params and versions; passed to every task.
 
     `data_version` names the train and test files, `code_version` this product's sources and the libraries under it.
-    `left_out` names training rows that count less, or not at all (`tasks/left_out.py`); they are scored all the same.
+    `left_out` names training rows that count less, or not at all (`tasks/training/row_weights.py`); they are scored all
+    the same.
     """
 
     model_config = ConfigDict(frozen=True)

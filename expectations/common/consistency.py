@@ -8,8 +8,8 @@ import pandas as pd
 from expectations import spark
 from expectations.frame import Finding, FrameExpectation, count_finding, percent, positions, share_finding
 from expectations.suites import Content
-from thawline.cleaning import conflicting_rows
 from thawline.params import Params
+from thawline.rows.cleaning import conflicting_rows
 
 REFUSED = (
     "Mend the labels, or set clean.conflicting_labels to 'drop', 'majority' or, where rows may be alike and end "

@@ -1,4 +1,7 @@
-"""New rows are like those so far; only in the suite `arrival`, which knows a profile of those (`thawline/drift.py`)."""
+"""New rows are like those so far.
+
+Only in the suite `arrival`, which knows a profile of those (`thawline/rows/drift.py`).
+"""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -7,8 +10,8 @@ import pandas as pd
 
 from expectations.frame import Finding, FrameExpectation, first_rows, positions
 from expectations.suites import Content
-from thawline.drift import count_bins, count_categories, shannon_distance, stability_index
 from thawline.params import Params
+from thawline.rows.drift import count_bins, count_categories, shannon_distance, stability_index
 
 NUM_NAMED = 5
 

@@ -1,7 +1,7 @@
 """Rows seen as vectors: they differ among themselves, and new ones are relevant: near to those so far.
 
-The vectors come in as a column: `tasks/validate.py` has them made for a sample of the rows. What is measured is in
-`thawline/embeddings.py`.
+The vectors come in as a column: `tasks/checking/validate.py` has them made for a sample of the rows. What is measured
+is in `thawline/rows/novelty.py`.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ import pandas as pd
 
 from expectations.frame import Finding, FrameExpectation, first_rows, percent, positions
 from expectations.suites import Content
-from thawline.embeddings import SURE, USUAL, chance_area, effective_number
 from thawline.params import Params
+from thawline.rows.novelty import SURE, USUAL, chance_area, effective_number
 
 
 class ExpectDiverseVectors(FrameExpectation):

@@ -1,6 +1,6 @@
 """New rows are new: not there already, and never under another label than they have there.
 
-Only in the suite `arrival`, whose frame says of each row whether its content is there (`thawline/known_rows.py`).
+Only in the suite `arrival`, whose frame says of each row whether its content is there (`thawline/rows/known_rows.py`).
 """
 
 from collections.abc import Mapping

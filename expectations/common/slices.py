@@ -8,8 +8,8 @@ import pandas as pd
 from expectations import spark
 from expectations.frame import Finding, FrameExpectation, percent, positions
 from expectations.suites import Content
-from thawline.columns import slice_name, slice_values
 from thawline.params import Params
+from thawline.rows.columns import slice_name, slice_values
 
 NUM_NAMED = 5
 

@@ -8,10 +8,10 @@ import pandas as pd
 from expectations import spark
 from expectations.frame import Finding, FrameExpectation, first_rows, percent, positions, share_finding
 from expectations.suites import Content
-from thawline.cells import UNREADABLE, UNUSUAL
-from thawline.columns import content_columns, outer_name
-from thawline.decimals import READINGS, mixed_columns, notes_by_column
+from thawline.formats.decimals import READINGS, mixed_columns, notes_by_column
 from thawline.params import Params
+from thawline.rows.cells import UNREADABLE, UNUSUAL
+from thawline.rows.columns import content_columns, outer_name
 
 NUM_NAMED = 5
 

@@ -9,9 +9,9 @@ from expectations import spark
 from expectations.frame import Finding, FrameExpectation, percent
 from expectations.suites import Content
 from expectations.tabular.cells import named_columns
-from thawline.cells import factorize, looks_numeric
-from thawline.columns import content_columns
 from thawline.params import Params
+from thawline.rows.cells import factorize, looks_numeric
+from thawline.rows.columns import content_columns
 
 ID_SHARE = 0.95
 MIN_IDS = 20

@@ -11,8 +11,8 @@ from expectations import spark
 from expectations.frame import Finding, FrameExpectation
 from expectations.suites import Content
 from expectations.tabular.cells import named_columns
-from thawline.columns import content_columns
 from thawline.params import Params
+from thawline.rows.columns import content_columns
 
 MAX_ROWS = 100_000
 MAX_VALUES = 1000

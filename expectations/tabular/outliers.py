@@ -10,8 +10,8 @@ from expectations import spark
 from expectations.frame import Finding, FrameExpectation, count_finding, positions, share_finding
 from expectations.suites import Content
 from expectations.tabular.cells import named_columns
-from thawline.columns import content_columns
 from thawline.params import Params
+from thawline.rows.columns import content_columns
 
 MANY_VALUES = 100_000
 """Of more, Spark's exact quartiles take much memory: it keeps a count of each value."""

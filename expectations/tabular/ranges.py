@@ -11,9 +11,9 @@ from expectations import spark
 from expectations.frame import Finding, FrameExpectation, first_rows, positions, share_finding
 from expectations.suites import Content
 from expectations.tabular.cells import named_columns
-from thawline.columns import content_columns, inner_name
-from thawline.drift import OTHER
 from thawline.params import Params
+from thawline.rows.columns import content_columns, inner_name
+from thawline.rows.drift import OTHER
 
 
 class ExpectWithinRanges(FrameExpectation):

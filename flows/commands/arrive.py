@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import reply
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.system.console import reply
 
 
 def arrive(
@@ -26,10 +26,10 @@ def arrive(
     """
     place = open_workspace(workspace)
     from flows.arrive import explain_due, settle_arrivals
-    from tasks.arrival_records import find_kept, read_record
-    from tasks.incoming import hand_over
-    from tasks.training_due import training_due
-    from thawline.params_file import load_params
+    from tasks.arriving.arrival_records import find_kept, read_record
+    from tasks.arriving.due import training_due
+    from tasks.arriving.incoming import hand_over
+    from thawline.params.file import load_params
 
     params = load_params(place)
     handed = {path: hand_over(place, params, path) for path in paths or ()}

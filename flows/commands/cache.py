@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import reply
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.system.console import reply
 
 
 def cache(
@@ -20,18 +20,18 @@ def cache(
 ) -> None:
     """List the stored activations of frozen layers and pretrained encoders of tables, or remove them.
 
-    Nothing is among them that can't be computed again. `thawline clean` removes more, by age.
+    Nothing is among them that can't be computed again. `thawline prune` removes more, by age.
 
     Example: thawline cache --clear --unused-days 30
     """
     place = open_workspace(workspace)
-    from flows.tables import print_encoders, print_stored
-    from tasks.store import clear_store, list_encoders, list_store
-    from thawline.params_file import load_params
+    from flows.terminal.result_tables import print_encoders, print_stored
+    from tasks.upkeep.stored_activations import clear_store, list_encoders, list_store
+    from thawline.params.file import load_params
 
-    shelves = list_store(place, unused_days=unused_days)
+    partitions = list_store(place, unused_days=unused_days)
     encoders = list_encoders(place, unused_days=unused_days)
-    print_stored(shelves, budget_gb=load_params(place).store.budget_gb)
+    print_stored(partitions, budget_gb=load_params(place).store.budget_gb)
     if encoders:
         print_encoders(encoders)
     freed = clear_store(place, unused_days=unused_days) if clear else 0
@@ -40,7 +40,7 @@ def cache(
     if as_json:
         print_json(
             {
-                "shelves": [shelf.model_dump(mode="json") for shelf in shelves],
+                "shelves": [partition.model_dump(mode="json") for partition in partitions],
                 "encoders": [encoder.model_dump(mode="json") for encoder in encoders],
                 "freed_bytes": freed,
             }

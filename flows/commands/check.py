@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, SetOption, WorkspaceOption, open_space, print_json
-from thawline.console import reply
+from flows.terminal.options import JsonOption, SetOption, WorkspaceOption, open_space, print_json
 from thawline.errors import UsageError
-from thawline.label_counts import describe_labels
+from thawline.rows.label_counts import describe_labels
+from thawline.system.console import reply
 from thawline.workspace import Workspace
 
 
@@ -35,17 +35,19 @@ def check(
         raise UsageError(f"--report is about the data of the workspace; leave out {path}, or leave out --report")
     space = open_space(workspace)
     report, place = space.check(path, *overrides or ()).details, Workspace(space.root)
-    from tasks.data import print_report
-    from tasks.validate import refuse_if_critical
+    from tasks.checking.validate import refuse_if_critical
+    from tasks.versions.prepare import print_report
 
     reply.print(f"report: {place.reports / f'validation_{report.suite}.html'}", markup=False, soft_wrap=True)
     print_report(report, reply)
     reply.print(f"  {describe_labels(report.rows_per_class, report.num_rows)}", markup=False, soft_wrap=True)
     told = report.model_dump(mode="json") | {"passed": report.passed}
     if with_profile:
-        from tasks.profile import profile_workspace  # brings in the encoders, which a plain check need not wait for
-        from thawline.lock import lock_workspace
-        from thawline.params_file import load_params, overridden
+        from tasks.profiling.profile import (
+            profile_workspace,  # brings in the encoders, which a plain check need not wait for
+        )
+        from thawline.params.file import load_params, overridden
+        from thawline.system.lock import lock_workspace
 
         with lock_workspace(place, "training"), overridden(place, overrides or ()):
             page = profile_workspace(place, load_params(place, overrides or ()), report)

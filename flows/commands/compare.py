@@ -1,6 +1,6 @@
 """The command `thawline compare`."""
 
-from flows.options import JsonOption, SetOption, WorkspaceOption, open_space, print_json
+from flows.terminal.options import JsonOption, SetOption, WorkspaceOption, open_space, print_json
 
 
 def compare(
@@ -16,7 +16,7 @@ def compare(
     Example: thawline compare --set compare.num_seeds=3 --set compare.max_seconds=1200
     """
     result = open_space(workspace).compare(*overrides or ()).details
-    from flows.tables import print_comparison
+    from flows.terminal.result_tables import print_comparison
 
     print_comparison(result)
     if as_json:

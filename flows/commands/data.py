@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, pass_on, print_json
-from thawline.console import reply
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, pass_on, print_json
+from thawline.system.console import reply
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -25,8 +25,8 @@ def data(context: typer.Context, workspace: WorkspaceOption = None, as_json: Jso
         pass_on(context, workspace=workspace, as_json=as_json)
         return
     place = open_workspace(workspace)
-    from flows.data_tables import print_versions
-    from tasks.versions import list_versions
+    from flows.terminal.data_tables import print_versions
+    from tasks.versions.version_records import list_versions
 
     versions = list_versions(place)
     print_versions(versions)
@@ -55,9 +55,9 @@ def diff(
     Example: thawline data diff previous latest
     """
     place = open_workspace(workspace)
-    from flows.data_tables import print_difference
-    from tasks.versions import compare_versions
-    from thawline.params_file import load_params
+    from flows.terminal.data_tables import print_difference
+    from tasks.versions.version_records import compare_versions
+    from thawline.params.file import load_params
 
     difference = compare_versions(place, load_params(place), before, after)
     print_difference(difference)
@@ -74,10 +74,10 @@ def push(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None
     Example: AWS_PROFILE=work thawline data push
     """
     place = open_workspace(workspace)
-    from tasks.remotes import push as push_files
-    from tasks.remotes import set_remote
-    from thawline.lock import WAIT_S, lock_workspace
-    from thawline.params_file import load_params
+    from tasks.versions.remotes import push as push_files
+    from tasks.versions.remotes import set_remote
+    from thawline.params.file import load_params
+    from thawline.system.lock import WAIT_S, lock_workspace
 
     params = load_params(place)
     with lock_workspace(place, "data", wait_s=WAIT_S):
@@ -97,10 +97,10 @@ def pull(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None
     Example: git clone REPOSITORY && cd REPOSITORY && thawline data pull
     """
     place = open_workspace(workspace)
-    from tasks.remotes import pull as pull_files
-    from tasks.remotes import set_remote
-    from thawline.lock import WAIT_S, lock_workspace
-    from thawline.params_file import load_params
+    from tasks.versions.remotes import pull as pull_files
+    from tasks.versions.remotes import set_remote
+    from thawline.params.file import load_params
+    from thawline.system.lock import WAIT_S, lock_workspace
 
     params = load_params(place)
     with lock_workspace(place, "training"), lock_workspace(place, "data", wait_s=WAIT_S):  # rows of the stages, too
@@ -126,8 +126,8 @@ def remove(
     Example: thawline data remove mails-8e405605.csv --reason "consent withdrawn"
     """
     place = open_workspace(workspace)
-    from tasks.raw_data import remove_raw_file
-    from thawline.lock import WAIT_S, lock_workspace
+    from tasks.versions.raw_data import remove_raw_file
+    from thawline.system.lock import WAIT_S, lock_workspace
 
     with lock_workspace(place, "data", wait_s=WAIT_S):
         kept = remove_raw_file(place, Path(name).name, reason)
@@ -154,11 +154,11 @@ def replace(
     Example: thawline data replace mails-8e405605.csv mended.csv --reason "12 labels mended"
     """
     place = open_workspace(workspace)
-    from tasks.data import print_report
-    from tasks.raw_data import replace_raw_file
-    from tasks.validate import refuse_if_critical
-    from thawline.lock import WAIT_S, lock_workspace
-    from thawline.params_file import load_params
+    from tasks.checking.validate import refuse_if_critical
+    from tasks.versions.prepare import print_report
+    from tasks.versions.raw_data import replace_raw_file
+    from thawline.params.file import load_params
+    from thawline.system.lock import WAIT_S, lock_workspace
 
     with lock_workspace(place, "data", wait_s=WAIT_S):
         report, accepted = replace_raw_file(place, load_params(place), old=Path(old).name, new=new, reason=reason)

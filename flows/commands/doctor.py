@@ -2,7 +2,7 @@
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, print_json
 from thawline.errors import ThawlineError
 from thawline.workspace import Workspace
 
@@ -18,8 +18,8 @@ def doctor(
         if workspace is not None:
             raise
         place = None
-    from flows.tables import print_findings
-    from tasks.doctor import examine
+    from flows.terminal.result_tables import print_findings
+    from tasks.upkeep.doctor import examine
 
     findings = examine(place)
     print_findings(findings)

@@ -7,9 +7,9 @@ import typer
 from rich.markup import escape
 
 from flows.interface import make_workspace
-from flows.options import JsonOption, print_json
-from thawline.console import reply
-from thawline.label_counts import describe_labels
+from flows.terminal.options import JsonOption, print_json
+from thawline.rows.label_counts import describe_labels
+from thawline.system.console import reply
 
 
 def init(

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import reply
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, print_json
 from thawline.errors import ServiceError, UsageError
+from thawline.system.console import reply
 
 
 def notify(
@@ -23,15 +23,15 @@ def notify(
     Example: THAWLINE_NOTIFY=mailto://USER:PASSWORD@mail.example.org thawline notify --test
     """
     place = open_workspace(workspace)
-    from flows.environment import orchestration_errors
-    from thawline.params_file import load_params
+    from flows.starting.environment import orchestration_errors
+    from thawline.params.file import load_params
 
     params = load_params(place)
     if not os.environ.get("PREFECT_API_URL"):
         raise UsageError("no Prefect server is known here; start `thawline up`, or set PREFECT_API_URL to one")
     from prefect.blocks.abstract import NotificationError
 
-    from tasks.notifications import SUBJECTS, send_test, set_up_notifications
+    from tasks.upkeep.notifications import SUBJECTS, send_test, set_up_notifications
 
     with orchestration_errors():
         blocks = set_up_notifications(place, params)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, print_json
+from flows.terminal.options import JsonOption, print_json
 from thawline.errors import UsageError
 
 
@@ -13,8 +13,8 @@ def params(
     as_json: JsonOption = False,
 ) -> None:
     """Describe every param: its type, bounds, default and meaning."""
-    from flows.tables import print_params
-    from thawline.params_reference import list_fields
+    from flows.terminal.result_tables import print_params
+    from thawline.params.reference import list_fields
 
     fields = [field for field in list_fields() if section is None or field[0].split(".")[0] == section]
     if not fields:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import reply
-from thawline.row_sources import require_there
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.formats.row_sources import require_there
+from thawline.system.console import reply
 
 
 def predict(
@@ -42,11 +42,11 @@ def predict(
     """
     place = open_workspace(workspace)
     require_there(source)
-    from tasks.ownership import require_own
-    from tasks.prediction import Predicted, predict_source, write_predictions
-    from tasks.tracking import open_tracking
-    from thawline.frame_writers import appender, require_output
-    from thawline.params_file import load_params
+    from tasks.judging.ownership import require_own
+    from tasks.judging.prediction import Predicted, predict_source, write_predictions
+    from tasks.tracking.runs import open_tracking
+    from thawline.formats.frame_writers import appender, require_output
+    from thawline.params.file import load_params
 
     params = load_params(place)
     if output is not None:

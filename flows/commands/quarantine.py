@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, pass_on, print_json
-from thawline.console import reply
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, pass_on, print_json
+from thawline.system.console import reply
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,8 +27,8 @@ def list_files(workspace: WorkspaceOption = None, as_json: JsonOption = False) -
     Example: thawline quarantine list
     """
     place = open_workspace(workspace)
-    from flows.data_tables import print_quarantine
-    from tasks.quarantine import list_quarantine
+    from flows.terminal.data_tables import print_quarantine
+    from tasks.arriving.quarantine import list_quarantine
 
     found = list_quarantine(place)
     print_quarantine(found)
@@ -43,8 +43,8 @@ def show(name: NameArgument, workspace: WorkspaceOption = None, as_json: JsonOpt
     Example: thawline quarantine show mails-8e4
     """
     place = open_workspace(workspace)
-    from tasks.data import print_report
-    from tasks.quarantine import find_quarantined, read_report
+    from tasks.arriving.quarantine import find_quarantined, read_report
+    from tasks.versions.prepare import print_report
 
     found = find_quarantined(place, name)
     report = read_report(place, found.name)
@@ -66,10 +66,10 @@ def release(name: NameArgument, workspace: WorkspaceOption = None, as_json: Json
     """
     place = open_workspace(workspace)
     from flows.arrive import explain, settle_arrivals
-    from tasks.arrival_records import read_record
-    from tasks.quarantine import release as release_file
-    from thawline.files import hash_file
-    from thawline.lock import WAIT_S, lock_workspace
+    from tasks.arriving.arrival_records import read_record
+    from tasks.arriving.quarantine import release as release_file
+    from thawline.system.files import hash_file
+    from thawline.system.lock import WAIT_S, lock_workspace
 
     with lock_workspace(place, "data", wait_s=WAIT_S):
         path = release_file(place, name)

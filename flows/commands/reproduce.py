@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import reply
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.system.console import reply
 
 
 def reproduce(
@@ -22,11 +22,11 @@ def reproduce(
     Example: thawline reproduce 4f2a91c7
     """
     place = open_workspace(workspace)
-    from tasks.history import find_run
-    from tasks.reproduction import reproduce_run
-    from tasks.tracking import open_tracking
-    from thawline.lock import lock_workspace
-    from thawline.params_file import load_params
+    from tasks.judging.past_runs import find_run
+    from tasks.judging.reproduction import reproduce_run
+    from tasks.tracking.runs import open_tracking
+    from thawline.params.file import load_params
+    from thawline.system.lock import lock_workspace
 
     tracking = open_tracking(place, load_params(place))
     with lock_workspace(place, "training"):

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import reply
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.system.console import reply
 
 
 def rollback(
@@ -22,11 +22,11 @@ def rollback(
     Example: thawline rollback --reason "complaints about version 5"
     """
     place = open_workspace(workspace)
-    from tasks.champion import rollback as move
-    from tasks.ownership import require_own
-    from tasks.tracking import open_tracking
-    from thawline.lock import WAIT_S, lock_workspace
-    from thawline.params_file import load_params
+    from tasks.judging.champion import rollback as move
+    from tasks.judging.ownership import require_own
+    from tasks.tracking.runs import open_tracking
+    from thawline.params.file import load_params
+    from thawline.system.lock import WAIT_S, lock_workspace
 
     params = load_params(place)
     with lock_workspace(place, "registry", wait_s=WAIT_S):

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from flows.environment import orchestration_errors
-from flows.options import JsonOption, SetOption, WorkspaceOption, open_space, open_workspace, print_json
-from flows.temporary_server import start_server
-from thawline.garbage import importing
+from flows.starting.environment import orchestration_errors
+from flows.starting.temporary_server import start_server
+from flows.terminal.options import JsonOption, SetOption, WorkspaceOption, open_space, open_workspace, print_json
+from thawline.system.garbage_collection import importing
 
 
 def run(
@@ -38,7 +38,7 @@ def run(
         _find_rates(workspace, tuple(overrides or ()), as_json=as_json)
         return
     result = open_space(workspace).run(*overrides or (), fresh=fresh).details
-    from flows.tables import print_result
+    from flows.terminal.result_tables import print_result
 
     print_result(result)
     if as_json:
@@ -47,13 +47,13 @@ def run(
 
 def _find_rates(workspace: Path | None, overrides: tuple[str, ...], *, as_json: bool) -> None:
     place = open_workspace(workspace)
-    from thawline.params_file import load_params
+    from thawline.params.file import load_params
 
     load_params(place, overrides)
     server = start_server()
     with importing():
         from flows.find_lr import find_lr
-        from flows.tables import print_suggested_rates
+        from flows.terminal.result_tables import print_suggested_rates
 
     with orchestration_errors(server):
         run_id, suggestions = find_lr(place.root, overrides)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_space, print_json
+from flows.terminal.options import JsonOption, WorkspaceOption, open_space, print_json
 
 
 def runs(
@@ -14,7 +14,7 @@ def runs(
 ) -> None:
     """List the runs of the line, newest first."""
     rows = open_space(workspace).runs(limit).details
-    from flows.tables import print_runs
+    from flows.terminal.result_tables import print_runs
 
     print_runs(rows)
     if as_json:

@@ -1,6 +1,6 @@
 """The command `thawline schedule`."""
 
-from flows.options import JsonOption, SetOption, WorkspaceOption, open_workspace, print_json
+from flows.terminal.options import JsonOption, SetOption, WorkspaceOption, open_workspace, print_json
 
 
 def schedule(
@@ -17,13 +17,13 @@ def schedule(
     place = open_workspace(workspace)
     import sys
 
-    from flows.tables import print_schedule
-    from tasks.schedule import plan, write_schedule
-    from thawline.params_file import load_params
+    from flows.terminal.result_tables import print_phases
+    from tasks.training.phase_plan import plan, write_phases
+    from thawline.params.file import load_params
 
     phases = plan(place, load_params(place, overrides or ()))
-    print_schedule(phases)
+    print_phases(phases)
     if as_json:
         print_json({"policy": "explicit", "phases": [phase.model_dump(exclude_none=True) for phase in phases]})
     else:
-        sys.stdout.write(write_schedule(phases))
+        sys.stdout.write(write_phases(phases))

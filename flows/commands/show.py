@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import reply
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.system.console import reply
 
 
 def show(
@@ -17,10 +17,10 @@ def show(
 ) -> None:
     """Show one run: its verdict, gates, scores and where the time went."""
     place = open_workspace(workspace)
-    from flows.tables import print_result
-    from tasks.history import find_run, load_result
-    from tasks.tracking import open_tracking
-    from thawline.params_file import load_params
+    from flows.terminal.result_tables import print_result
+    from tasks.judging.past_runs import find_run, load_result
+    from tasks.tracking.runs import open_tracking
+    from thawline.params.file import load_params
 
     tracking = open_tracking(place, load_params(place))
     found = find_run(tracking, run_reference)

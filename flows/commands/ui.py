@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import reply
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, print_json
+from thawline.system.console import reply
 
 
 def ui(
@@ -23,16 +23,16 @@ def ui(
     Example: thawline ui
     """
     place = open_workspace(workspace)
-    from flows.pages import list_pages, print_pages
-    from flows.services import Addresses, guard_environment, store_environment
-    from flows.up import require_free_port
-    from tasks.saved_view import view_path
-    from tasks.tracking import artifact_location, open_tracking
-    from thawline.access import make_link, make_secret
-    from thawline.addresses import masked
-    from thawline.guard import LOOPBACK
-    from thawline.params_file import load_params
-    from thawline.up_state import find_up, read_secret
+    from flows.services.programs import Addresses, guard_environment, store_environment
+    from flows.services.supervision import require_free_port
+    from flows.terminal.pages import list_pages, print_pages
+    from tasks.tracking.runs import artifact_location, open_tracking
+    from tasks.tracking.saved_view import view_path
+    from thawline.params.file import load_params
+    from thawline.servers.access import make_link, make_secret
+    from thawline.servers.guard import LOOPBACK
+    from thawline.servers.up_state import find_up, read_secret
+    from thawline.system.addresses import masked
 
     params = load_params(place)
     tracking = open_tracking(place, params)
@@ -53,7 +53,7 @@ def ui(
     addresses, secret = Addresses(LOOPBACK[0], 0, port), make_secret()
     require_free_port(addresses.host, port, "--port")
     os.environ.update({**guard_environment(addresses, secret), **store_environment(tracking.uri, artifacts)})
-    from tasks.mlflow_app import serve
+    from tasks.tracking.mlflow_app import serve
 
     def tell() -> None:
         link = make_link(addresses.mlflow, secret, view)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from flows.options import JsonOption, WorkspaceOption, open_workspace, print_json
-from thawline.console import reply
+from flows.terminal.options import JsonOption, WorkspaceOption, open_workspace, print_json
 from thawline.errors import UsageError
+from thawline.system.console import reply
 
 
 def up(
@@ -34,8 +34,7 @@ def up(
     Example: thawline up, then in another terminal: cp mails.csv data/incoming/
     """
     place = open_workspace(workspace)
-    from flows.pages import print_pages
-    from flows.services import (
+    from flows.services.programs import (
         Addresses,
         guard_environment,
         list_services,
@@ -43,15 +42,16 @@ def up(
         require_login,
         store_environment,
     )
-    from flows.up import run_services
-    from tasks.announcements import server_key
-    from tasks.saved_view import view_path
-    from tasks.tracking import artifact_location, open_tracking
-    from thawline.access import make_secret
-    from thawline.addresses import masked
-    from thawline.params_file import load_params
-    from thawline.processes import began
-    from thawline.up_state import UpState, end_processes, find_up, forget_up, note_up
+    from flows.services.supervision import run_services
+    from flows.terminal.pages import print_pages
+    from tasks.arriving.announcements import server_key
+    from tasks.tracking.runs import artifact_location, open_tracking
+    from tasks.tracking.saved_view import view_path
+    from thawline.params.file import load_params
+    from thawline.servers.access import make_secret
+    from thawline.servers.processes import began
+    from thawline.servers.up_state import UpState, end_processes, find_up, forget_up, note_up
+    from thawline.system.addresses import masked
 
     running = find_up(place)
     if running is not None:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.profiling.subject import Subject
-from thawline.columns import outer_name
-from thawline.drift import count_bins, count_categories, shannon_distance, stability_index
 from thawline.page.charts import Bar, bars
 from thawline.page.parts import Panel, Section, Tone, count, named
+from thawline.rows.columns import outer_name
+from thawline.rows.drift import count_bins, count_categories, shannon_distance, stability_index
 
 TITLE = "Change against the version before"
 

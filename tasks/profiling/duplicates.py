@@ -4,9 +4,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from tasks.profiling.subject import DROPPED, Subject
-from thawline.cleaning import conflicting_rows
 from thawline.page.charts import Bar, bars, table
 from thawline.page.parts import Panel, Section, Tone, count, percent, shorten
+from thawline.rows.cleaning import conflicting_rows
 
 NUM_PAIRS = 4
 EXCERPT = 160

@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 from tasks.profiling.subject import TEST, TRAIN, Subject
-from thawline.drift import profile
-from thawline.files import write_atomically
+from thawline.rows.drift import profile
+from thawline.system.files import write_atomically
 from thawline.workspace import Workspace
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from tasks.profiling.subject import Subject
-from thawline.columns import outer_name
 from thawline.page.charts import Bar, bars, heat_map
 from thawline.page.parts import Panel, Section, Tone, count, named, percent
+from thawline.rows.columns import outer_name
 
 NUM_COLUMNS = 15
 NUM_CLASSES = 12

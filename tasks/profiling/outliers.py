@@ -5,9 +5,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tasks.profiling.subject import Subject
-from thawline.columns import outer_name
 from thawline.page.charts import Bar, bars, table
 from thawline.page.parts import Panel, Section, Tone, count, named, number, percent, shorten
+from thawline.rows.columns import outer_name
 
 NUM_EXAMPLES = 8
 MAX_ROWS = 20_000

@@ -15,11 +15,11 @@ from tasks.profiling.outliers import describe_outliers
 from tasks.profiling.size import describe_classes, describe_size
 from tasks.profiling.subject import TEST, TRAIN, Subject, read_processed_subject, read_raw_subject
 from tasks.profiling.vectors import raw_vectors, training_vectors
-from thawline.console import progress
 from thawline.context import Context
 from thawline.page.parts import Panel, Section, count
 from thawline.page.render import Head, render_sections
 from thawline.params import Params
+from thawline.system.console import progress
 from thawline.workspace import Workspace
 
 Versions = Sequence[Mapping[str, Any]]

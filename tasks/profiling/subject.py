@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modalities import Modality, get_modality
 from tasks.ingest import read_raw
-from thawline.frames import read_frame
+from thawline.formats.frames import read_frame
 from thawline.params import Params
 from thawline.workspace import Workspace
 

@@ -4,13 +4,13 @@ import numpy as np
 
 from expectations.report import LeftOut
 from modalities import encoder_name
-from tasks.embedding import embed
-from tasks.frozen_layers import fill_for_training
+from tasks.checking.encode_rows import embed
 from tasks.profiling.map import Vectors
 from tasks.profiling.subject import Subject
+from tasks.training.frozen_layers import fill_for_training
 from thawline.context import Context
-from thawline.embeddings import sample_positions
 from thawline.errors import UsageError
+from thawline.rows.novelty import sample_positions
 from thawline.workspace import Workspace
 
 MAX_POINTS = 2500

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from playwright.sync_api import Page, expect
 from session import ROOT, end_with_parent, free_port
 
-from tasks.saved_view import VIEW_KEY
+from tasks.tracking.saved_view import VIEW_KEY
 from tests.browser.opened import browser
 
 pytestmark = pytest.mark.slow

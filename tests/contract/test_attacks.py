@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from modalities import get_modality
-from tasks.history import find_run
-from tasks.quarantine import find_quarantined
-from tasks.raw_data import require_raw_file
+from tasks.arriving.quarantine import find_quarantined
+from tasks.judging.past_runs import find_run
 from tasks.results import load_arrays
-from tasks.tracking import open_tracking, search_runs, start_run
+from tasks.tracking.runs import open_tracking, search_runs, start_run
+from tasks.versions.raw_data import require_raw_file
 from thawline.errors import DataError, ParamsError, UsageError
 from thawline.params import Params
-from thawline.params_file import load_params
+from thawline.params.file import load_params
 from thawline.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]

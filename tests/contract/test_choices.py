@@ -4,10 +4,10 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from models.policies import POLICIES
-from models.records import TrainSettings
-from models.schedules import COURSES
-from thawline.model_params import Train
+from models.training.lr_schedules import COURSES
+from models.training.policies import POLICIES
+from models.training.records import TrainSettings
+from thawline.params.learning import Train
 
 
 def choices(name: str) -> set[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tasks.announcements import ACCEPTED, DROPPED, DUE
+from tasks.arriving.announcements import ACCEPTED, DROPPED, DUE
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 

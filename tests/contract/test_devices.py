@@ -14,32 +14,33 @@ import numpy as np
 import pytest
 import torch
 
-from models import lr_range
-from models.augmentation import Augmentation, Change, with_views
-from models.checkpoints import Checkpoints
-from models.classifier import Classifier
-from models.devices import choose_device, choose_to_serve, compute_dtype, resolve
-from models.encoders import Encoder, load_encoder
-from models.pixel_changes import PixelChange, PixelMix
-from models.placement import encoder_on, place
-from models.policies import POLICIES, Phase, ScheduleSettings, WrittenPhase, plan_phases
-from models.prediction import predict_probabilities
-from models.records import TrainingData, TrainSettings
-from models.rows import Rows, tokenize
-from models.shared_layers import FrozenLayers, name_layers, predict_together
-from models.shelves import describe_space
-from models.store import ActivationStore
-from models.table_encoders import fit_encoder
-from models.table_rows import CellChange
-from models.token_changes import TokenChange
-from models.training import train
-from tasks.finetuning import train_first_phases
-from tasks.trainings import Training
+from models.activations.partition import describe_space
+from models.activations.store import ActivationStore
+from models.classifiers.classifier import Classifier
+from models.classifiers.placement import encoder_on, place
+from models.encoders.loading import Encoder, load_encoder
+from models.encoders.tokenizing import tokenize
+from models.hardware.devices import choose_device, choose_to_serve, compute_dtype, resolve
+from models.inputs.augmentation import Augmentation, Change, with_views
+from models.inputs.pixel_changes import PixelChange, PixelMix
+from models.inputs.rows import Rows
+from models.inputs.table_rows import CellChange
+from models.inputs.token_changes import TokenChange
+from models.prediction.probabilities import predict_probabilities
+from models.prediction.shared_layers import FrozenLayers, name_layers, predict_together
+from models.tables.table_encoders import fit_encoder
+from models.training import lr_range
+from models.training.checkpoints import Checkpoints
+from models.training.loop import train
+from models.training.policies import POLICIES, Phase, PolicySettings, WrittenPhase, plan_phases
+from models.training.records import TrainingData, TrainSettings
+from tasks.training.finetuning import train_first_phases
+from tasks.training.setup import Training
 from tests.contract.pretended_device import NAME, TwoDevicesError, pretended
 from tests.unit.models.conftest import CONFIGS, make_classifier, make_texts, phase, save_encoder
 from tests.unit.models.image_networks import load_network, make_images, make_rows
-from tests.unit.models.test_tables import PRETRAINING, TABLE, features
-from tests.unit.models.test_tables import labels as table_labels
+from tests.unit.models.tables.test_tables import PRETRAINING, TABLE, features
+from tests.unit.models.tables.test_tables import labels as table_labels
 
 NUM_ROWS = 32
 KINDS = ("text", "image", "norms", "table")
@@ -155,7 +156,7 @@ def test_every_policy_runs_heads_of_folds_together_and_each_fold_on(
     def work(name: str, home: Path) -> np.ndarray:
         found = []
         written = (WrittenPhase("top", {"head": 1e-2, "block_2": 1e-3}, num_epochs=1),)
-        plan = ScheduleSettings(head_epochs=2, num_epochs=2, max_unfrozen_groups=1, phases=written)
+        plan = PolicySettings(head_epochs=2, num_epochs=2, max_unfrozen_groups=1, phases=written)
         trainings = []
         for fold in range(2):
             classifier, data, settings = prepare(root, "text", name, class_weights="balanced", seed=fold)

@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("great_expectations")
 
-from tasks.validate import validate_file
-from thawline.params_file import load_params
+from tasks.checking.validate import validate_file
+from thawline.params.file import load_params
 from thawline.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]

@@ -1,10 +1,10 @@
-"""Every module in models/families/ that is there keeps the promises of the record."""
+"""Every module in models/encoders/families/ that is there keeps the promises of the record."""
 
 import dataclasses
 
 import pytest
 
-from models.families import EncoderSource, Family, find_family, get_family, list_families
+from models.encoders.families import EncoderSource, Family, find_family, get_family, list_families
 
 KINDS = {get_family(name).takes for name in list_families()}
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from modalities import Modality, get_modality, list_modalities
-from thawline.changes import Augment
 from thawline.errors import ParamsError
+from thawline.params.augment import Augment
 
 
 @pytest.mark.parametrize("name", list_modalities())

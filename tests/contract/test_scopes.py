@@ -24,12 +24,11 @@ from tasks.caching import KeyFunction
 from tasks.results import CrossValidation, FinalFit
 from tests.other_values import list_params, other_value
 from tests.tiny_spaces import KINDS, tiny_params
-from thawline import scopes
 from thawline.context import Context
-from thawline.params import Params
-from thawline.params_file import parse_params
-from thawline.scopes import Scope
-from thawline.section import Section
+from thawline.params import Params, scopes
+from thawline.params.file import parse_params
+from thawline.params.scopes import Scope
+from thawline.params.section import Section
 from thawline.workspace import Workspace
 
 ROOT: Final = Path(__file__).parents[2]

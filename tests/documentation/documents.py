@@ -18,7 +18,7 @@ from servers import postgresql, s3, s3_environment
 from session import ROOT, free_port, prefect_api
 from workspaces import made_up_texts, wait_for
 
-from tasks.notifications import SUBJECTS
+from tasks.upkeep.notifications import SUBJECTS
 from tests.documentation.shell import Shell, Told
 from tests.documentation.treatments import Commands, Parsed, Picture, Printed, Targets, Treatment
 from tests.unit.models.conftest import CONFIGS, save_encoder
@@ -264,7 +264,7 @@ OPERATIONS: dict[str, Treatment] = {
     "$ export THAWLINE_NOTIFY": Commands(
         servers={"thawline up": "Ctrl-C ends all"}, added={"thawline up": ports}, after={"thawline up": has_automations}
     ),
-    "$ thawline clean": Commands(before={"thawline clean": leave_old_files}),
+    "$ thawline prune": Commands(before={"thawline prune": leave_old_files}),
 }
 SCALING: dict[str, Treatment] = {
     "runner.kind=local": Printed(by="`python -m tests.faults.ray_nodes --only-kill`, which takes minutes"),

@@ -33,7 +33,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "flow"))
 
 DAY = 1440  # sweeps, at one a minute
-SERVICES = {"prefect": "prefect", "mlflow": "mlflow", "deployments": "flows.deployments", "watcher": "flows.watcher"}
+SERVICES = {
+    "prefect": "prefect",
+    "mlflow": "mlflow",
+    "deployments": "flows.services.deployments",
+    "watcher": "flows.services.watcher",
+}
 """The module that the first process of each service runs."""
 ENGINE = "prefect.engine"  # what a flow run's process runs
 PATIENCE_S = 240
@@ -57,8 +62,8 @@ class Day:
 
 def sweep(up: Any) -> float:
     """Run the deployment of the sweeps once, as its schedule would; return the seconds until it had ended."""
-    from tasks.announcements import server_key
-    from thawline.params_file import load_params
+    from tasks.arriving.announcements import server_key
+    from thawline.params.file import load_params
     from thawline.workspace import Workspace
 
     begun, place = time.monotonic(), Workspace(up.space)
@@ -261,7 +266,7 @@ def account(day: Day, space: Path) -> list[str]:
     """Compare what was dropped with what is kept; return what does not fit."""
     from line import run_thawline
 
-    from thawline.files import hash_file
+    from thawline.system.files import hash_file
 
     kinds = {content: kind for name, content in reversed(day.dropped) for kind in [name.split("-")[1][:-4]]}
     wanted = Counter("refused" if b",\n" in content or b',""' in content else "accepted" for content in kinds)

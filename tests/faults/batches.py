@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tasks.arrival_records import list_records
-from tasks.initialise import initialise
-from thawline.files import hash_file
-from thawline.kept_records import BROKEN
+from tasks.arriving.arrival_records import list_records
+from tasks.upkeep.initialise import initialise
 from thawline.params import Params
+from thawline.system.files import hash_file
+from thawline.system.kept_records import BROKEN
 from thawline.workspace import Workspace
 
 FILES_PER_BATCH = 5

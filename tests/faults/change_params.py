@@ -29,7 +29,7 @@ from tests.line_by_steps import Line, differences, make_raw  # noqa: E402
 from tests.other_values import list_params, other_value, with_value  # noqa: E402
 from tests.tiny_spaces import KINDS, tiny_params  # noqa: E402
 from thawline.errors import ThawlineError  # noqa: E402
-from thawline.params_file import parse_params  # noqa: E402
+from thawline.params.file import parse_params  # noqa: E402
 
 COLUMNS = {"text": ["--text", "text"], "image": ["--image", "path"], "tabular": []}
 SAID = (

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.processes import Tell, Work
-from thawline.lock import lock_workspace
 from thawline.params import Params
+from thawline.system.lock import lock_workspace
 from thawline.workspace import Workspace
 
 ARRIVE_PHASES = {"_copy_to_desk": "copy", "judge": "check", "_finish": "move", "track_raw_files": "track"}
@@ -35,10 +35,10 @@ def arrive(workspace: Workspace) -> Work:
 
     def work(tell: Tell) -> int:
         from flows.arrive import arrive as flow
-        from tasks import arrivals
+        from tasks.arriving import take
 
         for name, phase in ARRIVE_PHASES.items():
-            setattr(arrivals, name, _telling(getattr(arrivals, name), tell, phase))
+            setattr(take, name, _telling(getattr(take, name), tell, phase))
         with _own_results(workspace):
             flow(str(workspace.root))
         return 0
@@ -51,7 +51,7 @@ def finetune(workspace: Workspace, *overrides: str, fresh: bool = False) -> Work
 
     def work(tell: Tell) -> int:
         from flows import finetune as module
-        from thawline.stopwatch import Stopwatch
+        from thawline.system.stopwatch import Stopwatch
 
         class TellingStopwatch(Stopwatch):
             @contextmanager
@@ -83,7 +83,7 @@ def trained(workspace: Workspace, mlflow_uri: str | None) -> dict[str, Any]:
     import mlflow
     import pandas as pd
 
-    from thawline.files import hash_file
+    from thawline.system.files import hash_file
 
     uri = mlflow_uri or f"sqlite:///{workspace.state / 'mlflow.db'}"
     client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from tasks.initialise import initialise
+from tasks.upkeep.initialise import initialise
 from tests.faults.batches import table
 from tests.faults.flow_work import PARAMS
 from tests.faults.kill_anywhere import FINETUNE

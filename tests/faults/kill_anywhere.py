@@ -269,7 +269,7 @@ def main() -> int:
     os.environ["THAWLINE_FAULTS"] = str(directory)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     name_servers()
-    from flows.environment import prepare_environment
+    from flows.starting.environment import prepare_environment
 
     trial = open_trial(directory, chosen.flows, chosen.seed)
     prepare_environment(trial.killed)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.arrivals import take_arrivals
+from tasks.arriving.take import take_arrivals
 from tests.faults.batches import PARAMS, drop, make_batch, make_pair, outcome
 from tests.faults.processes import Tell, Work, run_to_end, started
 from thawline.errors import DvcError
-from thawline.lock import lock_workspace
+from thawline.system.lock import lock_workspace
 from thawline.workspace import Workspace
 
 KILLS_PER_BATCH = 3

@@ -21,8 +21,8 @@ import pandas as pd
 import torch
 
 from flows.search import screen_all
-from tasks.study import open_study
-from tasks.trials import screen
+from tasks.searching.study import open_study
+from tasks.searching.trials import screen
 from tests.unit.models.conftest import make_texts
 from tests.unit.tasks.words import words_context, write_words
 from thawline.context import Context

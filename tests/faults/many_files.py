@@ -19,12 +19,12 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from tasks.arrival_records import list_records
-from tasks.arrivals import take_arrivals
-from tasks.initialise import initialise
+from tasks.arriving.arrival_records import list_records
+from tasks.arriving.take import take_arrivals
+from tasks.upkeep.initialise import initialise
 from tests.faults.batches import PARAMS, table
-from thawline.arrivals import Arrival
-from thawline.lock import lock_workspace
+from thawline.rows.arrivals import Arrival
+from thawline.system.lock import lock_workspace
 from thawline.workspace import Workspace
 
 ROWS = 60

@@ -13,14 +13,14 @@ import httpx
 import psutil
 
 from tests.faults.processes import Child, Tell, started
-from thawline.access import SECRET, USER, make_secret, mlflow_credentials, prefect_credentials
+from thawline.servers.access import SECRET, USER, make_secret, mlflow_credentials, prefect_credentials
 from thawline.workspace import Workspace
 
 PATIENCE_S = 180
 MOST = 3
 VARIABLES = {"prefect": "PREFECT_API_URL", "mlflow": "MLFLOW_TRACKING_URI"}
 """The servers, and what names each one's address."""
-PROGRAMS = {"prefect": "flows.prefect_app", "mlflow": "tasks.mlflow_app"}
+PROGRAMS = {"prefect": "flows.services.prefect_app", "mlflow": "tasks.tracking.mlflow_app"}
 
 
 class Servers:
@@ -63,8 +63,14 @@ def running_servers(workspace: Workspace, names: Sequence[str], log: Path) -> It
     """Run servers, by name, for the time of the block, at the addresses that `name_servers` chose."""
 
     def keep(_tell: Tell) -> int:
-        from flows.services import Addresses, guard_environment, mlflow_service, prefect_service, store_environment
-        from flows.up import run_services
+        from flows.services.programs import (
+            Addresses,
+            guard_environment,
+            mlflow_service,
+            prefect_service,
+            store_environment,
+        )
+        from flows.services.supervision import run_services
 
         ports = [int(os.environ[name].split(":")[2].split("/")[0]) for name in VARIABLES.values()]
         addresses, secret = Addresses("127.0.0.1", *ports), os.environ[SECRET]
@@ -75,7 +81,7 @@ def running_servers(workspace: Workspace, names: Sequence[str], log: Path) -> It
         run_services(workspace, [chosen], environment=environment, when_ready=lambda: None)
         return 0
 
-    from thawline.up_state import end_processes
+    from thawline.servers.up_state import end_processes
 
     with started(keep, log) as keeper:
         try:

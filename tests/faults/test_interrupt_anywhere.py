@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.versioning import run_dvc
+from tasks.versions.dvc_repo import run_dvc
 from tests.faults.interrupt_anywhere import find_faults, interrupt, start_program
 from thawline.workspace import Workspace
 
@@ -16,8 +16,8 @@ import signal, sys, urllib.request
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from flows import cli
-from tasks.versioning import run_dvc
-from thawline.tied import TiedProcess
+from tasks.versions.dvc_repo import run_dvc
+from thawline.servers.tied import TiedProcess
 from thawline.workspace import Workspace
 def work():
     server = TiedProcess(["http.server", "--bind", "127.0.0.1", sys.argv[2]])

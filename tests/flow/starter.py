@@ -30,7 +30,7 @@ PARENT_DEATH_SIGNAL = 1  # of prctl
 def main() -> None:
     """Answer requests until there are no more."""
     sys.path.remove(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - nothing of the tests is imported
-    from flows.environment import QUIET
+    from flows.starting.environment import QUIET
 
     os.environ.update(QUIET)
     for name in HEAVY:

@@ -144,7 +144,7 @@ def test_an_encoder_that_is_not_there_exits_2_and_names_the_three_forms(tmp_path
 
 @pytest.mark.slow
 def test_a_second_run_at_the_same_time_is_told_who_holds_the_workspace(space: Path) -> None:
-    from thawline.lock import lock_workspace
+    from thawline.system.lock import lock_workspace
     from thawline.workspace import Workspace
 
     with lock_workspace(Workspace(space), "training"):

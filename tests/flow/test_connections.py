@@ -6,8 +6,8 @@ import pytest
 from servers import Database, make_bucket, postgresql, s3_environment
 from session import free_port
 
-from tasks.connections import PREFECT_DATABASE, examine_connections
-from tasks.findings import Finding
+from tasks.upkeep.connections import PREFECT_DATABASE, examine_connections
+from tasks.upkeep.findings import Finding
 from thawline.params import Params
 
 pytestmark = pytest.mark.xdist_group("versions")

@@ -10,8 +10,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from session import prefect_api
 
-from tasks import device_slots
-from tasks.device_slots import device_slot
+from tasks.training import device_slots
+from tasks.training.device_slots import device_slot
 from thawline.params import Params
 
 LOCAL = Params.model_validate({"name": "x"})

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from servers import make_bucket, s3_environment
 
-from tasks.fetching import _connect, _list, fetch_objects
+from tasks.arriving.fetching import _connect, _list, fetch_objects
 from thawline.errors import ServiceError
 from thawline.params import Params
 from thawline.workspace import Workspace
@@ -44,7 +44,7 @@ def test_a_bucket_that_does_not_answer_is_named_with_the_remedy(
         def find(self, source: str, detail: bool) -> None:
             raise ConnectionError("no answer")
 
-    monkeypatch.setattr("tasks.fetching._connect", Silent)
+    monkeypatch.setattr("tasks.arriving.fetching._connect", Silent)
     params = Params.model_validate({"name": "test", "arrive": {"source": "s3://nobody/in"}})
     with pytest.raises(ServiceError, match=r"can't fetch from s3://nobody/in: no answer; check the bucket"):
         fetch_objects(Workspace(tmp_path), params)

@@ -14,8 +14,8 @@ from line import ROOT, Finished, Outcome, change_params, make_workspace, run_tha
 from mlflow import MlflowClient
 from session import prefect_api
 
-from tasks.tracking import load_registered
-from tasks.versioning import reproduce_data
+from tasks.tracking.runs import load_registered
+from tasks.versions.dvc_repo import reproduce_data
 from thawline.workspace import Workspace
 
 pytestmark = pytest.mark.slow

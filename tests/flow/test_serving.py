@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from line import ROOT, Finished
 
-from tasks.tracking import load_registered
+from tasks.tracking.runs import load_registered
 
 pytestmark = pytest.mark.slow
 

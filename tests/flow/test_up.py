@@ -26,7 +26,7 @@ from workspaces import Up, made_up_texts, make_small_workspace, own_processes, w
 
 from tests.browser.opened import browser
 from tests.faults.attack_servers import REFUSED, SHELL, attack
-from thawline.up_state import find_up
+from thawline.servers.up_state import find_up
 from thawline.workspace import Workspace
 
 pytestmark = pytest.mark.slow

@@ -12,15 +12,21 @@ from servers import make_bucket, s3_environment
 from session import free_port
 from test_bad_input import run_here
 
-from tasks.initialise import initialise, params_for
-from tasks.raw_data import accept_file, remove_raw_file, replace_raw_file, track_raw_files
-from tasks.remotes import pull, push, restore_missing
-from tasks.validate import validate_processed, validate_raw
-from tasks.versioning import reproduce_data
-from tasks.versions import compare_versions, find_version, list_versions, read_version_rows, record_version
+from tasks.checking.validate import validate_processed, validate_raw
+from tasks.upkeep.initialise import initialise, params_for
+from tasks.versions.dvc_repo import reproduce_data
+from tasks.versions.raw_data import accept_file, remove_raw_file, replace_raw_file, track_raw_files
+from tasks.versions.remotes import pull, push, restore_missing
+from tasks.versions.version_records import (
+    compare_versions,
+    find_version,
+    list_versions,
+    read_version_rows,
+    record_version,
+)
 from thawline.errors import DataRefusedError, ServiceError, UsageError
 from thawline.params import Params
-from thawline.versions import Version
+from thawline.rows.data_versions import Version
 from thawline.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("versions")]

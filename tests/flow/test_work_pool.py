@@ -15,11 +15,11 @@ from line import run_thawline
 from session import ROOT, end_with_parent, free_port
 from workspaces import make_small_workspace, wait_for
 
-from tasks.announcements import server_key
-from thawline.access import SECRET, USER, make_secret, prefect_credentials
-from thawline.orphans import SERVER
-from thawline.params_file import load_params
-from thawline.tied import TiedProcess
+from tasks.arriving.announcements import server_key
+from thawline.params.file import load_params
+from thawline.servers.access import SECRET, USER, make_secret, prefect_credentials
+from thawline.servers.orphans import SERVER
+from thawline.servers.tied import TiedProcess
 from thawline.workspace import Workspace
 
 pytestmark = pytest.mark.slow

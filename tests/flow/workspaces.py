@@ -17,8 +17,8 @@ import psutil
 from line import change_params, make_workspace
 from session import ROOT, end_with_parent, free_port
 
-from thawline.access import USER
-from thawline.up_state import read_secret
+from thawline.servers.access import USER
+from thawline.servers.up_state import read_secret
 from thawline.workspace import Workspace
 
 PATIENCE_S = 400

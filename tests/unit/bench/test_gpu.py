@@ -11,7 +11,7 @@ from bench.gpu import EXAMPLES, LARGEST_DIFFERENCE, compare, scores_of, told
 from bench.gpu_rows_a_second import Parts
 from bench.processes import Finished
 from bench.rows import ROOT
-from models.store import ActivationStore
+from models.activations.store import ActivationStore
 
 
 def side(score: float) -> dict[str, object]:

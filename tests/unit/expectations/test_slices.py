@@ -14,12 +14,12 @@ from PIL import Image
 
 from expectations.common.slices import ExpectEvenSlices, ExpectSlicesOfSize
 from modalities import get_modality
+from tasks.checking.validate import validate_raw
 from tasks.clean import clean
 from tasks.ingest import ingest
 from tasks.split import split
-from tasks.validate import validate_raw
-from thawline.columns import content_columns, inner_name, outer_name, slice_values
 from thawline.params import Params
+from thawline.rows.columns import content_columns, inner_name, outer_name, slice_values
 from thawline.workspace import Workspace
 
 

@@ -22,3 +22,11 @@ def test_what_is_not_there_to_predict_is_said_before_a_model_is_looked_for(tmp_p
     told = CliRunner().invoke(app, ["predict", "-w", str(tmp_path), "nowhere.csv"])
     assert isinstance(told.exception, UnreadableFileError)
     assert str(told.exception) == "nowhere.csv does not exist; check the path"
+
+
+def test_a_command_is_known_by_its_former_name() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "clean", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "`thawline clean` is called `thawline prune` now" in said.stderr
+    assert "prune" in said.stdout

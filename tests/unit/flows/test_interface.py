@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import thawline
-from flows import environment
-from flows.environment import prepare_environment
-from tasks import prediction
+from flows.starting import environment
+from flows.starting.environment import prepare_environment
+from tasks.judging import prediction
 from thawline.errors import ParamsError, UsageError, WorkspaceError
 from thawline.params import Params
 from thawline.rooms import ROOT

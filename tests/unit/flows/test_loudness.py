@@ -9,10 +9,10 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.options import complete_param, with_loudness
-from thawline.console import Loudness, at_loudness, console, reply
+from flows.terminal.options import complete_param, with_loudness
 from thawline.errors import UsageError
-from thawline.logs import logging_to
+from thawline.system.console import Loudness, at_loudness, console, reply
+from thawline.system.logs import logging_to
 from thawline.workspace import Workspace
 
 log = logging.getLogger("tasks.of_a_test")

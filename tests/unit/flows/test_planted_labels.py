@@ -15,10 +15,10 @@ import flows.cross_validation
 import flows.search_choices
 from flows.cross_validation import cross_validate
 from flows.search_choices import choose_finalists, choose_in_folds, choose_winner
-from models.policies import Phase
+from models.training.policies import Phase
 from tasks.results import CrossValidation, FoldResult, HeadPhase, TrialResult
 from thawline.context import Context
-from thawline.params_file import parse_params
+from thawline.params.file import parse_params
 
 NUM_ROWS, NUM_FOLDS, NUM_TRIALS, NUM_DEPTHS, REPEATS = 200, 5, 20, 4, 150
 FOLDS = np.arange(NUM_ROWS) % NUM_FOLDS
@@ -73,7 +73,7 @@ def above_chance(score_of: Callable[[Coins], float], num_rules: int) -> tuple[fl
 def test_a_search_scores_its_folds_by_choices_that_no_scored_row_had_a_say_in(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows.search_choices, "load_training_set", lambda _context: Rows())
+    monkeypatch.setattr(flows.search_choices, "load_train_set", lambda _context: Rows())
     monkeypatch.setattr(flows.search_choices, "trial_context", lambda _context, changes: changes["number"])
 
     def choose(coins: Coins) -> tuple[list[TrialResult], list[int]]:

@@ -5,7 +5,7 @@ from prefect_ray.context import RemoteOptionsContext
 
 from flows.runners import NODE_DEATHS, _resources
 from thawline.errors import ParamsError
-from thawline.params_file import parse_params
+from thawline.params.file import parse_params
 
 
 def test_a_fold_on_ray_is_given_its_processors_and_begun_anew_where_a_node_dies() -> None:

@@ -11,12 +11,13 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
-from models.classifier import Classifier, Place, Start, build_classifier
-from models.encoders import Encoder, load_encoder
-from models.heads import HeadSpec
-from models.policies import Phase
-from models.records import TrainingData, TrainSettings
-from models.rows import TokenRows, tokenize
+from models.classifiers.classifier import Classifier, Place, Start, build_classifier
+from models.encoders.loading import Encoder, load_encoder
+from models.encoders.tokenizing import tokenize
+from models.heads.head import HeadSpec
+from models.inputs.rows import TokenRows
+from models.training.policies import Phase
+from models.training.records import TrainingData, TrainSettings
 
 VOCAB_SIZE = 60
 SMALL = {"vocab_size": VOCAB_SIZE, "max_position_embeddings": 66, "pad_token_id": 1}

@@ -12,8 +12,8 @@ from PIL import Image
 from timm.models import save_for_hf
 from torch import nn
 
-from models.encoders import Encoder, load_encoder
-from models.pixels import PixelRows, read_pixels
+from models.encoders.loading import Encoder, load_encoder
+from models.inputs.pixels import PixelRows, read_pixels
 
 SIDE = 32
 VIT_LIKE = {

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from transformers import BertConfig
 
-from models.encoders import load_encoder
-from models.records import TrainingData, TrainSettings
-from models.rows import tokenize
-from models.training import train
+from models.encoders.loading import load_encoder
+from models.encoders.tokenizing import tokenize
+from models.training.loop import train
+from models.training.records import TrainingData, TrainSettings
 from tests.unit.models.conftest import BERT_LIKE, make_classifier, make_texts, phase, save_encoder
 
 PHASES = [phase("head", num_epochs=2, rate=3e-2), phase("block_2", "head", num_epochs=2)]

@@ -10,7 +10,7 @@ import pytest
 from tests.line_by_steps import Line, differences, make_raw
 from tests.other_values import other_value, value_of, with_value
 from tests.tiny_spaces import tiny_params
-from thawline.params_file import parse_params
+from thawline.params.file import parse_params
 
 
 @pytest.mark.parametrize(("modality", "param"), [("image", "model.image_size")])

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.baseline import cross_validate_baseline
-from tasks.finetuning import train_fold
-from tasks.trials import screen, trial_context
+from tasks.candidates.estimators import cross_validate_baseline
+from tasks.searching.trials import screen, trial_context
+from tasks.training.finetuning import train_fold
 from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words
 from thawline.context import Context
 

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from tasks import rules
 from tasks.rules import DVC_YAML, VERSION, bring_stages, require_version
-from tasks.versioning import run_dvc, write_dvc_config
+from tasks.versions.dvc_repo import run_dvc, write_dvc_config
 from thawline.errors import UsageError
 from thawline.workspace import Workspace
 

@@ -10,10 +10,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks.clean import clean
-from tasks.data import say_left_out
 from tasks.ingest import ingest
 from tasks.rules import VERSION
 from tasks.split import read_ledger, split
+from tasks.versions.prepare import say_left_out
 from thawline.errors import DataRefusedError, StorageError, UnreadableFileError
 from thawline.params import Params
 from thawline.workspace import Workspace

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tests.unit.models.conftest import CONFIGS, save_encoder
 from thawline.context import Context
-from thawline.params_file import parse_params
+from thawline.params.file import parse_params
 from thawline.workspace import Workspace
 
 NUM_FOLDS = 3

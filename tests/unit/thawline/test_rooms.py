@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.git_command import read_code_commit
-from tasks.versioning import run_dvc, write_dvc_config
+from tasks.versions.dvc_repo import run_dvc, write_dvc_config
+from tasks.versions.git_command import read_code_commit
 from thawline.rooms import ROOMS, ROOT, SAFE_PATH, require_own_rooms, without_safe_path
 from thawline.workspace import Workspace
 
@@ -89,9 +89,9 @@ def test_the_commit_of_a_repository_around_an_installation_is_not_that_of_the_co
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.example"]
     for arguments in (["init", "--quiet"], ["add", "models"], ["commit", "--quiet", "-m", "theirs"]):
         subprocess.run([*git, *arguments], cwd=project, check=True)
-    monkeypatch.setattr("tasks.git_command.ROOT", project / "models")
+    monkeypatch.setattr("tasks.versions.git_command.ROOT", project / "models")
     assert read_code_commit() is None
-    monkeypatch.setattr("tasks.git_command.ROOT", project)
+    monkeypatch.setattr("tasks.versions.git_command.ROOT", project)
     assert len(str(read_code_commit())) >= 40
 
 

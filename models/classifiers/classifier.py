@@ -1,0 +1,317 @@
+"""An encoder with a head, in layer groups, that can run from any boundary between them.
+
+- Groups are numbered input to head: 0 is the embeddings, then the blocks, last the head. Boundary k lies below
+  group k: everything under it is computed already. Boundary 0 is the input, the head's the pooled vectors.
+- A classifier shares the encoder's weights until it unfreezes them, group by group: then it gets its own copy.
+  Folds and trials therefore don't touch each other, and a frozen encoder is in memory once.
+- With pooling 'all_layers' the head sees vectors of all layers. Those of layers below a boundary come with the states
+  there.
+- Frozen groups are in eval mode whatever `train()` says: no dropout, and statistics of norms stand still.
+
+Shapes: B rows, T padded positions, W width of their states, D features, C classes.
+"""
+
+import copy
+from collections.abc import Collection
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from models.encoders.families import Family, Structure, get_family
+from models.encoders.loading import Encoder, hash_weights
+from models.encoders.splitting import Batch, capture
+from models.encoders.structure import HEAD
+from models.heads.head import HeadSpec, build_head
+from models.heads.summaries import ALL_LAYERS, Layer, Share, add_up, choose_layers, share_columns, summarise
+from thawline.errors import LayerGroupError, PolicyError
+
+
+class Place(NamedTuple):
+    """What can be had of a row at a boundary: the states there, or a vector pooled from the layers below."""
+
+    boundary: int
+    pooled: bool
+
+
+class Start(NamedTuple):
+    """Where a pass begins: the states at a boundary above 0, and the vectors (B, D') of the layers below, if any.
+
+    At the head's boundary, `states` are the pooled vectors.
+    """
+
+    boundary: int
+    states: Tensor
+    below: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class LayerGroup:
+    """Parameters that freeze and unfreeze together."""
+
+    name: str
+    parameters: tuple[nn.Parameter, ...]
+
+
+class Classifier(nn.Module):
+    """A network, a head, and what is known of their parts.
+
+    `layers` are the boundaries whose states the head sees besides the network's output, under pooling 'all_layers'.
+    `weights_hash` names the pretrained weights that every group below `first_trained` still holds.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        structure: Structure,
+        *,
+        family: Family,
+        num_classes: int,
+        head: HeadSpec,
+        pooling: str,
+        layers: tuple[int, ...],
+        seed: int,
+        weights_hash: str | None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.family = family
+        self.structure = structure
+        self.num_classes = num_classes
+        self.head_spec = head
+        self.pooling = pooling
+        self._weights_hash = weights_hash
+        self.groups: tuple[str, ...] = (*structure.groups, HEAD)
+        self.layers = layers
+        self._shares = self._share_columns() if pooling == ALL_LAYERS else {}
+        self.head = build_head(head, num_inputs=self.num_features, num_classes=num_classes, seed=seed)
+        self.head.to(next(network.parameters()).device)
+        self.first_trained = len(structure.groups)
+        self.holds_statistics = True
+        self.trainable: frozenset[str] = frozenset({HEAD})
+        self._own: set[str] = {HEAD}
+        self.layer_groups()  # fails early where a parameter has no group
+        self.train(mode=False)
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 of the pretrained weights, told by who made this or computed when it is first asked for."""
+        if self._weights_hash is None:
+            self._weights_hash = hash_weights(self.network.state_dict())
+        return self._weights_hash
+
+    @property
+    def pooled_boundary(self) -> int:
+        """The head's boundary, at which the stored states are pooled vectors (B, D)."""
+        return len(self.groups) - 1
+
+    @property
+    def num_features(self) -> int:
+        """D, the size of the pooled vectors."""
+        return self.width_at(self.head_place)
+
+    @property
+    def head_place(self) -> Place:
+        """The pooled vectors that the head sees."""
+        return Place(self.pooled_boundary, pooled=True)
+
+    def places_at(self, boundary: int) -> tuple[Place, ...]:
+        """Return what a pass from a boundary above 0 needs: the states first, then the vectors of layers below."""
+        if boundary == self.pooled_boundary:
+            return (self.head_place,)
+        places = Place(boundary, pooled=False), Place(boundary, pooled=True)
+        return places if any(layer <= boundary for layer in self.layers) else places[:1]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the head, and so all of it, is."""
+        return next(self.head.parameters()).device
+
+    def can_split(self, boundary: int) -> bool:
+        """Return whether the model can run from `boundary`."""
+        return boundary in (0, self.pooled_boundary) or boundary in self.structure.splits
+
+    def width_at(self, place: Place) -> int:
+        """Return the last dimension of what is had at a place above boundary 0."""
+        if not place.pooled:
+            return self.family.width_at(self.network, self.structure, place.boundary)
+        if self.pooling != ALL_LAYERS:
+            return self.family.num_features(self.network)
+        return max(share.first + share.size for share in self._shares.values())
+
+    def layer_groups(self) -> list[LayerGroup]:
+        """Return the groups, input to head; a tied parameter counts once, in its lowest group.
+
+        Raises:
+            LayerGroupError: A parameter is in no group, or a group has no parameters.
+        """
+        members: dict[str, list[nn.Parameter]] = {name: [] for name in self.groups}
+        lost = []
+        seen: set[nn.Parameter] = set()
+        named = self.named_parameters(remove_duplicate=False)
+        for path, parameter in sorted(named, key=lambda item: self.group_index(item[0])):
+            index = self.group_index(path)
+            if index < 0:
+                lost.append(path)
+            elif parameter not in seen:
+                members[self.groups[index]].append(parameter)
+            seen.add(parameter)
+        empty = [name for name, parameters in members.items() if not parameters]
+        if lost or empty:
+            raise LayerGroupError(
+                f"parameters in no layer group: {', '.join(lost) or 'none'}; groups without parameters: "
+                f"{', '.join(empty) or 'none'}; this encoder can't be unfrozen in stages"
+            )
+        return [LayerGroup(name, tuple(parameters)) for name, parameters in members.items()]
+
+    def group_index(self, path: str) -> int:
+        """Return the number of the group that the parameter or module at `path` belongs to; -1 for none."""
+        part, _, inside = path.partition(".")
+        if part == "head":
+            return len(self.groups) - 1
+        return self.groups.index(self.structure.group_of(inside)) if part == "network" else -1
+
+    def unfreeze(self, names: Collection[str]) -> None:
+        """Make exactly the groups in `names` trainable; those trained for the first time get their own weights.
+
+        Raises:
+            PolicyError: A name is not that of a group.
+        """
+        unknown = sorted(set(names) - set(self.groups))
+        if unknown:
+            raise PolicyError(f"no layer group is called {', '.join(unknown)}; the model has {', '.join(self.groups)}")
+        for name in self.groups:
+            if name in names and name not in self._own:
+                self._own_weights(name)
+        self.trainable = frozenset(names)
+        for group in self.layer_groups():
+            if group.name in self._own:  # the others are the encoder's, which nothing may change
+                for parameter in group.parameters:
+                    parameter.requires_grad_(group.name in self.trainable)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:  # torch's signature
+        """Put trainable groups into training mode, or all into eval mode; frozen groups are always in eval mode.
+
+        Norms with running statistics (batch norms) keep the pretrained ones and stay in eval mode even where their
+        weights train: statistics of small batches would be others than those that the layers above were trained on.
+        Only a classifier that does not hold them, as one that starts from random weights, learns them anew.
+        """
+        self.training = mode
+        for path, module in self.named_modules():
+            if path in ("", "network"):
+                continue
+            inside = path.removeprefix("network.")
+            holds_blocks = path.startswith("network.") and self.structure.is_container(inside)
+            is_held = self.holds_statistics and isinstance(module, nn.modules.batchnorm._NormBase)  # noqa: SLF001
+            trains = not holds_blocks and self.groups[self.group_index(path)] in self.trainable
+            module.training = mode and trains and not is_held
+        self.network.training = mode and set(self.groups) <= self.trainable
+        return self
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return logits (B, C) of whole rows."""
+        return self._classify(None, batch)
+
+    def forward_from(self, start: Start, batch: Batch) -> Tensor:
+        """Return logits (B, C), computed on from a boundary that `can_split` allows; `batch` is the rows' batch."""
+        if start.boundary == self.pooled_boundary:
+            return self._answer(start.states)
+        return self._classify(start, batch)
+
+    def capture(self, places: Collection[Place], batch: Batch, *, start: Start | None = None) -> dict[Place, Tensor]:
+        """Return what is had at several places in one pass, from the input or from `start`.
+
+        States are (B, T, W), pooled vectors (B, D); those of layers below the head's boundary exist under 'all_layers'.
+        """
+        first = 0 if start is None else start.boundary
+        to_the_end = self.head_place in places
+        pooled = [place for place in places if place.pooled]
+        highest = max((place.boundary for place in pooled), default=0)
+        taken = {layer for layer in self.layers if first < layer <= highest}
+        inner = sorted(taken.union(place.boundary for place in places if not place.pooled))
+        begun = start and (first, start.states)
+        forward = self.family.hidden
+        states, hidden = capture(
+            self.network, self.structure, inner, batch, forward=forward, start=begun, to_the_end=to_the_end
+        )
+        found = {place: states[place.boundary] for place in places if not place.pooled}
+        if self.pooling == ALL_LAYERS:
+            given: dict[Layer, Tensor] = {layer: states[layer] for layer in taken}
+            if hidden is not None:
+                given[None] = hidden
+            summaries = {layer: self._summarise(layer, there, batch) for layer, there in given.items()}
+            below = None if start is None else start.below
+            for place in pooled:
+                own = {layer: value for layer, value in summaries.items() if self._top(layer) <= place.boundary}
+                found[place] = add_up(own, self._shares, below, self.width_at(place))
+        elif hidden is not None:
+            found[self.head_place] = self.family.pool(self.network, hidden, batch, self.pooling)
+        return found
+
+    def upper_layers(self, vectors: Tensor) -> Tensor:
+        """Return, of the head's vectors (B, D), those columns that say most of a row's meaning: the uppermost mean."""
+        if self.pooling != ALL_LAYERS:
+            return vectors
+        share = self._shares[None]
+        return vectors[:, share.first : share.first + share.size // 2]
+
+    def _classify(self, start: Start | None, batch: Batch) -> Tensor:
+        return self._answer(self.capture((self.head_place,), batch, start=start)[self.head_place])
+
+    def _answer(self, vectors: Tensor) -> Tensor:
+        """Return logits (B, C), in float32 whatever the network computes in: as heads are trained and calibrated."""
+        kind = vectors.device.type
+        rounds = torch.is_autocast_enabled(kind)
+        with torch.autocast(kind, enabled=False) if rounds else nullcontext():
+            logits: Tensor = self.head(vectors.float() if rounds else vectors)
+            return logits
+
+    def _share_columns(self) -> dict[Layer, Share]:
+        layers = (*self.layers, None)
+        widths = [self.family.num_channels(self.network, self.structure, layer) for layer in layers]
+        return dict(zip(layers, share_columns(widths), strict=True))
+
+    def _top(self, layer: Layer) -> int:
+        """Return the boundary from which on a layer lies below."""
+        return self.pooled_boundary if layer is None else layer
+
+    def _summarise(self, layer: Layer, states: Tensor, batch: Batch) -> Tensor:
+        return summarise(*self.family.positions(self.structure, states, layer, batch))
+
+    def _own_weights(self, name: str) -> None:
+        """Replace the parameters of a group, which are the encoder's, by copies; tied ones by the same copy."""
+        self._weights_hash = self.weights_hash  # while they are the pretrained ones
+        (group,) = (group for group in self.layer_groups() if group.name == name)
+        copies = {id(old): nn.Parameter(old.detach().clone()) for old in group.parameters}
+        for module in self.network.modules():
+            for key, parameter in list(module.named_parameters(recurse=False, remove_duplicate=False)):
+                if id(parameter) in copies:
+                    setattr(module, key, copies[id(parameter)])
+        self._own.add(name)
+
+
+def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pooling: str, seed: int) -> Classifier:
+    """Put a new head on `encoder`; the classifier never changes the encoder.
+
+    Args:
+        encoder: Its weights are shared until a group is unfrozen.
+        num_classes: Classes (2 or more).
+        head: Shape of the head.
+        pooling: `mean`, `cls` or `all_layers`.
+        seed: Seed of the head's first weights.
+    """
+    shared = {id(parameter): parameter for parameter in encoder.network.parameters()}
+    return Classifier(
+        copy.deepcopy(encoder.network, shared),  # deepcopy takes what the memo holds as copied already
+        encoder.structure,
+        family=get_family(encoder.family),
+        num_classes=num_classes,
+        head=head,
+        pooling=pooling,
+        layers=choose_layers(encoder.structure.splits) if pooling == ALL_LAYERS else (),
+        seed=seed,
+        weights_hash=encoder.weights_hash,
+    )

@@ -1,0 +1,57 @@
+"""Encoders and classifiers on a device, without moving what others share.
+
+An encoder stays on the CPU, where it was loaded. Of the one that trains there is a copy on each device in use, which
+all classifiers there share; `forget` gives its memory back.
+"""
+
+import copy
+import dataclasses
+import threading
+
+import torch
+from torch import nn
+
+from models.classifiers.classifier import Classifier
+from models.encoders.loading import Encoder
+from models.hardware.devices import resolve
+
+_LOCK = threading.Lock()
+_copies: dict[torch.device, tuple[Encoder, Encoder]] = {}
+"""By device, the encoder that was last asked for there, and its copy."""
+
+
+def place(classifier: Classifier, device: torch.device) -> Classifier:
+    """Put a classifier on a device, in place; whoever shares its parameters keeps them where they are."""
+    device = resolve(device)
+    moved: dict[int, nn.Parameter] = {}
+    for module in classifier.modules():
+        for name, parameter in list(module.named_parameters(recurse=False, remove_duplicate=False)):
+            if parameter.device != device:
+                if id(parameter) not in moved:  # tied ones stay tied
+                    own = nn.Parameter(parameter.detach().to(device), requires_grad=parameter.requires_grad)
+                    moved[id(parameter)] = own
+                setattr(module, name, moved[id(parameter)])
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            if buffer.device != device:
+                setattr(module, name, buffer.to(device))
+    return classifier
+
+
+def encoder_on(encoder: Encoder, device: torch.device) -> Encoder:
+    """Return the encoder with its network on a device: itself where it is there, else a copy that is kept."""
+    device = resolve(device)
+    if next(encoder.network.parameters()).device == device:
+        return encoder
+    with _LOCK:
+        known = _copies.get(device)
+        if known is not None and known[0] is encoder:
+            return known[1]
+        placed = dataclasses.replace(encoder, network=copy.deepcopy(encoder.network).to(device))
+        _copies[device] = encoder, placed
+        return placed
+
+
+def forget(name: str) -> None:
+    """Let go of the copy on the device called `name`; classifiers made with it keep it as long as they live."""
+    with _LOCK:
+        _copies.pop(torch.device(name), None)

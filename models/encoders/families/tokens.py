@@ -1,0 +1,87 @@
+"""Text encoders of Hugging Face transformers: token ids in, one state a token out.
+
+Weights are read from safetensors only and no code of the model's author runs.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError
+from torch import Tensor
+
+from models.encoders.families import EncoderSource, Family, Loaded
+from models.encoders.families.transformers_files import fingerprint, quiet_loading, read_configuration, rebuild
+from models.encoders.splitting import Batch
+from models.encoders.structure import find_structure, token_probe
+from models.heads.head import pool
+from thawline.errors import EncoderNotFoundError
+
+FORMS = "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub id"
+TAKES = "token ids"
+
+
+def load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Loaded:
+    """Load a text encoder and its tokenizer.
+
+    Raises:
+        EncoderNotFoundError: Nothing loadable is there.
+    """
+    try:
+        with quiet_loading():
+            network, info = transformers.AutoModel.from_pretrained(
+                source.location,
+                config=read_configuration(source.location, settings.get("attention_dropout")),
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                weights_only=True,
+                output_loading_info=True,
+            )
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise EncoderNotFoundError(
+            f"model.encoder '{name}' can't be loaded: {reason}; {FORMS}, with config.json, *.safetensors and a "
+            "tokenizer. Give one that is on this machine, or go online for a hub id"
+        ) from error
+    commit = getattr(network.config, "_commit_hash", None)
+    return Loaded(network, tokenizer, missing=tuple(info["missing_keys"]), commit=commit)
+
+
+def _hidden(network: Any, batch: Batch) -> Tensor:
+    hidden: Tensor = network(**batch).last_hidden_state
+    return hidden
+
+
+def _save(network: Any, tokenizer: Any, directory: Path) -> None:
+    network.config.save_pretrained(directory / "encoder")
+    tokenizer.save_pretrained(directory / "tokenizer")
+
+
+def _rebuild(directory: Path) -> tuple[Any, Any]:
+    network = rebuild(directory / "encoder")
+    return network, transformers.AutoTokenizer.from_pretrained(directory / "tokenizer", trust_remote_code=False)
+
+
+FAMILY = Family(
+    name="tokens",
+    takes=TAKES,
+    advice="choose an encoder-only model such as BERT",
+    recognises=lambda source: source.architecture is None,
+    load=load,
+    probe=lambda network, _tokenizer: token_probe(network.config.vocab_size, network.config.pad_token_id),
+    hidden=_hidden,
+    pool=lambda _network, hidden, batch, pooling: pool(hidden, batch["attention_mask"], pooling),
+    num_features=lambda network: int(network.config.hidden_size),
+    positions=lambda _structure, states, _boundary, batch: (states, batch["attention_mask"]),
+    num_channels=lambda network, _structure, _boundary: int(network.config.hidden_size),
+    find_structure=find_structure,
+    width_at=lambda network, _structure, _boundary: int(network.config.hidden_size),
+    fingerprint=fingerprint,
+    save=_save,
+    rebuild=_rebuild,
+    varying=(0, 1),
+)

@@ -1,0 +1,92 @@
+"""What all layers of a network make of a row, as one vector: the head's input under pooling 'all_layers'.
+
+Layers between input and output hold what a task needs that the pretraining threw away further up; a head that sees them
+all needs less of the network to be trained (Evci et al. 2022, Head2Toe). Each layer gives mean and maximum over its
+positions, each of them normalised to mean 0 and deviation 1, so that no layer outweighs the others. Where all layers
+are equally wide, those of the lower half are averaged, and those of the upper half, so that the vector does not grow
+with the network; else each has columns of its own.
+
+Shapes: B rows, P positions, W channels, D numbers of a row's vector.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.heads.head import pool
+
+ALL_LAYERS = "all_layers"
+MOST_LAYERS = 6
+"""Of more layers, so many are taken, evenly spaced."""
+
+Layer = int | None
+"""The boundary whose states a layer gives; None for the network's output."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """The columns of a vector that a layer's summary is added to, and its weight there."""
+
+    first: int
+    size: int
+    weight: float
+
+
+def choose_layers(splits: frozenset[int]) -> tuple[int, ...]:
+    """Return the boundaries that a vector is taken at besides the network's output, lowest first.
+
+    What the embeddings give says little, so boundary 1 is none of them.
+    """
+    inner = sorted(boundary for boundary in splits if boundary > 1)
+    if len(inner) < MOST_LAYERS:
+        return tuple(inner)
+    places = torch.linspace(0, len(inner), MOST_LAYERS).round().int().tolist()[:-1]
+    return tuple(inner[place] for place in places)
+
+
+def share_columns(widths: Sequence[int]) -> list[Share]:
+    """Return the columns of each layer, lowest first, by the layers' channels W."""
+    if len(widths) > 2 and len(set(widths)) == 1:
+        half, size = (len(widths) + 1) // 2, 2 * widths[0]
+        lower, upper = Share(0, size, 1 / half), Share(size, size, 1 / (len(widths) - half))
+        return [lower if number < half else upper for number in range(len(widths))]
+    ends = [2 * sum(widths[: number + 1]) for number in range(len(widths))]
+    return [Share(end - 2 * width, 2 * width, 1.0) for end, width in zip(ends, widths, strict=True)]
+
+
+def summarise(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Return (B, 2 W): mean and maximum over the positions, each normalised over the channels.
+
+    Args:
+        values: (B, P, W).
+        mask: (B, P), 1 for positions that count, at least one a row; None for all.
+    """
+    if mask is None:
+        mean, largest = values.mean(dim=1), values.amax(dim=1)
+    else:
+        mean = pool(values, mask, "mean")
+        largest = values.masked_fill(mask[..., None] == 0, torch.finfo(values.dtype).min).amax(dim=1)
+    return torch.cat([functional.layer_norm(part, part.shape[-1:]) for part in (mean, largest)], dim=1)
+
+
+def add_up(summaries: Mapping[Layer, Tensor], shares: Mapping[Layer, Share], below: Tensor | None, size: int) -> Tensor:
+    """Return vectors (B, D): the layers' summaries in their columns, added to what layers below them have given.
+
+    Layers are added one after another, lowest first, so that a vector taken in two steps is the same to the bit.
+
+    Args:
+        summaries: (B, 2 W) of some layers.
+        shares: Of all layers, lowest first.
+        below: (B, D), or None for nothing.
+        size: D.
+    """
+    like = next(iter(summaries.values())) if summaries else below
+    assert like is not None  # noqa: S101 - nobody asks for nothing
+    vectors = like.new_zeros(like.shape[0], size) if below is None else below.clone()
+    for layer, share in shares.items():
+        if layer in summaries:
+            vectors[:, share.first : share.first + share.size] += share.weight * summaries[layer]
+    return vectors

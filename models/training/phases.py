@@ -1,0 +1,71 @@
+"""Applying a phase of a schedule to a classifier."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from models.classifiers.classifier import Classifier
+from models.training.policies import Phase, check_phase
+
+
+@dataclass(frozen=True)
+class ParamGroup:
+    """The parameters of one trainable layer group, at one learning rate.
+
+    `decayed` are weight matrices and tables; `exempt` are biases and scales of norms, which weight decay leaves alone.
+    """
+
+    name: str
+    learning_rate: float
+    decayed: tuple[nn.Parameter, ...]
+    exempt: tuple[nn.Parameter, ...]
+
+
+def apply_phase(classifier: Classifier, phase: Phase) -> list[ParamGroup]:
+    """Make exactly the layer groups named in `phase` trainable.
+
+    Frozen groups go to eval mode and stay in it: dropout would otherwise blur what is below, and the statistics of
+    batch norms would drift while their weights stand still.
+
+    Args:
+        classifier: Its `layer_groups()` names the groups, input to head.
+        phase: `phase.trainable` names groups; `phase.learning_rates` has one rate per group (> 0).
+
+    Returns:
+        Optimizer parameter groups, one per trainable layer group, in model order.
+
+    Raises:
+        PolicyError: `phase` names a group that the model does not have, names none or one twice, or lacks a rate.
+        LayerGroupError: A parameter is in no group.
+    """
+    check_phase(phase)
+    rates = dict(zip(phase.trainable, phase.learning_rates, strict=True))
+    classifier.unfreeze(phase.trainable)
+    return [
+        ParamGroup(
+            name=group.name,
+            learning_rate=rates[group.name],
+            decayed=tuple(parameter for parameter in group.parameters if parameter.ndim > 1),
+            exempt=tuple(parameter for parameter in group.parameters if parameter.ndim <= 1),
+        )
+        for group in classifier.layer_groups()
+        if group.name in rates
+    ]
+
+
+def optimizer_groups(groups: Sequence[ParamGroup], *, weight_decay: float) -> list[dict[str, Any]]:
+    """Return torch's parameter groups; each knows its layer group's `name` and `base_lr`."""
+    return [
+        {
+            "params": list(parameters),
+            "lr": group.learning_rate,
+            "base_lr": group.learning_rate,
+            "weight_decay": decay,
+            "name": group.name,
+        }
+        for group in groups
+        for parameters, decay in ((group.decayed, weight_decay), (group.exempt, 0.0))
+        if parameters
+    ]

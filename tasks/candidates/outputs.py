@@ -1,0 +1,106 @@
+"""What is made of a model's outputs: a temperature, so that probabilities mean what they say, and a rule of answers.
+
+Both are fitted on the rows that the folds' models had not seen. Where a rule is scored on those very rows, each fold is
+answered by one that was fitted on the others, so that the gain is not that of knowing the labels.
+"""
+
+import os
+import shutil
+
+import numpy as np
+from numpy.typing import NDArray
+from prefect import task
+
+from modalities.predictor import set_outputs
+from tasks.caching import NO_CACHE
+from tasks.results import CrossValidation, FinalFit, save_arrays
+from tasks.training.train_set import TrainSet, load_train_set
+from thawline.context import Context
+from thawline.params.outcome import Predict
+from thawline.scores.answers import Rule, RuleEffect, answer, cost_rule, describe_rule, fit_weights, measure_answers
+from thawline.scores.calibration import apply_temperature, fit_temperature
+from thawline.scores.metrics import answers_of, score
+from thawline.scores.scorecard import score_fully
+
+
+def check_costs(context: Context) -> None:
+    """Raise if `predict.costs` names what is no label of the training rows, before anything is trained.
+
+    Raises:
+        ParamsError: It does.
+    """
+    cost_rule(context.params.predict.costs, load_train_set(context).classes)
+
+
+def answer_folds(context: Context, approach: CrossValidation) -> CrossValidation:
+    """Return the approach as `predict.decision` has its rows answered: each fold by what the others say."""
+    chosen = context.params.predict
+    if chosen.decision == "most_probable":
+        return approach
+    data = load_train_set(context)
+    unseen = approach.out_of_fold(len(data.labels), len(data.classes))
+    directory = context.directory() / "answered" / approach.name
+    folds = []
+    for fold in approach.folds:
+        others, rows = data.fold_rows(fold.fold)
+        temperature, rule = _fit(chosen, data, unseen, others)
+        probabilities = unseen[rows]
+        answers = answer(_scaled(probabilities, temperature), rule)
+        path = directory / f"fold-{fold.fold}.npz"
+        answered = {
+            "scores": score_fully(data.labels[rows], probabilities, answers),
+            "plain_f1_macro": score(data.labels[rows], probabilities).f1_macro,
+            "predictions": save_arrays(path, rows=rows, probabilities=probabilities, answers=answers),
+        }
+        folds.append(fold.model_copy(update=answered))
+    return approach.model_copy(update={"folds": folds})
+
+
+@task(name="calibrate", task_run_name="calibrate {fit.name}", cache_policy=NO_CACHE)
+def calibrate(context: Context, fit: FinalFit, approach: CrossValidation) -> FinalFit:
+    """Return the fit as it is, or a copy of it with the temperature and the rule of its out-of-fold predictions.
+
+    Args:
+        context: The run's context.
+        fit: The model, fitted on all of train.
+        approach: Its cross-validation, as `answer_folds` returns it.
+    """
+    chosen = context.params.predict
+    if (chosen.calibration, chosen.decision) == ("none", "most_probable"):
+        return fit
+    data = load_train_set(context)
+    unseen = approach.out_of_fold(len(data.labels), len(data.classes))
+    temperature, rule = _fit(chosen, data, unseen, np.arange(len(data.labels)))
+    directory = context.directory() / "calibrated" / fit.name
+    shutil.rmtree(directory, ignore_errors=True)
+    shutil.copytree(fit.model, directory, copy_function=os.link)
+    set_outputs(directory, temperature=temperature, rule=rule)
+    effect = None if rule is None else _effect(chosen, data, unseen, approach, rule)
+    return fit.model_copy(update={"model": directory, "rule": effect})
+
+
+def _fit(
+    chosen: Predict, data: TrainSet, unseen: NDArray[np.float64], rows: NDArray[np.int64]
+) -> tuple[float | None, Rule | None]:
+    """Return the temperature and the rule that the params ask for, fitted on some rows; None for what they do not."""
+    labels, probabilities = data.labels[rows], unseen[rows]
+    temperature = fit_temperature(labels, probabilities) if chosen.calibration == "temperature" else None
+    if chosen.decision == "cost":
+        return temperature, cost_rule(chosen.costs, data.classes)
+    if chosen.decision == "f1_macro":
+        return temperature, fit_weights(labels, _scaled(probabilities, temperature))
+    return temperature, None
+
+
+def _scaled(probabilities: NDArray[np.float64], temperature: float | None) -> NDArray[np.float64]:
+    return probabilities if temperature is None else apply_temperature(probabilities, temperature)
+
+
+def _effect(
+    chosen: Predict, data: TrainSet, unseen: NDArray[np.float64], approach: CrossValidation, rule: Rule
+) -> RuleEffect:
+    before, after = (
+        measure_answers(data.labels, unseen, answers, rule)
+        for answers in (answers_of(unseen), approach.out_of_fold_answers(len(data.labels)))
+    )
+    return RuleEffect(objective=chosen.decision, **describe_rule(rule, data.classes), before=before, after=after)

@@ -1,0 +1,214 @@
+"""Approaches beside each other: fine-tuning, the same network from random weights, frozen features, the baseline.
+
+All learn from the same rows and are scored on the same fold, which none of them looks at. A smaller share of rows is
+part of every larger one. What stopping and regularisation are chosen on is an inner split of the rows learned from.
+"""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from prefect import task
+
+from modalities import get_modality
+from modalities.fitted import class_probabilities
+from models.encoders.loading import Encoder
+from models.encoders.scratch import randomise
+from models.training.loop import predict_probabilities, train
+from models.training.policies import plan_phases
+from models.training.records import TrainingData
+from tasks.caching import step_cache
+from tasks.candidates.estimators import fit_estimator, list_baselines
+from tasks.candidates.frozen_features import fit_linear_head
+from tasks.comparing.report import BASELINE, SCRATCH
+from tasks.results import Measured
+from tasks.searching.trials import pooled_vectors
+from tasks.training.device_slots import on_device
+from tasks.training.row_weights import trained_on
+from tasks.training.setup import (
+    augmented,
+    build,
+    inner_split,
+    load_encoded,
+    open_store,
+    policy_settings,
+    train_settings,
+)
+from tasks.training.train_set import load_train_set
+from thawline.context import Context
+from thawline.errors import CandidateError
+from thawline.params.scopes import COMPARISON
+from thawline.scores.metrics import score
+
+logger = logging.getLogger(__name__)
+
+NUM_TIMED_ROWS = 96
+
+Indices = NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """Rows of one comparison: `fitted` and `inner` are learned from, `scored` is the fold held out."""
+
+    fold: int
+    seed: int
+    fitted: Indices
+    inner: Indices
+    scored: Indices
+
+    @property
+    def learned(self) -> Indices:
+        """All rows that are learned from."""
+        return np.sort(np.concatenate([self.fitted, self.inner]))
+
+
+def draw_share(context: Context, percent: int, seed: int) -> Share:
+    """Return the rows of a comparison: the same share of each class, at least two rows of it."""
+    data = load_train_set(context)
+    fold = seed % data.num_folds
+    training, scored = data.fold_rows(fold)
+    order = np.random.default_rng((context.params.seed, seed)).permutation(trained_on(context, training))
+    labels = data.labels[order]
+    chosen = [
+        order[labels == number][: max(2, round(percent / 100 * int((labels == number).sum())))]
+        for number in range(len(data.classes))
+    ]
+    fitted, inner = inner_split(data, np.sort(np.concatenate(chosen)), context.params, turn=fold)
+    return Share(fold, seed, fitted, inner, scored)
+
+
+@task(name="measure", task_run_name="{approach} on {percent} %, seed {seed}", **step_cache(COMPARISON))
+def measure(context: Context, approach: str, percent: int, seed: int) -> Measured:
+    """Train by one approach on a share of the rows and score the fold held out.
+
+    The time is that of training alone, for fine-tuning and frozen features with what the frozen layers take for the
+    rows learned from, wherever their output came from.
+    """
+    data, share = load_train_set(context), draw_share(context, percent, seed)
+    probabilities, seconds = APPROACHES[approach](context, share)
+    scores = score(data.labels[share.scored], probabilities)
+    return Measured(
+        approach=approach,
+        percent=percent,
+        seed=seed,
+        num_rows=len(share.learned),
+        seconds=seconds,
+        f1_macro=scores.f1_macro,
+        accuracy=scores.accuracy,
+        loss=scores.loss,
+    )
+
+
+@task(name="frozen pass", task_run_name="frozen layers of fold {fold}")
+def prepare_vectors(context: Context, fold: int) -> None:
+    """Let the frozen layers see all rows once: what they make of them is kept in the store."""
+    pooled_vectors(context, fold)
+
+
+Trained = tuple[NDArray[np.float64], float]
+
+
+@on_device
+def finetuned(context: Context, share: Share) -> Trained:
+    """Fine-tune as the params say."""
+    encoder, _ = load_encoded(context, share.fold)
+    probabilities, seconds = _train(context, share, encoder, is_pretrained=True)
+    return probabilities, seconds + len(share.learned) * _frozen_seconds(context, share.fold)
+
+
+@on_device
+def scratch(context: Context, share: Share) -> Trained:
+    """Train the same network from random weights, all of it at once."""
+    chosen = context.params.compare
+    values = {
+        "policy": "full",
+        "num_epochs": chosen.scratch_epochs,
+        "learning_rate": chosen.scratch_learning_rate,
+        "layer_lr_decay": 1.0,
+    }
+    params = context.params.model_copy(update={"train": context.params.train.model_copy(update=values)})
+    encoder, _ = load_encoded(context, share.fold)
+    blank = randomise(encoder, seed=context.params.seed + share.seed)
+    return _train(context.model_copy(update={"params": params}), share, blank, is_pretrained=False)
+
+
+def frozen(context: Context, share: Share) -> Trained:
+    """Fit logistic regression on what the frozen encoder makes of the rows, regularised as the inner rows ask."""
+    data, vectors = load_train_set(context), pooled_vectors(context, share.fold)[0]
+    started = time.perf_counter()
+    head = fit_linear_head(vectors, data.labels, (share.fitted, share.inner), num_classes=len(data.classes))
+    seconds = time.perf_counter() - started
+    return head.probabilities(vectors[share.scored]), seconds + len(share.learned) * _frozen_seconds(
+        context, share.fold
+    )
+
+
+def baseline(context: Context, share: Share) -> Trained:
+    """Fit the strongest baseline of the kind of data."""
+    data, content = load_train_set(context), get_modality(context.params.modality).baseline_input
+    started = time.perf_counter()
+    estimator = fit_estimator(context, strongest_baseline(context), data, share.learned)
+    seconds = time.perf_counter() - started
+    return class_probabilities(estimator, content(data.frame.iloc[share.scored]), len(data.classes)), seconds
+
+
+APPROACHES: dict[str, Callable[[Context, Share], Trained]] = {
+    BASELINE: baseline,
+    "frozen features": frozen,
+    "fine-tuning": finetuned,
+    SCRATCH: scratch,
+}
+"""By name, the cheapest first."""
+
+
+@lru_cache(maxsize=8)
+def strongest_baseline(context: Context) -> str:
+    """Return the name of the last, strongest baseline that knows no encoder and can be fitted on these rows."""
+    simplest, *others = list_baselines(context)
+    return next((name for name in reversed(others) if _can_be_fitted(context, name)), simplest)
+
+
+def _can_be_fitted(context: Context, name: str) -> bool:
+    data = load_train_set(context)
+    try:
+        fit_estimator(context, name, data, data.fold_rows(0)[0])
+    except CandidateError as error:
+        logger.warning("%s: a simpler baseline stands in for it", error)
+        return False
+    return True
+
+
+def _train(context: Context, share: Share, encoder: Encoder, *, is_pretrained: bool) -> Trained:
+    params, data = context.params, load_train_set(context)
+    _, rows = load_encoded(context, share.fold)
+    classifier = build(encoder, params, num_classes=len(data.classes))
+    classifier.holds_statistics = is_pretrained
+    arrays = TrainingData(rows=rows, labels=data.labels, train=share.fitted, inner=share.inner)
+    arrays = augmented(arrays, context, share.fold)
+    if not is_pretrained:
+        arrays = dataclasses.replace(arrays, views=None)  # every phase sees the rows themselves
+    phases = plan_phases(params.train.policy, classifier.groups, policy_settings(params))
+    settings = train_settings(params, seed=params.seed + share.seed)
+    store = open_store(context.workspace, context.params) if is_pretrained else None
+    started = time.perf_counter()
+    for _ in train(classifier, phases, arrays, settings, store):
+        pass
+    seconds = time.perf_counter() - started
+    return predict_probabilities(classifier, rows, share.scored, store=store), seconds
+
+
+@lru_cache(maxsize=64)
+@on_device
+def _frozen_seconds(context: Context, fold: int) -> float:
+    """Return the seconds that the frozen encoder takes for a row, measured on a sample."""
+    encoder, rows = load_encoded(context, fold)
+    classifier = build(encoder, context.params, num_classes=2)
+    sample = np.random.default_rng(0).permutation(len(rows))[:NUM_TIMED_ROWS]
+    started = time.perf_counter()
+    predict_probabilities(classifier, rows, np.sort(sample))
+    return (time.perf_counter() - started) / len(sample)

@@ -1,0 +1,98 @@
+"""The model card of a registered version, after Mitchell et al. (2019), "Model Cards for Model Reporting"."""
+
+import importlib.metadata
+
+from tasks.judging.review import Review
+from tasks.presenting.answer_rule import rule_rows, tell_rule
+from tasks.presenting.markdown import escape, table
+from thawline.scores.answers import RuleEffect
+
+SCORES = ("f1_macro", "accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "loss", "brier")
+LIBRARIES = ("mlflow", "numpy", "pandas", "scikit-learn", "torch", "transformers")
+
+
+def render_card(review: Review, *, git_commit: str) -> str:
+    """Return the card as Markdown: intended use, data, scores, classes, slices, limits, versions."""
+    context, evaluation = review.context, review.evaluation
+    params = context.params
+    test = [f"{evaluation.scores[name]:.4f}" for name in SCORES]
+    ranges = ["{:.4f} to {:.4f}".format(*evaluation.intervals[name]) for name in SCORES]
+    classes = [
+        (name, f"{scores['num_rows']:.0f}", *(f"{scores[metric]:.4f}" for metric in ("precision", "recall", "f1")))
+        for name, scores in evaluation.per_class.items()
+    ]
+    rule = evaluation.rule
+    parts = [
+        f"# {params.name}: {evaluation.name}",
+        f"**{escape(review.judgement.verdict)}**",
+        "## Intended use",
+        _use(review),
+        *([] if rule is None else ["## How it answers", escape(tell_rule(rule)), _rule_table(rule)]),
+        "## Data",
+        _data(review),
+        "## Scores on the test set",
+        table(("score", "value", "95 % interval"), list(zip(SCORES, test, ranges, strict=True))),
+        "## Classes",
+        table(("class", "rows", "precision", "recall", "F1"), classes),
+        "## Slices",
+        _slices(review),
+        "## Limits",
+        _limits(review),
+        "## Versions",
+        f"Code `{context.code_version}`, git commit `{git_commit}`, "
+        + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
+        + ".",
+    ]
+    return "\n\n".join(parts)
+
+
+def _use(review: Review) -> str:
+    more = ", ..." if len(review.classes) > 20 else ""
+    return (
+        f"Tells one of {len(review.classes)} classes ({', '.join(map(escape, review.classes[:20]))}{more}) from "
+        f"{review.context.params.modality} data like that it was trained on. Input: the columns of the signature. "
+        "Output: `label` and one `probability_CLASS` a class."
+    )
+
+
+def _rule_table(rule: RuleEffect) -> str:
+    return table(("rows", "score", "by the most probable class", "by the rule"), rule_rows(rule))
+
+
+def _data(review: Review) -> str:
+    return (
+        f"Version `{review.context.data_version}`: {len(review.train_labels):,} training rows and {len(review.test):,} "
+        "test rows, drawn by row id, near-duplicates on one side, read once. The run's `data/dvc.lock` names them."
+    )
+
+
+def _slices(review: Review) -> str:
+    if not review.evaluation.slices:
+        return "None were named (`validation.slice_columns`), so nothing is known about whom it serves worse."
+    rows = [
+        (each.column, each.value, str(each.num_rows), f"{each.accuracy:.4f}", f"{each.f1_macro:.4f}")
+        for each in review.evaluation.slices
+    ]
+    return table(("column", "value", "rows", "accuracy", "macro-F1"), rows)
+
+
+def _limits(review: Review) -> str:
+    few = [name for name, scores in review.evaluation.per_class.items() if scores["num_rows"] < 30]
+    error = review.evaluation.scores["expected_calibration_error"]
+    limits = [
+        "It answers with one of its classes whatever it is given; it does not know that something is none of them.",
+        f"Its probabilities have an expected calibration error of {error:.4f} on the test set.",
+    ]
+    if review.context.params.train.class_weights != "none":
+        limits.append("It was trained with class weights: its probabilities are not the frequencies of the data.")
+    scaled = review.context.params.predict.calibration != "none"
+    parts = [name for name, there in (("temperature", scaled), ("rule of answers", review.evaluation.rule)) if there]
+    if parts:
+        limits.append(
+            f"Its {' and '.join(parts)} are applied by `mlflow.pyfunc`, `mlflow models serve` and `thawline predict`; "
+            "a directory `transformers/` beside the model can't hold them: its logits are plain, and so is the class "
+            "of the largest."
+        )
+    if few:
+        limits.append(f"Fewer than 30 test rows speak for: {', '.join(map(escape, few[:10]))}.")
+    return "\n".join(f"- {limit}" for limit in limits)

@@ -1,0 +1,169 @@
+"""What a person looks at after a run, gathered once: the pages of MLflow are pure functions of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from modalities import get_modality
+from tasks.candidates.label_audit import LabelAudit
+from tasks.judging.evaluation import predictions_of, read_test_rows
+from tasks.results import CrossValidation, Evaluation, Judgement, ScoredChampion
+from tasks.training.train_set import load_train_set
+from thawline.context import Context
+from thawline.scores.comparison import TestPredictions, flipped_rows
+
+NUM_MISTAKES = 20
+MAX_CHARS = 1500
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A row that a model has wrong: what it said, how sure it was (0 to 1), and the row for a person.
+
+    `origin` is the row's file and number in it, from 0, where that helps to mend it.
+    """
+
+    row_id: str
+    label: str
+    predicted: str
+    probability: float
+    text: str
+    image: bytes | None
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Review:
+    """One run's candidate: its judgement, its scores, and its predictions of the test rows.
+
+    `approaches` are all that were cross-validated, the fine-tuned one last; `evaluation` is the candidate's. `issues`
+    are training rows whose label is probably wrong, to a model that did not see them; `audit` says how many there are.
+    """
+
+    context: Context
+    judgement: Judgement
+    approaches: Sequence[CrossValidation]
+    evaluations: Sequence[Evaluation]
+    evaluation: Evaluation
+    predictions: TestPredictions
+    champion: TestPredictions | None
+    train_labels: list[str]
+    test: pd.DataFrame
+    audit: LabelAudit | None = None
+    issues: Sequence[Mistake] = ()
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of the probabilities."""
+        return self.predictions.classes
+
+    @property
+    def tuned(self) -> CrossValidation:
+        """The cross-validation of the fine-tuned model."""
+        return self.approaches[-1]
+
+
+def gather_review(
+    context: Context,
+    judgement: Judgement,
+    *,
+    approaches: Sequence[CrossValidation],
+    evaluations: Sequence[Evaluation],
+    champion: ScoredChampion | None,
+    audit: LabelAudit,
+) -> Review:
+    """Gather what the pages show of a judged candidate."""
+    data = load_train_set(context)
+    evaluation = next(each for each in evaluations if each.name == judgement.candidate)
+    arrays = None if champion is None else champion.predictions
+    return Review(
+        context=context,
+        judgement=judgement,
+        approaches=approaches,
+        evaluations=evaluations,
+        evaluation=evaluation,
+        predictions=predictions_of(evaluation.predictions, data.classes),
+        champion=None if arrays is None else predictions_of(arrays, data.classes),
+        train_labels=data.frame["label"].tolist(),
+        test=read_test_rows(context),
+        audit=audit,
+        issues=_label_issues(context, audit),
+    )
+
+
+def confident_mistakes(review: Review, limit: int = NUM_MISTAKES) -> list[Mistake]:
+    """Return the test rows that are wrong, those first of which the model was most sure."""
+    probabilities, labels = review.predictions.probabilities, review.predictions.labels
+    predicted = review.predictions.answers
+    sure = probabilities[np.arange(len(labels)), predicted]
+    wrong = np.flatnonzero(predicted != labels)
+    chosen = wrong[np.argsort(-sure[wrong], kind="stable")][:limit]
+    rows = review.test.iloc[chosen]
+    shown = get_modality(review.context.params.modality).show(rows)
+    return [
+        Mistake(
+            row_id=str(rows["row_id"].iloc[place]),
+            label=review.classes[labels[row]],
+            predicted=review.classes[predicted[row]],
+            probability=float(sure[row]),
+            text=_shortened(shown[place].text),
+            image=shown[place].image,
+        )
+        for place, row in enumerate(chosen.tolist())
+    ]
+
+
+def _label_issues(context: Context, audit: LabelAudit) -> list[Mistake]:
+    """Return the rows of the audit's worst issues as a person looks at them."""
+    rows = load_train_set(context).frame.iloc[[issue.row for issue in audit.worst]]
+    shown = get_modality(context.params.modality).show(rows)
+    places = zip(audit.worst, shown, rows["row_id"], rows["source"], rows["source_row"], strict=True)
+    return [
+        Mistake(
+            row_id=str(row_id),
+            label=issue.given,
+            predicted=issue.suggested,
+            probability=issue.probability,
+            text=_shortened(each.text),
+            image=each.image,
+            origin=f"{source}, row {number}",
+        )
+        for issue, each, row_id, source, number in places
+    ]
+
+
+def _shortened(text: str) -> str:
+    return text[:MAX_CHARS] + ("…" if len(text) > MAX_CHARS else "")
+
+
+def flipped_table(review: Review) -> pd.DataFrame | None:
+    """Return the test rows that only one of challenger and champion has right; None where they were not compared."""
+    if review.champion is None or review.judgement.comparison is None:
+        return None
+    mended, broken = flipped_rows(review.predictions, review.champion)
+    rows = np.concatenate([mended, broken])
+    frame = review.test.iloc[rows]
+    return pd.DataFrame(
+        {
+            "change": ["mended"] * len(mended) + ["broken"] * len(broken),
+            "row_id": frame["row_id"].tolist(),
+            "label": frame["label"].tolist(),
+            "champion": _named(review.champion, rows),
+            "challenger": _named(review.predictions, rows),
+            "champion_probability": _sureness(review.champion, rows),
+            "challenger_probability": _sureness(review.predictions, rows),
+            "content": get_modality(review.context.params.modality).excerpt(frame).tolist(),
+        }
+    )
+
+
+def _named(predictions: TestPredictions, rows: NDArray[np.int64]) -> list[str]:
+    return [predictions.classes[number] for number in predictions.answers[rows]]
+
+
+def _sureness(predictions: TestPredictions, rows: NDArray[np.int64]) -> NDArray[np.floating]:
+    """Return the probability of the class that each row is answered with."""
+    return predictions.probabilities[rows, predictions.answers[rows]].round(6)

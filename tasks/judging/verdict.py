@@ -1,0 +1,65 @@
+"""From results to a verdict: which candidate stands at the gates, and what they say."""
+
+from collections.abc import Sequence
+
+from tasks.candidates.blend import BLEND
+from tasks.judging.evaluation import champion_of, predictions_of
+from tasks.results import CrossValidation, Evaluation, Judgement, ScoredChampion
+from tasks.training.train_set import load_train_set
+from thawline.context import Context
+from thawline.scores.comparison import Comparison, TestPredictions, compare
+from thawline.scores.gates import Unscorable, choose_candidate, judge, summarise
+
+LOSS_FACTOR = 2
+"""A loss counts at twice the significance of a gain: keeping a worse model out is worth a better one's second try."""
+
+
+def decide(
+    context: Context,
+    *,
+    finetuned: CrossValidation,
+    baselines: Sequence[CrossValidation],
+    evaluations: Sequence[Evaluation],
+    champion: ScoredChampion | None,
+) -> Judgement:
+    """Choose the candidate and let the gates judge it.
+
+    The candidate is chosen on cross-validation alone; the test set only speaks at the gates.
+    """
+    approaches = [finetuned.summary(), *(baseline.summary() for baseline in baselines)]
+    candidate = choose_candidate(approaches[0], approaches[1:])
+    evaluation = next(each for each in evaluations if each.name == candidate.name)
+    classes = load_train_set(context).classes
+    challenger = predictions_of(evaluation.predictions, classes)
+    against = _compare(context, challenger, champion_of(champion, classes))
+    gates = judge(
+        challenger,
+        against,
+        candidate=candidate,
+        limits=context.params.gates,
+        slices=evaluation.slices,
+        num_before=0.0 if champion is None else champion.num_before,
+    )
+    verdict = summarise(gates, candidate.name, has_champion=champion is not None)
+    if candidate.name != finetuned.name:
+        what = "blend of baselines and fine-tuned model" if candidate.name == BLEND else f"baseline {candidate.name}"
+        verdict = (
+            f"{verdict} The {what} was the candidate: its cross-validated macro-F1 "
+            f"{candidate.f1_macro:.4f} is above {finetuned.mean():.4f} of the fine-tuned model."
+        )
+    return Judgement(
+        candidate=candidate.name,
+        gates=gates,
+        verdict=verdict,
+        champion=None if champion is None else champion.version,
+        comparison=against if isinstance(against, Comparison) else None,
+    )
+
+
+def _compare(
+    context: Context, challenger: TestPredictions, champion: TestPredictions | Unscorable | None
+) -> Comparison | Unscorable | None:
+    """Compare with the champion, where there is one that could be scored."""
+    if not isinstance(champion, TestPredictions):
+        return champion
+    return compare(challenger, champion, significance=LOSS_FACTOR * context.params.gates.significance)

@@ -1,0 +1,173 @@
+"""The run's page in words: Markdown that MLflow shows on top of a run. Verdict first, what to do next last."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from tasks.presenting.answer_rule import brings_nothing, rule_rows, tell_rule
+from tasks.candidates.blend import BLEND
+from tasks.presenting.epoch_tables import mean_epoch_table
+from tasks.presenting.markdown import escape, table
+from tasks.results import CrossValidation, Evaluation, RunResult
+from tasks.judging.review import Review
+from tasks.reports.search_runs import describe_search
+from thawline.scores.answers import RuleEffect
+from thawline.scores.comparison import Comparison
+from thawline.scores.gates import Gate
+
+MAX_EPOCHS = 12
+UNCALIBRATED = 0.1
+EPOCH_COLUMNS = ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1-Score")
+
+
+def describe_run(result: RunResult, review: Review) -> str:
+    """Return the summary of a run."""
+    parts = [
+        f"**{escape(result.verdict)}**",
+        *[f"> {escape(alarm)}" for alarm in result.alarms],
+        _subject(result, review),
+        "### Gates",
+        table(("gate", "value", "limit", "verdict", "in words"), [_gate_row(gate) for gate in result.gates]),
+        "### Test set",
+        table(
+            ("model", "macro-F1 (95 % interval)", "accuracy (95 % interval)", "precision", "recall", "ROC-AUC"),
+            [_test_row(each) for each in review.evaluations],
+        ),
+    ]
+    rule = review.evaluation.rule
+    if rule is not None:
+        parts += ["### How it answers", _describe_rule(rule)]
+    if result.comparison is not None:
+        parts += ["### Against the champion", _describe_comparison(result.comparison, review.judgement.champion or "")]
+    parts += [
+        *([escape(result.onnx)] if result.onnx else []),
+        "### Cross-validation",
+        table(("approach", "macro-F1", "accuracy", "loss", "training time"), [_fold_row(a) for a in review.approaches]),
+        *([] if result.search is None else ["### Search", describe_search(result.search)]),
+        "### Epochs of the fine-tuned model, mean over the folds",
+        epoch_markdown(mean_epoch_table([fold.epochs for fold in review.tuned.folds])),
+        "### What to do next",
+        "\n".join(f"- {step}" for step in next_steps(result, review)),
+        "### Time",
+        ", ".join(f"{step} {seconds:.1f} s" for step, seconds in result.seconds.items()),
+    ]
+    return "\n\n".join(parts)
+
+
+def epoch_markdown(epochs: pd.DataFrame) -> str:
+    """Return the table Epoch | Training Loss | Validation Loss | Accuracy | F1-Score.
+
+    Of more than MAX_EPOCHS epochs only the first and last of each phase and the one of the lowest validation loss.
+    """
+    shown = epochs
+    if len(epochs) > MAX_EPOCHS:
+        ends = epochs.groupby("Phase", sort=False).agg(first=("Epoch", "min"), last=("Epoch", "max"))
+        kept = {*ends["first"], *ends["last"]}
+        lowest = epochs["Validation Loss"]
+        if lowest.notna().any():
+            kept.add(epochs["Epoch"].iloc[int(lowest.argmin())])
+        shown = epochs[epochs["Epoch"].isin(kept)]
+    rows = [
+        [f"{row['Epoch']} ({row['Phase']})", *(_cell(row[name]) for name in EPOCH_COLUMNS[1:])]
+        for _, row in shown.iterrows()
+    ]
+    left_out = "" if len(shown) == len(epochs) else f"\n\n{len(shown)} of {len(epochs)} epochs; all: `epochs.json`."
+    return table(EPOCH_COLUMNS, rows) + left_out
+
+
+def next_steps(result: RunResult, review: Review) -> list[str]:
+    """Return what a person should do now, the most important first."""
+    failed = {gate.name for gate in result.gates if not gate.passed}
+    steps = []
+    if result.promoted:
+        steps.append(
+            f"Version {result.version} is champion: `thawline predict FILE` uses it; `thawline rollback` undoes it."
+        )
+    else:
+        standing = "No version is champion yet." if review.judgement.champion is None else "The champion stays."
+        steps.append(
+            f"{standing} Look at the gates that failed; if you know better than they do: "
+            f"`thawline promote {result.version} --reason ...`."
+        )
+    if result.candidate not in {review.tuned.name, BLEND}:
+        steps.append(
+            "Fine-tuning does not beat the baseline yet: try more unfrozen layers (`train.max_unfrozen_groups`), more "
+            "epochs, or longer inputs (`model.max_tokens`)."
+        )
+    rule = review.evaluation.rule
+    if rule is not None and brings_nothing(rule):
+        steps.append("Its rule of answers brought nothing on out-of-fold rows: set `predict.decision: most_probable`.")
+    if failed & {"precision kept", "recall kept", "gain over champion"}:
+        steps.append("Look at `tables/flipped_rows.json`: the rows that were right before and are wrong now.")
+    if "slice gap" in failed:
+        steps.append("Collect more rows of the slice that is served worst, or look at how it was labelled.")
+    if result.alarms:
+        steps.append("It overfits: fewer epochs, more dropout, or a smaller `train.learning_rate`.")
+    if result.metrics["expected_calibration_error"] > UNCALIBRATED:
+        steps.append(
+            f"Probabilities are off by {result.metrics['expected_calibration_error']:.2f} on average (figure "
+            "`reliability`): if they are used as such, set `predict.calibration: temperature`."
+        )
+    if review.audit is not None and review.audit.num_flagged:
+        steps.append(
+            f"Look at the {review.audit.num_flagged:,} training rows whose label looks wrong, in `evaluation.html` and "
+            "`reports/label_issues.csv`; `thawline data replace` takes a mended file."
+        )
+    steps.append("Look at the most confident mistakes in `evaluation.html`: some of them may be wrong labels.")
+    return steps
+
+
+def _describe_rule(rule: RuleEffect) -> str:
+    header = ("rows", "score", "by the most probable class", "by the rule")
+    return f"{escape(tell_rule(rule))}\n\n{table(header, rule_rows(rule))}"
+
+
+def _describe_comparison(comparison: Comparison, version: str) -> str:
+    low, high = comparison.f1_interval
+    rows = [
+        (name, *(f"{changes[metric]:+.4f}" for metric in ("precision", "recall", "f1")))
+        for name, changes in comparison.per_class.items()
+    ]
+    return (
+        f"Version {version} on the same test rows: macro-F1 {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}), "
+        f"accuracy {comparison.accuracy_change:+.4f}; {comparison.num_mended} rows mended, {comparison.num_broken} "
+        f"broken (McNemar's test: p = {comparison.mcnemar_p:.3f}). Rows: `tables/flipped_rows.json`.\n\n"
+        + table(("class", "precision", "recall", "F1"), rows)
+    )
+
+
+def _subject(result: RunResult, review: Review) -> str:
+    return (
+        f"Version **{result.version}** of `{result.model}`, candidate **{result.candidate}**, learned from "
+        f"{result.rows['train']:,} rows and tested on {result.rows['test']:,} (data version `{result.data_version}`; "
+        f"{_class_counts(review)}). The whole evaluation: artifact `evaluation.html`."
+    )
+
+
+def _class_counts(review: Review) -> str:
+    counts = pd.Series(review.train_labels).value_counts()
+    shown = ", ".join(f"{escape(str(name))} {count:,}" for name, count in counts.head(8).items())
+    return f"training rows: {shown}" + (f" and {len(counts) - 8} more classes" if len(counts) > 8 else "")
+
+
+def _gate_row(gate: Gate) -> Sequence[str]:
+    verdict = "passed" if gate.passed else "**failed**"
+    return gate.name, f"{gate.value:.4f}", f"{gate.limit:.4f}", verdict, gate.message
+
+
+def _fold_row(approach: CrossValidation) -> Sequence[str]:
+    scores = [f"{approach.mean(name):.4f} ± {approach.sd(name):.4f}" for name in ("f1_macro", "accuracy", "loss")]
+    return approach.name, *scores, f"{approach.seconds:.1f} s"
+
+
+def _test_row(evaluation: Evaluation) -> Sequence[str]:
+    ranged = [
+        "{:.4f} ({:.4f} to {:.4f})".format(evaluation.scores[name], *evaluation.intervals[name])
+        for name in ("f1_macro", "accuracy")
+    ]
+    plain = [evaluation.scores.get(name) for name in ("precision_macro", "recall_macro", "roc_auc")]
+    return evaluation.name, *ranged, *(_cell(value) for value in plain)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None or pd.isna(value) else f"{value:.4f}"

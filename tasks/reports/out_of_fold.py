@@ -1,0 +1,33 @@
+"""Each training row's out-of-fold prediction, as a table of the run.
+
+MLflow shows tables in JSON on its page, and reads Parquet by `mlflow.load_table` as well: large ones are kept in that,
+at about a tenth of the bytes.
+"""
+
+import pandas as pd
+
+from tasks.results import CrossValidation
+from tasks.tracking.runs import Tracking
+from tasks.training.train_set import TrainSet
+
+STEM = "out_of_fold"
+MAX_JSON_CELLS = 200_000
+"""A larger table is written as Parquet; so many take some 4 MB in JSON."""
+
+
+def log_out_of_fold(tracking: Tracking, run_id: str, data: TrainSet, approach: CrossValidation) -> str:
+    """Log the table and return the name of its artifact, which tells the form by its suffix."""
+    table = out_of_fold_table(data, approach)
+    name = f"{STEM}.{'json' if table.size <= MAX_JSON_CELLS else 'parquet'}"
+    tracking.client.log_table(run_id, table, name)
+    return name
+
+
+def out_of_fold_table(data: TrainSet, approach: CrossValidation) -> pd.DataFrame:
+    """Return row id, label, fold, the class answered and all probabilities of each training row."""
+    probabilities = approach.out_of_fold(len(data.labels), len(data.classes))
+    answers = approach.out_of_fold_answers(len(data.labels))
+    table = data.frame[["row_id", "label", "fold"]].reset_index(drop=True)
+    table["predicted"] = [data.classes[number] for number in answers]
+    names = [f"probability_{name}" for name in data.classes]
+    return pd.concat([table, pd.DataFrame(probabilities.round(6), columns=names)], axis=1)

@@ -1,0 +1,60 @@
+"""The review of a run on its MLflow page: description, tags, figures, tables and the evaluation page."""
+
+import pandas as pd
+
+from tasks.tracking import runs
+from tasks.clean import count_classes
+from tasks.reports.description import describe_run
+from tasks.reports.evaluation_report import render_evaluation, score_figures
+from tasks.presenting.figures import as_png, draw_approaches, draw_class_balance
+from tasks.results import RunResult
+from tasks.judging.review import Review, confident_mistakes, flipped_table
+from tasks.tracking.runs import Tracking
+from tasks.training.train_set import load_train_set
+
+REPORT = "evaluation.html"
+FIGURES = {
+    "Confusion matrix": "confusion_test",
+    "ROC and precision-recall": "roc_precision_recall",
+    "Reliability": "reliability",
+}
+NUM_MISTAKES = 500
+
+
+def record_review(tracking: Tracking, run_id: str, review: Review, result: RunResult) -> None:
+    """Leave everything that a person looks at on the run's page."""
+    counts = [count_classes(frame) for frame in (load_train_set(review.context).frame, review.test)]
+    scores = {title: as_png(figure) for title, figure in score_figures(review).items()}
+    pictures = {FIGURES[title]: picture for title, picture in scores.items()}
+    pictures |= {
+        "approaches": as_png(draw_approaches({each.name: each.scores() for each in review.approaches})),
+        "class_balance": as_png(draw_class_balance(*counts)),
+    }
+    runs.log_pictures(tracking, run_id, pictures, "figures")
+    page = render_evaluation(review, name=result.model, alarms=result.alarms, figures=scores)
+    tracking.client.log_text(run_id, page, REPORT)
+    mistakes = confident_mistakes(review, NUM_MISTAKES)
+    columns = ("row_id", "label", "predicted", "probability", "text")
+    wrong = pd.DataFrame([[getattr(mistake, name) for name in columns] for mistake in mistakes], columns=columns)
+    tracking.client.log_table(run_id, wrong, "tables/mistakes.json")
+    flips = flipped_table(review)
+    if flips is not None:
+        tracking.client.log_table(run_id, flips, "tables/flipped_rows.json")
+    runs.set_description(tracking, run_id, describe_run(result, review))
+    runs.set_tags(tracking, run_id, _tags(review, result))
+
+
+def _tags(review: Review, result: RunResult) -> dict[str, str]:
+    """Return short tags that the runs table shows, sorts and filters by."""
+    params = review.context.params
+    return {
+        "thawline.verdict": result.verdict[:5000],
+        "thawline.promoted": str(result.promoted).lower(),
+        "thawline.version": result.version,
+        "thawline.candidate": result.candidate,
+        "thawline.champion_before": review.judgement.champion or "none",
+        "thawline.failed_gates": ", ".join(gate.name for gate in result.gates if not gate.passed) or "none",
+        "thawline.alarms": str(len(result.alarms)),
+        "thawline.modality": params.modality,
+        "thawline.policy": params.train.policy,
+    }

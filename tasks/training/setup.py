@@ -1,0 +1,265 @@
+"""What a training of this work consists of: encoder, rows, classifier, phases, settings, store and checkpoints.
+
+A training is that of a fold, by its number, or the final one on all of train.
+"""
+
+import dataclasses
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalities import check_changes, get_modality
+from models.activations.store import ActivationStore
+from models.classifiers.classifier import Classifier, build_classifier
+from models.classifiers.placement import encoder_on
+from models.encoders.loading import Encoder
+from models.encoders.structure import HEAD
+from models.hardware.devices import choose_device
+from models.heads.head import HeadSpec
+from models.inputs.augmentation import Augmentation, with_views
+from models.inputs.rows import Indices, Rows
+from models.training.checkpoints import Checkpoints
+from models.training.journal import Journal
+from models.training.policies import Phase, PolicySettings, WrittenPhase, plan_phases
+from models.training.records import TrainingData, TrainSettings
+from tasks.training.device_slots import device_slot
+from tasks.training.row_weights import row_weights, trained_on
+from tasks.training.train_set import TrainSet, load_train_set
+from thawline.context import Context
+from thawline.params import Params
+from thawline.params.learning import Model, Train
+from thawline.params.scopes import TRAINING
+from thawline.rows.splits import assign_folds
+from thawline.system.console import progress
+from thawline.system.stopwatch import apart
+from thawline.workspace import Workspace
+
+FROZEN_LAYERS = "frozen layers"
+"""The step that the pass through them counts for, whoever needs it first: checks of the data, or training."""
+_HEAD_PARAMS = ("head_layers", "head_units", "head_activation", "dropout")
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training, ready to run; `classifier` is fresh."""
+
+    encoder: Encoder
+    classifier: Classifier
+    phases: list[Phase]
+    data: TrainingData
+    settings: TrainSettings
+    store: ActivationStore
+    checkpoints: Checkpoints
+
+    def journal(self) -> Journal:
+        """Return the training's journal, for a trainer of a single phase."""
+        return Journal(self.classifier, self.phases, self.data, self.settings, self.checkpoints)
+
+
+def open_training(context: Context, fold: int | None, *, device: str | None = None) -> Training:
+    """Return the training of a fold, whose rows nothing decides on but the inner ones; of all of train, for None.
+
+    The classifier is on `train.device`, unless another is named: who only plans needs no GPU.
+    """
+    data, (encoder, rows) = load_train_set(context), load_encoded(context, fold)
+    params = context.params
+    classifier = build(encoder, params, num_classes=len(data.classes), device=device)
+    everything = trained_on(context, np.arange(len(data.labels)))
+    weights = row_weights(context, len(data.labels))
+    arrays = TrainingData(rows=rows, labels=data.labels, train=everything, weights=weights)
+    if fold is not None:
+        training, validation = data.fold_rows(fold)
+        fitting, inner = inner_split(data, trained_on(context, training), params, turn=fold)
+        arrays = dataclasses.replace(arrays, train=fitting, inner=inner, validation=validation)
+    arrays = augmented(arrays, context, fold)
+    return Training(
+        encoder=encoder,
+        classifier=classifier,
+        phases=plan_phases(params.train.policy, classifier.groups, policy_settings(params)),
+        data=arrays,
+        settings=train_settings(params, seed=params.seed + (0 if fold is None else 1000 * (fold + 1))),
+        store=open_store(context.workspace, params),
+        checkpoints=open_checkpoints(context, "final" if fold is None else f"fold-{fold}"),
+    )
+
+
+def build(encoder: Encoder, params: Params, *, num_classes: int, device: str | None = None) -> Classifier:
+    """Return the encoder with a new head, both as `params.model` says; the head's weights follow from the seed.
+
+    It is on `params.train.device`, or the one named, from the start: what the frozen layers make of rows is stored by
+    device. All classifiers there share one copy of the encoder, which itself stays where it is.
+    """
+    return build_classifier(
+        encoder_on(encoder, choose_device(device or params.train.device)),
+        num_classes=num_classes,
+        head=head_spec(params),
+        pooling=params.model.pooling,
+        seed=params.seed,
+    )
+
+
+def head_spec(params: Params) -> HeadSpec:
+    """Return the shape of the head."""
+    chosen = params.model
+    return HeadSpec(
+        layers=chosen.head_layers, units=chosen.head_units, activation=chosen.head_activation, dropout=chosen.dropout
+    )
+
+
+def policy_settings(params: Params) -> PolicySettings:
+    """Return what the unfreezing policies look at."""
+    names = [field.name for field in dataclasses.fields(PolicySettings) if field.name != "phases"]
+    phases = tuple(WrittenPhase(**dict(phase)) for phase in params.train.phases)
+    return PolicySettings(**{name: getattr(params.train, name) for name in names}, phases=phases)
+
+
+def train_settings(params: Params, *, seed: int) -> TrainSettings:
+    """Return how to train, with a seed of the caller's."""
+    names = [field.name for field in dataclasses.fields(TrainSettings) if field.name != "seed"]
+    return TrainSettings(**{name: getattr(params.train, name) for name in names}, seed=seed)
+
+
+def open_store(workspace: Workspace, params: Params) -> ActivationStore:
+    """Return the workspace's store of frozen layers' activations; what one user has checked of it, all have."""
+    return _open_store(workspace.store, params.train.activations, round(params.store.budget_gb * 1e9))
+
+
+@lru_cache(maxsize=1)
+def _open_store(directory: Path, dtype: Literal["float32", "float16"], budget_bytes: int) -> ActivationStore:
+    return ActivationStore(directory, dtype=dtype, budget_bytes=budget_bytes, progress=_watched)
+
+
+def _watched(blocks: Sequence[Indices]) -> Iterator[Indices]:
+    with apart(FROZEN_LAYERS), progress(FROZEN_LAYERS, len(blocks)) as advance:
+        for block in blocks:
+            yield block
+            advance("blocks of rows")
+
+
+def open_checkpoints(context: Context, training: str) -> Checkpoints:
+    """Return the checkpoints of one training of this work, by its name."""
+    return Checkpoints(_checkpoints(context) / training, every_steps=context.params.train.checkpoint_steps)
+
+
+def clear_checkpoints(context: Context) -> None:
+    """Remove the checkpoints of this work: its results are kept by now, or everything is asked for anew."""
+    shutil.rmtree(_checkpoints(context), ignore_errors=True)
+
+
+def _checkpoints(context: Context) -> Path:
+    return context.directory(TRAINING) / "checkpoints"
+
+
+def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
+    """Return the pretrained encoder and all training rows in its form, made once in a process.
+
+    An encoder that is made from rows sees those of the fold's training part alone (of all of train, for no fold), so
+    that nothing of the scored rows is in it. All others are the same for all folds.
+    """
+    is_made = get_modality(context.params.modality).fits_encoder(context.params)
+    with device_slot(context.params) if is_made else nullcontext():
+        return _encode(_before_the_head(context), _own_encoder(context, fold))
+
+
+def groups_of(context: Context) -> tuple[str, ...]:
+    """Return the layer groups, input to head, that phases are planned for."""
+    encoder, _ = load_encoded(context, 0)
+    return (*encoder.structure.groups, HEAD)
+
+
+def _before_the_head(context: Context) -> Context:
+    """Return the work with only those params that encoders and rows depend on: trials of a search share them."""
+    params = context.params
+    defaults = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in Params.model_fields.items()
+        if not TRAINING.covers(name)
+    }
+    model = params.model.model_copy(update={name: Model.model_fields[name].default for name in _HEAD_PARAMS})
+    defaults["train"] = Train(device=params.train.device)
+    seen = params.model_copy(update={**defaults, "model": model})
+    return context.model_copy(update={"params": seen, "left_out": ""})
+
+
+def _own_encoder(context: Context, fold: int | None) -> int | None:
+    """Return the fold if it has an encoder of its own."""
+    return fold if get_modality(context.params.modality).fits_encoder(context.params) else None
+
+
+@lru_cache(maxsize=1)
+def _encode(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
+    modality, data = get_modality(context.params.modality), load_train_set(context)
+    seen = data.frame if fold is None else data.frame.iloc[data.fold_rows(fold)[0]]
+    encoder = modality.load_encoder(context.params, context.root, seen)
+    return encoder, modality.encode(encoder.processor, data.frame, context.params)
+
+
+def augmented(data: TrainingData, context: Context, fold: int | None) -> TrainingData:
+    """Return the data of a training with what `params.augment` does to its training rows.
+
+    Views of rows that change each by itself are the same in all folds, and made once in a process.
+
+    Raises:
+        ParamsError: `params.augment` names something that this kind of data does not have.
+    """
+    seen = _before_the_head(context)
+    augmentation = _augmentation(seen, _own_encoder(context, fold))
+    if augmentation is None or augmentation.change is None or not context.params.augment.views:
+        return dataclasses.replace(data, augment=augmentation)
+    if augmentation.change.takes_cells:
+        num_views = context.params.augment.views
+        views = with_views(augmentation.change, data.rows, data.train, donors=data.train, num_views=num_views)
+    else:
+        views = _views(seen)
+    return dataclasses.replace(data, augment=augmentation, views=views)
+
+
+def has_own_vectors(context: Context) -> bool:
+    """Return whether the encoder or the views of rows are each fold's own: heads of folds then share no vectors."""
+    if get_modality(context.params.modality).fits_encoder(context.params):
+        return True
+    augmentation = _augmentation(_before_the_head(context), None)
+    change = None if augmentation is None else augmentation.change
+    return bool(context.params.augment.views and change is not None and change.takes_cells)
+
+
+@lru_cache(maxsize=1)
+def _augmentation(context: Context, fold: int | None) -> Augmentation | None:
+    params = context.params
+    check_changes(params)
+    encoder, _ = _encode(context, fold)
+    augmentation: Augmentation | None = get_modality(params.modality).augment(
+        params, encoder.processor, load_train_set(context).frame
+    )
+    return augmentation
+
+
+@lru_cache(maxsize=1)
+def _views(context: Context) -> Rows:
+    _, rows = _encode(context, None)
+    augmentation = _augmentation(context, None)
+    assert augmentation is not None  # noqa: S101 - the caller has looked
+    assert augmentation.change is not None  # noqa: S101
+    everything, num_views = np.arange(len(rows)), context.params.augment.views
+    return with_views(augmentation.change, rows, everything, donors=everything, num_views=num_views)
+
+
+def inner_split(
+    data: TrainSet, rows: NDArray[np.int64], params: Params, *, turn: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split a fold's training rows into those fitted and those that early stopping watches; groups stay whole.
+
+    `turn` is the fold's number: each fold watches other rows, so that what is decided on those of all folds together,
+    such as the winner of a search, rests on as many rows as there can be.
+    """
+    parts = round(1 / params.train.inner_share)
+    part = assign_folds(data.frame.iloc[rows], num_folds=parts, seed=params.seed)
+    is_inner = part == turn % parts
+    return rows[~is_inner], rows[is_inner]

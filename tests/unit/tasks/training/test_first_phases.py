@@ -1,0 +1,120 @@
+"""Heads of all folds trained in one pass leave each fold where training it alone would have brought it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.activations.store import ActivationStore
+from models.classifiers.classifier import build_classifier
+from models.encoders.loading import Encoder, load_encoder
+from models.encoders.tokenizing import tokenize
+from models.heads.head import HeadSpec
+from models.training.checkpoints import Checkpoints
+from models.training.loop import train
+from models.training.policies import PolicySettings, plan_phases
+from models.training.records import TrainingData, TrainSettings
+from tasks.results import CrossValidation, FoldResult
+from tasks.training.finetuning import inner_f1, stopping_points, train_first_phases
+from tasks.training.setup import Training
+from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
+
+NUM_ROWS, NUM_FOLDS = 90, 3
+SETTINGS = PolicySettings(head_epochs=8, num_epochs=2, head_learning_rate=2e-2, learning_rate=1e-3, patience=2)
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    root = tmp_path_factory.mktemp("encoder")
+    save_encoder(CONFIGS["bert"](), root / "bert")
+    return load_encoder("bert", root=root)
+
+
+def open_fold(fold: int, policy: str, encoder: Encoder, directory: Path) -> Training:
+    texts, labels = make_texts(NUM_ROWS)
+    of_fold = np.arange(NUM_ROWS) % NUM_FOLDS
+    others = np.flatnonzero(of_fold != fold)
+    classifier = build_classifier(encoder, num_classes=2, head=HeadSpec(), pooling="mean", seed=0)
+    return Training(
+        encoder=encoder,
+        classifier=classifier,
+        phases=plan_phases(policy, classifier.groups, SETTINGS),
+        data=TrainingData(
+            rows=tokenize(encoder, texts, max_tokens=32),
+            labels=labels,
+            train=others[12:],
+            inner=others[:12],
+            validation=np.flatnonzero(of_fold == fold),
+        ),
+        settings=TrainSettings(batch_size=8, seed=fold),
+        store=ActivationStore(directory / "store"),
+        checkpoints=Checkpoints(directory / f"fold-{fold}"),
+    )
+
+
+def finish(training: Training) -> list[float | None]:
+    records = train(
+        training.classifier,
+        training.phases,
+        training.data,
+        training.settings,
+        training.store,
+        training.checkpoints,
+    )
+    return [record.validation_loss for record in records]
+
+
+@pytest.mark.parametrize("policy", ["head_only", "lp_ft"])
+def test_together_and_then_on_equals_alone(policy: str, encoder: Encoder, tmp_path: Path):
+    train_first_phases([open_fold(k, policy, encoder, tmp_path / "a") for k in range(NUM_FOLDS)], description="heads")
+    for fold in range(NUM_FOLDS):
+        together = open_fold(fold, policy, encoder, tmp_path / "a")
+        alone = open_fold(fold, policy, encoder, tmp_path / "b")
+        assert finish(together) == pytest.approx(finish(alone), abs=1e-4)
+        for name, weight in alone.classifier.state_dict().items():
+            torch.testing.assert_close(together.classifier.state_dict()[name], weight, rtol=1e-3, atol=1e-4)
+
+
+def test_a_fold_that_is_further_on_is_left_as_it_is(encoder: Encoder, tmp_path: Path):
+    finish(open_fold(0, "lp_ft", encoder, tmp_path))
+    written = {path: path.read_bytes() for path in (tmp_path / "fold-0").iterdir()}
+    train_first_phases([open_fold(k, "lp_ft", encoder, tmp_path) for k in range(2)], description="heads")
+    assert {path: path.read_bytes() for path in (tmp_path / "fold-0").iterdir()} == written
+    assert list((tmp_path / "fold-1").glob("phase-00-end.json"))
+
+
+def test_a_schedule_that_does_not_begin_with_the_head_is_left_to_each_fold(encoder: Encoder, tmp_path: Path):
+    train_first_phases([open_fold(0, "full", encoder, tmp_path)], description="heads")
+    assert not (tmp_path / "fold-0").exists()
+
+
+@pytest.mark.parametrize(
+    ("policy", "points"), [("gradual", [5]), ("auto", [1, 2, 3, 4, 5]), ("head_only", [1]), ("full", [1])]
+)
+def test_folds_are_compared_before_each_phase_that_must_bring_a_gain(policy: str, points: list[int]):
+    settings = PolicySettings(num_epochs=8)
+    phases = plan_phases(policy, ("embeddings", "block_0", "block_1", "block_2", "head"), settings)
+    assert stopping_points(phases) == points
+
+
+def test_inner_scores_are_those_of_the_weights_the_folds_ended_with(tmp_path: Path):
+    def validated(*inner: list[tuple[float, bool]]) -> CrossValidation:
+        folds = [
+            FoldResult(
+                fold=number,
+                scores={},
+                train_f1_macro=0,
+                seconds=0,
+                predictions=tmp_path,
+                num_fitted=1,
+                peak_memory_bytes=1,
+                epochs=[{"inner_f1_macro": score, "is_best": is_best} for score, is_best in epochs],
+            )
+            for number, epochs in enumerate(inner)
+        ]
+        return CrossValidation(name="finetuned", folds=folds)
+
+    before = validated([(0.5, True), (0.6, True), (0.9, False)], [(0.7, True)])
+    after = validated([(0.5, True), (0.6, True), (0.9, False), (0.8, True)], [(0.7, True), (0.6, False)])
+    assert (inner_f1(before), inner_f1(after)) == ([0.6, 0.7], [0.8, 0.7])

@@ -1,0 +1,79 @@
+"""DVC works with the params of the run, and the file is the user's own meanwhile."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tasks.versions import dvc_repo
+from tasks.versions.dvc_repo import run_dvc
+from tasks.versions.pinned import pin_inputs, pinned_inputs
+from tasks.versions.raw_data import track_raw_files
+from thawline.params.file import overridden
+from thawline.workspace import Workspace
+
+STAGE = """
+stages:
+  split:
+    cmd: >-
+      python -c "from thawline.params.file import handed_params; print(handed_params()['split']['seed'],
+      file=open('seed.txt', 'w'))"
+    params: [split]
+    outs: [seed.txt]
+"""
+
+
+def test_dvc_and_its_stages_read_what_was_set_for_the_run_whatever_the_file_says_meanwhile(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    run_dvc(workspace, "init", "-q", "--no-scm")
+    (tmp_path / "dvc.yaml").write_text(STAGE)
+    workspace.params_file.write_text("name: x\nsplit: {seed: 1}\n")
+    with overridden(workspace, ["split.seed=3"]):
+        workspace.params_file.write_text("name: x\nsplit: {seed: 2}\n")
+        run_dvc(workspace, "repro")
+    assert (tmp_path / "seed.txt").read_text() == "3\n"
+    assert YAML().load(workspace.dvc_lock.read_bytes())["stages"]["split"]["params"] == {
+        "params.yaml": {"split": {"seed": 3}}
+    }
+    assert workspace.params_file.read_text() == "name: x\nsplit: {seed: 2}\n"
+
+
+def test_what_a_run_records_of_its_data_is_what_it_was_made_from_whatever_arrives_meanwhile(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.raw.mkdir(parents=True)
+    track = workspace.raw / "a.csv.dvc"
+    track.write_text("the first")
+    workspace.dvc_lock.write_text("as it was")
+    workspace.params_file.write_text("name: x\n")
+    with overridden(workspace, ["split.seed=3"]):
+        pin_inputs(workspace)
+    track.write_text("another")
+    (workspace.raw / "b.csv.dvc").write_text("arrived later")
+    workspace.dvc_lock.write_text("another")
+    workspace.params_file.write_text("name: y\n")
+    files, tracks = pinned_inputs(workspace)
+    assert [path.read_text() for path in tracks] == ["the first"]
+    assert [path.name for path in files] == ["dvc.lock", "params.yaml"]
+    assert files[0].read_text() == "as it was"
+    assert YAML(typ="safe").load(files[1]) == {"name": "x", "split": {"seed": 3}}
+
+
+def test_more_files_than_a_command_line_holds_are_tracked_by_one_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dvc_repo, "MAX_LINE_BYTES", 100)
+    workspace = Workspace(tmp_path)
+    run_dvc(workspace, "init", "-q", "--no-scm")
+    workspace.raw.mkdir(parents=True)
+    names = [f"file number {number:02d}.csv" for number in range(9)]
+    for name in names:
+        (workspace.raw / name).write_text(name)
+    command_lines: list[list[str]] = []
+    start = dvc_repo.TiedProcess
+    monkeypatch.setattr(
+        dvc_repo, "TiedProcess", lambda arguments, **rest: command_lines.append(arguments) or start(arguments, **rest)
+    )
+    assert track_raw_files(workspace) == (names, [])
+    assert len(command_lines) == 1
+    assert sum(map(len, command_lines[0])) < 200
+    assert track_raw_files(workspace) == ([], [])

@@ -1,0 +1,170 @@
+"""Challenger against champion on the same test rows: by how much, beyond chance or not, for which class, which rows.
+
+Beyond chance means that it holds in the paired bootstrap over groups of near-duplicates
+(`thawline/scores/resampling.py`).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from thawline.scores.metrics import answers_of, score, score_classes
+from thawline.scores.proven_losses import Loss, Metric, worst_loss
+from thawline.scores.resampling import ClassCounts, count_groups, count_rows, resample
+
+NUM_BOOTSTRAP_SAMPLES = 2000
+CLASS_METRICS = ("precision", "recall", "f1")
+LOST: tuple[Metric, ...] = ("precision", "recall")
+
+
+class TestPredictions(BaseModel):
+    """Class probabilities (rows, classes) of one model on the test rows, whose true classes are `labels` (rows,).
+
+    `decided` are the classes (rows,) that its rule answers; without one the most probable are answered. `groups` are
+    the numbers (rows,) of groups of near-duplicates; without them each row stands alone.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    __test__ = False
+
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.floating]
+    classes: list[str]
+    decided: NDArray[np.int64] | None = None
+    groups: NDArray[np.int64] | None = None
+
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """The class (rows,) that each row is answered with."""
+        return answers_of(self.probabilities) if self.decided is None else self.decided
+
+
+class Comparison(BaseModel):
+    """Challenger minus champion; `f1_interval` is the 95 % interval of the paired bootstrap.
+
+    `probability_no_gain` is the share of bootstrap samples in which the challenger's macro-F1 is not higher, and never
+    less than a sign test of the groups that are answered differently could say. `precision_loss` and `recall_loss` are
+    the largest that are beyond chance; comparisons made before there were such have none.
+    `num_mended` rows only the challenger has right, `num_broken` only the champion; `mcnemar_p` is the two-sided
+    probability of so uneven a pair if both were equally good (exact test, McNemar 1947). `per_class` has, by class,
+    the change of precision, recall and F1.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    f1_change: float
+    f1_interval: tuple[float, float]
+    accuracy_change: float
+    probability_no_gain: float
+    num_mended: int
+    num_broken: int
+    mcnemar_p: float
+    per_class: dict[str, dict[str, float]]
+    precision_loss: Loss | None = None
+    recall_loss: Loss | None = None
+
+
+def compare(challenger: TestPredictions, champion: TestPredictions, *, significance: float = 0.1) -> Comparison:
+    """Compare two models' predictions of the same rows.
+
+    Args:
+        challenger: One.
+        champion: The other; the groups of both are the same.
+        significance: Chance at which a loss counts as real.
+    """
+    new_samples, old_samples = resample(
+        challenger.labels,
+        [challenger.answers, champion.answers],
+        len(challenger.classes),
+        groups=challenger.groups,
+        num_samples=NUM_BOOTSTRAP_SAMPLES,
+        seed=0,
+    )
+    changes = (new_samples.f1 - old_samples.f1).mean(axis=1)
+    low, high = np.quantile(changes, [0.025, 0.975])
+    losses = {
+        metric: _worst_loss(metric, challenger, champion, (new_samples, old_samples), significance) for metric in LOST
+    }
+    mended, broken = (len(rows) for rows in flipped_rows(challenger, champion))
+    new, old = (score(each.labels, each.probabilities, each.answers) for each in (challenger, champion))
+    return Comparison(
+        f1_change=new.f1_macro - old.f1_macro,
+        f1_interval=(float(low), float(high)),
+        accuracy_change=new.accuracy - old.accuracy,
+        probability_no_gain=max(float((changes <= 0).mean()), 0.5 ** _count_differing(challenger, champion)),
+        num_mended=mended,
+        num_broken=broken,
+        mcnemar_p=_two_sided(mended, broken),
+        per_class=_class_changes(challenger, champion),
+        precision_loss=losses["precision"],
+        recall_loss=losses["recall"],
+    )
+
+
+def probability_of_guessing(model: TestPredictions) -> float:
+    """Return the share of bootstrap samples in which a model's macro-F1 is not above that of guessing.
+
+    Who guesses each class as often as it occurs has the F1 of its share, and so a macro-F1 of 1 / number of classes;
+    always answering the most frequent class has less.
+    """
+    num_classes = len(model.classes)
+    (samples,) = resample(
+        model.labels, [model.answers], num_classes, groups=model.groups, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=0
+    )
+    return float((samples.f1.mean(axis=1) <= 1 / num_classes).mean())
+
+
+def flipped_rows(challenger: TestPredictions, champion: TestPredictions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the positions of the rows that only the challenger has right, and of those that only the champion has."""
+    right, was_right = (each.answers == each.labels for each in (challenger, champion))
+    return np.flatnonzero(right & ~was_right), np.flatnonzero(was_right & ~right)
+
+
+def _worst_loss(
+    metric: Metric,
+    challenger: TestPredictions,
+    champion: TestPredictions,
+    samples: tuple[ClassCounts, ClassCounts],
+    significance: float,
+) -> Loss:
+    labels, num_classes = challenger.labels, len(challenger.classes)
+    differs = np.flatnonzero(challenger.answers != champion.answers)
+    if metric == "precision":  # told apart for the class that one of them answers
+        rows, classes = np.tile(differs, 2), np.concatenate([each.answers[differs] for each in (challenger, champion)])
+    else:
+        rows = differs[((challenger.answers == labels) | (champion.answers == labels))[differs]]
+        classes = labels[rows]
+    return worst_loss(
+        metric,
+        counted=(
+            count_rows(labels, challenger.answers, num_classes),
+            count_rows(labels, champion.answers, num_classes),
+        ),
+        samples=samples,
+        num_differing=count_groups(challenger.groups, rows, classes=classes, num_classes=num_classes),
+        classes=challenger.classes,
+        significance=significance,
+    )
+
+
+def _count_differing(challenger: TestPredictions, champion: TestPredictions) -> int:
+    rows = np.concatenate(flipped_rows(challenger, champion))
+    return len(rows) if challenger.groups is None else len(np.unique(challenger.groups[rows]))
+
+
+def _class_changes(challenger: TestPredictions, champion: TestPredictions) -> dict[str, dict[str, float]]:
+    new, old = (
+        score_classes(each.labels, each.probabilities, each.classes, each.answers) for each in (challenger, champion)
+    )
+    return {
+        name: {metric: getattr(new[name], metric) - getattr(old[name], metric) for metric in CLASS_METRICS}
+        for name in challenger.classes
+    }
+
+
+def _two_sided(mended: int, broken: int) -> float:
+    if not mended + broken:
+        return 1.0
+    from scipy.stats import binomtest  # takes long to import, and every sweep would wait for it
+
+    return float(binomtest(mended, mended + broken).pvalue)

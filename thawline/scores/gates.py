@@ -1,0 +1,225 @@
+"""The gates between a challenger and the champion's place: pure, each with its value, its limit and its verdict.
+
+- Which candidate stands at the gates (fine-tuned or baseline) is decided on cross-validation, never on the test set.
+- Only where there is no champion do the thresholds count alone. One that can't be scored refuses every challenger.
+- A gain over the champion must be more than chance, and so must a loss of precision or recall that refuses: both by the
+  paired bootstrap (`thawline/scores/comparison.py`), with rates of error that `python -m bench.gates` simulates.
+- The same test rows judge challenger after challenger: each of one champion's has less of the significance.
+"""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from thawline.params.outcome import Gates
+from thawline.scores.comparison import Comparison, TestPredictions, probability_of_guessing
+from thawline.scores.metrics import score
+from thawline.scores.proven_losses import Loss
+from thawline.scores.slice_scores import SliceScores, widest_gap
+
+UNSCORED = "champion scored"
+"""Name of the gate that stands in the place of the comparison where the champion can't be scored."""
+
+
+class Gate(BaseModel):
+    """One gate's verdict; `value` and `limit` are in the unit that `message` names."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    passed: bool
+    value: float
+    limit: float
+    message: str
+
+
+class Unscorable(BaseModel):
+    """The champion there is, and why its answers on the test rows are not to be had."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    reason: str
+
+
+class CrossValidated(BaseModel):
+    """Macro-F1 of one approach over the folds, on their training and their validation rows.
+
+    `plain_f1_macro` is that of the most probable classes, as `train_f1_macro` is, where a rule answers others.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    train_f1_macro: float
+    f1_macro: float
+    plain_f1_macro: float | None = None
+
+
+def choose_candidate(finetuned: CrossValidated, baselines: Sequence[CrossValidated]) -> CrossValidated:
+    """Return the approach with the best cross-validated macro-F1; the fine-tuned one where it ties."""
+    return max([finetuned, *baselines], key=lambda approach: approach.f1_macro)
+
+
+def judge(
+    challenger: TestPredictions,
+    against: Comparison | Unscorable | None,
+    *,
+    candidate: CrossValidated,
+    limits: Gates,
+    slices: Sequence[SliceScores] = (),
+    num_before: float = 0.0,
+) -> list[Gate]:
+    """Return every gate's verdict on the challenger.
+
+    Args:
+        challenger: Its predictions on the test rows.
+        against: Its comparison with the champion, or why there can be none; None while there is no champion.
+        candidate: The challenger's cross-validation.
+        limits: The params section `gates`.
+        slices: The challenger's scores by slice of the test rows; none where `validation.slice_columns` names none.
+        num_before: Challengers that these test rows have compared with this champion before.
+    """
+    gates = [] if limits.min_f1_macro is None else [_floor(challenger, limits.min_f1_macro)]
+    gates.append(_better_than_guessing(challenger, limits))
+    if limits.max_overfitting_gap is not None:
+        gates.append(_overfitting(candidate, limits.max_overfitting_gap))
+    gap = widest_gap(slices)
+    if gap is not None:
+        gates.append(_slices(*gap, limits))
+    if isinstance(against, Unscorable):
+        gates.append(_unscorable(against))
+    elif against is not None:
+        gates.append(_gain(against, limits, num_before))
+        gates += [
+            _kept(name, loss, limit)
+            for name, loss, limit in (
+                ("precision", against.precision_loss, limits.max_precision_loss),
+                ("recall", against.recall_loss, limits.max_recall_loss),
+            )
+            if loss is not None
+        ]
+    return gates
+
+
+def summarise(gates: Sequence[Gate], candidate: str, *, has_champion: bool) -> str:
+    """Return the verdict as a sentence that names what failed.
+
+    Args:
+        gates: Every gate's verdict.
+        candidate: Name of the candidate.
+        has_champion: There is a champion.
+    """
+    failed = [gate for gate in gates if not gate.passed]
+    if failed:
+        reasons = "; ".join(gate.message for gate in failed)
+        return f"Refused: {candidate} failed {len(failed)} of {len(gates)} gates: {reasons}."
+    rule = "the champion on the same test rows" if has_champion else "thresholds only, as there was no champion yet"
+    passed = f"all {len(gates)} gates" if len(gates) > 1 else f"the gate '{gates[0].name}'"
+    return f"Promoted: {candidate} passed {passed}, judged against {rule}."
+
+
+def _floor(challenger: TestPredictions, limit: float) -> Gate:
+    value = score(challenger.labels, challenger.probabilities, challenger.answers).f1_macro
+    return Gate(
+        name="metric floor",
+        passed=value >= limit,
+        value=value,
+        limit=limit,
+        message=f"test macro-F1 {value:.4f}, at least {limit:.4f} wanted",
+    )
+
+
+def _better_than_guessing(challenger: TestPredictions, limits: Gates) -> Gate:
+    value = probability_of_guessing(challenger)
+    return Gate(
+        name="better than guessing",
+        passed=value <= limits.significance,
+        value=value,
+        limit=limits.significance,
+        message=f"guessing by the classes' shares has macro-F1 {1 / len(challenger.classes):.4f}; probability "
+        f"{value:.3f} that the test rows show no more than that, at most {limits.significance:.3f} allowed",
+    )
+
+
+def overfitting_gap(candidate: CrossValidated) -> float:
+    """Return by how much macro-F1 of the most probable classes is higher on training than on validation rows."""
+    plain = candidate.f1_macro if candidate.plain_f1_macro is None else candidate.plain_f1_macro
+    return candidate.train_f1_macro - plain
+
+
+def _overfitting(candidate: CrossValidated, limit: float) -> Gate:
+    value = overfitting_gap(candidate)
+    return Gate(
+        name="overfitting gap",
+        passed=value <= limit,
+        value=value,
+        limit=limit,
+        message=f"{tell_gap(candidate)}, at most {limit:.4f} allowed",
+    )
+
+
+def tell_gap(candidate: CrossValidated) -> str:
+    """Return the overfitting gap in words."""
+    of = "" if candidate.plain_f1_macro is None else " of the most probable class"
+    return f"macro-F1{of} is {overfitting_gap(candidate):.4f} higher on training than on validation rows"
+
+
+def _slices(gap: float, best: SliceScores, worst: SliceScores, limits: Gates) -> Gate:
+    return Gate(
+        name="slice gap",
+        passed=gap <= limits.max_slice_gap,
+        value=gap,
+        limit=limits.max_slice_gap,
+        message=f"accuracy is {gap:.4f} lower for {worst.column} = {worst.value!r} ({worst.accuracy:.4f} of "
+        f"{worst.num_rows} rows) than for {best.value!r} ({best.accuracy:.4f}), at most {limits.max_slice_gap:.4f} "
+        "allowed",
+    )
+
+
+def _unscorable(champion: Unscorable) -> Gate:
+    return Gate(
+        name=UNSCORED,
+        passed=False,
+        value=0.0,
+        limit=1.0,
+        message=f"champion version {champion.version} can't be scored on the test rows ({champion.reason}), so nobody "
+        "knows whether the challenger is better; the next run judges again, or a person decides by `thawline promote "
+        "VERSION --reason ...`",
+    )
+
+
+def level_of_gain(significance: float, num_before: float) -> float:
+    """Return the chance at which a gain counts after so many challengers of the same champion on the same rows.
+
+    The n-th has significance / n ** 1.5: together, however many come, at most 2.6 times the significance.
+    """
+    return float(significance / (1 + num_before) ** 1.5)
+
+
+def _gain(comparison: Comparison, limits: Gates, num_before: float) -> Gate:
+    low, high = comparison.f1_interval
+    limit = level_of_gain(limits.significance, num_before)
+    told = f" of {limits.significance:.3f}, as these test rows have judged {num_before:.1f} challengers of it before"
+    return Gate(
+        name="gain over champion",
+        passed=comparison.probability_no_gain <= limit,
+        value=comparison.probability_no_gain,
+        limit=limit,
+        message=f"test macro-F1 changes by {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}) against the "
+        f"champion, {comparison.num_mended} rows mended and {comparison.num_broken} broken; probability "
+        f"{comparison.probability_no_gain:.4f} that it is no gain, at most {limit:.4f} allowed"
+        f"{told if num_before else ''}",
+    )
+
+
+def _kept(metric: str, loss: Loss, limit: float) -> Gate:
+    proven = max(loss.at_least, 0.0)
+    falls = f"{metric} falls by {loss.loss:.4f} for {loss.of}, of which " if loss.loss > 0 else f"{metric}: "
+    return Gate(
+        name=f"{metric} kept",
+        passed=proven <= limit,
+        value=proven,
+        limit=limit,
+        message=f"{falls}{proven:.4f} is beyond chance, at most {limit:.4f} allowed",
+    )
