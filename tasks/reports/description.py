@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from tasks.presenting.answer_rule import brings_nothing, rule_rows, tell_rule
 from tasks.candidates.blend import BLEND
+from tasks.judging.review import Review
+from tasks.presenting.answer_rule import brings_nothing, rule_rows, tell_rule
 from tasks.presenting.epoch_tables import mean_epoch_table
 from tasks.presenting.markdown import escape, table
-from tasks.results import CrossValidation, Evaluation, RunResult
-from tasks.judging.review import Review
 from tasks.reports.search_runs import describe_search
+from tasks.results import CrossValidation, Evaluation, RunResult
 from thawline.scores.answers import RuleEffect
 from thawline.scores.comparison import Comparison
 from thawline.scores.gates import Gate

@@ -10,9 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 from PIL import Image, UnidentifiedImageError
 
+from tasks.judging.review import Review, confident_mistakes
 from tasks.presenting.answer_rule import rule_rows, tell_rule
 from tasks.presenting.figures import draw_confusion
-from tasks.judging.review import Review, confident_mistakes
 from tasks.presenting.score_figures import draw_curves, draw_reliability
 from thawline.scores.metrics import confusion
 

@@ -15,30 +15,30 @@ from mlflow.entities import DatasetInput, InputTag
 from prefect import task
 from prefect.runtime import flow_run
 
-from tasks.tracking import runs
-from tasks.presenting.answer_rule import rule_metrics
-from tasks.candidates.blend import BLEND
 from tasks.caching import NO_CACHE
-from tasks.presenting.epoch_tables import ALARMING_GAP, mean_epoch_table, overfitting_alarms
+from tasks.candidates.blend import BLEND
 from tasks.judging.exporting import Exported
+from tasks.judging.review import Review
+from tasks.presenting.answer_rule import rule_metrics
+from tasks.presenting.epoch_tables import ALARMING_GAP, mean_epoch_table, overfitting_alarms
 from tasks.presenting.figures import draw_confusion, draw_learning_curves
-from tasks.versions.git_command import read_code_commit
 from tasks.reports.out_of_fold import log_out_of_fold
 from tasks.reports.pages import record_review
-from tasks.versions.pinned import pinned_inputs
 from tasks.results import RESULT_FILE, CrossValidation, Decision, Evaluation, RunResult, SearchResult
-from tasks.judging.review import Review
-from tasks.tracking.runs import FINGERPRINT, Tracking
+from tasks.tracking import runs
 from tasks.tracking.fold_runs import record_folds
+from tasks.tracking.runs import FINGERPRINT, Tracking
 from tasks.training.train_set import load_train_set
-from thawline.system.addresses import masked
+from tasks.versions.git_command import read_code_commit
+from tasks.versions.pinned import pinned_inputs
 from thawline.context import Context
 from thawline.errors import ServiceError, ThawlineError
 from thawline.formats.frames import read_frame
-from thawline.scores.gates import overfitting_gap, tell_gap
-from thawline.system.logs import log_ids
-from thawline.scores.metrics import confusion
 from thawline.params import Params
+from thawline.scores.gates import overfitting_gap, tell_gap
+from thawline.scores.metrics import confusion
+from thawline.system.addresses import masked
+from thawline.system.logs import log_ids
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)

@@ -6,15 +6,15 @@ from typing import Any
 import pandas as pd
 from prefect import task
 
-from tasks.tracking import runs
 from tasks.caching import NO_CACHE
 from tasks.presenting.markdown import escape, table
-from tasks.results import CrossValidation, SearchResult, TrialResult
 from tasks.presenting.search_figures import draw_importance, draw_parallel_coordinates
-from tasks.searching.study import importances, open_study
-from tasks.tracking.runs import Tracking
-from tasks.tracking.fold_runs import record_folds
+from tasks.results import CrossValidation, SearchResult, TrialResult
 from tasks.searching.space import current_values
+from tasks.searching.study import importances, open_study
+from tasks.tracking import runs
+from tasks.tracking.fold_runs import record_folds
+from tasks.tracking.runs import Tracking
 from thawline.context import Context
 from thawline.params.search import DEEP
 
