@@ -15,7 +15,7 @@ setup: $(STAMP) ## Make .venv with the exact set of versions in constraints.txt
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,onnx,postgres,ray,spark]'
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev,onnx,postgres,ray,spark]'
 	@touch $(STAMP)
 
 demo: $(STAMP) ## Run the whole line on real mails, in this directory's workspace
