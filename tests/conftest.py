@@ -21,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
         start_prefect()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of this name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one worker do all tests that look at the finished workspace: each worker would make one of its own."""
     for item in items:

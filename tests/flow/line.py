@@ -16,6 +16,7 @@ QUICK = {
     "model": {"max_tokens": 32},
     "train": {"policy": "gradual", "max_unfrozen_groups": 1, "num_epochs": 1, "head_epochs": 10},
     "validation": {"min_rows": 50},
+    "gates": {"min_f1_macro": 0.5},  # as the examples have it
 }
 
 
