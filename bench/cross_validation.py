@@ -14,7 +14,7 @@ from bench.results import save
 from bench.rows import Shared, share
 from bench.sides import BLEND, OURS, Measured, run_ours, run_peer
 
-RIVALS = {"text": "frozen_logistic", "table": "gradient_boosting"}
+BASELINES = {"text": "frozen_logistic", "table": "gradient_boosting"}
 """Of the product's own baselines, the one that is shown beside its fine-tuning."""
 SIZES = {"W1": ("text", 1000, 100), "W3": ("image", 2000, 200), "W4": ("table", 20_000, 500)}
 
@@ -52,8 +52,8 @@ def sides(shared: Shared, options: Options) -> dict[str, Callable[[Path], Measur
     """
     kind, measured_folds = shared.task.kind, shared.of_folds(options.peer_folds)
     named: dict[str, Callable[[Path], Measured]] = {OURS: partial(_run_ours, shared, "", "Thawline")}
-    if rival := RIVALS.get(kind):
-        named[f"{OURS}_{rival}"] = partial(_run_ours, shared, rival, f"Thawline's baseline {rival}")
+    if baseline := BASELINES.get(kind):
+        named[f"{OURS}_{baseline}"] = partial(_run_ours, shared, baseline, f"Thawline's baseline {baseline}")
     if shared.answers_by_blend:
         named[f"{OURS}_{BLEND}"] = partial(_run_ours, shared, BLEND, "Thawline, as it answers: with its baselines")
     for peer in peers_for(kind):
@@ -61,8 +61,8 @@ def sides(shared: Shared, options: Options) -> dict[str, Callable[[Path], Measur
     return {name: run for name, run in named.items() if options.wants(name)}
 
 
-def _run_ours(shared: Shared, rival: str, title: str, out: Path) -> Measured:
-    return run_ours(shared.anew(out.name), out, title=title, rival=rival)
+def _run_ours(shared: Shared, baseline: str, title: str, out: Path) -> Measured:
+    return run_ours(shared.anew(out.name), out, title=title, baseline=baseline)
 
 
 def _run_scaled(peer: Peer, measured_folds: Shared, shared: Shared, out: Path) -> Measured:

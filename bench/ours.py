@@ -1,9 +1,9 @@
-"""The product's cross-validation on a shared task, alone: `python -m bench.ours TASK SPACE OUT [RIVAL]`.
+"""The product's cross-validation on a shared task, alone: `python -m bench.ours TASK SPACE OUT [BASELINE]`.
 
 What is called is what `thawline run` calls in its step cross-validate (and search, if the params ask for one), on
-Prefect's temporary server; with a RIVAL, what it calls for that one in its step baseline; with 'blend', all of them and
-the mixture that a run answers with. The seconds begin where a
-peer's do: all libraries are imported, the rows are read.
+Prefect's temporary server; with a BASELINE, what it calls for that one in its step baseline; with 'blend', all of them
+and the mixture that a run answers with. The seconds begin where a peer's do: all libraries are imported, the rows are
+read.
 """
 
 import json
@@ -18,7 +18,7 @@ from bench.opening import open_work
 from bench.peers.protocol import write_result
 
 
-def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
+def main(task_directory: Path, root: Path, out: Path, *, baseline: str) -> None:
     context, rows = open_work(task_directory, root, runs_flows=True)
     from prefect import flow
 
@@ -43,11 +43,11 @@ def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
         )
         tuned, found = chosen.tuned, chosen.found
         searched = time.perf_counter() - started
-        if rival == BLEND:
-            rivals = [cross_validate_any(tuned, name) for name in list_all_baselines(tuned)]
-            scores = blend_folds(tuned, [*rivals, cross_validate(tuned, chosen.works)])
+        if baseline == BLEND:
+            baselines = [cross_validate_any(tuned, name) for name in list_all_baselines(tuned)]
+            scores = blend_folds(tuned, [*baselines, cross_validate(tuned, chosen.works)])
         else:
-            scores = cross_validate_any(tuned, rival) if rival else cross_validate(tuned, chosen.works)
+            scores = cross_validate_any(tuned, baseline) if baseline else cross_validate(tuned, chosen.works)
         took = time.perf_counter() - started
         predictions = np.full(len(rows), -1, dtype=np.int64)
         for fold in scores.folds:
@@ -64,4 +64,4 @@ def main(task_directory: Path, root: Path, out: Path, *, rival: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]), rival=sys.argv[4] if len(sys.argv) > 4 else "")
+    main(*map(Path, sys.argv[1:4]), baseline=sys.argv[4] if len(sys.argv) > 4 else "")

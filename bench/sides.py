@@ -56,12 +56,12 @@ class Measured:
         return asdict(self)
 
 
-def run_ours(shared: Shared, out: Path, *, title: str = "Thawline", rival: str = "") -> Measured:
-    """Run the product's cross-validation on the task; that of one of its baselines, if `rival` names it."""
+def run_ours(shared: Shared, out: Path, *, title: str = "Thawline", baseline: str = "") -> Measured:
+    """Run the product's cross-validation on the task; that of one of its baselines, if `baseline` names it."""
     out.mkdir(parents=True)
-    arguments = (shared.directory, shared.workspace.root, out, *([rival] if rival else []))
+    arguments = (shared.directory, shared.workspace.root, out, *([baseline] if baseline else []))
     finished = run_module("bench.ours", *arguments, threads=shared.task.threads)
-    return measured(shared, out, finished, side=f"{OURS}_{rival}" if rival else OURS, title=title)
+    return measured(shared, out, finished, side=f"{OURS}_{baseline}" if baseline else OURS, title=title)
 
 
 def run_peer(peer: Peer, shared: Shared, out: Path, python: Path) -> Measured:

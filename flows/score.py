@@ -30,4 +30,4 @@ def score(root: str) -> object:
     require_own(tracking, workspace, params.name)
     predicted = predict_into(target, tracking, params, source)
     said = "".join(f"; {saying}" for saying in predicted.sayings())
-    return Completed(message=f"{predicted.num_rows:,} rows of {source.name} predicted: {target}{said}")
+    return Completed(message=f"{predicted.counted} of {source.name} predicted: {target}{said}")

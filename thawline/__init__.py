@@ -1,5 +1,9 @@
 """Leaves that every room may import: params, errors, paths, rows and scores. No vendor is imported here.
 
+A room imports from those before it here, never from one behind it: `errors` and `workspace`, `system/` (files, locks,
+logs), `page/` and `params/`, `formats/`, `rows/` and `scores/`, `context`, `servers/`. Read `workspace.py` first, then
+`params/__init__.py`.
+
 It is also the product's name in Python: `thawline.open(".").run()`. What that needs is imported when it is asked for,
 so that `import thawline` takes no time and needs nothing.
 """

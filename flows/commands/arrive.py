@@ -20,7 +20,7 @@ def arrive(
     """Hand over new data: each file is checked, then accepted into data/raw, or quarantined with the reason beside it.
 
     Without PATH: what lies in data/incoming. A content that came before is recognised, and nothing is done. While a
-    run works in the workspace, this waits for it. Exit code 3 if a file was refused.
+    run checks and prepares its rows, this waits for it; not while it trains. Exit code 3 if a file was refused.
 
     Example: thawline arrive new_mails.csv && thawline run
     """

@@ -58,7 +58,7 @@ def predict(
     if output is not None:
         predicted = write_predictions(output, parts)
         reply.print(
-            f"{predicted.num_rows:,} rows predicted by {params.name} version {predicted.version}: {output}",
+            f"{predicted.counted} predicted by {params.name} version {predicted.version}: {output}",
             markup=False,
         )
     else:

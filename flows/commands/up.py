@@ -28,8 +28,9 @@ def up(
 ) -> None:
     """Run the workspace by itself: files dropped into data/incoming are taken, and trained on when they are enough.
 
-    Starts a Prefect server, MLflow, the schedules and the watcher, prints the two addresses, and runs until Ctrl-C.
-    PREFECT_API_URL, MLFLOW_TRACKING_URI and tracking.mlflow_uri point at servers that run already.
+    Starts a Prefect server, MLflow, the schedules and the watcher, prints a link to the pages of both servers, and runs
+    until Ctrl-C, which gives the servers up to ten seconds to end. PREFECT_API_URL, MLFLOW_TRACKING_URI and
+    tracking.mlflow_uri point at servers that run already.
 
     Example: thawline up, then in another terminal: cp mails.csv data/incoming/
     """

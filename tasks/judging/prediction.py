@@ -51,6 +51,11 @@ class Predicted:
         for rows, named in ((part[is_lost], self.unreadable), (part[has_problem & ~is_lost], self.doubted)):
             named += [f"row {row}: {said}" for row, said in rows[PROBLEM].head(MAX_NAMED - len(named)).items()]
 
+    @property
+    def counted(self) -> str:
+        """How many rows, in words."""
+        return f"{self.num_rows:,} {'row' if self.num_rows == 1 else 'rows'}"
+
     def sayings(self) -> list[str]:
         """Say in words what has no answer and what is doubted; nothing where all is well."""
         kinds = (
@@ -58,7 +63,7 @@ class Predicted:
             (self.num_doubted, self.doubted, "have cells that were not read plainly (column problem)"),
         )
         return [
-            f"{count:,} of them {what}: {'; '.join(named)}"
+            f"{count:,} of them {what}, rows counted from 0: {'; '.join(named)}"
             + (f"; and {count - len(named):,} more" * (count > len(named)))
             for count, named, what in kinds
             if count

@@ -1,9 +1,9 @@
-"""The wheel, installed where nothing else is: `python -m tests.wheel.installed [PYTHON]`, with 3.11 unless said.
+"""The wheel, installed where nothing else is: `python -m tests.wheel.installed [PYTHON]`.
 
-It builds the wheel from a clone, installs it without extras into an empty environment, with the versions of
-constraints.txt, and takes a small workspace through `init`, `check`, `run`, `predict` and `mlflow.pyfunc.load_model`.
-The workspace lies in a project with packages called as ours are, each of which fails when it is imported. Six to eight
-minutes on two cores, most of them pip's; 7 GB, which are gone afterwards.
+It builds the wheel from a clone, installs it without extras into an empty environment of PYTHON (else of the one that
+runs this), with the versions of constraints.txt, and takes a small workspace through `init`, `check`, `run`, `predict`
+and `mlflow.pyfunc.load_model`. The workspace lies in a project with packages called as ours are, each of which fails
+when it is imported. Six to eight minutes on two cores, most of them pip's; 7 GB, which are gone afterwards.
 """
 
 import lzma

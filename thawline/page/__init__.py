@@ -1,4 +1,5 @@
 """Pages that a person opens: parts, charts and a template. One file each, nothing from the network, no scripts.
 
-Whatever comes from data passes through `markupsafe`, which escapes it: markup in a cell stays text.
+Read `parts.py` first: what a page is made of; `render.py` writes it. Whatever comes from data passes through
+`markupsafe`, which escapes it: markup in a cell stays text.
 """

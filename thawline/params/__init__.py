@@ -2,8 +2,9 @@
 
 - Frozen, unknown keys refused, every field with a description, a unit where it has one, and a bound.
 - A file may leave out what it does not change: the defaults are the product's defaults.
-- The sections are in modules beside this one; reading, overriding and explaining wrong values is
-  `thawline/params/file.py`.
+- The sections are in modules beside this one (`learning.py` has most of what is turned); a param is a field there, and
+  `scopes.py` says which steps it reaches. `make docs` writes the fields' texts into docs/reference.md.
+- Reading, overriding and explaining wrong values is `thawline/params/file.py`.
 """
 
 from pydantic import Field

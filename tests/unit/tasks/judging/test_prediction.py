@@ -152,12 +152,17 @@ def test_what_of_a_table_was_doubted_or_not_read_stands_beside_its_answer(of_tab
     told = Predicted()
     told.add(answer)
     assert told.sayings() == [
-        "1 of them can't be read and have no answer: row 2: no value",
+        "1 of them can't be read and have no answer, rows counted from 0: row 2: no value",
         (
-            "2 of them have cells that were not read plainly (column problem): row 0: x: not a number; "
-            "row 1: x: decimal comma"
+            "2 of them have cells that were not read plainly (column problem), rows counted from 0: "
+            "row 0: x: not a number; row 1: x: decimal comma"
         ),
     ]
+
+
+@pytest.mark.parametrize(("num_rows", "said"), [(0, "0 rows"), (1, "1 row"), (2000, "2,000 rows")])
+def test_rows_are_counted_in_words(num_rows: int, said: str) -> None:
+    assert Predicted(num_rows=num_rows).counted == said
 
 
 def test_texts_that_are_missing_or_blank_have_no_answer_and_say_so(tmp_path: Path) -> None:
@@ -207,7 +212,7 @@ def test_the_flow_score_writes_all_rows_or_leaves_the_file_as_it_was(
     space = make_space(tmp_path / "space", score_input="new.csv", score_output="out/answers.csv")
     broken = False
     state = flow.score.fn(str(space))
-    assert "1 of them can't be read and have no answer: row 1: no such file" in str(state.message)  # type: ignore[attr-defined]
+    assert "1 of them can't be read and have no answer, rows counted from 0: row 1: no such file" in str(state.message)  # type: ignore[attr-defined]
     before = (space / "out" / "answers.csv").read_bytes()
     assert b"3" in before
     broken = True
