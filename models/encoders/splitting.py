@@ -12,6 +12,7 @@ Shapes: B rows, T positions, W width of a state; states are (B, T, W).
 
 import copy
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
@@ -150,13 +151,14 @@ def prove_splits(network: nn.Module, structure: Divided, probe: Batch, forward: 
 
 
 def view_with(network: nn.Module, forwards: Mapping[str, Callable[..., Any]]) -> nn.Module:
-    """Return a shallow copy of a network in which the modules at some paths have other forwards."""
+    """Return a shallow copy of a network in which the modules at some paths have other forwards, and no hooks."""
     root = _shallow_copy(network)
     copies = {"": root}
     for path, forward in forwards.items():
         parent, _, name = path.rpartition(".")
         stub = _shallow_copy(network.get_submodule(path))
         stub.forward = forward
+        stub.__dict__ |= {"_forward_hooks": OrderedDict(), "_forward_pre_hooks": OrderedDict()}
         setattr(_copy_parents(parent, copies), name, stub)
     return root
 
