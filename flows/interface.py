@@ -111,15 +111,12 @@ class Space:
             UsageError: No version holds the alias, or the model does not take these rows.
         """
         with _working(self.root) as place:
-            from tasks.judging.ownership import require_own
+            from tasks.judging.ownership import open_own
             from tasks.judging.prediction import predict_rows
-            from tasks.tracking.runs import open_tracking
             from thawline.params.file import load_params
 
             params = load_params(place)
-            tracking = open_tracking(place, params)
-            require_own(tracking, place, params.name)
-            return predict_rows(tracking, params, rows, alias=alias)
+            return predict_rows(open_own(place, params), params, rows, alias=alias)
 
     def runs(self, limit: int = 20) -> Outcome:
         """Return the runs of the line, newest first, refused and failed ones too."""

@@ -4,9 +4,8 @@ from prefect import flow
 from prefect.states import Completed
 
 from flows.starting.deployed import open_deployed
-from tasks.judging.ownership import require_own
+from tasks.judging.ownership import open_own
 from tasks.judging.prediction import predict_into
-from tasks.tracking.runs import open_tracking
 from thawline.errors import UsageError
 from thawline.formats.frame_writers import require_output
 from thawline.params.file import load_params
@@ -26,8 +25,6 @@ def score(root: str) -> object:
         raise UsageError("schedule.score_input is unset; name the file or directory whose rows are to be predicted")
     source, target = workspace.root / params.schedule.score_input, workspace.root / params.schedule.score_output
     require_output(target)
-    tracking = open_tracking(workspace, params)
-    require_own(tracking, workspace, params.name)
-    predicted = predict_into(target, tracking, params, source)
+    predicted = predict_into(target, open_own(workspace, params), params, source)
     said = "".join(f"; {saying}" for saying in predicted.sayings())
     return Completed(message=f"{predicted.counted} of {source.name} predicted: {target}{said}")

@@ -23,6 +23,11 @@ exits with `exit_code`; a traceback is shown only for errors outside this tree.
 """
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of what a library's error says, its type where it says nothing: a reason in a message."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 class ThawlineError(Exception):
     """A fault of ours or of a service."""
 

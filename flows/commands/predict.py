@@ -42,9 +42,8 @@ def predict(
     """
     place = open_workspace(workspace)
     require_there(source)
-    from tasks.judging.ownership import require_own
+    from tasks.judging.ownership import open_own
     from tasks.judging.prediction import Predicted, predict_source, write_predictions
-    from tasks.tracking.runs import open_tracking
     from thawline.formats.frame_writers import appender, require_output
     from thawline.params.file import load_params
 
@@ -52,9 +51,7 @@ def predict(
     if output is not None:
         require_output(output)
     rows: list[object] = []
-    tracking = open_tracking(place, params)
-    require_own(tracking, place, params.name)
-    parts = predict_source(tracking, params, source, alias=alias)
+    parts = predict_source(open_own(place, params), params, source, alias=alias)
     if output is not None:
         predicted = write_predictions(output, parts)
         reply.print(

@@ -24,16 +24,13 @@ def promote(
     """
     place = open_workspace(workspace)
     from tasks.judging.champion import promote as move
-    from tasks.judging.ownership import require_own
-    from tasks.tracking.runs import open_tracking
+    from tasks.judging.ownership import open_own
     from thawline.params.file import load_params
     from thawline.system.lock import WAIT_S, lock_workspace
 
     params = load_params(place)
     with lock_workspace(place, "registry", wait_s=WAIT_S):
-        tracking = open_tracking(place, params)
-        require_own(tracking, place, params.name)
-        done = move(tracking, params.name, version, reason=reason)
+        done = move(open_own(place, params), params.name, version, reason=reason)
     reply.print(
         f"{done.model}: version {done.champion} is champion by force, in place of {done.before or 'none'}, "
         f"by the word of {done.by}",

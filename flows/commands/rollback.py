@@ -23,16 +23,13 @@ def rollback(
     """
     place = open_workspace(workspace)
     from tasks.judging.champion import rollback as move
-    from tasks.judging.ownership import require_own
-    from tasks.tracking.runs import open_tracking
+    from tasks.judging.ownership import open_own
     from thawline.params.file import load_params
     from thawline.system.lock import WAIT_S, lock_workspace
 
     params = load_params(place)
     with lock_workspace(place, "registry", wait_s=WAIT_S):
-        tracking = open_tracking(place, params)
-        require_own(tracking, place, params.name)
-        done = move(tracking, params.name, reason=reason)
+        done = move(open_own(place, params), params.name, reason=reason)
     reply.print(f"{done.model}: version {done.champion} is champion again, in place of {done.before}", markup=False)
     if as_json:
         print_json(done.model_dump(mode="json"))

@@ -18,7 +18,7 @@ import torch
 from models.classifiers.classifier import Classifier
 from models.encoders.families import get_family
 from models.heads.head import HeadSpec
-from thawline.errors import UsageError
+from thawline.errors import UsageError, first_line
 from thawline.system.files import storage_errors
 
 FORMAT = 1
@@ -89,9 +89,8 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
         )
         safetensors.torch.load_model(classifier, str(directory / "model.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UsageError(
-            f"{directory} holds no classifier that can be read: {reason}; give one that was saved"
+            f"{directory} holds no classifier that can be read: {first_line(error)}; give one that was saved"
         ) from error
     classifier.structure = family.prove_splits(network, structure, probe)
     return classifier, processor, config["settings"]

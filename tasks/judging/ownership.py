@@ -15,8 +15,9 @@ from collections.abc import Sequence
 
 from mlflow.entities.model_registry import RegisteredModel
 
-from tasks.tracking.runs import Tracking, service_errors
+from tasks.tracking.runs import Tracking, open_tracking, service_errors
 from thawline.errors import UsageError
+from thawline.params import Params
 from thawline.system.addresses import masked
 from thawline.system.files import storage_errors, write_atomically
 from thawline.workspace import Workspace
@@ -46,6 +47,18 @@ def claim(tracking: Tracking, workspace: Workspace, name: str) -> None:
         tracking.client.set_experiment_tag(tracking.experiment_id, WORKSPACE, own)
         if _registered(tracking, name) is not None:
             tracking.client.set_registered_model_tag(name, WORKSPACE, own)
+
+
+def open_own(workspace: Workspace, params: Params) -> Tracking:
+    """Open the workspace's tracking store, in which the classifier's name is its own.
+
+    Raises:
+        UsageError: The name is another workspace's, or `tracking.mlflow_uri` can't be used.
+        ThawlineError: The store does not answer.
+    """
+    tracking = open_tracking(workspace, params)
+    require_own(tracking, workspace, params.name)
+    return tracking
 
 
 def require_own(tracking: Tracking, workspace: Workspace, name: str) -> None:

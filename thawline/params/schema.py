@@ -4,6 +4,7 @@ The first line of params.yaml names the file, which is of the version that runs 
 """
 
 import json
+from functools import cache
 
 from thawline.params import Params
 from thawline.system.files import write_atomically
@@ -16,7 +17,11 @@ def write_schema(workspace: Workspace) -> None:
     Raises:
         StorageError: No permission or no space.
     """
-    content = json.dumps(Params.model_json_schema(), indent=1).encode()
-    path = workspace.params_schema
+    content, path = _render_schema(), workspace.params_schema
     if not path.is_file() or path.read_bytes() != content:
         write_atomically(path, content)
+
+
+@cache
+def _render_schema() -> bytes:
+    return json.dumps(Params.model_json_schema(), indent=1).encode()

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from models.encoders import chain
 from models.encoders.families import EncoderSource, Family, Loaded
 from models.encoders.families.layers import group_by_blocks
-from models.encoders.families.transformers_files import fingerprint, quiet_loading, read_configuration, rebuild
+from models.encoders.families.transformers_files import fingerprint, load_pretrained, quiet_loading, rebuild
 from models.encoders.splitting import Batch
 from models.inputs.pixels import PixelProcessor, load_processor
-from thawline.errors import EncoderNotFoundError
+from thawline.errors import EncoderNotFoundError, first_line
 
 FORMS = "an encoder is 'package:NAME/PATH', a directory, a Hugging Face hub id, or 'ARCHITECTURE@FILE'"
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -37,24 +37,15 @@ def _recognises(source: EncoderSource) -> bool:
 def _load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Loaded:
     try:
         with quiet_loading():
-            network, info = transformers.AutoModel.from_pretrained(
-                source.location,
-                config=read_configuration(source.location, settings.get("attention_dropout")),
-                dtype=torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                weights_only=True,
-                output_loading_info=True,
-            )
+            network, missing = load_pretrained(source.location, settings.get("attention_dropout"))
             processor = _read_processor(source, network, settings.get("image_size"))
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise EncoderNotFoundError(
-            f"model.encoder '{name}' can't be loaded: {reason}; {FORMS}, with config.json and *.safetensors. "
-            "Give one that is on this machine, or go online for a hub id"
+            f"model.encoder '{name}' can't be loaded: {first_line(error)}; {FORMS}, with config.json and "
+            "*.safetensors. Give one that is on this machine, or go online for a hub id"
         ) from error
     commit = getattr(network.config, "_commit_hash", None)
-    return Loaded(_ready(network), processor, missing=tuple(info["missing_keys"]), commit=commit)
+    return Loaded(_ready(network), processor, missing=missing, commit=commit)
 
 
 def _ready(network: nn.Module) -> nn.Module:

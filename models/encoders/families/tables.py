@@ -20,7 +20,7 @@ from models.encoders.splitting import Batch
 from models.encoders.structure import EMBEDDINGS, StackStructure
 from models.heads.head import pool
 from models.inputs.table_rows import TableColumns
-from thawline.errors import EncoderNotFoundError
+from thawline.errors import EncoderNotFoundError, first_line
 
 TAKES = "cells of a table"
 WEIGHTS = "network.safetensors"
@@ -37,10 +37,9 @@ def load(name: str, source: EncoderSource, _settings: Mapping[str, Any]) -> Load
         network, columns = _rebuild(directory)
         safetensors.torch.load_model(network, str(directory / WEIGHTS))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise EncoderNotFoundError(
-            f"model.encoder '{name}' is no encoder for tables: {reason}; give 'ft_transformer', or a directory that "
-            "holds one which was pretrained here"
+            f"model.encoder '{name}' is no encoder for tables: {first_line(error)}; give 'ft_transformer', or a "
+            "directory that holds one which was pretrained here"
         ) from error
     return Loaded(network, columns)
 

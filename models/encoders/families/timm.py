@@ -25,7 +25,7 @@ from models.encoders.families.images import FORMS, pixel_probe
 from models.encoders.families.layers import group_by_matcher
 from models.encoders.splitting import Batch
 from models.inputs.pixels import PixelProcessor, load_processor
-from thawline.errors import EncoderNotFoundError
+from thawline.errors import EncoderNotFoundError, first_line
 
 _FILE = "timm.json"
 TAKES = "pixels"
@@ -51,9 +51,8 @@ def _load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Load
         weights = _adapt(network, _read_weights(path))
         result = network.load_state_dict(weights, strict=False)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, safetensors.SafetensorError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise EncoderNotFoundError(
-            f"model.encoder '{name}' can't be loaded: {reason}; {FORMS}. "
+            f"model.encoder '{name}' can't be loaded: {first_line(error)}; {FORMS}. "
             "Give one that is on this machine, or go online for a hub id"
         ) from error
     return Loaded(network, _processor(network, settings.get("image_size")), missing=tuple(result.missing_keys))

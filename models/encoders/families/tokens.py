@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers
 from safetensors import SafetensorError
 from torch import Tensor
 
 from models.encoders.families import EncoderSource, Family, Loaded
-from models.encoders.families.transformers_files import fingerprint, quiet_loading, read_configuration, rebuild
+from models.encoders.families.transformers_files import fingerprint, load_pretrained, quiet_loading, rebuild
 from models.encoders.splitting import Batch
 from models.encoders.structure import find_structure, token_probe
 from models.heads.head import pool
-from thawline.errors import EncoderNotFoundError
+from thawline.errors import EncoderNotFoundError, first_line
 
 FORMS = "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub id"
 TAKES = "token ids"
@@ -31,24 +30,15 @@ def load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Loade
     """
     try:
         with quiet_loading():
-            network, info = transformers.AutoModel.from_pretrained(
-                source.location,
-                config=read_configuration(source.location, settings.get("attention_dropout")),
-                dtype=torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                weights_only=True,
-                output_loading_info=True,
-            )
+            network, missing = load_pretrained(source.location, settings.get("attention_dropout"))
             tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, trust_remote_code=False)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise EncoderNotFoundError(
-            f"model.encoder '{name}' can't be loaded: {reason}; {FORMS}, with config.json, *.safetensors and a "
-            "tokenizer. Give one that is on this machine, or go online for a hub id"
+            f"model.encoder '{name}' can't be loaded: {first_line(error)}; {FORMS}, with config.json, "
+            "*.safetensors and a tokenizer. Give one that is on this machine, or go online for a hub id"
         ) from error
     commit = getattr(network.config, "_commit_hash", None)
-    return Loaded(network, tokenizer, missing=tuple(info["missing_keys"]), commit=commit)
+    return Loaded(network, tokenizer, missing=missing, commit=commit)
 
 
 def _hidden(network: Any, batch: Batch) -> Tensor:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
 from transformers.initialization import no_init_weights
 
@@ -22,6 +23,24 @@ def read_configuration(location: str, attention_dropout: float | None) -> Any:
         if attention_dropout is not None and hasattr(config, name):
             setattr(config, name, attention_dropout)
     return config
+
+
+def load_pretrained(location: str, attention_dropout: float | None) -> tuple[Any, tuple[str, ...]]:
+    """Return a network with its weights in float32, and the names of the tensors that those lack.
+
+    Raises:
+        OSError, ValueError, KeyError, RuntimeError, SafetensorError: Nothing loadable is there.
+    """
+    network, info = transformers.AutoModel.from_pretrained(
+        location,
+        config=read_configuration(location, attention_dropout),
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+        weights_only=True,
+        output_loading_info=True,
+    )
+    return network, tuple(info["missing_keys"])
 
 
 def rebuild(location: Path) -> Any:

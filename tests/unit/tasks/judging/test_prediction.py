@@ -207,8 +207,7 @@ def test_the_flow_score_writes_all_rows_or_leaves_the_file_as_it_was(
 
     monkeypatch.setattr(prediction, "predict_source", parts)
     monkeypatch.setattr(flow, "predict_into", prediction.predict_into.fn)
-    monkeypatch.setattr(flow, "open_tracking", lambda *_: None)
-    monkeypatch.setattr(flow, "require_own", lambda *_: None)
+    monkeypatch.setattr(flow, "open_own", lambda *_: None)
     space = make_space(tmp_path / "space", score_input="new.csv", score_output="out/answers.csv")
     broken = False
     state = flow.score.fn(str(space))
