@@ -1,5 +1,7 @@
 """A person's decisions about the champion, and a run made again, from the command line."""
 
+import shutil
+
 import pytest
 from line import Finished, run_thawline
 
@@ -8,16 +10,14 @@ pytestmark = pytest.mark.slow
 
 def test_a_run_is_reproduced_to_the_last_digit_though_the_data_has_changed_since(finished: Finished) -> None:
     raw = finished.directory / "data" / "raw"
-    moved = {path: path.read_bytes() for path in raw.iterdir()}
-    for path in moved:
-        path.unlink()
+    kept = raw.rename(raw.with_name("kept"))
+    raw.mkdir()
     (raw / "other.csv").write_text("text,label\nsomething else,ham\n", encoding="utf-8")
     try:
         again = run_thawline("reproduce", finished.first.json["run_id"][:10], cwd=finished.directory)
     finally:
-        (raw / "other.csv").unlink()
-        for path, content in moved.items():
-            path.write_bytes(content)
+        shutil.rmtree(raw)
+        kept.rename(raw)
     assert again.code == 0, again.told
     assert again.json["reproduced"] is True
     assert again.json["num_compared"] > 40
@@ -26,14 +26,13 @@ def test_a_run_is_reproduced_to_the_last_digit_though_the_data_has_changed_since
 
 def test_a_data_file_that_is_nowhere_is_named_before_anything_is_trained(finished: Finished) -> None:
     (path,) = (finished.directory / "data" / "raw").glob("*.csv")
-    content, cache = path.read_bytes(), finished.directory / ".dvc" / "cache"
-    path.unlink()
-    cache.rename(cache.with_name("elsewhere"))
+    cache = finished.directory / ".dvc" / "cache"
+    elsewhere = {away: away.rename(away.with_name("elsewhere")) for away in (path, cache)}
     try:
         lost = run_thawline("reproduce", finished.first.json["run_id"], cwd=finished.directory)
     finally:
-        path.write_bytes(content)
-        cache.with_name("elsewhere").replace(cache)
+        for place, away in elsewhere.items():
+            away.rename(place)
     assert lost.code == 3
     assert path.name in lost.json["error"]
 
