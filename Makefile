@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTHON ?= python3.11
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Setting up compiles nothing ahead: forbidden to keep what it compiles, Python would compile all that it imports each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check docs format bench bench-quick clean

@@ -7,6 +7,8 @@ from pathlib import Path
 # Two tests share two cores: threads of one that wait for a core would make each operation ten times slower. Before
 # torch is imported, and for the commands that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
+# Else each of the many processes that tests start would compile what it imports, which takes thrice as long.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import pandas as pd
 import pytest
