@@ -11,7 +11,6 @@ With `--state DIR` a later call goes on where this one ended, as long as its `--
 """
 
 import argparse
-import importlib
 import json
 import os
 import random
@@ -30,7 +29,7 @@ import psutil
 
 from tests.faults.batches import drop, make_batch, make_pair, outcome
 from tests.faults.flow_work import PARAMS, arrive, finetune, in_own_mlflow, trained
-from tests.faults.processes import Child, Work, run_to_end, started
+from tests.faults.processes import CHECKING, Child, Work, import_ahead, run_to_end, started
 from tests.faults.servers import VARIABLES, Servers, name_servers, running_servers
 from thawline.workspace import Workspace
 
@@ -273,8 +272,7 @@ def main() -> int:
 
     trial = open_trial(directory, chosen.flows, chosen.seed)
     prepare_environment(trial.killed)
-    for flow in chosen.flows:
-        importlib.import_module(f"flows.{flow}")  # once, for all processes that are forked from this one
+    import_ahead(*CHECKING, *(f"flows.{flow}" for flow in chosen.flows))
 
     wrong: list[str] = []
     log = directory / "flows.log"

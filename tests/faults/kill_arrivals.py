@@ -15,7 +15,7 @@ import numpy as np
 
 from tasks.arriving.take import take_arrivals
 from tests.faults.batches import PARAMS, drop, make_batch, make_pair, outcome
-from tests.faults.processes import Tell, Work, run_to_end, started
+from tests.faults.processes import CHECKING, Tell, Work, import_ahead, run_to_end, started
 from thawline.errors import DvcError
 from thawline.system.lock import lock_workspace
 from thawline.workspace import Workspace
@@ -62,6 +62,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of data and moments")
     chosen = parser.parse_args()
     rng = np.random.default_rng(chosen.seed)
+    import_ahead(*CHECKING)
     num_kills = number = 0
     earlier: list[bytes] = []
     with tempfile.TemporaryDirectory() as name:

@@ -1,5 +1,6 @@
 """Work in processes of its own that says which phase it is in, so that it can be killed in any of them."""
 
+import importlib
 import os
 import signal
 import time
@@ -16,6 +17,8 @@ Work = Callable[[Tell], int]
 """Does something, tells the name of each phase as it begins, and returns an exit status."""
 
 POLL_S = 0.01
+CHECKING = ("expectations.suites", "expectations.validation", "expectations.pages")
+"""What checks import when they begin, which takes longer than they do."""
 
 
 @dataclass
@@ -75,6 +78,12 @@ class Child:
 
     def close(self) -> None:
         os.close(self.pipe)
+
+
+def import_ahead(*names: str) -> None:
+    """Import modules once, for all processes that are forked from this one: none is killed while it only imports."""
+    for name in names:
+        importlib.import_module(name)
 
 
 def command_line(process: psutil.Process) -> str:
