@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 from line import ROOT, Finished, make_workspace, run_thawline
 from servers import s3
-from session import end_session, start_prefect
+from session import end_session, start_prefect, start_starter
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where several workers test, start the Prefect server that they share."""
+    """Where several workers test, start what they share."""
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        start_starter()
         start_prefect()
 
 

@@ -15,7 +15,7 @@ import httpx
 from line import change_params
 from mlflow import MlflowClient
 from servers import postgresql, s3, s3_environment
-from session import ROOT, free_port, prefect_api
+from session import ROOT, free_port, give_database, prefect_api
 from workspaces import made_up_texts, wait_for
 
 from tasks.upkeep.notifications import SUBJECTS
@@ -66,8 +66,9 @@ def new_reviews(shell: Shell) -> None:
 
 
 def quicken(shell: Shell) -> None:
-    """Change the params of a workspace that was just made, and write its tiny encoder."""
+    """Change the params of a workspace that was just made, and write its tiny encoder and its server's database."""
     save_encoder(CONFIGS["bert"](), shell.here() / "encoder")
+    give_database(shell.here() / ".thawline" / "prefect")
     change_params(shell.here(), QUICK)
 
 

@@ -1,13 +1,12 @@
 """A shell in which a document's commands are typed, one after the other, as they are printed.
 
 What a clone has after `make setup` is there: a `.venv`, whose programs are found once it is activated. Of them
-`thawline` and `python -c` are answered by processes forked from one that has imported the heavy libraries
+`thawline` and `python` with our modules are answered by processes forked from one that has imported the heavy libraries
 (`tests/flow/starter.py`): the same program, a quarter of a minute sooner. All others are those that are installed.
 """
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from session import ROOT, TIMEOUT_S, end_with_parent, starter_address
+from session import ROOT, TIMEOUT_S, end_with_parent, write_programs
 
 POLL_S = 0.1
 CODE_MARK = "the command ended with code "
@@ -26,7 +25,6 @@ COMMENT = re.compile(r"(\s+#[^'\"]*)?$")
 WIDTH = 120
 """Of the terminal that the documents show, in characters."""
 FORKED = ("thawline", "python")
-SHIM = Path(__file__).with_name("shim.py")
 
 
 @dataclass(frozen=True)
@@ -135,10 +133,7 @@ def make_environment(directory: Path) -> None:
     for program in Path(sys.executable).parent.iterdir():
         if not program.name.startswith(("activate", "Activate", *FORKED)):
             (programs / program.name).symlink_to(program)
-    for name in FORKED:
-        arguments = [sys.executable, "-S", "-E", str(SHIM), starter_address(), name]
-        (programs / name).write_text(f'#!/bin/sh\nexec {shlex.join(arguments)} "$@"\n')
-        (programs / name).chmod(0o755)
+    write_programs(programs)
 
 
 def _read(log: Path) -> str:

@@ -4,9 +4,8 @@ Both are started when they are first asked for, end with the session, and with i
 """
 
 import ctypes
-import json
 import os
-import select
+import shlex
 import shutil
 import signal
 import socket
@@ -21,7 +20,12 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED_PREFECT = "THAWLINE_TEST_PREFECT"
+SHARED_PREFECT, SHARED_STARTER = "THAWLINE_TEST_PREFECT", "THAWLINE_TEST_STARTER"
+FRESH_DATABASE = "THAWLINE_TEST_FRESH_DATABASE"
+"""Names a database of Prefect's in which nothing is yet."""
+SHARED = {"prefect": SHARED_PREFECT, "starter": SHARED_STARTER}
+"""The variable that names each process's address."""
+SHIM = Path(__file__).with_name("shim.py")
 TIMEOUT_S = 600
 PARENT_DEATH_SIGNAL = 1  # of prctl
 
@@ -39,34 +43,65 @@ session = Session(Path(tempfile.gettempdir()) / f"thawline-tests-{os.getpid()}",
 
 def run_command(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> tuple[int, str, str]:
     """Run `thawline ARGUMENTS` in a process of its own; return its exit code, standard output and standard error."""
-    session.directory.mkdir(exist_ok=True)
-    files = {name: str(session.directory / name) for name in ("stdout", "stderr")}
-    request = {"arguments": [*arguments], "cwd": str(cwd), "environment": dict(environment), **files}
-    starter = session.processes.get("starter") or _start_starter()
-    assert starter.stdin is not None
-    assert starter.stdout is not None
-    starter.stdin.write(json.dumps(request) + "\n")
-    starter.stdin.flush()
-    ready, _, _ = select.select([starter.stdout], [], [], TIMEOUT_S)
-    answer = starter.stdout.readline() if ready else ""
-    if not answer:
-        _end("starter")
-        reason = f"has not ended within {TIMEOUT_S} s" if not ready else "can't be started, see the error output"
-        raise AssertionError(f"thawline {' '.join(arguments)} {reason}")
-    told = [Path(path).read_text(encoding="utf-8", errors="replace") for path in files.values()]
-    return int(answer), told[0], told[1]
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:  # no pipes: servers may hold them
+        done = subprocess.run(
+            [programs() / "thawline", *arguments],
+            cwd=cwd,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        for file in (output, errors):
+            file.seek(0)
+        told = [file.read().decode(errors="replace") for file in (output, errors)]
+    return done.returncode, told[0], told[1]
+
+
+def programs() -> Path:
+    """Return a directory with `thawline` and `python` as processes forked from one that has imported the libraries."""
+    directory = session.directory / "bin"
+    if not directory.exists():
+        write_programs(directory)
+    return directory
+
+
+def write_programs(directory: Path) -> None:
+    """Write `thawline` and `python` into a directory; each asks the starter for a process of it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in ("thawline", "python"):
+        command = shlex.join([sys.executable, "-S", "-E", str(SHIM), starter_address()])
+        (directory / name).write_text(f'#!/bin/sh\nexec {command} "$0" "$@"\n')
+        (directory / name).chmod(0o755)
 
 
 def starter_address() -> str:
-    """Return the socket of the process that has imported the libraries, starting it if need be."""
-    session.directory.mkdir(exist_ok=True)
-    if "starter" not in session.processes:
-        _start_starter()
+    """Return the socket of the process that has imported the libraries, once it answers."""
+    if SHARED_STARTER not in os.environ:
+        start_starter()
+    address = os.environ[SHARED_STARTER]
     deadline = time.monotonic() + TIMEOUT_S
-    while not _socket().exists():
+    while not Path(address).exists():
         assert time.monotonic() < deadline, "the process that is to import the libraries does not start"
         time.sleep(0.1)
-    return str(_socket())
+    return address
+
+
+def start_starter() -> None:
+    """Start that process without waiting; test workers that are started later will use it, too."""
+    session.directory.mkdir(exist_ok=True)
+    address = str(session.directory / "starter.sock")
+    home = {"PREFECT_HOME": str(session.directory / "starter")}
+    session.processes["starter"] = subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(Path(__file__).with_name("starter.py")), address],
+        env={**os.environ, **home, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        text=True,
+        preexec_fn=end_with_parent,  # noqa: PLW1509 - no other threads run yet
+    )
+    os.environ[SHARED_STARTER] = address
 
 
 def prefect_api() -> str:
@@ -90,10 +125,10 @@ def start_prefect() -> None:
     home = session.directory / "prefect"
     home.mkdir(parents=True, exist_ok=True)
     quiet = {"PREFECT_UI_ENABLED": "0", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT__SERVER_EPHEMERAL": "1"}
-    server = ["uvicorn", "--factory", "prefect.server.api.server:create_app", "--port", str(port), "--lifespan", "on"]
     environment = {**os.environ, **quiet, "PREFECT__SERVER_FINAL": "1", "PREFECT_HOME": str(home)}
+    template = home / "fresh.db"
     session.processes["prefect"] = subprocess.Popen(
-        [sys.executable, "-m", *server, "--log-level", "error"],
+        [sys.executable, str(Path(__file__).with_name("prefect_server.py")), str(port), str(template)],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -101,14 +136,21 @@ def start_prefect() -> None:
         preexec_fn=end_with_parent,  # noqa: PLW1509 - no other threads run yet
     )
     os.environ[SHARED_PREFECT] = f"http://127.0.0.1:{port}/api"
+    os.environ[FRESH_DATABASE] = str(template)
+
+
+def give_database(home: Path) -> None:
+    """Give a Prefect server that will start in `home` its database, fresh: to make one takes longer than to start."""
+    prefect_api()
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(os.environ[FRESH_DATABASE], home / "prefect.db")
 
 
 def end_session() -> None:
     """End what was started, and wait until it has ended."""
     for name in list(session.processes):
         _end(name)
-        if name == "prefect":
-            del os.environ[SHARED_PREFECT]
+        del os.environ[SHARED[name]]
     shutil.rmtree(session.directory, ignore_errors=True)
 
 
@@ -122,23 +164,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _socket() -> Path:
-    return session.directory / "starter.sock"
-
-
-def _start_starter() -> subprocess.Popen[str]:
-    starter = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(Path(__file__).with_name("starter.py")), str(_socket())],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=end_with_parent,  # noqa: PLW1509 - no other threads run yet
-    )
-    session.processes["starter"] = starter
-    return starter
 
 
 def _end(name: str) -> None:

@@ -1,10 +1,10 @@
-"""Run commands in processes forked from one that has imported the heavy libraries, which takes some 15 s each time.
+"""Run programs in processes forked from one that has imported the heavy libraries, which takes some 15 s each time.
 
-`python tests/flow/starter.py SOCKET` reads a request a line (arguments, directory, environment, and files for what the
-command prints), forks, and answers with the exit code. Whoever connects to the socket hands over open files instead,
-is told the process's id and in the end its exit code; several may at once. What reads its settings from a workspace's
-environment, Prefect above all, is imported by the command itself. It ends when its standard input does: with whoever
-started it.
+`python tests/flow/starter.py SOCKET`: whoever connects to the socket hands over three open files and a request, a line
+of JSON: program, arguments, directory, environment, and what stands for Python in the process. It is told the process's
+id and in the end its exit code. A process is in a session of its own, and is killed with all of that once who asked for
+it is gone. What the process itself starts by `sys.executable` is forked from here, too (`shim.py`). The starter ends
+when its standard input does: with whoever started it.
 """
 
 import ctypes
@@ -12,23 +12,44 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 HEAVY = [
     *("torch", "transformers", "transformers.models.bert.modeling_bert", "timm", "sklearn.linear_model"),
-    *("sklearn.feature_extraction.text", "mlflow", "mlflow.pyfunc", "great_expectations", "optuna", "cleanlab"),
-    *("fairlearn.metrics", "matplotlib.pyplot", "pyarrow.parquet", "skops.io", "ftfy", "scipy.stats"),
+    *("sklearn.feature_extraction.text", "sklearn.manifold", "sklearn.decomposition", "sklearn.ensemble"),
+    *(
+        "mlflow",
+        "mlflow.pyfunc",
+        "mlflow.store.tracking.sqlalchemy_store",
+        "mlflow.store.model_registry.sqlalchemy_store",
+    ),
+    *("great_expectations", "optuna", "cleanlab", "fairlearn.metrics", "matplotlib.pyplot", "pyarrow.parquet"),
+    *(
+        "skops.io",
+        "ftfy",
+        "scipy.stats",
+        "multiprocessing.spawn",
+        "watchfiles",
+        "fastapi",
+        "uvicorn",
+        "alembic",
+        "apprise",
+    ),
+    *("dvc_data.index", "dvc_data.hashfile.build", "dvc_http", "scmrepo.git", "networkx", "flufl.lock", "configobj"),
+    *("prefect", "prefect.flow_engine", "prefect.engine", "prefect.runner", "prefect.events", "prefect.task_runners"),
 ]
-
+"""Not DVC itself, which reads what it is told to before it is imported (`tasks/versions/dvc_command.py`)."""
 PARENT_DEATH_SIGNAL = 1  # of prctl
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
+    """Answer until whoever has started this ends."""
     sys.path.remove(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - nothing of the tests is imported
     from flows.starting.environment import QUIET
 
@@ -39,27 +60,21 @@ def main() -> None:
     gc.freeze()  # what is shared stays shared
     with socket.socket(socket.AF_UNIX) as asked:
         asked.bind(sys.argv[1])
-        asked.listen()
+        asked.listen(100)
         while True:
-            ready, _, _ = select.select([sys.stdin, asked], [], [])
+            ready, _, _ = select.select([sys.stdin, asked], [], [], 60)
+            with suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    continue
+            if sys.stdin in ready:
+                return
             if asked in ready:
                 connection, _ = asked.accept()
                 if not os.fork():
+                    asked.close()
                     _answer(connection)
-                    return
-                connection.close()
-            if sys.stdin in ready:
-                line = sys.stdin.readline()
-                if not line:
-                    return
-                request = json.loads(line)
-                pid = os.fork()
-                if not pid:
-                    _run(request, _open(request))
                     return  # and leave by the end of this program, so that what is registered for it happens
-                _, status = os.waitpid(pid, 0)
-                sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-                sys.stdout.flush()
+                connection.close()
 
 
 def _answer(connection: socket.socket) -> None:
@@ -70,15 +85,25 @@ def _answer(connection: socket.socket) -> None:
     request = json.loads(stream.readline())
     pid = os.fork()
     if not pid:
+        os.setsid()
         _end_with_parent(signal.SIGTERM)
+        stream.close()
+        connection.close()
         _run(request, files)
         return
+    for file in files:
+        os.close(file)
     stream.write(f"{pid}\n")
     stream.flush()
+    ended = os.pidfd_open(pid)
+    if ended not in select.select([ended, connection], [], [])[0]:  # whoever asked has been killed
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
-    stream.write(f"{code if code >= 0 else 128 - code}\n")
-    stream.flush()
+    with suppress(OSError):
+        stream.write(f"{code if code >= 0 else 128 - code}\n")
+        stream.flush()
     os._exit(0)
 
 
@@ -86,29 +111,44 @@ def _end_with_parent(number: int) -> None:
     ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, number)
 
 
-def _open(request: dict[str, Any]) -> list[int]:
-    """Open the files that a request names, as standard input, output and error."""
-    written = [os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for name in ("stdout", "stderr")]
-    return [os.open(os.devnull, os.O_RDONLY), *written]
-
-
 def _run(request: dict[str, Any], files: list[int]) -> None:
+    """Become the program that is asked for."""
     os.environ.clear()
     os.environ.update(request["environment"])
-    os.chdir(request["cwd"])
+    os.chdir(request["directory"])
+    os.umask(request["mask"])
     for descriptor, file in enumerate(files):
         os.dup2(file, descriptor)
         os.close(file)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if request.get("program") == "python":  # python -c CODE
-        sys.argv = ["-c", *request["arguments"][2:]]
-        sys.path.insert(0, "")
-        exec(request["arguments"][1], {"__name__": "__main__"})  # noqa: S102 - the documentation's own
+    sys.executable = request["python"]
+    _renew_prefect()
+    arguments = request["arguments"]
+    if request["program"] == "python":
+        options = arguments.index("-m" if "-m" in arguments else "-c")
+        if "-P" not in arguments[:options] and "PYTHONSAFEPATH" not in os.environ:
+            sys.path.insert(0, "")
+        flag, what, *rest = arguments[options:]
+        sys.argv = [flag if flag == "-c" else what, *rest]
+        if flag == "-c":
+            exec(what, {"__name__": "__main__"})  # noqa: S102 - the documentation's own
+        else:
+            runpy.run_module(what, run_name="__main__", alter_sys=True)
         return
-    sys.argv = ["thawline", *request["arguments"]]
+    sys.argv = ["thawline", *arguments]
     from flows.cli import main as run_command
 
     run_command()
+
+
+def _renew_prefect() -> None:
+    """Let Prefect, which is imported, go by this process's environment."""
+    import prefect.context
+    import prefect.logging.configuration as of_logging
+
+    prefect.context.refresh_global_settings_context()
+    of_logging.PROCESS_LOGGING_CONFIG.clear()
+    of_logging.setup_logging()
 
 
 if __name__ == "__main__":

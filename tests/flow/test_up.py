@@ -177,11 +177,11 @@ def test_it_starts_again_after_a_kill_and_ends_what_was_left(embedded: tuple[Pla
     place, first = embedded
     refused = run_thawline("up", cwd=place.space)
     assert refused.code == 2
-    assert f"process {first.process.pid} runs this workspace already" in refused.told
-    first.process.kill()
+    assert f"process {first.pid} runs this workspace already" in refused.told
+    os.kill(first.pid, signal.SIGKILL)
     first.process.communicate()
     assert own_processes(place.space)
-    second = Up(place.space, {})
+    second = Up(place.space, {}, by_itself=True)
     told = second.stop(signal.SIGINT)
     assert "that an earlier `thawline up` had left behind" in told
     assert "all ended" in told

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from line import run_thawline
-from session import ROOT, end_with_parent, free_port
+from session import ROOT, end_with_parent, free_port, give_database
 from workspaces import make_small_workspace, wait_for
 
 from tasks.arriving.announcements import server_key
@@ -45,6 +45,7 @@ def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
     }
+    give_database(tmp_path / "prefect")
     server = TiedProcess([SERVER, "127.0.0.1", str(port), "error"], env={**environment, SECRET: secret})
     yield environment
     server.end()

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import psutil
 from line import change_params, make_workspace
-from session import ROOT, end_with_parent, free_port
+from session import ROOT, end_with_parent, free_port, give_database, programs
 
 from thawline.servers.access import USER
 from thawline.servers.up_state import read_secret
@@ -72,16 +72,22 @@ def wait_for(what: str, found: Callable[[], Any]) -> Any:
 
 
 class Up:
-    """A running `thawline up`, started as from a shell with some variables more."""
+    """A running `thawline up`, started as from a shell with some variables more.
 
-    def __init__(self, space: Path, environment: Mapping[str, str]) -> None:
+    Its processes are forked from one that has imported the libraries, unless it is to start `by_itself`.
+    """
+
+    def __init__(self, space: Path, environment: Mapping[str, str], *, by_itself: bool = False) -> None:
         self.space = space
+        home = Workspace(space).state / "prefect"
+        if not (home.exists() or "PREFECT_API_DATABASE_CONNECTION_URL" in environment):
+            give_database(home)
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PREFECT_"))}
         ports = ["--prefect-port", str(free_port()), "--mlflow-port", str(free_port())]
         self.told = space.parent / "up.told"
         with self.told.open("wb") as told:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "flows.cli", "up", "--json", *ports],
+                [sys.executable if by_itself else programs() / "python", "-m", "flows.cli", "up", "--json", *ports],
                 cwd=space,
                 env={**inherited, **QUICK, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
                 stdout=subprocess.PIPE,
@@ -94,6 +100,7 @@ class Up:
         assert line, self.told.read_text()
         self.addresses = json.loads(line)
         assert "prefect" in self.addresses, self.addresses
+        self.pid = int(self.addresses["pid"])
         self.secret = read_secret(Workspace(space))
         login = environment.get("THAWLINE_LOGIN")
         self.login = tuple(login.split(":", 1)) if login else (USER, self.secret)
