@@ -85,17 +85,18 @@ class ExpectDistinctLabels(FrameExpectation):
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name the labels that look alike with their rows, and the rows of the rarer ones."""
         counts = frame["label"].value_counts()
-        finding = self._judge(counts)
-        rarer = [label for alike in _alike(counts) for label in alike[1:]]
+        groups = _alike(counts)
+        finding = self._judge(counts, groups)
+        rarer = [label for alike in groups for label in alike[1:]]
         rows = positions(frame["label"].isin(rarer))
         return replace(finding, rows=rows[:NUM_EXAMPLES].tolist(), num_unexpected=len(rows))
 
     def inspect_spark(self, frame: Any) -> Finding:
         """As `inspect`; rows are not named."""
-        return self._judge(spark.value_counts(frame, "label"))
+        counts = spark.value_counts(frame, "label")
+        return self._judge(counts, _alike(counts))
 
-    def _judge(self, counts: pd.Series) -> Finding:
-        groups = _alike(counts)
+    def _judge(self, counts: pd.Series, groups: list[list[str]]) -> Finding:
         message = f"{len(groups)} labels are written in several ways; none should be."
         if groups:
             named = "; ".join(" and ".join(f"{label!r} ({counts[label]:,})" for label in alike) for alike in groups[:3])

@@ -80,9 +80,9 @@ def half_a_parquet(directory: Path) -> Path:
     return directory / "rows.parquet"
 
 
-def ten_thousand_columns(directory: Path) -> Path:
+def thousands_of_columns(directory: Path) -> Path:
     generator = np.random.default_rng(0)
-    numbers = pd.DataFrame(generator.normal(size=(60, 10_000)), columns=[f"c{n}" for n in range(10_000)])
+    numbers = pd.DataFrame(generator.normal(size=(60, 2500)), columns=[f"c{n}" for n in range(2500)])
     numbers.assign(label=["a", "b"] * 30).to_parquet(directory / "rows.parquet")
     return directory / "rows.parquet"
 
@@ -292,17 +292,17 @@ def test_an_image_too_large_to_open_still_says_its_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_columns_are_checked(tmp_path: Path) -> None:
-    report = judge(ten_thousand_columns, tmp_path, "tabular", "accepted", "")
+def test_thousands_of_columns_are_checked(tmp_path: Path) -> None:
+    report = judge(thousands_of_columns, tmp_path, "tabular", "accepted", "")
     assert report is not None
     assert not report.warnings
 
 
 @pytest.mark.slow
-def test_a_million_labels_are_refused_in_one_short_report(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"x": np.arange(1_000_000) % 97, "label": np.arange(1_000_000).astype(str)})
+def test_a_hundred_thousand_labels_are_refused_in_one_short_report(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.arange(100_000) % 97, "label": np.arange(100_000).astype(str)})
     frame.to_parquet(tmp_path / "rows.parquet")
-    report = judge(lambda path: path / "rows.parquet", tmp_path, "tabular", "critical", "There are 1000000 classes")
+    report = judge(lambda path: path / "rows.parquet", tmp_path, "tabular", "critical", "There are 100000 classes")
     assert report is not None
     assert len(report.rows_per_class) == 201
-    assert len(report.model_dump_json()) < 1_000_000
+    assert len(report.model_dump_json()) < 100_000

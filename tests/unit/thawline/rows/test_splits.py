@@ -83,7 +83,7 @@ def test_the_order_of_rows_and_the_numbers_of_groups_do_not_matter(states: list[
 
 def test_many_small_arrivals_keep_the_share() -> None:
     ledger, rows = empty_ledger(), singles([])
-    for arrival in range(200):
+    for arrival in range(100):
         rows = pd.concat([rows, singles(["a", "a", "b"], start=3 * arrival)], ignore_index=True)
         ledger = extend_ledger(ledger, rows, test_share=0.2, seed=0)
     assert (ledger["split"] == "test").mean() == pytest.approx(0.2, abs=0.04)
