@@ -1,15 +1,12 @@
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+from session import ROOT, programs
 
 
 @pytest.mark.slow
 def test_arrivals_killed_at_random_moments_are_neither_lost_nor_doubled():
-    program = [sys.executable, "-m", "tests.faults.kill_arrivals", "--kills", "3", "--seed", "1"]
+    program = [programs() / "python", "-m", "tests.faults.kill_arrivals", "--kills", "3", "--seed", "1"]
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 kills" in done.stdout

@@ -1,15 +1,12 @@
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+from session import ROOT, programs
 
 
 @pytest.mark.slow
 def test_a_search_killed_at_random_moments_ends_with_the_same_trials():
-    program = [sys.executable, "-m", "tests.faults.kill_study", "--kills", "3", "--seed", "1", "--trials", "16"]
+    program = [programs() / "python", "-m", "tests.faults.kill_study", "--kills", "3", "--seed", "1", "--trials", "16"]
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 kills, 0 searches ended differently" in done.stdout

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from session import give_database
 
 from flows.starting import temporary_server
 from flows.starting.environment import QUIET
@@ -35,6 +36,7 @@ def test_it_answers_its_command_alone_once_it_is_waited_for_and_ends(
 ) -> None:
     import httpx
 
+    give_database(tmp_path)
     for name, value in {**QUIET, "PREFECT_HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     server = start_server()

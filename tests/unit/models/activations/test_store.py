@@ -6,13 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from session import programs
 
 import models.activations.prefix
 import models.activations.segments
@@ -284,7 +284,7 @@ def test_two_processes_that_fill_at_once_leave_one_sound_result(
     texts, ready = tmp_path / "texts", (tmp_path / "first", tmp_path / "second")
     texts.write_text("\n".join(make_texts(90)[0]))
     processes = [
-        subprocess.Popen([sys.executable, "-c", FILL, directory, store.directory, texts, me, other])
+        subprocess.Popen([programs() / "python", "-c", FILL, directory, store.directory, texts, me, other])
         for me, other in (ready, ready[::-1])
     ]
     assert [process.wait(120) for process in processes] == [0, 0]

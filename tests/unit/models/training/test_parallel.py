@@ -4,11 +4,11 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from session import programs
 
 from models.training.parallel import Processes
 from tests.unit.models.two_processes import losses, make_encoder
@@ -20,7 +20,7 @@ def start(directory: Path, number: int, port: int) -> subprocess.Popen[str]:
     launched = {"WORLD_SIZE": "2", "RANK": str(number), "LOCAL_RANK": str(number), "MASTER_ADDR": "127.0.0.1"}
     accelerate = {"MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.unit.models.two_processes", str(directory)],
+        [programs() / "python", "-m", "tests.unit.models.two_processes", str(directory)],
         cwd=ROOT,
         env={**os.environ, **launched, **accelerate},
         stdout=subprocess.PIPE,
