@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from line import Finished
 from mlflow import MlflowClient
 from playwright.sync_api import Page, expect
-from session import ROOT, end_with_parent, free_port
+from session import ROOT, end_with_parent, free_port, programs
 
 from tasks.tracking.saved_view import VIEW_KEY
 from tests.browser.opened import browser
@@ -39,7 +38,7 @@ def page() -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def server(finished: Finished, page: Page) -> Iterator[str]:
     """Run `thawline ui` on the store of a finished run, and open what it prints; yields the address of its pages."""
-    command = [sys.executable, "-m", "flows.cli", "ui", "--json", "--port", str(free_port())]
+    command = [programs() / "thawline", "ui", "--json", "--port", str(free_port())]
     process = subprocess.Popen(
         command,
         cwd=finished.directory,

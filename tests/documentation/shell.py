@@ -1,8 +1,8 @@
 """A shell in which a document's commands are typed, one after the other, as they are printed.
 
 What a clone has after `make setup` is there: a `.venv`, whose programs are found once it is activated. Of them
-`thawline` and `python` with our modules are answered by processes forked from one that has imported the heavy libraries
-(`tests/flow/starter.py`): the same program, a quarter of a minute sooner. All others are those that are installed.
+`thawline`, `prefect` and Python with our modules are processes forked from one that has imported the heavy libraries
+(`tests/flow/starter.py`): the same programs, a quarter of a minute sooner. All others are those that are installed.
 """
 
 import os
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from session import ROOT, TIMEOUT_S, end_with_parent, write_programs
+from session import FORKED, ROOT, TIMEOUT_S, end_with_parent, write_programs
 
 POLL_S = 0.1
 CODE_MARK = "the command ended with code "
@@ -24,7 +24,6 @@ COMMENT = re.compile(r"(\s+#[^'\"]*)?$")
 """The end of a command, with the comment that may stand there."""
 WIDTH = 120
 """Of the terminal that the documents show, in characters."""
-FORKED = ("thawline", "python")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ FRESH_DATABASE = "THAWLINE_TEST_FRESH_DATABASE"
 """Names a database of Prefect's in which nothing is yet."""
 SHARED = {"prefect": SHARED_PREFECT, "starter": SHARED_STARTER}
 """The variable that names each process's address."""
+FORKED = ("thawline", "python", "prefect")
 SHIM = Path(__file__).with_name("shim.py")
 TIMEOUT_S = 600
 PARENT_DEATH_SIGNAL = 1  # of prctl
@@ -61,7 +62,7 @@ def run_command(arguments: Sequence[str], *, cwd: Path, environment: Mapping[str
 
 
 def programs() -> Path:
-    """Return a directory with `thawline` and `python` as processes forked from one that has imported the libraries."""
+    """Return a directory of FORKED, processes forked from one that has imported the libraries."""
     directory = session.directory / "bin"
     if not directory.exists():
         write_programs(directory)
@@ -69,9 +70,9 @@ def programs() -> Path:
 
 
 def write_programs(directory: Path) -> None:
-    """Write `thawline` and `python` into a directory; each asks the starter for a process of it."""
+    """Write FORKED into a directory; each asks the starter for a process of it."""
     directory.mkdir(parents=True, exist_ok=True)
-    for name in ("thawline", "python"):
+    for name in FORKED:
         command = shlex.join([sys.executable, "-S", "-E", str(SHIM), starter_address()])
         (directory / name).write_text(f'#!/bin/sh\nexec {command} "$0" "$@"\n')
         (directory / name).chmod(0o755)

@@ -1,6 +1,6 @@
-"""Stands for `thawline` and for Python on a PATH: asks the starter for a process of it, forked and so begun sooner.
+"""Stands for `thawline`, `prefect` and Python on a PATH: asks the starter for a process of it, begun sooner.
 
-`python -S -E shim.py SOCKET PATH ARGUMENTS`, where PATH is what was called, a file named `thawline` or `python`. The
+`python -S -E shim.py SOCKET PATH ARGUMENTS`, where PATH is what was called, a file of one of these names. The
 process gets this one's arguments, directory, environment, mask and open files; signals are handed on to it, and its
 exit code is this one's. Of Python only our own modules, Prefect's and `-c` are run so, the rest by Python itself.
 """

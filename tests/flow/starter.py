@@ -42,7 +42,7 @@ HEAVY = [
         "apprise",
     ),
     *("dvc_data.index", "dvc_data.hashfile.build", "dvc_http", "scmrepo.git", "networkx", "flufl.lock", "configobj"),
-    *("prefect", "prefect.flow_engine", "prefect.engine", "prefect.runner", "prefect.events", "prefect.task_runners"),
+    *("prefect", "prefect.flow_engine", "prefect.engine", "prefect.runner", "prefect.events"),
 ]
 """Not DVC itself, which reads what it is told to before it is imported (`tasks/versions/dvc_command.py`)."""
 PARENT_DEATH_SIGNAL = 1  # of prctl
@@ -135,7 +135,10 @@ def _run(request: dict[str, Any], files: list[int]) -> None:
         else:
             runpy.run_module(what, run_name="__main__", alter_sys=True)
         return
-    sys.argv = ["thawline", *arguments]
+    sys.argv = [request["program"], *arguments]
+    if request["program"] == "prefect":
+        runpy.run_module("prefect", run_name="__main__")
+        return
     from flows.cli import main as run_command
 
     run_command()

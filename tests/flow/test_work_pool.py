@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from line import run_thawline
-from session import ROOT, end_with_parent, free_port, give_database
+from session import ROOT, end_with_parent, free_port, give_database, programs
 from workspaces import make_small_workspace, wait_for
 
 from tasks.arriving.announcements import server_key
@@ -41,7 +41,7 @@ def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
         **prefect_credentials(secret),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_HOME": str(tmp_path / "prefect"),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{programs()}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
     }
