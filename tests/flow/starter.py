@@ -18,6 +18,9 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 HEAVY = [
@@ -122,7 +125,7 @@ def _run(request: dict[str, Any], files: list[int]) -> None:
         os.close(file)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.executable = request["python"]
-    _renew_prefect()
+    sys.meta_path.insert(0, _Prefect())
     arguments = request["arguments"]
     if request["program"] == "python":
         options = arguments.index("-m" if "-m" in arguments else "-c")
@@ -144,14 +147,35 @@ def _run(request: dict[str, Any], files: list[int]) -> None:
     run_command()
 
 
-def _renew_prefect() -> None:
-    """Let Prefect, which is imported, go by this process's environment."""
-    import prefect.context
-    import prefect.logging.configuration as of_logging
+class _Prefect(MetaPathFinder, Loader):
+    """Prefect as it is imported here; it goes by the environment at the moment when the process imports it."""
 
-    prefect.context.refresh_global_settings_context()
-    of_logging.PROCESS_LOGGING_CONFIG.clear()
-    of_logging.setup_logging()
+    def __init__(self) -> None:
+        names = [name for name in sys.modules if name.partition(".")[0] == "prefect"]
+        self.modules = {name: sys.modules.pop(name) for name in names}
+        self.spec = self.modules["prefect"].__spec__
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Give back all of Prefect when it is asked for."""
+        if fullname != "prefect":
+            return None
+        sys.meta_path.remove(self)
+        sys.modules.update(self.modules)
+        import prefect.context
+        import prefect.logging.configuration as of_logging
+
+        prefect.context.refresh_global_settings_context()
+        of_logging.PROCESS_LOGGING_CONFIG.clear()
+        of_logging.setup_logging()
+        return ModuleSpec(fullname, self)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return what is there."""
+        return self.modules["prefect"]
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave it as it is."""
+        module.__spec__ = self.spec
 
 
 if __name__ == "__main__":
