@@ -8,6 +8,7 @@ pytest.importorskip("great_expectations")
 
 from tasks.checking.validate import validate_file
 from thawline.params.file import load_params
+from thawline.params.reference import render_params
 from thawline.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -26,3 +27,9 @@ def test_an_example_is_fit_to_learn_from(directory: Path) -> None:
 @pytest.mark.parametrize("directory", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_has_the_stages_of_every_workspace(directory: Path) -> None:
     assert (directory / "dvc.yaml").read_text() == (ROOT / "dvc.yaml").read_text()
+
+
+@pytest.mark.parametrize("directory", [ROOT, *EXAMPLES], ids=lambda path: path.name)
+def test_an_example_says_of_each_param_what_a_new_workspace_says(directory: Path) -> None:
+    workspace = Workspace(directory)
+    assert workspace.params_file.read_text() == render_params(load_params(workspace))
