@@ -18,6 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,15 @@ from models.classifiers.classifier import build_classifier
 from models.encoders.loading import Encoder, load_encoder
 from models.encoders.tokenizing import tokenize
 from models.heads.head import HeadSpec
+from models.heads.linear import HeadProblem, LinearHead
 from models.inputs.rows import TokenRows
 from models.training.checkpoints import Checkpoints
 from models.training.loop import predict_probabilities, stored_boundaries, train
 from models.training.policies import Phase, PolicySettings, plan_phases
 from models.training.records import TrainingData, TrainSettings
-from tasks.training.finetuning import stopping_points, train_first_phases
+from tasks.training.finetuning import stopping_points
+from tasks.training.first_phases import train_first_phases
+from tasks.training.linear_heads import NUM_PARTS
 from tasks.training.setup import Training
 from thawline.params import Params
 from thawline.scores.metrics import score
@@ -153,6 +157,20 @@ def run(training: Training, num_phases: int) -> list[float]:
     return [record.inner_f1_macro or 0.0 for record in records if record.is_best]
 
 
+def run_heads(trainings: list[Training]) -> None:
+    """Run the head phase of all folds."""
+    train_first_phases(trainings, [partial(solve, training) for training in trainings], description="heads")
+
+
+def solve(training: Training) -> LinearHead:
+    """Return the exact head of a training."""
+    classifier, data = training.classifier, training.data
+    states = training.store.open(classifier, data.rows, classifier.pooled_boundary)
+    vectors = states.batch(np.arange(len(data.rows)), 1).numpy()[None]
+    problem = HeadProblem(vectors, data.labels, classifier.num_classes)
+    return problem.solve(data.train, problem.choose_strength(data.train, np.arange(len(data.train)) % NUM_PARTS))
+
+
 def top_phase(groups: tuple[str, ...]) -> Phase:
     """Return the phase of (b)."""
     return Phase("top", groups[-2:], (DEFAULTS.learning_rate,) * 2, num_epochs=3, patience=3)
@@ -164,7 +182,7 @@ def head_phase(bench: Bench) -> float:
         trainings = bench.trainings(
             Path(directory), lambda groups: [*plan_phases("head_only", groups, settings()), top_phase(groups)]
         )
-        return seconds(lambda: train_first_phases(trainings, description="heads"))
+        return seconds(lambda: run_heads(trainings))
 
 
 def top_block(bench: Bench, *, stored: bool) -> tuple[float, float, float]:
@@ -183,7 +201,7 @@ def auto(bench: Bench, **changes: object) -> tuple[float, list[float], list[str]
     with tempfile.TemporaryDirectory() as directory:
         started = time.perf_counter()
         plan = lambda groups: plan_phases("auto", groups, settings(**changes))  # noqa: E731
-        train_first_phases(bench.trainings(Path(directory), plan), description="heads")
+        run_heads(bench.trainings(Path(directory), plan))
         kept: list[Training] = []
         inner = -1.0
         for num_phases in stopping_points(bench.trainings(Path(directory), plan)[0].phases):

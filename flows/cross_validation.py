@@ -9,25 +9,38 @@ from collections.abc import Iterator, Sequence
 from flows.runners import run_all
 from models.training.policies import Phase
 from tasks.results import CrossValidation, FoldResult
-from tasks.training.finetuning import FINETUNED, inner_f1_of, plan, stopping_points, train_fold, train_heads
+from tasks.training.finetuning import (
+    FINETUNED,
+    answer_fold,
+    inner_f1_of,
+    plan,
+    stopping_points,
+    train_fold,
+    train_heads,
+)
 from thawline.context import Context
 
 logger = logging.getLogger(__name__)
 
 
 def cross_validate(context: Context, works: Sequence[Context] | None = None) -> CrossValidation:
-    """Fine-tune in each fold, as deep as it pays there, and score its rows.
+    """Fine-tune in each fold, as deep as it pays there, then on all of its rows; score the rows of each.
 
     Args:
         context: The work.
         works: By fold, the work with the params that this fold asks for; by default `context` in all of them.
     """
+    works = works or [context] * context.params.split.num_folds
     *_, reached = deepen(context, works)
-    return reached
+    calls = [
+        {"context": works[one.fold], "fold": one.fold, "num_phases": len(one.best_epochs), "chosen": one}
+        for one in reached.folds
+    ]
+    return CrossValidation(name=FINETUNED, folds=run_all(context.params, answer_fold, calls))
 
 
 def deepen(context: Context, works: Sequence[Context] | None = None) -> Iterator[CrossValidation]:
-    """Fine-tune in each fold and score its rows, a step deeper each time; the last one given is what counts.
+    """Fine-tune in each fold without its inner rows, a step deeper each time; the last one given is what they choose.
 
     Before a phase that must bring a gain a fold stops. The phase is run, and taken back with those after it where the
     gain on the fold's own inner rows does not come.

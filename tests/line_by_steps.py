@@ -19,7 +19,7 @@ from tasks.clean import clean
 from tasks.ingest import ingest
 from tasks.results import CrossValidation, FinalFit, FoldResult
 from tasks.split import split
-from tasks.training.finetuning import fit_final, plan, train_fold, train_heads
+from tasks.training.finetuning import answer_fold, fit_final, plan, train_fold, train_heads
 from tasks.versions.prepare import check_processed, check_raw
 from tests.tiny_spaces import KINDS
 from thawline.context import Context
@@ -64,6 +64,10 @@ class Line:
             "final baselines": [self._step(fit_baseline, context, name) for name in list_baselines(context)],
             "folds": [self._step(train_fold, context, fold, num_phases) for fold in folds],
         }
+        found["answers"] = [
+            self._step(answer_fold, context, one.fold, num_phases, one, key=(one.fold, num_phases, ""))
+            for one in found["folds"]
+        ]
         course = CrossValidation(name="", folds=found["folds"])
         found["final"] = self._step(fit_final, context, course, key=("",))
         if has_frozen_features(context):

@@ -41,7 +41,8 @@ def train(
 
     With inner rows, a phase ends after `patience` epochs that do not better what `settings.monitor` names on them
     (ties: the other of loss and macro-F1), and its best weights are restored. Of encoder layers the last weights count
-    as best whose loss is within `settings.restore_margin` standard errors of the lowest. Without inner rows, a phase
+    as best whose loss is within `settings.restore_margin` standard errors of the lowest, once an epoch has bettered the
+    loss or the macro-F1 that the phase began with. Without inner rows, a phase
     runs `stop_after` or else `num_epochs` epochs and keeps the last weights.
 
     Args:
@@ -140,7 +141,7 @@ def _run_phase(
             continue
         inner, validation = run.evaluate(data.inner, deciding=True), run.evaluate(data.validation)
         is_better = inner is not None and state.best is not None and settings.is_better(inner, state.best)
-        is_best = is_better or _is_as_good(inner, state.best, phase, settings)
+        is_best = is_better or _is_as_good(inner, state, phase, settings)
         state.waited += 1
         if is_best:
             state.memory, state.waited, state.gained = run.remember(), 0, True
@@ -167,14 +168,15 @@ def _run_phase(
         logger.info("Phase '%s' gained nothing on the inner rows; back to the weights it began with", phase.name)
 
 
-def _is_as_good(inner: Scores | None, best: Scores | None, phase: Phase, settings: TrainSettings) -> bool:
+def _is_as_good(inner: Scores | None, state: PhaseState, phase: Phase, settings: TrainSettings) -> bool:
     """Return whether an epoch of encoder layers is not clearly worse than the best so far: then the later one counts.
 
     Its learning rate is lower, so it is the better one before any row has been looked at; and the inner rows are few.
+    The first that counts must have a gain to show for the layers that it trained: in macro-F1, if not in the loss.
     """
-    if inner is None or best is None or phase.trainable == (HEAD,):
+    if inner is None or state.best is None or phase.trainable == (HEAD,):
         return False
-    return settings.is_close(inner, best)
+    return settings.is_close(inner, state.best) and (state.gained or inner.f1_macro > state.best.f1_macro)
 
 
 def _check(classifier: Classifier, phases: Sequence[Phase]) -> None:

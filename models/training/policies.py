@@ -24,6 +24,7 @@ class WrittenPhase:
     num_epochs: int
     patience: int | None = None
     min_gain: float | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Phase:
     `learning_rates` has one rate for each of `trainable`. `num_epochs` is the horizon of the learning-rate schedule;
     `stop_after` ends the phase after that many of them (0 skips it), on the same course. `patience` counts epochs.
     Under cross-validation a phase with a `min_gain` is taken back in a fold, and those after it are left out, unless
-    the macro-F1 on the fold's own inner rows gains that much.
+    the macro-F1 on the fold's own inner rows gains that much. A linear head's phase that is `exact` solves for its
+    weights: epochs and rates mean nothing to it.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Phase:
     patience: int
     stop_after: int | None = None
     min_gain: float | None = None
+    exact: bool = False
 
 
 Policy = Callable[[tuple[str, ...], PolicySettings], list[Phase]]
@@ -98,7 +101,8 @@ def plan_phases(policy: str, groups: Sequence[str], settings: PolicySettings) ->
 @policy
 def head_only(groups: tuple[str, ...], settings: PolicySettings) -> list[Phase]:
     """Train the head on the frozen encoder."""
-    return [Phase("head", groups[-1:], (settings.head_learning_rate,), settings.head_epochs, settings.patience)]
+    rates, epochs = (settings.head_learning_rate,), settings.head_epochs
+    return [Phase("head", groups[-1:], rates, epochs, settings.patience, exact=True)]
 
 
 @policy
@@ -219,6 +223,7 @@ def _read(written: WrittenPhase, groups: tuple[str, ...], settings: PolicySettin
         num_epochs=written.num_epochs,
         patience=settings.patience if written.patience is None else written.patience,
         min_gain=written.min_gain,
+        exact=written.exact,
     )
 
 

@@ -16,18 +16,21 @@ from prefect import task
 
 from modalities import get_modality
 from modalities.fitted import class_probabilities
+from models.classifiers.classifier import Classifier
+from models.classifiers.linear_heads import put_linear_head
 from models.encoders.loading import Encoder
 from models.encoders.scratch import randomise
-from models.training.loop import predict_probabilities, train
+from models.training.loop import EpochRecord, predict_probabilities, train
 from models.training.policies import plan_phases
 from models.training.records import TrainingData
 from tasks.caching import step_cache
 from tasks.candidates.estimators import fit_estimator, list_baselines
-from tasks.candidates.frozen_features import fit_linear_head
 from tasks.comparing.report import BASELINE, SCRATCH
 from tasks.results import Measured
-from tasks.searching.trials import pooled_vectors
 from tasks.training.device_slots import on_device
+from tasks.training.finetuning import best_epochs, stop_at_best
+from tasks.training.first_phases import is_exact
+from tasks.training.linear_heads import choose_strength, head_problem, pooled_vectors
 from tasks.training.row_weights import trained_on
 from tasks.training.setup import (
     augmented,
@@ -138,14 +141,13 @@ def scratch(context: Context, share: Share) -> Trained:
 
 
 def frozen(context: Context, share: Share) -> Trained:
-    """Fit logistic regression on what the frozen encoder makes of the rows, regularised as the inner rows ask."""
-    data, vectors = load_train_set(context), pooled_vectors(context, share.fold)[0]
+    """Solve for the exact head on what the frozen encoder makes of the rows."""
+    problem = head_problem(context, share.fold)
     started = time.perf_counter()
-    head = fit_linear_head(vectors, data.labels, (share.fitted, share.inner), num_classes=len(data.classes))
+    head = problem.solve(share.learned, choose_strength(context, problem, share.learned))
     seconds = time.perf_counter() - started
-    return head.probabilities(vectors[share.scored]), seconds + len(share.learned) * _frozen_seconds(
-        context, share.fold
-    )
+    probabilities = head.probabilities(problem.vectors[0, share.scored])
+    return probabilities, seconds + len(share.learned) * _frozen_seconds(context, share.fold)
 
 
 def baseline(context: Context, share: Share) -> Trained:
@@ -184,22 +186,40 @@ def _can_be_fitted(context: Context, name: str) -> bool:
 
 
 def _train(context: Context, share: Share, encoder: Encoder, *, is_pretrained: bool) -> Trained:
+    """Train on all rows learned from, as long as a first training chose that held back the inner ones."""
+    started = time.perf_counter()
+    _, records = _run(context, share, encoder, None, is_pretrained=is_pretrained)
+    classifier, _ = _run(context, share, encoder, records, is_pretrained=is_pretrained)
+    seconds = time.perf_counter() - started
+    _, rows = load_encoded(context, share.fold)
+    store = open_store(context.workspace, context.params) if is_pretrained else None
+    return predict_probabilities(classifier, rows, share.scored, store=store), seconds
+
+
+def _run(
+    context: Context, share: Share, encoder: Encoder, chosen: list[EpochRecord] | None, *, is_pretrained: bool
+) -> tuple[Classifier, list[EpochRecord]]:
+    """Train once; on all rows learned from if an earlier training's records say how long, else to find that out."""
     params, data = context.params, load_train_set(context)
     _, rows = load_encoded(context, share.fold)
     classifier = build(encoder, params, num_classes=len(data.classes))
     classifier.holds_statistics = is_pretrained
-    arrays = TrainingData(rows=rows, labels=data.labels, train=share.fitted, inner=share.inner)
+    arrays = TrainingData(rows=rows, labels=data.labels, train=share.learned)
+    if chosen is None:
+        arrays = dataclasses.replace(arrays, train=share.fitted, inner=share.inner)
     arrays = augmented(arrays, context, share.fold)
     if not is_pretrained:
         arrays = dataclasses.replace(arrays, views=None)  # every phase sees the rows themselves
     phases = plan_phases(params.train.policy, classifier.groups, policy_settings(params))
+    if chosen is not None:
+        phases = stop_at_best(phases, [best_epochs(chosen, phases)])
     settings = train_settings(params, seed=params.seed + share.seed)
     store = open_store(context.workspace, context.params) if is_pretrained else None
-    started = time.perf_counter()
-    for _ in train(classifier, phases, arrays, settings, store):
-        pass
-    seconds = time.perf_counter() - started
-    return predict_probabilities(classifier, rows, share.scored, store=store), seconds
+    if is_exact(phases[0], classifier.head_spec, settings):
+        problem = head_problem(context, share.fold)
+        put_linear_head(classifier, problem.solve(arrays.train, choose_strength(context, problem, share.learned)))
+        phases = phases[1:]
+    return classifier, list(train(classifier, phases, arrays, settings, store))
 
 
 @lru_cache(maxsize=64)

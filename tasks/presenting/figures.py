@@ -132,4 +132,5 @@ def _draw_folds(axes: Axes, folds: Sequence[Sequence[Mapping[str, Any]]], key: s
         for epoch, value in points:
             by_epoch.setdefault(epoch, []).append(value)
     means = [float(np.mean(by_epoch[epoch])) for epoch in sorted(by_epoch)]
-    axes.plot(sorted(by_epoch), means, color=colour, linewidth=2.2, label=name)
+    dots = "o" if len(means) == 1 else None  # an exact head is one epoch, and a point is no line
+    axes.plot(sorted(by_epoch), means, color=colour, linewidth=2.2, label=name, marker=dots)

@@ -19,12 +19,14 @@ from models.fused_heads.fused import HeadJob, can_fuse
 from models.fused_heads.fused import train_heads as train_heads_together
 from models.hardware.devices import choose_device
 from models.heads.head import build_head
-from models.training.loop import predict_probabilities, stored_boundaries, train
+from models.training.loop import predict_probabilities, train
 from models.training.policies import Phase, plan_phases
 from models.training.records import TrainingData
 from tasks.caching import NO_CACHE
 from tasks.results import Result
 from tasks.training.device_slots import on_device
+from tasks.training.first_phases import is_exact
+from tasks.training.linear_heads import pooled_vectors, solve_head
 from tasks.training.setup import groups_of, has_own_vectors, head_spec, open_training, policy_settings, train_settings
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
@@ -32,7 +34,7 @@ from thawline.errors import UsageError
 from thawline.params import Params
 from thawline.params.file import parse_params
 from thawline.params.search import Value
-from thawline.scores.metrics import Scores, standard_error
+from thawline.scores.metrics import Scores, score, standard_error
 from thawline.system.console import progress
 
 log = logging.getLogger(__name__)
@@ -104,7 +106,9 @@ def screen(context: Context, trials: Mapping[int, Mapping[str, Value]], *, fused
     passes: dict[object, dict[int, Context]] = {}
     for number in firsts:
         params = sound[number].params
-        if fused and can_fuse(train_settings(params, seed=0)):
+        if _solves_head(params):
+            results[number] = _screen_exact(sound[number])
+        elif fused and can_fuse(train_settings(params, seed=0)):
             passes.setdefault(params.augment, {})[number] = sound[number]
         else:
             results[number] = _screen_alone(sound[number])
@@ -117,7 +121,9 @@ def screen(context: Context, trials: Mapping[int, Mapping[str, Value]], *, fused
 
 
 def _head_key(params: Params) -> object:
-    """Return what a trial's heads depend on."""
+    """Return what a trial's heads depend on; exact ones on no course of training."""
+    if _solves_head(params):
+        return params.train.class_weights, params.train.sampling, params.augment
     return (
         head_spec(params),
         _head_phase(params, ("encoder", "head")),
@@ -153,6 +159,26 @@ def _screen_together(context: Context, trials: Mapping[int, Context]) -> dict[in
     }
 
 
+def _solves_head(params: Params) -> bool:
+    return is_exact(_head_phase(params, ("encoder", "head")), head_spec(params), train_settings(params, seed=0))
+
+
+def _screen_exact(context: Context) -> Screening:
+    """Screen a trial whose head is solved for."""
+    started = time.monotonic()
+    inner = []
+    for fold in range(context.params.split.num_folds):
+        data = _fold_data(context, fold)
+        assert data.inner is not None  # noqa: S101 - every fold has inner rows
+        head, vectors = solve_head(context, fold, data.train), pooled_vectors(context, fold)[0]
+        inner.append(score(data.labels[data.inner], head.probabilities(vectors[data.inner])))
+    return Screening(
+        f1_macro=tuple(one.f1_macro for one in inner),
+        loss=tuple(one.loss for one in inner),
+        seconds=time.monotonic() - started,
+    )
+
+
 def _screen_alone(context: Context) -> Screening:
     """Screen one trial by the trainer that knows every setting."""
     started = time.monotonic()
@@ -170,24 +196,6 @@ def _screen_alone(context: Context) -> Screening:
     return Screening(
         f1_macro=tuple(f1 for f1, _ in inner), loss=tuple(loss for _, loss in inner), seconds=time.monotonic() - started
     )
-
-
-@on_device
-def pooled_vectors(context: Context, fold: int) -> NDArray[np.float32]:
-    """Return what the frozen encoder of a fold makes of all training rows and their views: float32 (V, N, D)."""
-    return _pooled(context, fold if has_own_vectors(context) else 0)
-
-
-@lru_cache(maxsize=8)
-def _pooled(context: Context, fold: int) -> NDArray[np.float32]:
-    opened = open_training(context, fold)
-    pooled = opened.classifier.pooled_boundary
-    deeper = stored_boundaries(opened.classifier, opened.phases)  # it is the same pass
-    rows = opened.data.views or opened.data.rows
-    opened.store.fill(opened.classifier, rows, {pooled, *deeper})
-    states = opened.store.open(opened.classifier, rows, pooled).batch(np.arange(len(rows)), 1).numpy()
-    shaped = states.reshape(opened.data.num_views, len(opened.data.rows), -1)
-    return np.ascontiguousarray(shaped, dtype=np.float32)
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,8 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,13 @@ from prefect import task
 
 from modalities import get_modality
 from modalities.predictor import save_finetuned
-from models.encoders.structure import HEAD
-from models.fused_heads.fused import HeadJob, can_fuse
-from models.fused_heads.fused import train_heads as train_heads_together
-from models.training.loop import EpochRecord, phases_left_plain, predict_probabilities, stored_boundaries, train
+from models.training.loop import EpochRecord, phases_left_plain, predict_probabilities, train
 from models.training.policies import Phase
 from tasks.caching import step_cache
 from tasks.results import CrossValidation, FinalFit, FoldResult, HeadPhase, save_arrays
 from tasks.training.device_slots import on_device
+from tasks.training.first_phases import train_first_phases
+from tasks.training.linear_heads import solve_head
 from tasks.training.setup import Training, open_training
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
@@ -36,7 +36,7 @@ FINETUNED = "finetuned"
 @task(name="heads", **step_cache(TRAINING))
 @on_device
 def train_heads(context: Context) -> HeadPhase:
-    """Train the head phase of all folds in one pass, where the schedule begins with one and the folds share an encoder.
+    """Run the head phase of all folds at once, where the schedule begins with one and the folds share an encoder.
 
     Each fold's result is written where `train_fold` goes on from it; there is nothing else in what this returns but
     the seconds.
@@ -44,15 +44,15 @@ def train_heads(context: Context) -> HeadPhase:
     started = time.monotonic()
     if get_modality(context.params.modality).fits_encoder(context.params):
         return HeadPhase(seconds=0.0)
-    trainings = [open_training(context, fold) for fold in range(context.params.split.num_folds)]
-    train_first_phases(trainings, description="heads of all folds")
+    folds = range(context.params.split.num_folds)
+    _begin(context, folds, partial(open_training, context), description="heads of all folds")
     return HeadPhase(seconds=time.monotonic() - started)
 
 
 @task(name="fold", task_run_name="fold {fold}, {num_phases} phases", **step_cache(TRAINING))
 @on_device
 def train_fold(context: Context, fold: int, num_phases: int, seconds_before: float = 0.0) -> FoldResult:
-    """Fine-tune on the training part of one fold and score the rest, which nothing else looks at.
+    """Fine-tune on the training part of one fold but its inner rows, which decide how far; score the fold's own rows.
 
     Args:
         context: The work.
@@ -61,10 +61,12 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
         seconds_before: What earlier calls for this fold took.
     """
     started = time.monotonic()
+    _begin(context, [fold], partial(open_training, context), description=f"head of fold {fold + 1}")
     training = open_training(context, fold)
     phases, data = training.phases[:num_phases], training.data
-    records = train(training.classifier, phases, data, training.settings, training.store, training.checkpoints)
-    epochs = _follow(records, phases, f"fold {fold + 1} of {context.params.split.num_folds}")
+    epochs = _train(
+        dataclasses.replace(training, phases=phases), f"fold {fold + 1} of {context.params.split.num_folds}"
+    )
     validation = np.flatnonzero(load_train_set(context).folds == fold)
     probabilities = predict_probabilities(training.classifier, data.rows, validation, store=training.store)
     directory = context.directory(TRAINING)
@@ -79,8 +81,48 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
         num_fitted=len(data.train),
         peak_memory_bytes=peak_memory_bytes(),
         epochs=_as_dicts(epochs, phases),
-        best_epochs={phase.name: _best_epoch(epochs, phase.name) for phase in phases},
+        best_epochs=best_epochs(epochs, phases),
     )
+
+
+@task(name="fold on all rows", task_run_name="fold {fold} on all rows, {num_phases} phases", **step_cache(TRAINING))
+@on_device
+def answer_fold(context: Context, fold: int, num_phases: int, chosen: FoldResult) -> FoldResult:
+    """Make a fold's classifier anew from all rows of its training part, inner ones too, as far as those chose.
+
+    The course of the learning rate is the same; what was rolled back is left out, so that a fold in which nothing but
+    an exact head paid costs next to nothing.
+
+    Args:
+        context: The work.
+        fold: Number of the fold.
+        num_phases: Phases that the fold came to.
+        chosen: What it came to there. Its epochs are the record of how that was found.
+    """
+    started = time.monotonic()
+
+    def opened(number: int | None) -> Training:
+        training = open_training(context, number, all_rows=True)
+        return dataclasses.replace(training, phases=stop_at_best(training.phases[:num_phases], [chosen.best_epochs]))
+
+    _begin(context, [fold], opened, description=f"head of fold {fold + 1}, all rows")
+    training = opened(fold)
+    epochs = _train(training, f"fold {fold + 1} of {context.params.split.num_folds}, all rows")
+    data, (_, validation) = training.data, load_train_set(context).fold_rows(fold)
+    probabilities = predict_probabilities(training.classifier, data.rows, validation, store=training.store)
+    answered = {
+        "scores": score_fully(data.labels[validation], probabilities),
+        "train_f1_macro": epochs[-1].train_f1_macro,
+        "seconds": chosen.seconds + time.monotonic() - started,
+        "predictions": save_arrays(
+            context.directory(TRAINING) / f"fold-{fold}-{num_phases}-all.npz",
+            rows=validation,
+            probabilities=probabilities,
+        ),
+        "num_fitted": len(data.train),
+        "peak_memory_bytes": peak_memory_bytes(),
+    }
+    return chosen.model_copy(update=answered)
 
 
 @task(name="final fit", **step_cache(TRAINING))
@@ -88,17 +130,22 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
 def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     """Fine-tune on all of train; each phase stops after the mean best epoch of the folds."""
     started = time.monotonic()
-    data, training = load_train_set(context), open_training(context, None)
-    phases = stop_at_folds_best(training.phases, [fold.best_epochs for fold in cross_validation.folds])
-    records = train(training.classifier, phases, training.data, training.settings, training.store, training.checkpoints)
-    epochs = _follow(records, phases, "final fit")
+
+    def opened(number: int | None) -> Training:
+        training = open_training(context, number)
+        phases = stop_at_best(training.phases, [one.best_epochs for one in cross_validation.folds])
+        return dataclasses.replace(training, phases=phases)
+
+    _begin(context, [None], opened, description="head of the final fit")
+    data, training = load_train_set(context), opened(None)
+    epochs = _train(training, "final fit")
     directory = context.directory(TRAINING) / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(directory, training.classifier, training.encoder, params=params, classes=data.classes)
     return FinalFit(
         name=FINETUNED,
         model=directory,
-        epochs=_as_dicts(epochs, phases),
+        epochs=_as_dicts(epochs, training.phases),
         seconds=time.monotonic() - started,
         num_fitted=len(training.data.train),
         peak_memory_bytes=peak_memory_bytes(),
@@ -121,53 +168,28 @@ def stopping_points(phases: Sequence[Phase]) -> list[int]:
     return [*(number for number, phase in enumerate(phases) if number and phase.min_gain is not None), len(phases)]
 
 
-def train_first_phases(trainings: Sequence[Training], *, description: str) -> None:
-    """Train the first phase of several trainings in one pass, if it is a head's; write each down as if done alone.
-
-    Trainings that are further on already are left as they are, and so are those whose views of the rows are their own.
-    All share the pooled vectors of the first one's rows.
-    """
-    waiting = [
-        (training, journal)
-        for training, journal in ((training, training.journal()) for training in trainings)
-        if training.phases[0].trainable == (HEAD,)
-        and can_fuse(training.settings)
-        and training.data.views is trainings[0].data.views
-        and journal.resume() == 0
+def _begin(
+    context: Context, folds: Sequence[int | None], opened: Callable[[int | None], Training], *, description: str
+) -> None:
+    """Run the head phase of some folds' trainings, unless they are further on; who goes on opens them anew."""
+    trainings = [opened(fold) for fold in folds]
+    solvers = [
+        partial(solve_head, context, fold, None if training.data.inner is None else training.data.train)
+        for fold, training in zip(folds, trainings, strict=True)
     ]
-    if not waiting:
-        return
-    first = waiting[0][0]
-    boundaries = {k for training, _ in waiting for k in stored_boundaries(training.classifier, training.phases)}
-    rows = first.data.views or first.data.rows
-    first.store.fill(first.classifier, rows, boundaries)  # deeper ones too: it is the same pass
-    pooled = first.store.open(first.classifier, rows, first.classifier.pooled_boundary)
-    features = pooled.batch(np.arange(len(rows)), 1).numpy()
-    with progress(description, max(training.phases[0].num_epochs for training, _ in waiting)) as advance:
-        heads = train_heads_together(
-            features.reshape(first.data.num_views, len(first.data.rows), -1),
-            first.data.labels,
-            [_job(training) for training, _ in waiting],
-            num_classes=first.classifier.num_classes,
-            advance=lambda: advance(first.phases[0].name),
-        )
-    for (training, journal), head in zip(waiting, heads, strict=True):
-        training.classifier.head.load_state_dict(head.state)
-        journal.records = head.records
-        journal.note_end(0, head.inner)
+    train_first_phases(trainings, solvers, description=description)
 
 
-def _job(training: Training) -> HeadJob:
-    return HeadJob(
-        spec=training.classifier.head_spec,
-        phase=training.phases[0],
-        settings=training.settings,
-        first_weights=training.classifier.head.state_dict(),
-        train=training.data.train,
-        inner=training.data.inner,
-        validation=training.data.validation,
-        weights=training.data.weights,
+def _train(training: Training, description: str) -> list[EpochRecord]:
+    records = train(
+        training.classifier,
+        training.phases,
+        training.data,
+        training.settings,
+        training.store,
+        training.checkpoints,
     )
+    return _follow(records, training.phases, description)
 
 
 def inner_f1(cross_validation: CrossValidation) -> list[float]:
@@ -181,7 +203,7 @@ def inner_f1_of(fold: FoldResult) -> float:
     return best[-1] if best else 0.0
 
 
-def stop_at_folds_best(phases: Sequence[Phase], best_epochs: Sequence[dict[str, int]]) -> list[Phase]:
+def stop_at_best(phases: Sequence[Phase], best_epochs: Sequence[dict[str, int]]) -> list[Phase]:
     """Return `phases`, each to stop after the mean best epoch of the folds (rounded half up).
 
     The horizon of the learning-rate schedule stays, so that the course is that of the folds. A phase that the folds
@@ -205,8 +227,12 @@ def _count_epochs(phases: Sequence[Phase]) -> int:
     return sum(phase.num_epochs if phase.stop_after is None else phase.stop_after for phase in phases)
 
 
-def _best_epoch(epochs: Sequence[EpochRecord], phase: str) -> int:
-    return max((record.phase_epoch for record in epochs if record.phase == phase and record.is_best), default=0)
+def best_epochs(epochs: Sequence[EpochRecord], phases: Sequence[Phase]) -> dict[str, int]:
+    """Return the best epoch of each phase, 0 where none was kept."""
+    return {
+        phase.name: max((one.phase_epoch for one in epochs if one.phase == phase.name and one.is_best), default=0)
+        for phase in phases
+    }
 
 
 def _train_f1_at_best(epochs: Sequence[EpochRecord]) -> float:

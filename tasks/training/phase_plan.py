@@ -36,6 +36,7 @@ def plan(workspace: Workspace, params: Params) -> list[WrittenPhase]:
             num_epochs=phase.num_epochs,
             patience=phase.patience,
             min_gain=phase.min_gain,
+            exact=phase.exact,
         )
         for phase in plan_phases(params.train.policy, groups, policy_settings(params))
     ]

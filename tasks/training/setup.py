@@ -63,21 +63,22 @@ class Training:
         return Journal(self.classifier, self.phases, self.data, self.settings, self.checkpoints)
 
 
-def open_training(context: Context, fold: int | None, *, device: str | None = None) -> Training:
+def open_training(context: Context, fold: int | None, *, all_rows: bool = False, device: str | None = None) -> Training:
     """Return the training of a fold, whose rows nothing decides on but the inner ones; of all of train, for None.
 
-    The classifier is on `train.device`, unless another is named: who only plans needs no GPU.
+    A fold's training that chooses holds back the inner rows; the one with `all_rows` learns from them too, and decides
+    nothing. The classifier is on `train.device`, unless another is named: who only plans needs no GPU.
     """
     data, (encoder, rows) = load_train_set(context), load_encoded(context, fold)
     params = context.params
     classifier = build(encoder, params, num_classes=len(data.classes), device=device)
-    everything = trained_on(context, np.arange(len(data.labels)))
     weights = row_weights(context, len(data.labels))
-    arrays = TrainingData(rows=rows, labels=data.labels, train=everything, weights=weights)
+    arrays = TrainingData(rows=rows, labels=data.labels, train=learned_rows(context, fold), weights=weights)
     if fold is not None:
-        training, validation = data.fold_rows(fold)
-        fitting, inner = inner_split(data, trained_on(context, training), params, turn=fold)
-        arrays = dataclasses.replace(arrays, train=fitting, inner=inner, validation=validation)
+        arrays = dataclasses.replace(arrays, validation=data.fold_rows(fold)[1])
+        if not all_rows:
+            fitting, inner = inner_split(data, arrays.train, params, turn=fold)
+            arrays = dataclasses.replace(arrays, train=fitting, inner=inner)
     arrays = augmented(arrays, context, fold)
     return Training(
         encoder=encoder,
@@ -86,8 +87,16 @@ def open_training(context: Context, fold: int | None, *, device: str | None = No
         data=arrays,
         settings=train_settings(params, seed=params.seed + (0 if fold is None else 1000 * (fold + 1))),
         store=open_store(context.workspace, params),
-        checkpoints=open_checkpoints(context, "final" if fold is None else f"fold-{fold}"),
+        checkpoints=open_checkpoints(
+            context, "final" if fold is None else f"fold-{fold}-all" if all_rows else f"fold-{fold}"
+        ),
     )
+
+
+def learned_rows(context: Context, fold: int | None) -> NDArray[np.int64]:
+    """Return all rows that the classifier of a fold is to learn from; those of all of train, for None."""
+    data = load_train_set(context)
+    return trained_on(context, np.arange(len(data.labels)) if fold is None else data.fold_rows(fold)[0])
 
 
 def build(encoder: Encoder, params: Params, *, num_classes: int, device: str | None = None) -> Classifier:
@@ -165,7 +174,7 @@ def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
     """
     is_made = get_modality(context.params.modality).fits_encoder(context.params)
     with device_slot(context.params) if is_made else nullcontext():
-        return _encode(_before_the_head(context), _own_encoder(context, fold))
+        return _encode(before_the_head(context), _own_encoder(context, fold))
 
 
 def groups_of(context: Context) -> tuple[str, ...]:
@@ -174,7 +183,7 @@ def groups_of(context: Context) -> tuple[str, ...]:
     return (*encoder.structure.groups, HEAD)
 
 
-def _before_the_head(context: Context) -> Context:
+def before_the_head(context: Context) -> Context:
     """Return the work with only those params that encoders and rows depend on: trials of a search share them."""
     params = context.params
     defaults = {
@@ -209,7 +218,7 @@ def augmented(data: TrainingData, context: Context, fold: int | None) -> Trainin
     Raises:
         ParamsError: `params.augment` names something that this kind of data does not have.
     """
-    seen = _before_the_head(context)
+    seen = before_the_head(context)
     augmentation = _augmentation(seen, _own_encoder(context, fold))
     if augmentation is None or augmentation.change is None or not context.params.augment.views:
         return dataclasses.replace(data, augment=augmentation)
@@ -225,7 +234,7 @@ def has_own_vectors(context: Context) -> bool:
     """Return whether the encoder or the views of rows are each fold's own: heads of folds then share no vectors."""
     if get_modality(context.params.modality).fits_encoder(context.params):
         return True
-    augmentation = _augmentation(_before_the_head(context), None)
+    augmentation = _augmentation(before_the_head(context), None)
     change = None if augmentation is None else augmentation.change
     return bool(context.params.augment.views and change is not None and change.takes_cells)
 

@@ -186,6 +186,7 @@ def _steps(context: Context) -> dict[str, Callable[[], Any]]:
         "final frozen features": lambda: _answer(step["final frozen features"](context), context),
         "heads": lambda: step["heads"](context),
         "fold": lambda: keep("folds", [step["fold"](context, fold, num_phases=2) for fold in folds]),
+        "fold on all rows": lambda: [step["fold on all rows"](context, one.fold, 2, one) for one in made["folds"]],
         "final fit": lambda: _answer(
             step["final fit"](context, CrossValidation(name="", folds=made["folds"])), context
         ),

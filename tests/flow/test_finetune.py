@@ -135,7 +135,7 @@ def test_the_same_again_changes_nothing_and_fresh_gives_the_same_digits_with_fol
 def test_a_search_is_recorded_trial_by_trial_and_its_winner_is_what_is_trained(finished: Finished) -> None:
     rates, sizes = '{"low": 0.001, "high": 0.05, "log": true}', '{"choices": [0, 32]}'
     space = f'{{"train.head_learning_rate": {rates}, "train.batch_size": {sizes}}}'
-    asked = ("search.strategy=bayesian", "search.num_trials=6", f"search.space={space}")
+    asked = ("search.strategy=bayesian", "search.num_trials=6", f"search.space={space}", "model.head_layers=1")
     outcome = run_thawline("run", *[part for one in asked for part in ("--set", one)], cwd=finished.directory)
     assert outcome.code == 0, outcome.told
     found = outcome.json["search"]

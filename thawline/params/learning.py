@@ -101,6 +101,9 @@ class WrittenPhase(Section):
     min_gain: float | None = Field(
         None, ge=0, lt=1, description="Inner macro-F1 that a fold must gain, or the phase is taken back in it."
     )
+    exact: bool = Field(
+        False, description="In a phase of the head alone: solve for its weights if it is linear, do not train them."
+    )
 
 
 class Train(Section):
@@ -128,7 +131,13 @@ class Train(Section):
     max_unfrozen_groups: int | None = Field(
         2, ge=1, description="Encoder layer groups that 'gradual' may unfreeze at most, from the top. Unset: all."
     )
-    head_epochs: int = Field(30, ge=1, le=1000, description="Most epochs of the phase that trains the head alone.")
+    head_epochs: int = Field(
+        30,
+        ge=1,
+        le=1000,
+        description="Most epochs of the phase that trains a head with hidden layers alone. A linear one is solved for, "
+        "as logistic regression on the frozen encoder, unless the loss is 'focal'.",
+    )
     num_epochs: int = Field(
         2, ge=1, le=1000, description="Most epochs of all phases that train encoder layers, shared between them."
     )
@@ -147,11 +156,18 @@ class Train(Section):
         "epoch has the lower learning rate. Means nothing to the monitor 'f1_macro'.",
     )
     inner_share: float = Field(
-        0.1, gt=0, lt=0.5, description="Share of a fold's training rows that early stopping watches (0 to 0.5)."
+        0.1,
+        gt=0,
+        lt=0.5,
+        description="Share of a fold's training rows that early stopping watches (0 to 0.5). The fold's classifier is "
+        "then made anew from all of its training rows, as far as these chose.",
     )
     batch_size: int = Field(32, ge=1, le=4096, description="Rows in a batch.")
     head_learning_rate: float = Field(
-        5e-3, gt=0, le=1, description="Learning rate of the head while the encoder is frozen."
+        5e-3,
+        gt=0,
+        le=1,
+        description="Learning rate of a head with hidden layers while the encoder is frozen.",
     )
     learning_rate: float = Field(
         1e-4, gt=0, le=1, description="Learning rate of the topmost encoder group and the head once layers unfreeze."

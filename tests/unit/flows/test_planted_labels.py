@@ -122,8 +122,8 @@ def test_each_fold_goes_as_deep_as_its_own_inner_rows_gain(context: Context, mon
     inner = {1: [0.5] * NUM_FOLDS, 2: [0.9, 0.48, 0.505, 0.52, 0.5]}  # by number of phases
     asked = []
 
-    def run(_params: Any, _task: Any, calls: Sequence[dict[str, Any]]) -> list[FoldResult]:
-        asked.extend((call["fold"], call["num_phases"]) for call in calls)
+    def run(_params: Any, task: Any, calls: Sequence[dict[str, Any]]) -> list[FoldResult]:
+        asked.extend((task.name, call["fold"], call["num_phases"]) for call in calls)
         given = {"scores": {}, "train_f1_macro": 1.0, "seconds": 1.0, "predictions": Path(), "num_fitted": 1}
         return [
             FoldResult(
@@ -141,4 +141,6 @@ def test_each_fold_goes_as_deep_as_its_own_inner_rows_gain(context: Context, mon
     monkeypatch.setattr(flows.cross_validation, "run_all", run)
     reached = cross_validate(context)
     assert [len(fold.best_epochs) for fold in reached.folds] == [2, 1, 1, 2, 1]
-    assert len(asked) == 2 * NUM_FOLDS
+    answered = [(fold, depth) for name, fold, depth in asked if name == "fold on all rows"]
+    assert answered == [(0, 2), (1, 1), (2, 1), (3, 2), (4, 1)], "once, as deep as it paid"
+    assert len(asked) == 3 * NUM_FOLDS

@@ -200,8 +200,10 @@ def test_an_epoch_of_encoder_layers_counts_unless_it_is_clearly_worse_than_the_b
     wild = phase("block_1", "block_2", "head", rate=2e-2, num_epochs=8, patience=8)
     first = predict_probabilities(classifier, data.rows, data.inner)
     best, kept = settings.judge(data.labels[data.inner], first), []
+    gained = False
     for record in train(classifier, [wild], data, settings, store):
-        assert record.is_best == (record.inner_loss < best.loss + margin * best.loss_error)
+        gained = gained or record.inner_loss < best.loss or record.inner_f1_macro > best.f1_macro
+        assert record.is_best == (gained and record.inner_loss < best.loss + margin * best.loss_error)
         kept.append((record.is_best, record.inner_loss < best.loss))
         if record.inner_loss < best.loss:
             answers = predict_probabilities(classifier, data.rows, data.inner)
@@ -209,6 +211,19 @@ def test_an_epoch_of_encoder_layers_counts_unless_it_is_clearly_worse_than_the_b
     assert (True, True) in kept, "something was learned"
     assert ((True, False) in kept) == (margin > 0)
     assert (False, False) in kept, "an epoch was clearly worse"
+
+
+def test_a_phase_that_gains_neither_in_loss_nor_in_f1_is_rolled_back_though_it_is_within_the_margin(
+    encoder, data, settings, store
+):
+    settings = dataclasses.replace(settings, restore_margin=10.0)
+    good, idle = make_classifier(encoder), make_classifier(encoder)
+    run(good, [dataclasses.replace(HEAD, num_epochs=60, patience=60)], data, settings, store)
+    still = phase("block_2", "head", rate=1e-12, name="still")
+    records = run(idle, [dataclasses.replace(HEAD, num_epochs=60, patience=60), still], data, settings, store)
+    last = [record for record in records if record.phase == "still"]
+    assert not any(record.is_best for record in last)
+    assert_same_bits(good, idle)
 
 
 def test_a_phase_that_makes_it_worse_is_rolled_back_to_its_start(encoder, data, settings, store, caplog):

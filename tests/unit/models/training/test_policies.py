@@ -39,7 +39,7 @@ def test_no_policy_but_auto_spends_more_epochs_on_the_encoder_than_allowed(polic
 
 
 def test_head_only_trains_the_head():
-    assert plan("head_only") == [Phase("head", ("head",), (1e-2,), 10, 3)]
+    assert plan("head_only") == [Phase("head", ("head",), (1e-2,), 10, 3, exact=True)]
 
 
 def test_full_trains_everything_with_rates_that_decay_downwards():

@@ -138,10 +138,18 @@ def test_what_cannot_be_fused_is_screened_all_the_same(root: Path) -> None:
 
 
 def test_trials_that_differ_in_deeper_phases_alone_share_their_heads(root: Path) -> None:
-    trials: dict[int, dict[str, Any]] = {0: {}, 1: {"train.learning_rate": 3e-4}, 2: {"train.patience": 1}}
+    trained = {"model.head_layers": 1}
+    trials: dict[int, dict[str, Any]] = {
+        0: trained,
+        1: {**trained, "train.learning_rate": 3e-4},
+        2: {**trained, "train.patience": 1},
+        3: {},
+        4: {"train.patience": 1},  # which an exact head does not know
+    }
     results = screen.fn(work(root), trials)
     assert results[1].f1_macro == results[0].f1_macro
-    assert (results[0].seconds > 0, results[1].seconds, results[2].seconds > 0) == (True, 0.0, True)
+    assert results[4].f1_macro == results[3].f1_macro
+    assert [results[number].seconds > 0 for number in trials] == [True, False, True, True, False]
 
 
 def test_trials_may_differ_in_how_rows_are_changed(root: Path) -> None:

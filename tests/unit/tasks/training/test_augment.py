@@ -14,7 +14,9 @@ from models.inputs.pixel_changes import PixelChange, PixelMix
 from models.inputs.table_rows import CellChange
 from models.training.records import TrainSettings
 from tasks.searching.trials import screen
-from tasks.training import finetuning
+from tasks.training.finetuning import plan
+from tasks.training.first_phases import train_first_phases
+from tasks.training.linear_heads import solve_head
 from tasks.training.row_weights import name_rows
 from tasks.training.setup import Training, open_training, train_settings
 from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
@@ -25,6 +27,7 @@ from thawline.params.file import parse_params
 from thawline.workspace import Workspace
 
 NUM_ROWS = 60
+HIDDEN = {"encoder": "bert", "max_tokens": 24, "head_layers": 1, "head_units": 8}
 TABLE = {
     "model": {"encoder": "ft_transformer"},
     "ft_transformer": {"width": 8, "num_blocks": 1, "num_heads": 2},
@@ -65,11 +68,12 @@ def written(root: Path, frame: pd.DataFrame, params: dict[str, Any]) -> Context:
 
 
 def test_views_of_texts_are_those_of_all_folds_and_are_fused(tmp_path: Path) -> None:
-    context = text_context(tmp_path, {"token_dropout": 0.2, "views": 2}, train={"policy": "lp_ft", "head_epochs": 3})
+    train = {"policy": "lp_ft", "head_epochs": 3}
+    context = text_context(tmp_path, {"token_dropout": 0.2, "views": 2}, train=train, model=HIDDEN)
     trainings = [open_training(context, fold) for fold in (0, 1, None)]
     assert all(training.data.views is trainings[0].data.views for training in trainings)
     assert len(trainings[0].data.views) == 3 * NUM_ROWS
-    finetuning.train_first_phases(trainings[:2], description="heads")
+    train_first_phases(trainings[:2], [solve_head] * 2, description="heads")
     written_down = list((tmp_path / ".thawline" / "steps").rglob("phase-00-end.json"))
     assert len(written_down) == 2
 
@@ -87,13 +91,12 @@ def test_views_of_tables_take_cells_of_the_folds_fitted_rows_alone(tmp_path: Pat
 
 
 def test_folds_with_views_of_their_own_are_not_fused(tmp_path: Path) -> None:
-    context = text_context(
-        tmp_path, {"token_dropout": 0.2, "views": 1}, train={"policy": "head_only", "head_epochs": 2}
-    )
+    train = {"policy": "head_only", "head_epochs": 2}
+    context = text_context(tmp_path, {"token_dropout": 0.2, "views": 1}, train=train, model=HIDDEN)
     first, second = (open_training(context, fold) for fold in (0, 1))
     views = dataclasses.replace(second.data.views)  # type: ignore[type-var]
     apart: Training = dataclasses.replace(second, data=dataclasses.replace(second.data, views=views))
-    finetuning.train_first_phases([first, apart], description="heads")
+    train_first_phases([first, apart], [solve_head] * 2, description="heads")
     assert [open_training(context, fold).journal().resume() for fold in (0, 1)] == [1, 0]
 
 
@@ -110,10 +113,10 @@ def test_without_views_the_plan_says_where_augmentation_is_off(
 ) -> None:
     off = text_context(tmp_path, {"token_dropout": 0.2}, train={"policy": "lp_ft"})
     assert open_training(off, 0).data.views is None
-    finetuning.plan(off)
+    plan(off)
     told = " ".join(capsys.readouterr().err.split())
     assert told.count("'head': augmentation is off in phases that start from stored states") == 1
-    finetuning.plan(off.model_copy(update={"params": parse_params({"name": "t", "model": {"encoder": "bert"}})}))
+    plan(off.model_copy(update={"params": parse_params({"name": "t", "model": {"encoder": "bert"}})}))
     assert "augmentation" not in capsys.readouterr().err
 
 
@@ -176,7 +179,7 @@ def test_weights_sampling_and_loss_reach_the_training_from_the_params(tmp_path: 
 
 def test_trials_are_screened_on_the_same_views_and_weights_together_as_alone(tmp_path: Path) -> None:
     augment, schedule = {"token_dropout": 0.3, "views": 2}, {"head_epochs": 5, "head_learning_rate": 0.05}
-    context = text_context(tmp_path, augment, train=schedule)
+    context = text_context(tmp_path, augment, train=schedule, model=HIDDEN)
     context = context.model_copy(update={"left_out": name_rows(context, np.arange(20), weight=0.3)})
     together, alone = (screen.fn(context, {0: {}}, fused=fused)[0] for fused in (True, False))
     assert together.loss == pytest.approx(alone.loss, abs=1e-4)

@@ -1,24 +1,30 @@
 """Heads of all folds trained in one pass leave each fold where training it alone would have brought it."""
 
+import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from models.activations.prefix import start_live
 from models.activations.store import ActivationStore
 from models.classifiers.classifier import build_classifier
 from models.encoders.loading import Encoder, load_encoder
 from models.encoders.tokenizing import tokenize
 from models.heads.head import HeadSpec
+from models.heads.linear import HeadProblem, LinearHead
 from models.training.checkpoints import Checkpoints
-from models.training.loop import train
+from models.training.loop import predict_probabilities, train
 from models.training.policies import PolicySettings, plan_phases
 from models.training.records import TrainingData, TrainSettings
 from tasks.results import CrossValidation, FoldResult
-from tasks.training.finetuning import inner_f1, stopping_points, train_first_phases
+from tasks.training.finetuning import inner_f1, stopping_points
+from tasks.training.first_phases import train_first_phases
 from tasks.training.setup import Training
 from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
+from thawline.scores.metrics import score
 
 NUM_ROWS, NUM_FOLDS = 90, 3
 SETTINGS = PolicySettings(head_epochs=8, num_epochs=2, head_learning_rate=2e-2, learning_rate=1e-3, patience=2)
@@ -31,11 +37,13 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
     return load_encoder("bert", root=root)
 
 
-def open_fold(fold: int, policy: str, encoder: Encoder, directory: Path) -> Training:
+def open_fold(fold: int, policy: str, encoder: Encoder, directory: Path, *, layers: int = 1) -> Training:
     texts, labels = make_texts(NUM_ROWS)
     of_fold = np.arange(NUM_ROWS) % NUM_FOLDS
     others = np.flatnonzero(of_fold != fold)
-    classifier = build_classifier(encoder, num_classes=2, head=HeadSpec(), pooling="mean", seed=0)
+    classifier = build_classifier(
+        encoder, num_classes=2, head=HeadSpec(layers=layers, units=16), pooling="mean", seed=0
+    )
     return Training(
         encoder=encoder,
         classifier=classifier,
@@ -53,6 +61,22 @@ def open_fold(fold: int, policy: str, encoder: Encoder, directory: Path) -> Trai
     )
 
 
+def run_first_phases(trainings: list[Training]) -> None:
+    train_first_phases(trainings, [partial(solve, training) for training in trainings], description="heads")
+
+
+def solve(training: Training) -> LinearHead:
+    return problem_of(training).solve(training.data.train, 0.1)
+
+
+def problem_of(training: Training) -> HeadProblem:
+    classifier, rows = training.classifier, training.data.rows
+    states = start_live(classifier, rows, classifier.pooled_boundary).batch(
+        np.arange(len(rows)), 1, torch.device("cpu")
+    )
+    return HeadProblem(states.states.numpy()[None], training.data.labels, num_classes=2)
+
+
 def finish(training: Training) -> list[float | None]:
     records = train(
         training.classifier,
@@ -67,7 +91,7 @@ def finish(training: Training) -> list[float | None]:
 
 @pytest.mark.parametrize("policy", ["head_only", "lp_ft"])
 def test_together_and_then_on_equals_alone(policy: str, encoder: Encoder, tmp_path: Path):
-    train_first_phases([open_fold(k, policy, encoder, tmp_path / "a") for k in range(NUM_FOLDS)], description="heads")
+    run_first_phases([open_fold(k, policy, encoder, tmp_path / "a") for k in range(NUM_FOLDS)])
     for fold in range(NUM_FOLDS):
         together = open_fold(fold, policy, encoder, tmp_path / "a")
         alone = open_fold(fold, policy, encoder, tmp_path / "b")
@@ -79,14 +103,35 @@ def test_together_and_then_on_equals_alone(policy: str, encoder: Encoder, tmp_pa
 def test_a_fold_that_is_further_on_is_left_as_it_is(encoder: Encoder, tmp_path: Path):
     finish(open_fold(0, "lp_ft", encoder, tmp_path))
     written = {path: path.read_bytes() for path in (tmp_path / "fold-0").iterdir()}
-    train_first_phases([open_fold(k, "lp_ft", encoder, tmp_path) for k in range(2)], description="heads")
+    run_first_phases([open_fold(k, "lp_ft", encoder, tmp_path) for k in range(2)])
     assert {path: path.read_bytes() for path in (tmp_path / "fold-0").iterdir()} == written
     assert list((tmp_path / "fold-1").glob("phase-00-end.json"))
 
 
 def test_a_schedule_that_does_not_begin_with_the_head_is_left_to_each_fold(encoder: Encoder, tmp_path: Path):
-    train_first_phases([open_fold(0, "full", encoder, tmp_path)], description="heads")
+    run_first_phases([open_fold(0, "full", encoder, tmp_path)])
     assert not (tmp_path / "fold-0").exists()
+
+
+def test_a_linear_head_is_solved_for_and_deeper_phases_start_from_it(encoder: Encoder, tmp_path: Path):
+    run_first_phases([open_fold(k, "lp_ft", encoder, tmp_path, layers=0) for k in range(NUM_FOLDS)])
+    for fold in range(NUM_FOLDS):
+        alone, deeper = (open_fold(fold, "lp_ft", encoder, tmp_path, layers=0) for _ in range(2))
+        assert alone.journal().resume() == 1
+        validation = alone.data.validation
+        expected = solve(alone).probabilities(problem_of(alone).vectors[0, validation])
+        answered = predict_probabilities(alone.classifier, alone.data.rows, validation)
+        np.testing.assert_allclose(answered, expected, atol=1e-5)
+        first, *others = finish(deeper)
+        assert first == pytest.approx(score(alone.data.labels[validation], expected).loss, abs=1e-5)
+        assert len(others) > 0
+
+
+def test_a_head_whose_loss_is_not_convex_is_trained(encoder: Encoder, tmp_path: Path):
+    opened = open_fold(0, "head_only", encoder, tmp_path, layers=0)
+    focal = dataclasses.replace(opened, settings=dataclasses.replace(opened.settings, loss="focal"))
+    run_first_phases([focal])
+    assert focal.journal().resume() == 0
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,11 @@ from tasks.checking.encode_rows import embed
 from tasks.comparing.approaches import measure, prepare_vectors
 from tasks.comparing.report import SCRATCH
 from tasks.judging.evaluation import evaluate
-from tasks.results import CrossValidation, FinalFit
+from tasks.results import CrossValidation, FinalFit, FoldResult
 from tasks.searching.trials import screen
-from tasks.training import device_slots
+from tasks.training import device_slots, linear_heads
 from tasks.training.device_slots import device_slot, held_device
-from tasks.training.finetuning import fit_final, plan, train_fold, train_heads
+from tasks.training.finetuning import answer_fold, fit_final, plan, train_fold, train_heads
 from tasks.training.frozen_layers import run_frozen_layers
 from tasks.training.lr_range import find_learning_rates
 from tasks.training.train_set import load_train_set
@@ -83,14 +83,24 @@ def folds(context: Context) -> CrossValidation:
     return CrossValidation(name="finetuned", folds=[train_fold.fn(context, 0, 2)])
 
 
+def answered(context: Context) -> FoldResult:
+    return answer_fold.fn(context, 0, 2, folds(context).folds[0])
+
+
+def fresh_frozen(context: Context) -> FinalFit:
+    linear_heads._solve.cache_clear()
+    return fit_frozen.fn(context)
+
+
 COMPUTES: dict[str, Callable[[Context], Any]] = {
     "frozen layers": run_frozen_layers.fn,
     "heads": train_heads.fn,
     "fold": folds,
+    "fold on all rows": answered,
     "final fit": final,
     "screen": lambda work: screen.fn(work, {0: {}, 1: {"train.head_learning_rate": 0.01}}),
     "frozen features": cross_validate_frozen.fn,
-    "final frozen features": fit_frozen.fn,
+    "final frozen features": fresh_frozen,
     "learning rates": find_learning_rates.fn,
     "frozen pass": lambda work: prepare_vectors.fn(work, 0),
     "fine-tuning": lambda work: measure.fn(work, "fine-tuning", 100, 0),

@@ -1,0 +1,152 @@
+"""The exact linear head: L2 logistic regression on vectors, a convex problem that is solved rather than trained.
+
+Vectors are standardised on the rows learned from; mean and deviation then go into the weights, so that the head is like
+any other linear one. How strongly it is regularised is chosen on parts of the rows learned from, each held out once.
+
+Shapes: N rows, V views of each, D features, C classes.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from thawline.scores.metrics import row_losses
+from thawline.system.solvers import solving
+
+MAX_ITERATIONS = 2000
+FIRST_EXPONENT = -5
+"""The strength that is tried first, in half powers of ten."""
+EXPONENTS = range(-12, 7)
+"""From 1e-6 to 1e3: what suits a set depends on its rows, classes and features, by four powers of ten between sets."""
+MAX_TRIED_ROWS = 5000
+"""Of more rows, a sample chooses."""
+ENOUGH_HELD_OUT = 1000
+"""Once so many rows were held out, no further part is: their losses say enough."""
+_NAME = "logistic regression on the frozen encoder"
+_NO_CHANCE = -50.0
+"""The logit of a class that no row has."""
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """Weights (C, D) and biases (C,), and the inverse strength of their regularisation, scikit-learn's C."""
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    strength: float
+
+    def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return probabilities (N, C) for vectors (N, D)."""
+        answer: NDArray[np.float64] = softmax(vectors @ self.weight.T + self.bias, axis=1)
+        return answer
+
+
+@dataclass(frozen=True)
+class HeadProblem:
+    """What a linear head is fitted to.
+
+    `vectors` (V, N, D) are those of the rows and, behind them, of their views, `labels` (N,) class numbers; `weights`
+    (N,) factors on the rows' losses, None for the same. `balanced` weighs classes inversely to their frequency.
+    """
+
+    vectors: NDArray[np.float32]
+    labels: Indices
+    num_classes: int
+    weights: NDArray[np.float32] | None = None
+    balanced: bool = False
+
+    def solve(self, rows: Indices, strength: float) -> LinearHead:
+        """Return the head that has the lowest regularised loss on some rows and their views.
+
+        Raises:
+            CandidateError: It can't be fitted on these rows, such as those of one class.
+        """
+        with solving(_NAME):
+            scaler = self._scaler(rows)
+            return _fold_in(self._fit(rows, scaler, strength), scaler, self.num_classes, strength)
+
+    def choose_strength(self, rows: Indices, parts: Indices) -> float:
+        """Return the strength whose losses on held out parts of some rows are lowest.
+
+        It is looked for from a middling one, in steps of half a power of ten, for as long as the loss falls.
+
+        Args:
+            rows: (n,) rows that the head is to be fitted to.
+            parts: (n,) the part that each is in.
+
+        Raises:
+            CandidateError: The head can't be fitted on these rows.
+        """
+        splits = [(rows[parts != number], rows[parts == number]) for number in np.unique(parts)]
+        splits = [(kept, out) for kept, out in splits if len(np.unique(self.labels[kept])) > 1]
+        enough = int(np.searchsorted(np.cumsum([len(out) for _, out in splits]), ENOUGH_HELD_OUT)) + 1
+        with solving(_NAME):
+            scaled = [(kept, out, self._scaler(kept)) for kept, out in splits[:enough]]
+
+            @cache
+            def loss(exponent: int) -> float:
+                if exponent not in EXPONENTS:
+                    return math.inf
+                return float(np.concatenate([self._losses(*each, _strength(exponent)) for each in scaled]).mean())
+
+            return _strength(_descend(loss, FIRST_EXPONENT) if scaled else FIRST_EXPONENT)
+
+    def _losses(self, kept: Indices, out: Indices, scaler: StandardScaler, strength: float) -> NDArray[np.float64]:
+        estimator = self._fit(kept, scaler, strength)
+        probabilities = np.zeros((len(out), self.num_classes))
+        probabilities[:, estimator.classes_] = estimator.predict_proba(scaler.transform(self.vectors[0, out]))
+        return row_losses(self.labels[out], probabilities)
+
+    def _scaler(self, rows: Indices) -> StandardScaler:
+        return StandardScaler().fit(self._of_views(rows))
+
+    def _fit(self, rows: Indices, scaler: StandardScaler, strength: float) -> LogisticRegression:
+        num_views = len(self.vectors)
+        estimator = LogisticRegression(
+            C=strength / num_views, max_iter=MAX_ITERATIONS, class_weight="balanced" if self.balanced else None
+        )
+        weights = None if self.weights is None else np.tile(self.weights[rows], num_views)
+        vectors, labels = scaler.transform(self._of_views(rows)), np.tile(self.labels[rows], num_views)
+        return estimator.fit(vectors, labels, sample_weight=weights)
+
+    def _of_views(self, rows: Indices) -> NDArray[np.float32]:
+        return self.vectors[:, rows].reshape(len(self.vectors) * len(rows), -1)
+
+
+def sample_of(rows: Indices, *, seed: int) -> Indices:
+    """Return the rows that choose the strength: all, or as many as are enough, in order."""
+    if len(rows) <= MAX_TRIED_ROWS:
+        return rows
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:MAX_TRIED_ROWS])
+
+
+def _descend(loss: Callable[[int], float], start: int) -> int:
+    """Return a whole number around `start` at which both neighbours have a higher loss."""
+    step = 1 if loss(start + 1) < loss(start) else -1
+    while loss(start + step) < loss(start):
+        start += step
+    return start
+
+
+def _strength(exponent: int) -> float:
+    return float(10 ** (exponent / 2))
+
+
+def _fold_in(estimator: LogisticRegression, scaler: StandardScaler, num_classes: int, strength: float) -> LinearHead:
+    """Return a fitted regression as a head on vectors that are not standardised."""
+    coefficients, intercepts = estimator.coef_, estimator.intercept_
+    if len(estimator.classes_) == 2:  # scikit-learn keeps the difference of both classes' logits
+        coefficients, intercepts = (np.concatenate([-one, one]) / 2 for one in (coefficients, intercepts))
+    weight, bias = np.zeros((num_classes, coefficients.shape[1])), np.full(num_classes, _NO_CHANCE)
+    weight[estimator.classes_] = coefficients / scaler.scale_
+    bias[estimator.classes_] = intercepts - weight[estimator.classes_] @ scaler.mean_
+    return LinearHead(weight, bias, strength)

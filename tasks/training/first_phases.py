@@ -1,0 +1,131 @@
+"""The head phase of several trainings at once: linear heads are solved for, others are trained in one pass.
+
+Each training's result is written where `train` goes on from it.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.classifiers.linear_heads import put_linear_head
+from models.encoders.structure import HEAD
+from models.fused_heads.fused import HeadJob, can_fuse
+from models.fused_heads.fused import train_heads as train_heads_together
+from models.heads.head import HeadSpec
+from models.heads.linear import LinearHead
+from models.inputs.rows import Indices
+from models.training.journal import Journal
+from models.training.loop import stored_boundaries
+from models.training.policies import Phase
+from models.training.records import TrainSettings, record_epoch
+from tasks.training.setup import Training
+from thawline.scores.metrics import Scores, score
+from thawline.system.console import progress
+
+Solver = Callable[[], LinearHead]
+Vectors = NDArray[np.float32]
+
+
+def is_exact(phase: Phase, head: HeadSpec, settings: TrainSettings) -> bool:
+    """Return whether a phase solves for its weights: it is to be exact, and what it minimises is convex."""
+    return phase.exact and head.layers == 0 and settings.loss == "cross_entropy"
+
+
+def train_first_phases(trainings: Sequence[Training], solvers: Sequence[Solver], *, description: str) -> None:
+    """Run the first phase of several trainings, if it is a head's; write each down as if done alone.
+
+    Trainings that are further on already are left as they are, and so are those whose views of the rows are their own
+    and whose heads are not exact. All others share the pooled vectors of the first one's rows.
+
+    Args:
+        trainings: Of one work. Their classifiers are no longer fresh afterwards: who goes on opens them anew.
+        solvers: For each, what solves its linear head.
+        description: Of the bar that shows how far it is.
+    """
+    opened = [(each, each.journal(), solve) for each, solve in zip(trainings, solvers, strict=True)]
+    waiting = [each for each in opened if each[0].phases[0].trainable == (HEAD,) and each[1].resume() == 0]
+    exact = [each for each in waiting if _is_exact(each[0])]
+    trained = [
+        (training, journal)
+        for training, journal, _ in waiting
+        if not _is_exact(training) and can_fuse(training.settings) and training.data.views is trainings[0].data.views
+    ]
+    if exact:
+        with progress(description, len(exact)) as advance:
+            for training, journal, solve in exact:
+                _solve(training, journal, solve)
+                advance("solved")
+    if trained:
+        _train_together(trained, description)
+
+
+def _is_exact(training: Training) -> bool:
+    return is_exact(training.phases[0], training.classifier.head_spec, training.settings)
+
+
+def _solve(training: Training, journal: Journal, solve: Solver) -> None:
+    started = time.monotonic()
+    data, vectors, head = training.data, _pooled(training, [training])[0], solve()
+
+    def scored(rows: Indices | None, measure: Callable[..., Scores] = score) -> Scores | None:
+        return None if rows is None else measure(data.labels[rows], head.probabilities(vectors[rows]))
+
+    put_linear_head(training.classifier, head)
+    on_train, inner = scored(data.train), scored(data.inner, training.settings.judge)
+    assert on_train is not None  # noqa: S101 - every training has rows
+    journal.records = [
+        record_epoch(
+            training.phases[0].name,
+            (1, 1),
+            (on_train, inner, scored(data.validation)),
+            learning_rates={},
+            seconds=time.monotonic() - started,
+            is_best=True,
+        )
+    ]
+    journal.note_end(0, inner)
+
+
+def _train_together(waiting: Sequence[tuple[Training, Journal]], description: str) -> None:
+    first = waiting[0][0]
+    with progress(description, max(_num_epochs(training.phases[0]) for training, _ in waiting)) as advance:
+        heads = train_heads_together(
+            _pooled(first, [training for training, _ in waiting]),
+            first.data.labels,
+            [_job(training) for training, _ in waiting],
+            num_classes=first.classifier.num_classes,
+            advance=lambda: advance(first.phases[0].name),
+        )
+    for (training, journal), head in zip(waiting, heads, strict=True):
+        training.classifier.head.load_state_dict(head.state)
+        journal.records = head.records
+        journal.note_end(0, head.inner)
+
+
+def _pooled(first: Training, trainings: Sequence[Training]) -> Vectors:
+    """Return the pooled vectors (V, N, D) of a training's rows; what deeper phases read is stored in the same pass."""
+    boundaries = {k for training in trainings for k in stored_boundaries(training.classifier, training.phases)}
+    rows = first.data.views or first.data.rows
+    first.store.fill(first.classifier, rows, boundaries)
+    states = first.store.open(first.classifier, rows, first.classifier.pooled_boundary)
+    vectors: Vectors = states.batch(np.arange(len(rows)), 1).numpy()
+    return vectors.reshape(first.data.num_views, len(first.data.rows), -1)
+
+
+def _num_epochs(phase: Phase) -> int:
+    return phase.num_epochs if phase.stop_after is None else phase.stop_after
+
+
+def _job(training: Training) -> HeadJob:
+    return HeadJob(
+        spec=training.classifier.head_spec,
+        phase=training.phases[0],
+        settings=training.settings,
+        first_weights=training.classifier.head.state_dict(),
+        train=training.data.train,
+        inner=training.data.inner,
+        validation=training.data.validation,
+        weights=training.data.weights,
+    )

@@ -1,0 +1,90 @@
+"""What the frozen encoder makes of a work's rows, and the exact linear heads on it: one for each fold, one for all.
+
+They are the baseline "frozen features", and where the deeper phases of fine-tuning start.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.heads.linear import HeadProblem, LinearHead, sample_of
+from models.training.loop import stored_boundaries
+from tasks.training.device_slots import on_device
+from tasks.training.row_weights import row_weights
+from tasks.training.setup import before_the_head, has_own_vectors, learned_rows, open_training
+from tasks.training.train_set import load_train_set
+from thawline.context import Context
+from thawline.params.learning import Train
+from thawline.rows.splits import assign_folds
+
+NUM_PARTS = 5
+"""Parts of the rows learned from; each is held out once to choose the regularisation."""
+_HEEDED = ("activations", "class_weights", "device", "sampling")
+
+Indices = NDArray[np.int64]
+
+
+@on_device
+def pooled_vectors(context: Context, fold: int | None) -> NDArray[np.float32]:
+    """Return what the frozen encoder of a fold makes of all training rows and their views: float32 (V, N, D)."""
+    return _pooled(context, fold if has_own_vectors(context) else 0)
+
+
+@lru_cache(maxsize=8)
+def _pooled(context: Context, fold: int | None) -> NDArray[np.float32]:
+    opened = open_training(context, fold)
+    pooled = opened.classifier.pooled_boundary
+    deeper = stored_boundaries(opened.classifier, opened.phases)  # it is the same pass
+    rows = opened.data.views or opened.data.rows
+    opened.store.fill(opened.classifier, rows, {pooled, *deeper})
+    states = opened.store.open(opened.classifier, rows, pooled).batch(np.arange(len(rows)), 1).numpy()
+    shaped = states.reshape(opened.data.num_views, len(opened.data.rows), -1)
+    return np.ascontiguousarray(shaped, dtype=np.float32)
+
+
+def solve_head(context: Context, fold: int | None, rows: Indices | None = None) -> LinearHead:
+    """Return the exact head of a fold, or of all of train for None.
+
+    Args:
+        context: The work.
+        fold: Whose training part is learned from, and chooses how strongly the head is regularised.
+        rows: Those of them that the head is to be fitted to; all by default.
+    """
+    seen = _seen_by_heads(context)
+    whole = _solve(seen, fold)
+    return whole if rows is None else head_problem(seen, fold).solve(rows, whole.strength)
+
+
+@lru_cache(maxsize=32)
+def _solve(context: Context, fold: int | None) -> LinearHead:
+    problem, rows = head_problem(context, fold), learned_rows(context, fold)
+    return problem.solve(rows, choose_strength(context, problem, rows))
+
+
+def head_problem(context: Context, fold: int | None) -> HeadProblem:
+    """Return what linear heads of a fold are fitted to."""
+    data, train = load_train_set(context), context.params.train
+    return HeadProblem(
+        vectors=pooled_vectors(context, fold),
+        labels=data.labels,
+        num_classes=len(data.classes),
+        weights=row_weights(context, len(data.labels)),
+        balanced="balanced" in (train.class_weights, train.sampling),
+    )
+
+
+def choose_strength(context: Context, problem: HeadProblem, rows: Indices) -> float:
+    """Return how strongly a head on these rows is regularised, chosen on parts of them; groups stay whole."""
+    seed = context.params.seed
+    tried = sample_of(rows, seed=seed)
+    parts = assign_folds(load_train_set(context).frame.iloc[tried], num_folds=NUM_PARTS, seed=seed)
+    return problem.choose_strength(tried, parts)
+
+
+def _seen_by_heads(context: Context) -> Context:
+    """Return the work with only those params that exact heads depend on: trials of a search share them."""
+    seen = before_the_head(context)
+    train = Train(policy="head_only", **{name: getattr(context.params.train, name) for name in _HEEDED})
+    params = seen.params.model_copy(update={"train": train})
+    return seen.model_copy(update={"params": params, "left_out": context.left_out})
