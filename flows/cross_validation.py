@@ -6,7 +6,7 @@ What is decided for a fold is decided on its own inner rows. Those of other fold
 import logging
 from collections.abc import Iterator, Sequence
 
-from flows.runners import run_all
+from flows.runners import run_all, workers
 from models.training.policies import Phase
 from tasks.results import CrossValidation, FoldResult
 from tasks.training.finetuning import (
@@ -31,12 +31,19 @@ def cross_validate(context: Context, works: Sequence[Context] | None = None) -> 
         works: By fold, the work with the params that this fold asks for; by default `context` in all of them.
     """
     works = works or [context] * context.params.split.num_folds
+    with workers(context.params):
+        reached = choose_depths(context, works)
+        calls = [
+            {"context": works[one.fold], "fold": one.fold, "num_phases": len(one.best_epochs), "chosen": one}
+            for one in reached.folds
+        ]
+        return CrossValidation(name=FINETUNED, folds=run_all(context.params, answer_fold, calls))
+
+
+def choose_depths(context: Context, works: Sequence[Context] | None = None) -> CrossValidation:
+    """Fine-tune in each fold without its inner rows, as deep and as long as they ask for; arguments as above."""
     *_, reached = deepen(context, works)
-    calls = [
-        {"context": works[one.fold], "fold": one.fold, "num_phases": len(one.best_epochs), "chosen": one}
-        for one in reached.folds
-    ]
-    return CrossValidation(name=FINETUNED, folds=run_all(context.params, answer_fold, calls))
+    return reached
 
 
 def deepen(context: Context, works: Sequence[Context] | None = None) -> Iterator[CrossValidation]:

@@ -6,7 +6,7 @@ changed never comes here.
 
 from collections.abc import Collection
 
-from flows.cross_validation import cross_validate
+from flows.cross_validation import choose_depths, cross_validate
 from flows.search import Searched, search
 from tasks.candidates.baselines import cross_validate_all, fit_any, list_all_baselines
 from tasks.candidates.blend import blend_folds, blend_shares, fit_blend
@@ -111,7 +111,7 @@ def _score_baselines(context: Context, tracking: Tracking, run_id: str) -> list[
 
 def _with_all_rows(searched: Searched, finetuned: CrossValidation) -> CrossValidation:
     """Return the folds whose epochs the final fit takes: all with the params that all inner rows together ask for."""
-    return finetuned if set(searched.works) == {searched.tuned} else cross_validate(searched.tuned)
+    return finetuned if set(searched.works) == {searched.tuned} else choose_depths(searched.tuned)
 
 
 def _fit_baselines(context: Context, names: Collection[str]) -> list[FinalFit]:

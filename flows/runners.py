@@ -1,8 +1,9 @@
 """Where the folds are trained: here, in processes of this machine, or on Ray. The only place that knows Ray."""
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 
 from prefect import Task
@@ -15,6 +16,29 @@ from thawline.params import Params
 NODE_DEATHS = 5  # how often a task is begun anew, elsewhere, because its node is gone
 
 
+_RUNNER: ContextVar["TaskRunner[Any] | None"] = ContextVar("runner", default=None)
+
+
+@contextmanager
+def workers(params: Params) -> Iterator["TaskRunner[Any] | None"]:
+    """Keep the workers that `params.runner` asks for, until the block ends; None where all is done here.
+
+    A worker imports for some 15 s: what calls `run_all` several times keeps them in between.
+
+    Raises:
+        UsageError: `params.runner` asks for Ray, which is not installed.
+    """
+    if params.runner.kind == "local" or _RUNNER.get() is not None:
+        yield _RUNNER.get()
+        return
+    with _server(), _open(params) as runner, _resources(params):
+        token = _RUNNER.set(runner)
+        try:
+            yield runner
+        finally:
+            _RUNNER.reset(token)
+
+
 def run_all(params: Params, task: Task[..., Any], calls: Sequence[dict[str, Any]]) -> list[Any]:
     """Run a task once for each mapping of arguments, where `params.runner` says; return the results in order.
 
@@ -22,9 +46,9 @@ def run_all(params: Params, task: Task[..., Any], calls: Sequence[dict[str, Any]
         UsageError: `params.runner` asks for Ray, which is not installed.
         ThawlineError: What the task raises.
     """
-    if params.runner.kind == "local":
-        return [task(**call) for call in calls]
-    with _server(), _open(params) as runner, _resources(params):
+    with workers(params) as runner:
+        if runner is None:
+            return [task(**call) for call in calls]
         futures = [runner.submit(task, call) for call in calls]
         return [future.result() for future in futures]
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flows.cross_validation import deepen
+from flows.runners import workers
 from flows.search_choices import choose_finalists, choose_in_folds, choose_winner
 from tasks.reports.search_runs import record_search
 from tasks.results import CrossValidation, SearchResult, TrialResult
@@ -61,9 +62,10 @@ def search(context: Context, tracking: Tracking, run_id: str) -> Searched:
         return Searched(context, (context,) * context.params.split.num_folds)
     started = time.monotonic()
     trials = screen_all(context)
-    finalists, deepened = go_deeper(context, choose_finalists(trials, context.params.search.keep))
-    winner, unproved = choose_winner(finalists, deepened)
-    in_folds = choose_in_folds(context, trials)
+    with workers(context.params):
+        finalists, deepened = go_deeper(context, choose_finalists(trials, context.params.search.keep))
+        winner, unproved = choose_winner(finalists, deepened)
+        in_folds = choose_in_folds(context, trials)
     result = SearchResult(
         strategy=context.params.search.strategy,
         trials=[next((other for other in finalists if other.number == one.number), one) for one in trials],

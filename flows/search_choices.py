@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from flows.cross_validation import cross_validate
+from flows.cross_validation import choose_depths
 from tasks.results import CrossValidation, FoldResult, TrialResult, Unproved
 from tasks.searching.trials import trial_context
 from tasks.training.finetuning import inner_f1, inner_f1_of
@@ -81,4 +81,4 @@ def _in_fold(trial: TrialResult, fold: int) -> TrialResult:
 
 def _run(context: Context, trials: Sequence[TrialResult]) -> list[FoldResult]:
     """Train each fold with a trial of its own."""
-    return cross_validate(context, [trial_context(context, trial.changes) for trial in trials]).folds
+    return choose_depths(context, [trial_context(context, trial.changes) for trial in trials]).folds

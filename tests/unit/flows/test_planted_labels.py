@@ -82,7 +82,7 @@ def test_a_search_scores_its_folds_by_choices_that_no_scored_row_had_a_say_in(
             inner = [coins.inner_score(number, fold) for fold in range(NUM_FOLDS)]
             score = float(np.mean(inner))
             trials.append(TrialResult(number=number, changes={"number": number}, score=score, f1_macro=inner))
-        monkeypatch.setattr(flows.search_choices, "cross_validate", lambda _context, rules: coins.folds(rules))
+        monkeypatch.setattr(flows.search_choices, "choose_depths", lambda _context, rules: coins.folds(rules))
         return trials, choose_in_folds(context, trials)
 
     def by_all_folds(coins: Coins) -> float:
