@@ -96,8 +96,9 @@ def _answer(connection: socket.socket) -> None:
         return
     for file in files:
         os.close(file)
-    stream.write(f"{pid}\n")
-    stream.flush()
+    with suppress(BrokenPipeError):  # whoever asked has been killed, which the next lines find
+        stream.write(f"{pid}\n")
+        stream.flush()
     ended = os.pidfd_open(pid)
     if ended not in select.select([ended, connection], [], [])[0]:  # whoever asked has been killed
         with suppress(ProcessLookupError):
