@@ -1,6 +1,6 @@
 """The demo of the README, in a fresh clone: `python -m tests.documentation.demo` compares what both print.
 
-It runs what `make demo` runs once all is set up, takes some three minutes on two cores, and leaves nothing behind.
+It runs what `make demo` runs once all is set up, takes some minutes, and leaves nothing behind.
 """
 
 import os
