@@ -12,6 +12,7 @@ attention, with which everybody else trains it.
 """
 
 import argparse
+import dataclasses
 import os
 import platform
 import statistics
@@ -35,7 +36,7 @@ from models.heads.head import HeadSpec
 from models.heads.linear import HeadProblem, LinearHead
 from models.inputs.rows import TokenRows
 from models.training.checkpoints import Checkpoints
-from models.training.loop import predict_probabilities, stored_boundaries, train
+from models.training.loop import predict_probabilities, stored_boundaries
 from models.training.policies import Phase, PolicySettings, plan_phases
 from models.training.records import TrainingData, TrainSettings
 from tasks.training.finetuning import stopping_points
@@ -146,14 +147,7 @@ def seconds(action: Callable[[], object]) -> float:
 
 def run(training: Training, num_phases: int) -> list[float]:
     """Train some phases; return the inner macro-F1 of the weights kept."""
-    records = train(
-        training.classifier,
-        training.phases[:num_phases],
-        training.data,
-        training.settings,
-        training.store,
-        training.checkpoints,
-    )
+    records = dataclasses.replace(training, phases=training.phases[:num_phases]).run()
     return [record.inner_f1_macro or 0.0 for record in records if record.is_best]
 
 
@@ -165,9 +159,7 @@ def run_heads(trainings: list[Training]) -> None:
 def solve(training: Training) -> LinearHead:
     """Return the exact head of a training."""
     classifier, data = training.classifier, training.data
-    states = training.store.open(classifier, data.rows, classifier.pooled_boundary)
-    vectors = states.batch(np.arange(len(data.rows)), 1).numpy()[None]
-    problem = HeadProblem(vectors, data.labels, classifier.num_classes)
+    problem = HeadProblem(training.pooled_vectors(), data.labels, classifier.num_classes)
     return problem.solve(data.train, problem.choose_strength(data.train, np.arange(len(data.train)) % NUM_PARTS))
 
 

@@ -4,8 +4,9 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from prefect import task
 
 from modalities import get_modality
 from modalities.predictor import save_finetuned
-from models.training.loop import EpochRecord, phases_left_plain, predict_probabilities, train
+from models.training.loop import EpochRecord, phases_left_plain, predict_probabilities
 from models.training.policies import Phase
 from tasks.caching import step_cache
 from tasks.results import CrossValidation, FinalFit, FoldResult, HeadPhase, save_arrays
@@ -63,23 +64,14 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
     started = time.monotonic()
     _begin(context, [fold], partial(open_training, context), description=f"head of fold {fold + 1}")
     training = open_training(context, fold)
-    phases, data = training.phases[:num_phases], training.data
-    epochs = _train(
-        dataclasses.replace(training, phases=phases), f"fold {fold + 1} of {context.params.split.num_folds}"
-    )
-    validation = np.flatnonzero(load_train_set(context).folds == fold)
-    probabilities = predict_probabilities(training.classifier, data.rows, validation, store=training.store)
-    directory = context.directory(TRAINING)
+    phases = training.phases[:num_phases]
+    cut = dataclasses.replace(training, phases=phases)
+    epochs = _follow(cut, f"fold {fold + 1} of {context.params.split.num_folds}")
     return FoldResult(
         fold=fold,
-        scores=score_fully(data.labels[validation], probabilities),
         train_f1_macro=_train_f1_at_best(epochs),
+        **_judge(training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}.npz"),
         seconds=seconds_before + time.monotonic() - started,
-        predictions=save_arrays(
-            directory / f"fold-{fold}-{num_phases}.npz", rows=validation, probabilities=probabilities
-        ),
-        num_fitted=len(data.train),
-        peak_memory_bytes=peak_memory_bytes(),
         epochs=_as_dicts(epochs, phases),
         best_epochs=best_epochs(epochs, phases),
     )
@@ -100,27 +92,14 @@ def answer_fold(context: Context, fold: int, num_phases: int, chosen: FoldResult
         chosen: What it came to there. Its epochs are the record of how that was found.
     """
     started = time.monotonic()
-
-    def opened(number: int | None) -> Training:
-        training = open_training(context, number, all_rows=True)
-        return dataclasses.replace(training, phases=stop_at_best(training.phases[:num_phases], [chosen.best_epochs]))
-
+    opened = partial(_open_chosen, context, [chosen.best_epochs])
     _begin(context, [fold], opened, description=f"head of fold {fold + 1}, all rows")
     training = opened(fold)
-    epochs = _train(training, f"fold {fold + 1} of {context.params.split.num_folds}, all rows")
-    data, (_, validation) = training.data, load_train_set(context).fold_rows(fold)
-    probabilities = predict_probabilities(training.classifier, data.rows, validation, store=training.store)
+    epochs = _follow(training, f"fold {fold + 1} of {context.params.split.num_folds}, all rows")
     answered = {
-        "scores": score_fully(data.labels[validation], probabilities),
         "train_f1_macro": epochs[-1].train_f1_macro,
+        **_judge(training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}-all.npz"),
         "seconds": chosen.seconds + time.monotonic() - started,
-        "predictions": save_arrays(
-            context.directory(TRAINING) / f"fold-{fold}-{num_phases}-all.npz",
-            rows=validation,
-            probabilities=probabilities,
-        ),
-        "num_fitted": len(data.train),
-        "peak_memory_bytes": peak_memory_bytes(),
     }
     return chosen.model_copy(update=answered)
 
@@ -130,15 +109,10 @@ def answer_fold(context: Context, fold: int, num_phases: int, chosen: FoldResult
 def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     """Fine-tune on all of train; each phase stops after the mean best epoch of the folds."""
     started = time.monotonic()
-
-    def opened(number: int | None) -> Training:
-        training = open_training(context, number)
-        phases = stop_at_best(training.phases, [one.best_epochs for one in cross_validation.folds])
-        return dataclasses.replace(training, phases=phases)
-
+    opened = partial(_open_chosen, context, [one.best_epochs for one in cross_validation.folds])
     _begin(context, [None], opened, description="head of the final fit")
     data, training = load_train_set(context), opened(None)
-    epochs = _train(training, "final fit")
+    epochs = _follow(training, "final fit")
     directory = context.directory(TRAINING) / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(directory, training.classifier, training.encoder, params=params, classes=data.classes)
@@ -168,6 +142,25 @@ def stopping_points(phases: Sequence[Phase]) -> list[int]:
     return [*(number for number, phase in enumerate(phases) if number and phase.min_gain is not None), len(phases)]
 
 
+def _open_chosen(context: Context, best: Sequence[dict[str, int]], fold: int | None) -> Training:
+    """Return the training of a fold, or of all of train, on all of its rows, each phase as long as was best."""
+    training = open_training(context, fold, all_rows=True)
+    return dataclasses.replace(training, phases=stop_at_best(training.phases, best))
+
+
+def _judge(training: Training, path: Path) -> dict[str, Any]:
+    """Return what a fold's result says of its trained classifier on the rows that it is scored on."""
+    data = training.data
+    assert data.validation is not None  # noqa: S101 - every fold has such rows
+    probabilities = predict_probabilities(training.classifier, data.rows, data.validation, store=training.store)
+    return {
+        "scores": score_fully(data.labels[data.validation], probabilities),
+        "predictions": save_arrays(path, rows=data.validation, probabilities=probabilities),
+        "num_fitted": len(data.train),
+        "peak_memory_bytes": peak_memory_bytes(),
+    }
+
+
 def _begin(
     context: Context, folds: Sequence[int | None], opened: Callable[[int | None], Training], *, description: str
 ) -> None:
@@ -178,18 +171,6 @@ def _begin(
         for fold, training in zip(folds, trainings, strict=True)
     ]
     train_first_phases(trainings, solvers, description=description)
-
-
-def _train(training: Training, description: str) -> list[EpochRecord]:
-    records = train(
-        training.classifier,
-        training.phases,
-        training.data,
-        training.settings,
-        training.store,
-        training.checkpoints,
-    )
-    return _follow(records, training.phases, description)
 
 
 def inner_f1(cross_validation: CrossValidation) -> list[float]:
@@ -214,10 +195,11 @@ def stop_at_best(phases: Sequence[Phase], best_epochs: Sequence[dict[str, int]])
     return [dataclasses.replace(phase, stop_after=stop) for phase, stop in zip(phases, stops, strict=True)]
 
 
-def _follow(records: Iterator[EpochRecord], phases: Sequence[Phase], description: str) -> list[EpochRecord]:
+def _follow(training: Training, description: str) -> list[EpochRecord]:
+    """Run a training to its end, with a bar."""
     epochs = []
-    with progress(description, _count_epochs(phases)) as advance:
-        for record in records:
+    with progress(description, _count_epochs(training.phases)) as advance:
+        for record in training.run():
             epochs.append(record)
             advance(f"{record.phase}, training loss {record.train_loss:.3f}")
     return epochs

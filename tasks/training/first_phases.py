@@ -6,9 +6,6 @@ Each training's result is written where `train` goes on from it.
 import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from models.classifiers.linear_heads import put_linear_head
 from models.encoders.structure import HEAD
 from models.fused_heads.fused import HeadJob, can_fuse
@@ -17,7 +14,6 @@ from models.heads.head import HeadSpec
 from models.heads.linear import LinearHead
 from models.inputs.rows import Indices
 from models.training.journal import Journal
-from models.training.loop import stored_boundaries
 from models.training.policies import Phase
 from models.training.records import TrainSettings, record_epoch
 from tasks.training.setup import Training
@@ -25,7 +21,6 @@ from thawline.scores.metrics import Scores, score
 from thawline.system.console import progress
 
 Solver = Callable[[], LinearHead]
-Vectors = NDArray[np.float32]
 
 
 def is_exact(phase: Phase, head: HeadSpec, settings: TrainSettings) -> bool:
@@ -67,7 +62,7 @@ def _is_exact(training: Training) -> bool:
 
 def _solve(training: Training, journal: Journal, solve: Solver) -> None:
     started = time.monotonic()
-    data, vectors, head = training.data, _pooled(training, [training])[0], solve()
+    data, vectors, head = training.data, training.pooled_vectors()[0], solve()
 
     def scored(rows: Indices | None, measure: Callable[..., Scores] = score) -> Scores | None:
         return None if rows is None else measure(data.labels[rows], head.probabilities(vectors[rows]))
@@ -92,7 +87,7 @@ def _train_together(waiting: Sequence[tuple[Training, Journal]], description: st
     first = waiting[0][0]
     with progress(description, max(_num_epochs(training.phases[0]) for training, _ in waiting)) as advance:
         heads = train_heads_together(
-            _pooled(first, [training for training, _ in waiting]),
+            first.pooled_vectors(),
             first.data.labels,
             [_job(training) for training, _ in waiting],
             num_classes=first.classifier.num_classes,
@@ -102,16 +97,6 @@ def _train_together(waiting: Sequence[tuple[Training, Journal]], description: st
         training.classifier.head.load_state_dict(head.state)
         journal.records = head.records
         journal.note_end(0, head.inner)
-
-
-def _pooled(first: Training, trainings: Sequence[Training]) -> Vectors:
-    """Return the pooled vectors (V, N, D) of a training's rows; what deeper phases read is stored in the same pass."""
-    boundaries = {k for training in trainings for k in stored_boundaries(training.classifier, training.phases)}
-    rows = first.data.views or first.data.rows
-    first.store.fill(first.classifier, rows, boundaries)
-    states = first.store.open(first.classifier, rows, first.classifier.pooled_boundary)
-    vectors: Vectors = states.batch(np.arange(len(rows)), 1).numpy()
-    return vectors.reshape(first.data.num_views, len(first.data.rows), -1)
 
 
 def _num_epochs(phase: Phase) -> int:

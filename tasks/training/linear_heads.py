@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.heads.linear import HeadProblem, LinearHead, sample_of
-from models.training.loop import stored_boundaries
 from tasks.training.device_slots import on_device
 from tasks.training.row_weights import row_weights
 from tasks.training.setup import before_the_head, has_own_vectors, learned_rows, open_training
@@ -33,14 +32,7 @@ def pooled_vectors(context: Context, fold: int | None) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=8)
 def _pooled(context: Context, fold: int | None) -> NDArray[np.float32]:
-    opened = open_training(context, fold)
-    pooled = opened.classifier.pooled_boundary
-    deeper = stored_boundaries(opened.classifier, opened.phases)  # it is the same pass
-    rows = opened.data.views or opened.data.rows
-    opened.store.fill(opened.classifier, rows, {pooled, *deeper})
-    states = opened.store.open(opened.classifier, rows, pooled).batch(np.arange(len(rows)), 1).numpy()
-    shaped = states.reshape(opened.data.num_views, len(opened.data.rows), -1)
-    return np.ascontiguousarray(shaped, dtype=np.float32)
+    return open_training(context, fold).pooled_vectors()
 
 
 def solve_head(context: Context, fold: int | None, rows: Indices | None = None) -> LinearHead:

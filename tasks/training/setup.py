@@ -27,6 +27,7 @@ from models.inputs.augmentation import Augmentation, with_views
 from models.inputs.rows import Indices, Rows
 from models.training.checkpoints import Checkpoints
 from models.training.journal import Journal
+from models.training.loop import EpochRecord, stored_boundaries, train
 from models.training.policies import Phase, PolicySettings, WrittenPhase, plan_phases
 from models.training.records import TrainingData, TrainSettings
 from tasks.training.device_slots import device_slot
@@ -61,6 +62,17 @@ class Training:
     def journal(self) -> Journal:
         """Return the training's journal, for a trainer of a single phase."""
         return Journal(self.classifier, self.phases, self.data, self.settings, self.checkpoints)
+
+    def run(self) -> Iterator[EpochRecord]:
+        """Train from the last checkpoint on; see `train`."""
+        return train(self.classifier, self.phases, self.data, self.settings, self.store, self.checkpoints)
+
+    def pooled_vectors(self) -> NDArray[np.float32]:
+        """Return the pooled vectors (V, N, D) of rows and views; what deeper phases read is stored in the same pass."""
+        pooled, rows = self.classifier.pooled_boundary, self.data.views or self.data.rows
+        self.store.fill(self.classifier, rows, {pooled, *stored_boundaries(self.classifier, self.phases)})
+        states = self.store.open(self.classifier, rows, pooled).batch(np.arange(len(rows)), 1).numpy()
+        return np.ascontiguousarray(states.reshape(self.data.num_views, len(self.data.rows), -1), dtype=np.float32)
 
 
 def open_training(context: Context, fold: int | None, *, all_rows: bool = False, device: str | None = None) -> Training:

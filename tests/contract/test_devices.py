@@ -150,9 +150,8 @@ def test_every_way_to_train_gives_what_it_gives_on_the_cpu(
 
 
 def solve(training: Training) -> LinearHead:
-    states = training.store.open(training.classifier, training.data.rows, training.classifier.pooled_boundary)
-    vectors = states.batch(np.arange(NUM_ROWS), 1).numpy()[None]
-    return HeadProblem(vectors, training.data.labels, training.classifier.num_classes).solve(training.data.train, 0.1)
+    problem = HeadProblem(training.pooled_vectors(), training.data.labels, training.classifier.num_classes)
+    return problem.solve(training.data.train, 0.1)
 
 
 @pytest.mark.parametrize("policy", sorted(POLICIES))
@@ -161,7 +160,6 @@ def test_every_policy_runs_heads_of_folds_together_and_each_fold_on(
     root: Path, tmp_path: Path, policy: str, device: Device
 ) -> None:
     def work(name: str, home: Path) -> np.ndarray:
-        found = []
         written = (WrittenPhase("top", {"head": 1e-2, "block_2": 1e-3}, num_epochs=1),)
         plan = PolicySettings(head_epochs=2, num_epochs=2, max_unfrozen_groups=1, phases=written)
         trainings = []
@@ -171,10 +169,7 @@ def test_every_policy_runs_heads_of_folds_together_and_each_fold_on(
             encoder, store, kept = material(root, "text")[0], ActivationStore(home), Checkpoints(home / str(fold))
             trainings.append(Training(encoder, classifier, phases, data, settings, store, kept))
         train_first_phases(trainings, [partial(solve, each) for each in trainings], description="heads")
-        for each in trainings:
-            records = train(each.classifier, each.phases, each.data, each.settings, each.store, each.checkpoints)
-            found.append(numbers(list(records)))
-        return np.concatenate(found)
+        return np.concatenate([numbers(list(each.run())) for each in trainings])
 
     device.compare(work, tmp_path)
 

@@ -16,7 +16,7 @@ from models.encoders.tokenizing import tokenize
 from models.heads.head import HeadSpec
 from models.heads.linear import HeadProblem, LinearHead
 from models.training.checkpoints import Checkpoints
-from models.training.loop import predict_probabilities, train
+from models.training.loop import predict_probabilities
 from models.training.policies import PolicySettings, plan_phases
 from models.training.records import TrainingData, TrainSettings
 from tasks.results import CrossValidation, FoldResult
@@ -78,15 +78,7 @@ def problem_of(training: Training) -> HeadProblem:
 
 
 def finish(training: Training) -> list[float | None]:
-    records = train(
-        training.classifier,
-        training.phases,
-        training.data,
-        training.settings,
-        training.store,
-        training.checkpoints,
-    )
-    return [record.validation_loss for record in records]
+    return [record.validation_loss for record in training.run()]
 
 
 @pytest.mark.parametrize("policy", ["head_only", "lp_ft"])
