@@ -23,12 +23,15 @@ def split(workspace: Workspace, params: Params) -> None:
 
     Raises:
         StorageError: The ledger is there and can't be read as one.
-        DataRefusedError: `split.test_share` or `split.seed` has changed, and there is no new row that it could be of.
+        DataRefusedError: `split.test_share` or `split.seed` has changed, and there is no new row that it could be of;
+            or the labels are of another column than those by which the ledger's rows were stratified.
     """
     rows = read_frame(workspace.clean_rows)
     rows["group"] = get_modality(params.modality).near_duplicate_groups(rows, params)
     old = read_ledger(workspace)
     ledger = extend_ledger(old, rows, test_share=params.split.test_share, seed=params.split.seed)
+    if len(old) and len(rows):
+        _refuse_other_labels(workspace, params.ingest.label_column)
     if len(ledger) == len(old) and len(rows):
         _refuse_without_effect(workspace, params.split)
     parts = split_rows(rows, ledger)
@@ -52,12 +55,24 @@ def split(workspace: Workspace, params: Params) -> None:
     write_report(report, workspace.reports / "split.json")
 
 
+def _refuse_other_labels(workspace: Workspace, column: str) -> None:
+    """Refuse labels of another column: no row moves, and the test rows were drawn for the classes of before."""
+    for assigned in reversed(_read_assigned(workspace)):
+        if "label_column" in assigned:
+            if assigned["label_column"] != column:
+                raise DataRefusedError(
+                    f"ingest.label_column {column}: this workspace's rows were parted into train and test by the "
+                    f"labels of the column {assigned['label_column']}, and none moves. Put that back, or make a "
+                    "workspace for the other labels by `thawline init`"
+                )
+            return
+
+
 def _refuse_without_effect(workspace: Workspace, chosen: Split) -> None:
     """Refuse a share or a seed that no row of the ledger came in under: it would be taken, and change nothing."""
-    from tasks.versions.dvc_repo import ASSIGNED, read_assigned  # few runs come here, and a stage starts often
-    from tasks.versions.version_records import list_versions
+    from tasks.versions.dvc_repo import ASSIGNED  # few runs come here, and a stage starts often
 
-    known = [entry.assigned for entry in list_versions(workspace) if entry.assigned] + [read_assigned(workspace)]
+    known = [{key: one[key] for key in ASSIGNED if key in one} for one in _read_assigned(workspace)]
     wanted = {key: getattr(chosen, key) for key in ASSIGNED}
     if not all(known) or wanted in known:
         return
@@ -66,6 +81,14 @@ def _refuse_without_effect(workspace: Workspace, chosen: Split) -> None:
         f"{values}: all rows are in the ledger already, and none moves between train and test; they came in under "
         f"{before}. Put that back, or make a new workspace with the new values by `thawline init --set`"
     )
+
+
+def _read_assigned(workspace: Workspace) -> list[dict[str, float | str]]:
+    """Return what the ledger's rows were assigned by, the oldest first, the last run's own last (empty: not said)."""
+    from tasks.versions.dvc_repo import read_assigned
+    from tasks.versions.version_records import list_versions
+
+    return [entry.assigned for entry in list_versions(workspace) if entry.assigned] + [read_assigned(workspace)]
 
 
 def read_ledger(workspace: Workspace) -> pd.DataFrame:

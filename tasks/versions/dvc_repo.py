@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 STAGES = ("ingest", "clean", "split")
 ASSIGNED = ("test_share", "seed")
 """Params of the section `split` that are of new rows alone: the ledger keeps where old ones went."""
+LABELS = "ingest.label_column"
+"""Whose labels the rows were stratified by."""
 DVC_TIMEOUT_S = 24 * 3600.0
 """Copying to a far remote may take hours; what takes longer hangs."""
 MAX_LINE_BYTES = 30_000
@@ -174,10 +176,11 @@ def find_data_version(workspace: Workspace) -> str | None:
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:12]
 
 
-def read_assigned(workspace: Workspace) -> dict[str, float]:
+def read_assigned(workspace: Workspace) -> dict[str, float | str]:
     """Return what the stage `split` went by when it last assigned rows; nothing where it has not run yet."""
     params = read_stages(workspace).get("split", {}).get("params", {}).get("params.yaml", {})
-    return {key: params["split"][key] for key in ASSIGNED if key in params.get("split", {})}
+    named = {name.rpartition(".")[2]: params[name] for name in (LABELS,) if name in params}
+    return {key: params["split"][key] for key in ASSIGNED if key in params.get("split", {})} | named
 
 
 def run_dvc(workspace: Workspace, *arguments: str) -> str:

@@ -23,7 +23,7 @@ class Version(BaseModel):
     `created` is UTC in ISO 8601. `rows` counts all accepted rows, `distinct_rows` different contents among them.
     `parts` counts the rows by where they ended, `checks` those that passed and those that warned, `files` has the MD5
     of each accepted file, as DVC knows it. `by` is whose run noted it, '' in entries that do not say. `assigned`
-    is what the section `split` said of new rows.
+    is what the params said of new rows' split.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,7 +37,7 @@ class Version(BaseModel):
     checks: dict[str, int]
     files: dict[str, str]
     by: str = ""
-    assigned: dict[str, float] = {}
+    assigned: dict[str, float | str] = {}
 
 
 class Difference(BaseModel):

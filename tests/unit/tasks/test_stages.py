@@ -166,3 +166,18 @@ def test_a_share_or_seed_of_new_rows_is_refused_where_there_are_none(
     add(workspace, "b.csv", [(f"then {n} other words", "ab"[n % 2]) for n in range(30)])
     run(workspace, split=changed)
     assert len(read_ledger(workspace)) == 90
+
+
+def test_labels_of_another_column_are_refused_as_the_rows_were_parted_by_those_of_before(workspace: Workspace) -> None:
+    frame = pd.read_csv(workspace.raw / "a.csv")
+    frame.assign(other=frame["label"].sample(frac=1, random_state=0).to_numpy()).to_csv(workspace.raw / "a.csv")
+    run(workspace)
+    split = {"split": {"test_share": 0.2, "seed": 0}, "ingest.label_column": "label"}
+    YAML().dump({"stages": {"split": {"cmd": "python", "params": {"params.yaml": split}}}}, workspace.dvc_lock)
+    before = workspace.ledger.read_text()
+    with pytest.raises(
+        DataRefusedError, match=r"label_column other: .* by the labels of the column label, and none moves"
+    ):
+        run(workspace, ingest={"label_column": "other"})
+    assert workspace.ledger.read_text() == before
+    run(workspace)
