@@ -7,6 +7,7 @@ an older one.
 import configparser
 import hashlib
 import io
+import itertools
 import json
 import logging
 import os
@@ -237,10 +238,17 @@ def _explain(arguments: tuple[str, ...], output: str) -> Exception:
     tail = "\n".join(output.splitlines()[-15:])
     command = f"dvc {' '.join(arguments)}" if len(arguments) <= 9 else f"dvc {' '.join(arguments[:9])} ..."
     if "exited with 3" in output:
-        return DataRefusedError(tail)
+        return DataRefusedError(_words_of_stage(output) or tail)
     if "No space left" in output or "Permission denied" in output:
         return StorageError(f"`{command}` can't write:\n{tail}\nfree space or mend permissions")
     remedy = "run it by hand in the workspace for the whole output"
     if "is git-ignored" in output:
         remedy = "`git check-ignore -v FILE` names the rule; take it back by a line !FILE in the workspace's .gitignore"
     return DvcError(f"`{command}` failed:\n{tail}\n{remedy}")
+
+
+def _words_of_stage(output: str) -> str:
+    """Return what the last stage itself printed, without DVC's lines before and after it."""
+    _, command, said = output.rpartition("> python ")
+    lines = itertools.takewhile(lambda line: "ERROR: failed to reproduce" not in line, said.splitlines()[1:])
+    return "\n".join(lines).strip() if command else ""

@@ -9,6 +9,7 @@ from tasks.versions import dvc_repo
 from tasks.versions.dvc_repo import run_dvc
 from tasks.versions.pinned import pin_inputs, pinned_inputs
 from tasks.versions.raw_data import track_raw_files
+from thawline.errors import DataRefusedError
 from thawline.params.file import overridden
 from thawline.workspace import Workspace
 
@@ -77,3 +78,12 @@ def test_more_files_than_a_command_line_holds_are_tracked_by_one_call(
     assert len(command_lines) == 1
     assert sum(map(len, command_lines[0])) < 200
     assert track_raw_files(workspace) == ([], [])
+
+
+def test_the_words_of_a_stage_that_refuses_stand_alone_without_those_of_dvc(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    run_dvc(workspace, "init", "-q", "--no-scm")
+    (tmp_path / "dvc.yaml").write_text("stages:\n  a:\n    cmd: python -P -c 'print(\"row 3 is odd\"); exit(3)'\n")
+    with pytest.raises(DataRefusedError) as refused:
+        run_dvc(workspace, "repro", "--verbose")
+    assert str(refused.value) == "row 3 is odd"
