@@ -12,6 +12,7 @@ from tasks.comparing.approaches import APPROACHES, draw_share, measure, prepare_
 from tasks.comparing.record import record_comparison
 from tasks.comparing.report import SCRATCH
 from tasks.results import ComparedApproaches, Measured
+from tasks.training.scout import settle_depth
 from thawline.context import Context
 from thawline.params import Params
 from thawline.params.file import load_params, overridden
@@ -43,7 +44,8 @@ def compare(root: Path, overrides: Sequence[str] = ()) -> ComparedApproaches:
     with lock_workspace(workspace, "training"), overridden(workspace, overrides):
         with lock_workspace(workspace, "data", wait_s=-1):
             context, tracking = open_data(workspace, params, Stopwatch())
-        return record_comparison(context, tracking, measure_all(context))
+        deep, _ = settle_depth(context)
+        return record_comparison(context, tracking, measure_all(deep))
 
 
 def measure_all(context: Context) -> ComparedApproaches:

@@ -1,6 +1,7 @@
-"""Staged fine-tuning in every fold: the heads together, then each fold's phases, as deep as that fold gains from it.
+"""Staged fine-tuning in every fold: the heads, then each fold's phases.
 
-What is decided for a fold is decided on its own inner rows. Those of other folds are rows that it is scored on.
+Where something is left to choose in a fold (epochs, phases that must bring a gain), it is chosen on the fold's own
+inner rows: those of other folds are rows that it is scored on. Then it is trained anew on all of its rows.
 """
 
 import logging
@@ -18,6 +19,7 @@ from tasks.training.finetuning import (
     train_fold,
     train_heads,
 )
+from tasks.training.scout import is_settled
 from thawline.context import Context
 
 logger = logging.getLogger(__name__)
@@ -32,11 +34,17 @@ def cross_validate(context: Context, works: Sequence[Context] | None = None) -> 
     """
     works = works or [context] * context.params.split.num_folds
     with workers(context.params):
-        reached = choose_depths(context, works)
-        calls = [
-            {"context": works[one.fold], "fold": one.fold, "num_phases": len(one.best_epochs), "chosen": one}
-            for one in reached.folds
-        ]
+        if all(is_settled(work) for work in works):
+            num_phases = [len(plan(work)) for work in works]
+            calls = [
+                {"context": works[fold], "fold": fold, "num_phases": number} for fold, number in enumerate(num_phases)
+            ]
+        else:
+            reached = choose_depths(context, works)
+            calls = [
+                {"context": works[one.fold], "fold": one.fold, "num_phases": len(one.best_epochs), "chosen": one}
+                for one in reached.folds
+            ]
         return CrossValidation(name=FINETUNED, folds=run_all(context.params, answer_fold, calls))
 
 

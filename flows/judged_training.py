@@ -1,10 +1,10 @@
-"""From checked data to a verdict: profile, baselines, search, folds, final fit, evaluation, gates, registration.
+"""From checked data to a verdict: profile, baselines, scout, search, folds, final fit, evaluation, gates, registration.
 
 The second half of the flow `finetune`, in a file of its own because it imports what trains: a run in which nothing
 changed never comes here.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from flows.cross_validation import choose_depths, cross_validate
 from flows.search import Searched, search
@@ -19,19 +19,21 @@ from tasks.judging.review import gather_review
 from tasks.judging.verdict import decide
 from tasks.profiling.profile import profile_rows
 from tasks.reports.recording import open_run, record_cross_validation, record_left_out, record_outcome
-from tasks.results import CrossValidation, FinalFit, RunResult, best_of
+from tasks.results import CrossValidation, FinalFit, RunResult, Scouted, best_of
 from tasks.searching.study import forget_study
 from tasks.tracking.fold_runs import record_final_fit
 from tasks.tracking.runs import Tracking
 from tasks.training.finetuning import fit_final
 from tasks.training.frozen_layers import run_frozen_layers
+from tasks.training.scout import settle_depth
 from tasks.training.setup import FROZEN_LAYERS, clear_checkpoints
 from thawline.context import Context
+from thawline.system.console import console
 from thawline.system.stopwatch import Stopwatch
 
 
 def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, fresh: bool) -> RunResult:
-    """Profile, baseline, search, folds, final fit, evaluation, gates and registration, recorded under one MLflow run.
+    """Profile, baseline, scout, search, folds, final fit, evaluation, gates and registration, under one MLflow run.
 
     Raises:
         ParamsError: `predict.costs` names what is no label.
@@ -47,8 +49,10 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
     with open_run(context, tracking) as run_id:
         with watch("baseline"):
             baselines = _score_baselines(context, tracking, run_id)
+        with watch("scout"):
+            deep, scouted = _scout(context)
         with watch("search"):
-            searched = search(context, tracking, run_id)
+            searched = search(deep, tracking, run_id)
         with watch("cross-validate"):
             finetuned = cross_validate(context, searched.works)
         with watch("label audit"):
@@ -56,11 +60,9 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         fitted = searched.leaving_out(audit.left_out)
         if audit.left_out:
             with watch("cross-validate again"):
-                all_rows = [*baselines, finetuned]
-                baselines, missing = cross_validate_all(fitted.tuned, [each.name for each in baselines])
-                finetuned = cross_validate(fitted.tuned, fitted.works)
-                all_rows = [each for each in all_rows if each.name not in missing]
-                record_effect(context, tracking, run_id, all_rows, [*baselines, finetuned])
+                before = [*baselines, finetuned]
+                *baselines, finetuned = _cross_validate_again(fitted, before)
+                record_effect(context, tracking, run_id, before, [*baselines, finetuned])
         with watch("record folds"):
             *baselines, finetuned = [answer_folds(context, each) for each in (*baselines, finetuned)]
             best, shares = best_of(baselines), dict[str, float]()
@@ -72,7 +74,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
             final = fit_final(fitted.tuned, _with_all_rows(fitted, finetuned))
-            for work in dict.fromkeys((context, *searched.all_works, *fitted.all_works)):
+            for work in dict.fromkeys((context, deep, *searched.all_works, *fitted.all_works)):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
             fits = [*_fit_baselines(fitted.tuned, {best.name, *shares}), final]
@@ -97,6 +99,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             decision=decision,
             review=review,
             seconds=watch.seconds,
+            scouted=scouted,
             found=searched.found,
             exported=exported,
         )
@@ -107,6 +110,20 @@ def _score_baselines(context: Context, tracking: Tracking, run_id: str) -> list[
     baselines, missing = cross_validate_all(context, list_all_baselines(context))
     record_left_out(tracking, run_id, missing)
     return baselines
+
+
+def _scout(context: Context) -> tuple[Context, Scouted | None]:
+    """Return the work at the depth that pays, and say how that was found."""
+    deep, scouted = settle_depth(context)
+    if scouted is not None:
+        console.print(f"  {scouted.sentence()}", markup=False)
+    return deep, scouted
+
+
+def _cross_validate_again(fitted: Searched, before: Sequence[CrossValidation]) -> list[CrossValidation]:
+    """Return the same approaches without the rows left out, but baselines that can't be fitted any more."""
+    baselines, _ = cross_validate_all(fitted.tuned, [each.name for each in before[:-1]])
+    return [*baselines, cross_validate(fitted.tuned, fitted.works)]
 
 
 def _with_all_rows(searched: Searched, finetuned: CrossValidation) -> CrossValidation:

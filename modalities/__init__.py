@@ -39,6 +39,14 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Values of the params section `model` that follow from what the rows are like, and why in a sentence."""
+
+    chosen: dict[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True)
 class Modality:
     """What the line needs to know about a kind of data; each function is pure but for `read`."""
 
@@ -132,6 +140,9 @@ class Modality:
 
     rooms: tuple[str, ...]
     """Directories of `expectations/` whose checks this kind of data has to pass."""
+
+    sizes: Callable[[pd.DataFrame, Params], Sizes] | None = None
+    """Rows as read to the input sizes that a new workspace gets for them."""
 
     default_encoder: str = ""
     """What `model.encoder: auto` means; '' where no pretrained encoder can be named."""

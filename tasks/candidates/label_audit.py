@@ -154,8 +154,9 @@ def record_effect(
     """Say and record what it changed in macro-F1 on the same scored rows that the flagged ones count less."""
     audit = context.params.audit
     way = f"counting {audit.weight:g}" if audit.policy == "down_weight" else "left out"
-    effects = {new.name: new.mean() - old.mean() for old, new in zip(before, after, strict=True)}
-    for old, new in zip(before, after, strict=True):
+    known = {each.name: each for each in before}
+    effects = {new.name: new.mean() - known[new.name].mean() for new in after}
+    for old, new in ((known[new.name], new) for new in after):
         console.print(
             f"  {new.name}: macro-F1 {old.mean():.4f} with them, {new.mean():.4f} with them {way} "
             f"({effects[new.name]:+.4f}); in the score they count in full, under the labels given",

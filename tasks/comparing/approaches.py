@@ -32,6 +32,7 @@ from tasks.training.finetuning import best_epochs, stop_at_best
 from tasks.training.first_phases import is_exact
 from tasks.training.linear_heads import choose_strength, head_problem, pooled_vectors
 from tasks.training.row_weights import trained_on
+from tasks.training.scout import is_settled
 from tasks.training.setup import (
     augmented,
     build,
@@ -186,9 +187,11 @@ def _can_be_fitted(context: Context, name: str) -> bool:
 
 
 def _train(context: Context, share: Share, encoder: Encoder, *, is_pretrained: bool) -> Trained:
-    """Train on all rows learned from, as long as a first training chose that held back the inner ones."""
+    """Train on all rows learned from, as long as a first training chose that held back the inner ones, if need be."""
     started = time.perf_counter()
-    _, records = _run(context, share, encoder, None, is_pretrained=is_pretrained)
+    records: list[EpochRecord] = []
+    if not is_settled(context):
+        _, records = _run(context, share, encoder, None, is_pretrained=is_pretrained)
     classifier, _ = _run(context, share, encoder, records, is_pretrained=is_pretrained)
     seconds = time.perf_counter() - started
     _, rows = load_encoded(context, share.fold)
@@ -199,7 +202,7 @@ def _train(context: Context, share: Share, encoder: Encoder, *, is_pretrained: b
 def _run(
     context: Context, share: Share, encoder: Encoder, chosen: list[EpochRecord] | None, *, is_pretrained: bool
 ) -> tuple[Classifier, list[EpochRecord]]:
-    """Train once; on all rows learned from if an earlier training's records say how long, else to find that out."""
+    """Train once: to find out how long (None), else on all rows learned from, as long as the records say, if any do."""
     params, data = context.params, load_train_set(context)
     _, rows = load_encoded(context, share.fold)
     classifier = build(encoder, params, num_classes=len(data.classes))
@@ -211,7 +214,7 @@ def _run(
     if not is_pretrained:
         arrays = dataclasses.replace(arrays, views=None)  # every phase sees the rows themselves
     phases = plan_phases(params.train.policy, classifier.groups, policy_settings(params))
-    if chosen is not None:
+    if chosen:
         phases = stop_at_best(phases, [best_epochs(chosen, phases)])
     settings = train_settings(params, seed=params.seed + share.seed)
     store = open_store(context.workspace, context.params) if is_pretrained else None

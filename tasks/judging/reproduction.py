@@ -71,9 +71,9 @@ def reproduce_run(workspace: Workspace, tracking: Tracking, run: Run) -> Repetit
         raise UsageError(f"run {run.info.run_id} ended {run.info.status} without a result; there is nothing to compare")
     place = workspace.state / "reproduce" / run.info.run_id[:8]
     shutil.rmtree(place, ignore_errors=True)
-    kept = _download(tracking, run)
+    kept, depth = _download(tracking, run), None if before.scouted is None else before.scouted.depth
     with lock_workspace(workspace, "data", wait_s=-1):
-        scratch = prepare_scratch(workspace, Workspace(place), kept)
+        scratch = prepare_scratch(workspace, Workspace(place), kept, depth=depth)
     code, remarks = _find_code(run, place)
     try:
         after = _run_line(scratch, code)
@@ -86,8 +86,10 @@ def reproduce_run(workspace: Workspace, tracking: Tracking, run: Run) -> Repetit
     return result
 
 
-def prepare_scratch(workspace: Workspace, scratch: Workspace, kept: Path) -> Workspace:
+def prepare_scratch(workspace: Workspace, scratch: Workspace, kept: Path, *, depth: int | None = None) -> Workspace:
     """Fill `scratch` with what a run kept in the folder `kept`, and with the data from wherever it is.
+
+    `depth` is what a scout found; how long a depth takes, on which that hangs, is another matter on another machine.
 
     Raises:
         DataRefusedError: A file is neither in data/raw, nor in DVC's cache, nor in its remote.
@@ -95,6 +97,8 @@ def prepare_scratch(workspace: Workspace, scratch: Workspace, kept: Path) -> Wor
     scratch.raw.mkdir(parents=True)
     (scratch.root / ".dvc").mkdir()
     params = Params.model_validate_json((kept / "params.json").read_text(encoding="utf-8"))
+    if depth is not None:
+        params = params.model_copy(update={"train": params.train.model_copy(update={"depth": depth})})
     scratch.params_file.write_text(render_params(_moved(params, workspace)), encoding="utf-8")
     for name in ("dvc.lock", "dvc.yaml"):
         shutil.copy(kept / name, scratch.root / name)

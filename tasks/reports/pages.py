@@ -57,4 +57,5 @@ def _tags(review: Review, result: RunResult) -> dict[str, str]:
         "thawline.alarms": str(len(result.alarms)),
         "thawline.modality": params.modality,
         "thawline.policy": params.train.policy,
+        **({} if result.scouted is None else {"thawline.depth": str(result.scouted.depth)}),
     }

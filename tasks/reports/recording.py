@@ -24,7 +24,7 @@ from tasks.presenting.epoch_tables import ALARMING_GAP, mean_epoch_table, overfi
 from tasks.presenting.figures import draw_confusion, draw_learning_curves
 from tasks.reports.out_of_fold import log_out_of_fold
 from tasks.reports.pages import record_review
-from tasks.results import RESULT_FILE, CrossValidation, Decision, Evaluation, RunResult, SearchResult
+from tasks.results import RESULT_FILE, CrossValidation, Decision, Evaluation, RunResult, Scouted, SearchResult
 from tasks.tracking import runs
 from tasks.tracking.fold_runs import record_folds
 from tasks.tracking.runs import FINGERPRINT, Tracking
@@ -122,6 +122,7 @@ def record_outcome(
     decision: Decision,
     review: Review,
     seconds: Mapping[str, float],
+    scouted: Scouted | None = None,
     found: SearchResult | None = None,
     exported: Exported | None = None,
 ) -> RunResult:
@@ -150,6 +151,7 @@ def record_outcome(
         data_version=context.data_version,
         rows={"train": len(review.train_labels), "test": len(review.test)},
         mlflow_uri=masked(tracking.uri),
+        scouted=scouted,
         search=found,
         rule=evaluation.rule,
         onnx="" if exported is None else exported.sentence(),

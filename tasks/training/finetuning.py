@@ -79,8 +79,8 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
 
 @task(name="fold on all rows", task_run_name="fold {fold} on all rows, {num_phases} phases", **step_cache(TRAINING))
 @on_device
-def answer_fold(context: Context, fold: int, num_phases: int, chosen: FoldResult) -> FoldResult:
-    """Make a fold's classifier anew from all rows of its training part, inner ones too, as far as those chose.
+def answer_fold(context: Context, fold: int, num_phases: int, chosen: FoldResult | None = None) -> FoldResult:
+    """Make a fold's classifier from all rows of its training part, as far as its inner rows chose, if they did.
 
     The course of the learning rate is the same; what was rolled back is left out, so that a fold in which nothing but
     an exact head paid costs next to nothing.
@@ -89,19 +89,22 @@ def answer_fold(context: Context, fold: int, num_phases: int, chosen: FoldResult
         context: The work.
         fold: Number of the fold.
         num_phases: Phases that the fold came to.
-        chosen: What it came to there. Its epochs are the record of how that was found.
+        chosen: What it came to without its inner rows; its epochs are the record of how that was found. Without it
+            nothing was left to choose, and all phases run to their ends.
     """
     started = time.monotonic()
-    opened = partial(_open_chosen, context, [chosen.best_epochs])
+    opened = partial(_open_chosen, context, [] if chosen is None else [chosen.best_epochs])
     _begin(context, [fold], opened, description=f"head of fold {fold + 1}, all rows")
     training = opened(fold)
     epochs = _follow(training, f"fold {fold + 1} of {context.params.split.num_folds}, all rows")
-    answered = {
-        "train_f1_macro": epochs[-1].train_f1_macro,
+    return FoldResult(
+        fold=fold,
+        train_f1_macro=epochs[-1].train_f1_macro,
         **_judge(training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}-all.npz"),
-        "seconds": chosen.seconds + time.monotonic() - started,
-    }
-    return chosen.model_copy(update=answered)
+        seconds=(0.0 if chosen is None else chosen.seconds) + time.monotonic() - started,
+        epochs=_as_dicts(epochs, training.phases) if chosen is None else chosen.epochs,
+        best_epochs={one.phase: one.phase_epoch for one in epochs} if chosen is None else chosen.best_epochs,
+    )
 
 
 @task(name="final fit", **step_cache(TRAINING))
@@ -145,7 +148,7 @@ def stopping_points(phases: Sequence[Phase]) -> list[int]:
 def _open_chosen(context: Context, best: Sequence[dict[str, int]], fold: int | None) -> Training:
     """Return the training of a fold, or of all of train, on all of its rows, each phase as long as was best."""
     training = open_training(context, fold, all_rows=True)
-    return dataclasses.replace(training, phases=stop_at_best(training.phases, best))
+    return dataclasses.replace(training, phases=stop_at_best(training.phases, best)) if best else training
 
 
 def _judge(training: Training, path: Path) -> dict[str, Any]:

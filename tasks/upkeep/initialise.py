@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from modalities import get_modality
 from tasks.clean import count_classes
 from tasks.rules import DVC_YAML
@@ -57,6 +59,8 @@ def initialise(directory: Path, data: Path, params: Params) -> Made:
     _require_room(workspace, data)
     params, told = _with_encoding(params, data)
     rows = get_modality(params.modality).read(data, params)
+    params, reason = _with_sizes(params, rows)
+    told = [*told, *reason]
     with storage_errors(), staging_for(workspace.root) as staging:
         _make(Workspace(staging), params, data)
         with moved_in(staging, workspace.root), _settled_with_git(workspace) as remarks:
@@ -79,6 +83,15 @@ def _with_encoding(params: Params, data: Path) -> tuple[Params, list[str]]:
     )
     ingest = params.ingest.model_copy(update={"encoding": found.name})
     return params.model_copy(update={"ingest": ingest}), [remark]
+
+
+def _with_sizes(params: Params, rows: pd.DataFrame) -> tuple[Params, list[str]]:
+    """Return the params with the input sizes that the rows ask for, but those that were given, and why."""
+    measure = get_modality(params.modality).sizes
+    found = None if measure is None else measure(rows, params)
+    if found is None or found.chosen.keys() & params.model.model_fields_set:
+        return params, []
+    return params.model_copy(update={"model": params.model.model_copy(update=found.chosen)}), [found.reason]
 
 
 def _make(workspace: Workspace, params: Params, data: Path) -> None:

@@ -184,6 +184,7 @@ def _steps(context: Context) -> dict[str, Callable[[], Any]]:
         "final baseline": lambda: [_answer(step["final baseline"](context, name), context) for name in names],
         "frozen features": lambda: step["frozen features"](context),
         "final frozen features": lambda: _answer(step["final frozen features"](context), context),
+        "scout": lambda: step["scout"](_left_open(context)),
         "heads": lambda: step["heads"](context),
         "fold": lambda: keep("folds", [step["fold"](context, fold, num_phases=2) for fold in folds]),
         "fold on all rows": lambda: [step["fold on all rows"](context, one.fold, 2, one) for one in made["folds"]],
@@ -192,6 +193,12 @@ def _steps(context: Context) -> dict[str, Callable[[], Any]]:
         ),
         "measure": lambda: [step["measure"](context, name, 100, 0) for name in ("fine-tuning", "from random weights")],
     }
+
+
+def _left_open(context: Context) -> Context:
+    """Return the work with a policy that leaves open how deep it goes."""
+    train = context.params.train.model_copy(update={"policy": "auto"})
+    return context.model_copy(update={"params": context.params.model_copy(update={"train": train})})
 
 
 def _answer(fit: FinalFit, context: Context) -> None:

@@ -112,7 +112,7 @@ class Train(Section):
     policy: Literal["head_only", "full", "lp_ft", "gradual", "auto", "chain_thaw", "explicit"] = Field(
         "gradual",
         description="Unfreezing policy: the head alone; everything at once; the head, then everything; the head, then "
-        "groups of layers from the top down; the same for as long as a fold gains min_gain; the head, then each "
+        "groups of layers from the top down; the head, then at once as many groups as pay (depth); the head, then each "
         "group by itself, then all; or as train.phases says.",
     )
     phases: tuple[WrittenPhase, ...] = Field(
@@ -120,16 +120,29 @@ class Train(Section):
         description="Phases of policy 'explicit', each with name, groups {name or regular expression: learning rate} "
         "and num_epochs; `thawline schedule` prints those of any policy in this form.",
     )
+    depth: int | None = Field(
+        None,
+        ge=0,
+        description="Encoder layer groups that 'auto' unfreezes, from the top; 0 trains the head alone. Unset: as many "
+        "pay on a part of the first fold, tried in steps of groups_per_phase up to max_unfrozen_groups.",
+    )
     min_gain: float = Field(
         0.002,
         ge=0,
         lt=1,
-        description="Macro-F1 that each phase of 'auto' must bring on a fold's own inner rows (0 to 1); where it does "
-        "not it is taken back, and that fold goes no deeper.",
+        description="Macro-F1 that a depth must bring on the rows that judge it (0 to 1), besides a loss that is lower "
+        "beyond chance.",
     )
-    groups_per_phase: int = Field(2, ge=1, description="Layer groups that 'gradual' unfreezes in each phase.")
+    max_seconds: float = Field(
+        3600.0,
+        ge=0,
+        description="Depths are left whose training of all folds and of the final fit would take longer (seconds).",
+    )
+    groups_per_phase: int = Field(
+        2, ge=1, description="Layer groups that 'gradual' unfreezes in each phase, and by which 'auto' goes deeper."
+    )
     max_unfrozen_groups: int | None = Field(
-        2, ge=1, description="Encoder layer groups that 'gradual' may unfreeze at most, from the top. Unset: all."
+        2, ge=1, description="Encoder layer groups that either may unfreeze at most, from the top. Unset: all."
     )
     head_epochs: int = Field(
         30,

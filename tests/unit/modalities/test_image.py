@@ -377,3 +377,14 @@ def test_baselines_tell_simple_images_apart() -> None:
     for name, make in MODALITY.baselines.items():
         score = make(PARAMS).fit(MODALITY.baseline_input(rows), labels).score(MODALITY.baseline_input(rows), labels)
         assert score == (0.5 if name == "majority" else 1.0)
+
+
+@pytest.mark.parametrize(("side", "chosen"), [(28, 96), (100, 128), (112, 128), (160, 224), (4000, 224), (0, 96)])
+def test_a_new_workspace_sees_photographs_at_the_encoders_own_size_and_small_images_at_theirs(
+    side: int, chosen: int
+) -> None:
+    assert MODALITY.sizes is not None
+    frame = pd.DataFrame({"width": [side, side + 60], "height": [side + 9, side]})
+    found = MODALITY.sizes(frame, PARAMS)
+    assert found.chosen == {"image_size": chosen}
+    assert f"median is {side} pixels" in found.reason

@@ -152,3 +152,19 @@ def test_a_number_is_the_same_text_in_training_and_in_prediction(tmp_path: Path,
     writers[name]()
     served = [MODALITY.to_rows(chunk.given, PARAMS) for chunk in MODALITY.stream(path, PARAMS)]
     assert MODALITY.read(path, PARAMS)["text"].tolist() == pd.concat(served)["text"].tolist() == ["17", "2024", "3"]
+
+
+@pytest.mark.parametrize(
+    ("num_words", "num_rows", "chosen"),
+    [(5, 50, 64), (60, 50, 96), (400, 50, 256), (400, 3000, 128)],
+    ids=["short", "longer", "few long", "many long"],
+)
+def test_a_new_workspace_sees_nine_texts_of_ten_whole_where_that_is_affordable(
+    num_words: int, num_rows: int, chosen: int
+) -> None:
+    assert MODALITY.sizes is not None
+    frame = texts(*[" ".join(["word"] * num_words)] * num_rows, None)
+    found = MODALITY.sizes(frame, PARAMS)
+    assert found.chosen == {"max_tokens": chosen}
+    assert f"at most {num_words} words" in found.reason
+    assert ("cut" in found.reason) == (num_words == 400)

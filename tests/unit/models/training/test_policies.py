@@ -15,7 +15,6 @@ SETTINGS = PolicySettings(
     learning_rate=1e-4,
     layer_lr_decay=0.5,
     patience=3,
-    min_gain=0.01,
     phases=(WrittenPhase("all", {".*": 1e-3}, num_epochs=8),),
 )
 
@@ -47,7 +46,10 @@ def test_full_trains_everything_with_rates_that_decay_downwards():
 
 
 def test_lp_ft_trains_the_head_then_everything():
-    assert plan("lp_ft") == plan("head_only") + plan("full")
+    head, everything = plan("lp_ft")
+    (full,) = plan("full")
+    assert [head] == plan("head_only")
+    assert everything == dataclasses.replace(full, learning_rates=(*full.learning_rates[:-1], 1e-5))
 
 
 def test_gradual_unfreezes_one_group_a_phase_from_the_top():
@@ -61,17 +63,19 @@ def test_gradual_unfreezes_several_groups_a_phase_and_no_more_than_allowed():
     assert [phase.name for phase in phases] == ["head", "top_2", "top_3"]
 
 
-def test_auto_unfreezes_like_gradual_each_phase_with_all_epochs_and_the_gain_it_must_bring():
+def test_auto_leaves_open_how_deep_it_goes_or_goes_there_at_once():
     head, *deeper = plan("auto", groups_per_phase=2)
     assert [phase.trainable for phase in (head, *deeper)] == [p.trainable for p in plan("gradual", groups_per_phase=2)]
-    assert head.min_gain is None
-    assert [(phase.num_epochs, phase.min_gain) for phase in deeper] == [(8, 0.01), (8, 0.01)]
+    assert [phase.num_epochs for phase in deeper] == [8, 8]
+    assert plan("auto", groups_per_phase=2, depth=2) == [head, deeper[0]]
+    assert plan("auto", depth=0) == [head]
+    assert plan("auto", depth=99)[1].trainable == GROUPS
 
 
 def test_chain_thaw_trains_each_group_by_itself_from_the_lowest_then_all():
     phases = plan("chain_thaw", max_unfrozen_groups=2)
     assert [phase.trainable for phase in phases] == [("head",), ("block_1",), ("block_2",), GROUPS[2:]]
-    assert [phase.learning_rates for phase in phases[1:]] == [(5e-5,), (1e-4,), (5e-5, 1e-4, 1e-4)]
+    assert [phase.learning_rates for phase in phases[1:]] == [(5e-5,), (1e-4,), (5e-5, 1e-4, 1e-5)]
     assert [phase.num_epochs for phase in phases] == [10, 2, 3, 3]
 
 
@@ -113,7 +117,7 @@ def test_epochs_left_over_go_to_the_last_phases():
         ("head_only", {"head_learning_rate": -1.0}, "head_learning_rate (-1.0) is not above 0 and at most 1; correct"),
         ("full", {"layer_lr_decay": 0.0}, "layer_lr_decay (0.0) is not above 0 and at most 1; correct train.layer"),
         ("full", {"layer_lr_decay": float("nan")}, "layer_lr_decay (nan) is not above 0 and at most 1"),
-        ("auto", {"min_gain": -0.1}, "min_gain (-0.1) is not between 0 and 1; correct train.min_gain"),
+        ("auto", {"depth": -1}, "depth (-1) is less than 0; set train.depth to 0 or more"),
         ("chain_thaw", {"num_epochs": 3}, "num_epochs (3) is less than the 5 phases of policy 'chain_thaw'; raise"),
         (
             "explicit",

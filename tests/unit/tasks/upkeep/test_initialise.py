@@ -173,7 +173,7 @@ def test_a_directory_that_git_ignores_has_a_dvc_without_git(tmp_path: Path, data
     git(tmp_path, "init")
     (tmp_path / ".gitignore").write_text("/space/\n")
     made = make(tmp_path / "space", data)
-    assert "DVC does without git" in made.remarks[0]
+    assert "DVC does without git" in made.remarks[-1]
     (made.workspace.raw / "more.csv").write_text(ROWS)
     run_dvc(made.workspace, "add", "data/raw/more.csv")
 
@@ -274,3 +274,17 @@ def test_init_takes_any_param_and_an_encoding_that_is_given_is_not_guessed(
     assert init_here(monkeypatch, tmp_path / "other", data, "--set=split.tset_share=0.3") == 2
     assert "did you mean 'split.test_share'" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.usefixtures("without_dvc")
+def test_input_sizes_follow_from_the_rows_unless_they_are_given(tmp_path: Path, data: Path) -> None:
+    data.write_text(
+        "text,label\n" + "".join(f"{'many words ' * 50}{number},{'ab'[number % 2]}\n" for number in range(9))
+    )
+    made = make(tmp_path / "own", data)
+    assert load_params(made.workspace).model.max_tokens == 160
+    assert any("model.max_tokens is 160" in remark for remark in made.remarks)
+    params = params_for(tmp_path / "given", modality="text", columns={}, overrides=["model.max_tokens=32"])
+    made = initialise(tmp_path / "given", data, params)
+    assert load_params(made.workspace).model.max_tokens == 32
+    assert not any("max_tokens" in remark for remark in made.remarks)

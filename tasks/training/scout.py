@@ -1,0 +1,153 @@
+"""How deep fine-tuning pays, found on a part of one fold before all folds pay for it.
+
+The rungs go down from the exact head: the head alone, then as many layer groups as the policy's phases unfreeze, each
+from that head, for the whole course. They are judged by their log loss, each at its best temperature, on rows that they
+did not learn from. A rung pays if it takes off more than chance would and raises macro-F1, and if all folds can go as
+deep in the time that `train.max_seconds` grants.
+
+What is shared between folds is this one choice. Its rows are the first fold's training rows, which other folds score.
+"""
+
+import dataclasses
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+from prefect import task
+
+from models.training.loop import predict_probabilities
+from tasks.caching import step_cache
+from tasks.results import Rung, Scouted
+from tasks.training.device_slots import on_device
+from tasks.training.first_phases import train_first_phases
+from tasks.training.linear_heads import choose_strength, head_problem
+from tasks.training.setup import Training, learned_rows, open_checkpoints, open_training
+from tasks.training.train_set import load_train_set
+from thawline.context import Context
+from thawline.params.scopes import TRAINING
+from thawline.rows.splits import assign_folds
+from thawline.scores.calibration import apply_temperature, fit_temperature
+from thawline.scores.metrics import row_losses, score, standard_error
+from thawline.system.console import progress
+
+POLICY = "auto"
+NUM_PARTS = 4
+"""Of the first fold's training rows, one part judges."""
+MAX_FITTED, MAX_JUDGED = 1500, 1000
+"""More rows would tell more, and cost in proportion."""
+BEYOND_CHANCE = 1.0
+"""Standard errors of the rows' differences by which a rung must take off loss."""
+
+Indices = NDArray[np.int64]
+
+
+def settle_depth(context: Context) -> tuple[Context, Scouted | None]:
+    """Return the work with the depth that pays, where the params leave it open, and what was found."""
+    train = context.params.train
+    if train.policy != POLICY or train.depth is not None:
+        return context, None
+    found = scout(context)
+    return _at_depth(context, found.depth), found
+
+
+def is_settled(context: Context) -> bool:
+    """Return whether nothing is left to choose in a fold: the phases are run to their ends, on all of its rows."""
+    return context.params.train.policy == POLICY and context.params.train.depth is not None
+
+
+@task(name="scout", **step_cache(TRAINING))
+@on_device
+def scout(context: Context) -> Scouted:
+    """Train a part of the first fold's rows from the head down, a rung after the other, for as long as it gains."""
+    started = time.monotonic()
+    data = load_train_set(context)
+    fitted, judged = _draw(context)
+    labels, losses = data.labels[judged], list[NDArray[np.float64]]()
+    rungs: list[Rung] = []
+    too_long: dict[int, float] = {}
+    depths = [0, *(len(phase.trainable) - 1 for phase in open_training(context, 0, device="cpu").phases[1:])]
+    times = (len(data.labels) + sum(len(learned_rows(context, fold)) for fold in range(data.num_folds))) / len(fitted)
+    limit = context.params.train.max_seconds
+    with progress("how deep it pays", len(depths)) as advance:
+        for depth in depths:
+            training = _train_head(context, depth, fitted)
+            seconds = times * _unfreeze(training, limit / times)
+            if seconds > limit:
+                too_long[depth] = seconds
+                break
+            probabilities = predict_probabilities(training.classifier, training.data.rows, judged, store=training.store)
+            scaled = apply_temperature(probabilities, fit_temperature(labels, probabilities))
+            losses.append(row_losses(labels, scaled))
+            gains = losses[0] - losses[-1]
+            rungs.append(
+                Rung(
+                    depth=depth,
+                    loss=float(losses[-1].mean()),
+                    gain=float(gains.mean()),
+                    error=standard_error(gains),
+                    f1_macro=score(labels, scaled).f1_macro,
+                    seconds=seconds,
+                )
+            )
+            advance(f"{depth} layer groups, loss {rungs[-1].loss:.4f}")
+            if depth and rungs[-1].gain <= rungs[-2].gain:
+                break
+    return Scouted(
+        rungs=rungs,
+        depth=_choose(rungs, context.params.train.min_gain),
+        too_long=too_long,
+        num_fitted=len(fitted),
+        num_judged=len(judged),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _choose(rungs: list[Rung], min_gain: float) -> int:
+    """Return the depth that takes off most loss, of those that do so beyond chance and better the answers."""
+    head, *deeper = rungs
+    paying = [
+        one for one in deeper if one.gain > BEYOND_CHANCE * one.error and one.f1_macro >= head.f1_macro + min_gain
+    ]
+    return max(paying, key=lambda one: one.gain).depth if paying else 0
+
+
+def _draw(context: Context) -> tuple[Indices, Indices]:
+    """Return the rows that are learned from and those that judge, of the first fold's training part; groups whole."""
+    rows, seed = learned_rows(context, 0), context.params.seed
+    part = assign_folds(load_train_set(context).frame.iloc[rows], num_folds=NUM_PARTS, seed=seed)
+    rng = np.random.default_rng(seed)
+    drawn = [rng.permutation(rows[where])[:most] for where, most in ((part > 0, MAX_FITTED), (part == 0, MAX_JUDGED))]
+    return np.sort(drawn[0]), np.sort(drawn[1])
+
+
+def _train_head(context: Context, depth: int, fitted: Indices) -> Training:
+    """Return the training to a depth, its head phase done."""
+    problem = head_problem(context, 0)
+    solve = lambda: problem.solve(fitted, choose_strength(context, problem, fitted))  # noqa: E731
+    train_first_phases([_open(context, depth, fitted)], [solve], description="head")
+    return _open(context, depth, fitted)
+
+
+def _unfreeze(training: Training, max_seconds: float) -> float:
+    """Run a training's other phases; return their seconds, or after the first epoch those expected if too many."""
+    seconds = 0.0
+    for record in training.run():
+        if record.phase != training.phases[0].name:
+            seconds += record.seconds
+            if record.phase_epoch == 1 and seconds * training.phases[-1].num_epochs > max_seconds:
+                return seconds * training.phases[-1].num_epochs
+    return seconds
+
+
+def _open(context: Context, depth: int, fitted: Indices) -> Training:
+    training = open_training(_at_depth(context, depth), 0, all_rows=True)
+    return dataclasses.replace(
+        training,
+        data=dataclasses.replace(training.data, train=fitted, validation=None),
+        checkpoints=open_checkpoints(context, f"scout-{depth}"),
+    )
+
+
+def _at_depth(context: Context, depth: int) -> Context:
+    train = context.params.train.model_copy(update={"depth": depth})
+    return context.model_copy(update={"params": context.params.model_copy(update={"train": train})})
