@@ -115,8 +115,8 @@ def _score_baselines(context: Context, tracking: Tracking, run_id: str) -> list[
 def _scout(context: Context) -> tuple[Context, Scouted | None]:
     """Return the work at the depth that pays, and say how that was found."""
     deep, scouted = settle_depth(context)
-    if scouted is not None:
-        console.print(f"  {scouted.sentence()}", markup=False)
+    for line in [] if scouted is None else scouted.lines():
+        console.print(f"  {line}", markup=False)
     return deep, scouted
 
 

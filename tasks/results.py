@@ -302,23 +302,15 @@ class Scouted(Result):
     num_judged: int
     seconds: float
 
-    def sentence(self) -> str:
-        """Return the outcome in words."""
-        first, *deeper = self.rungs
-        parts = [f"On {self.num_judged} rows the head alone has macro-F1 {first.f1_macro:.3f}, loss {first.loss:.4f}"]
-        parts += [
-            f"{one.depth} layer groups {one.f1_macro:.3f}, {one.loss:.4f} (lower by {one.gain:.4f} ± {one.error:.4f})"
-            for one in deeper
-        ]
-        parts += [
-            f"{depth} would take {seconds:.0f} s for all folds, and more than train.max_seconds is not tried"
-            for depth, seconds in self.too_long.items()
-        ]
-        seconds = next(one.seconds for one in self.rungs if one.depth == self.depth)
-        chosen = (
-            f"{self.depth} layer groups are unfrozen, some {seconds:.0f} s" if self.depth else "the head alone pays"
-        )
-        return f"{'; '.join(parts)}: {chosen}"
+    def lines(self) -> list[str]:
+        """Return what was found in lines: a depth each, and what is done."""
+        found = [f"how deep fine-tuning pays, on {self.num_judged} rows:"]
+        for one in self.rungs:
+            gained = f", lower by {one.gain:.4f} ± {one.error:.4f}" if one.depth else ""
+            found.append(f"  {_groups(one.depth)}: macro-F1 {one.f1_macro:.3f}, loss {one.loss:.4f}{gained}")
+        for depth, seconds in self.too_long.items():
+            found.append(f"  {_groups(depth)}: not tried, as all folds would take {seconds:.0f} s (train.max_seconds)")
+        return [*found, f"trained: {_groups(self.depth)}"]
 
 
 class RunResult(Result):
@@ -387,6 +379,10 @@ class SuggestedRate(Result):
     param: str
     used: float
     suggested: float | None
+
+
+def _groups(depth: int) -> str:
+    return f"{depth} layer group{'s' if depth > 1 else ''} and the head" if depth else "the head alone"
 
 
 def _pair(item: tuple[str, Any]) -> str:

@@ -94,7 +94,7 @@ def scout(context: Context) -> Scouted:
                 break
     return Scouted(
         rungs=rungs,
-        depth=_choose(rungs, context.params.train.min_gain),
+        depth=choose_depth(rungs, context.params.train.min_gain),
         too_long=too_long,
         num_fitted=len(fitted),
         num_judged=len(judged),
@@ -102,7 +102,7 @@ def scout(context: Context) -> Scouted:
     )
 
 
-def _choose(rungs: list[Rung], min_gain: float) -> int:
+def choose_depth(rungs: list[Rung], min_gain: float) -> int:
     """Return the depth that takes off most loss, of those that do so beyond chance and better the answers."""
     head, *deeper = rungs
     paying = [

@@ -16,9 +16,11 @@ import flows.search_choices
 from flows.cross_validation import cross_validate
 from flows.search_choices import choose_finalists, choose_in_folds, choose_winner
 from models.training.policies import Phase
-from tasks.results import CrossValidation, FoldResult, HeadPhase, TrialResult
+from tasks.results import CrossValidation, FoldResult, HeadPhase, Rung, TrialResult
+from tasks.training.scout import NUM_PARTS, choose_depth
 from thawline.context import Context
 from thawline.params.file import parse_params
+from thawline.scores.metrics import standard_error
 
 NUM_ROWS, NUM_FOLDS, NUM_TRIALS, NUM_DEPTHS, REPEATS = 200, 5, 20, 4, 150
 FOLDS = np.arange(NUM_ROWS) % NUM_FOLDS
@@ -115,6 +117,31 @@ def test_the_depth_of_a_fold_is_decided_without_the_rows_that_it_is_scored_on(
 
     mean, error = above_chance(score, NUM_DEPTHS)
     assert abs(mean) < 3 * error
+
+
+def test_what_folds_share_of_a_scout_is_worth_little_at_worst_and_nothing_to_the_first_fold() -> None:
+    judged = np.flatnonzero((FOLDS != 0) & (np.arange(NUM_ROWS) // NUM_FOLDS % NUM_PARTS == 0))
+
+    def choose(coins: Coins) -> int:
+        wrong = 1.0 - coins.right[:, judged]
+        gains = wrong[0] - wrong
+        rungs = [
+            Rung(
+                depth=rule,
+                loss=float(wrong[rule].mean()),
+                gain=float(gains[rule].mean()),
+                error=standard_error(gains[rule]),
+                f1_macro=1.0 - float(wrong[rule].mean()),
+                seconds=0.0,
+            )
+            for rule in range(NUM_DEPTHS)
+        ]
+        return choose_depth(rungs, 0.002)
+
+    everywhere, _ = above_chance(lambda coins: coins.folds([choose(coins)] * NUM_FOLDS).mean(), NUM_DEPTHS)
+    first, error = above_chance(lambda coins: coins.fold_result(choose(coins), 0).scores["f1_macro"], NUM_DEPTHS)
+    assert 0 < everywhere < 0.02  # coins that fall alike for the scout and in the folds: the worst there can be
+    assert abs(first) < 3 * error
 
 
 def test_each_fold_goes_as_deep_as_its_own_inner_rows_gain(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from flows.cross_validation import cross_validate
 from tasks.candidates.frozen_features import cross_validate_frozen
 from tasks.results import Rung, load_arrays
 from tasks.training.finetuning import answer_fold, fit_final
-from tasks.training.scout import _choose, _draw, is_settled, scout, settle_depth
+from tasks.training.scout import _draw, choose_depth, is_settled, scout, settle_depth
 from tasks.training.train_set import load_train_set
 from tests.unit.models.conftest import make_texts
 from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words
@@ -53,7 +53,7 @@ HEAD = rung(0, 0.5, error=0.0, f1=0.7)
     ids=["deeper", "less deep", "within chance", "worse", "no better answers", "nothing below"],
 )
 def test_the_depth_is_that_which_takes_off_most_loss_beyond_chance(rungs: list[Rung], depth: int) -> None:
-    assert _choose(rungs, 0.002) == depth
+    assert choose_depth(rungs, 0.002) == depth
 
 
 def test_rows_that_judge_are_not_learned_from_and_all_are_of_the_first_folds_training_part(root: Path) -> None:
@@ -74,7 +74,7 @@ def test_what_the_scout_chose_all_folds_and_the_final_fit_do_on_all_their_rows(
     assert is_settled(deep)
     assert deep.params.train.depth == found.depth
     assert settle_depth(deep) == (deep, None)
-    assert str(found.num_judged) in found.sentence()
+    assert f"on {found.num_judged} rows" in found.lines()[0]
     settled = work(root, depth=1)
     approach = cross_validate(settled)
     assert [fold.num_fitted for fold in approach.folds] == [NUM_ROWS - NUM_ROWS // NUM_FOLDS] * NUM_FOLDS
@@ -113,5 +113,5 @@ def test_a_depth_that_would_take_too_long_is_left_after_an_epoch_and_named(root:
     found = scout.fn(work(root, max_seconds=1e-3, groups_per_phase=2))
     assert [one.depth for one in found.rungs] == [0]
     assert list(found.too_long) == [2]
-    assert "2 would take" in found.sentence()
+    assert "2 layer groups and the head: not tried" in "".join(found.lines())
     assert found.depth == 0
