@@ -304,13 +304,15 @@ class Scouted(Result):
 
     def lines(self) -> list[str]:
         """Return what was found in lines: a depth each, and what is done."""
+        if not self.rungs:
+            return [f"too few rows to find out how deep fine-tuning pays; trained: {tell_depth(self.depth)}"]
         found = [f"how deep fine-tuning pays, on {self.num_judged} rows:"]
         for one in self.rungs:
             gained = f", lower by {one.gain:.4f} ± {one.error:.4f}" if one.depth else ""
-            found.append(f"  {_groups(one.depth)}: macro-F1 {one.f1_macro:.3f}, loss {one.loss:.4f}{gained}")
+            found.append(f"  {tell_depth(one.depth)}: macro-F1 {one.f1_macro:.3f}, loss {one.loss:.4f}{gained}")
         for depth, seconds in self.too_long.items():
-            found.append(f"  {_groups(depth)}: not tried, as all folds would take {seconds:.0f} s (train.max_seconds)")
-        return [*found, f"trained: {_groups(self.depth)}"]
+            found.append(f"  {tell_depth(depth)}: not tried, all folds would take {seconds:.0f} s (train.max_seconds)")
+        return [*found, f"trained: {tell_depth(self.depth)}"]
 
 
 class RunResult(Result):
@@ -381,7 +383,8 @@ class SuggestedRate(Result):
     suggested: float | None
 
 
-def _groups(depth: int) -> str:
+def tell_depth(depth: int) -> str:
+    """Return in words what is trained to a depth."""
     return f"{depth} layer group{'s' if depth > 1 else ''} and the head" if depth else "the head alone"
 
 

@@ -1,5 +1,6 @@
 """The run's page in words: Markdown that MLflow shows on top of a run. Verdict first, what to do next last."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -10,7 +11,7 @@ from tasks.presenting.answer_rule import brings_nothing, rule_rows, tell_rule
 from tasks.presenting.epoch_tables import mean_epoch_table
 from tasks.presenting.markdown import escape, table
 from tasks.reports.search_runs import describe_search
-from tasks.results import CrossValidation, Evaluation, RunResult
+from tasks.results import CrossValidation, Evaluation, RunResult, Scouted, tell_depth
 from thawline.scores.answers import RuleEffect
 from thawline.scores.comparison import Comparison
 from thawline.scores.gates import Gate
@@ -43,6 +44,7 @@ def describe_run(result: RunResult, review: Review) -> str:
         *([escape(result.onnx)] if result.onnx else []),
         "### Cross-validation",
         table(("approach", "macro-F1", "accuracy", "loss", "training time"), [_fold_row(a) for a in review.approaches]),
+        *([] if result.scouted is None else ["### How deep fine-tuning pays", _describe_scouted(result.scouted)]),
         *([] if result.search is None else ["### Search", describe_search(result.search)]),
         "### Epochs of the fine-tuned model, mean over the folds",
         epoch_markdown(mean_epoch_table([fold.epochs for fold in review.tuned.folds])),
@@ -52,6 +54,23 @@ def describe_run(result: RunResult, review: Review) -> str:
         ", ".join(f"{step} {seconds:.1f} s" for step, seconds in result.seconds.items()),
     ]
     return "\n\n".join(parts)
+
+
+def _describe_scouted(scouted: Scouted) -> str:
+    rows = [
+        [
+            tell_depth(one.depth),
+            f"{one.f1_macro:.3f}",
+            f"{one.loss:.4f}",
+            f"{one.gain:.4f} ± {one.error:.4f}" if one.depth else "",
+            f"{one.seconds:.0f} s" if one.depth else "",
+        ]
+        for one in scouted.rungs
+    ]
+    rows += [[tell_depth(depth), "not tried", "", "", f"{took:.0f} s"] for depth, took in scouted.too_long.items()]
+    columns = ("trained", "macro-F1", "loss", "lower than the head's by", "all folds and the final fit")
+    chosen = f"On {scouted.num_judged} rows of the first fold. Trained: {tell_depth(scouted.depth)}."
+    return f"{table(columns, rows)}\n\n{chosen}"
 
 
 def epoch_markdown(epochs: pd.DataFrame) -> str:
@@ -91,9 +110,13 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
         )
     if result.candidate not in {review.tuned.name, BLEND}:
         steps.append(
-            "Fine-tuning does not beat the baseline yet: try more unfrozen layers (`train.max_unfrozen_groups`), more "
-            "epochs, or longer inputs (`model.max_tokens`)."
+            "Fine-tuning does not beat the baseline yet: try more rows, or longer inputs (`model.max_tokens`)."
         )
+    if result.scouted is not None:
+        steps += [
+            f"More time would try {tell_depth(depth)}: `--set train.max_seconds={math.ceil(seconds / 60 * 1.2) * 60}`."
+            for depth, seconds in result.scouted.too_long.items()
+        ]
     rule = review.evaluation.rule
     if rule is not None and brings_nothing(rule):
         steps.append("Its rule of answers brought nothing on out-of-fold rows: set `predict.decision: most_probable`.")

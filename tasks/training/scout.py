@@ -68,6 +68,8 @@ def scout(context: Context) -> Scouted:
     depths = [0, *(len(phase.trainable) - 1 for phase in open_training(context, 0, device="cpu").phases[1:])]
     times = (len(data.labels) + sum(len(learned_rows(context, fold)) for fold in range(data.num_folds))) / len(fitted)
     limit = context.params.train.max_seconds
+    if len(np.unique(data.labels[fitted])) < 2 or not len(judged):
+        depths = []  # nothing can be told from so few rows
     with progress("how deep it pays", len(depths)) as advance:
         for depth in depths:
             training = _train_head(context, depth, fitted)
@@ -104,9 +106,10 @@ def scout(context: Context) -> Scouted:
 
 def choose_depth(rungs: list[Rung], min_gain: float) -> int:
     """Return the depth that takes off most loss, of those that do so beyond chance and better the answers."""
-    head, *deeper = rungs
     paying = [
-        one for one in deeper if one.gain > BEYOND_CHANCE * one.error and one.f1_macro >= head.f1_macro + min_gain
+        one
+        for one in rungs[1:]
+        if one.gain > BEYOND_CHANCE * one.error and one.f1_macro >= rungs[0].f1_macro + min_gain
     ]
     return max(paying, key=lambda one: one.gain).depth if paying else 0
 

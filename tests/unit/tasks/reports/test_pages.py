@@ -16,7 +16,7 @@ from tasks.judging.exporting import Exported
 from tasks.presenting.figures import as_png
 from tasks.candidates.label_audit import LabelAudit
 from tasks.judging.model_card import render_card
-from tasks.results import CrossValidation, Evaluation, FoldResult, Judgement, RunResult
+from tasks.results import Rung, Scouted, CrossValidation, Evaluation, FoldResult, Judgement, RunResult
 from tasks.judging.review import Mistake, Review, confident_mistakes, flipped_table
 from thawline.scores.answers import RuleEffect, cost_rule, describe_rule
 from thawline.scores.comparison import TestPredictions, compare
@@ -121,6 +121,20 @@ def test_the_description_says_how_an_export_went(review: Review) -> None:
     assert "no probability differs by more than 2e-06 (0.0001 allowed)" in told
     assert "Not exported to ONNX: it is too large." in Exported(reason="it is too large").sentence()
     assert "ONNX" not in describe_run(result_of(review), review)
+
+
+def test_the_description_says_how_deep_fine_tuning_pays_and_what_more_time_would_try(review: Review) -> None:
+    def rung(depth: int, loss: float) -> Rung:
+        return Rung(depth=depth, loss=loss, gain=0.5 - loss, error=0.01, f1_macro=0.8, seconds=40.0 * depth)
+
+    scouted = Scouted(
+        rungs=[rung(0, 0.5), rung(2, 0.45)], depth=2, too_long={4: 500.0}, num_fitted=90, num_judged=30, seconds=9.0
+    )
+    told = describe_run(result_of(review, scouted=scouted), review)
+    assert "| 2 layer groups and the head | 0.800 | 0.4500 | 0.0500 ± 0.0100 | 80 s |" in told
+    assert "Trained: 2 layer groups and the head." in told
+    assert "More time would try 4 layer groups and the head: `--set train.max_seconds=600`." in told
+    assert "How deep" not in describe_run(result_of(review), review)
 
 
 def test_the_page_shows_hostile_rows_classes_and_slices_as_text_and_needs_nothing_beside_it(review: Review) -> None:

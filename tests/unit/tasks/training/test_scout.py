@@ -49,8 +49,9 @@ HEAD = rung(0, 0.5, error=0.0, f1=0.7)
         ([HEAD, rung(1, 0.55)], 0),
         ([HEAD, rung(1, 0.4, f1=0.7)], 0),
         ([HEAD], 0),
+        ([], 0),
     ],
-    ids=["deeper", "less deep", "within chance", "worse", "no better answers", "nothing below"],
+    ids=["deeper", "less deep", "within chance", "worse", "no better answers", "nothing below", "nothing known"],
 )
 def test_the_depth_is_that_which_takes_off_most_loss_beyond_chance(rungs: list[Rung], depth: int) -> None:
     assert choose_depth(rungs, 0.002) == depth
@@ -115,3 +116,14 @@ def test_a_depth_that_would_take_too_long_is_left_after_an_epoch_and_named(root:
     assert list(found.too_long) == [2]
     assert "2 layer groups and the head: not tried" in "".join(found.lines())
     assert found.depth == 0
+
+
+def test_where_a_class_has_too_few_rows_the_head_alone_is_trained_and_that_is_said(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = work(root)
+    alike = np.flatnonzero(load_train_set(context).labels == 0)
+    monkeypatch.setattr(module, "_draw", lambda _context: (alike[:9], alike[9:12]))
+    found = scout.fn(context)
+    assert (found.depth, found.rungs) == (0, [])
+    assert found.lines() == ["too few rows to find out how deep fine-tuning pays; trained: the head alone"]
