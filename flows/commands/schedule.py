@@ -10,7 +10,8 @@ def schedule(
 ) -> None:
     """Print the phases in which the encoder would unfreeze: a table, and YAML to edit and pass back.
 
-    The YAML goes below `train` in params.yaml, which then follows it as it stands (policy 'explicit').
+    The YAML goes below `train` in params.yaml, which then follows it as it stands (policy 'explicit'). Of policy 'auto'
+    a run takes the head and one of the others, as deep as pays; `--set train.depth=N` prints these two.
 
     Example: thawline schedule --set train.policy=gradual > phases.yaml
     """
