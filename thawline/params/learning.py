@@ -134,7 +134,7 @@ class Train(Section):
         "beyond chance.",
     )
     max_seconds: float = Field(
-        3600.0,
+        1800.0,
         ge=0,
         description="Depths are left whose training of all folds and of the final fit would take longer (seconds).",
     )
