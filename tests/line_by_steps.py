@@ -55,11 +55,14 @@ class Line:
             digest.update(path.read_bytes())
         version = digest.hexdigest()[:12]
         context = Context(root=self._workspace.root, params=params, data_version=version, code_version="1")
+        checks = [self._step(check, context) for check in (check_raw, check_processed)]
+        told = {"version": version, "checks": [check.model_dump(mode="json") for check in checks]}
+        if any(check.critical_failures for check in checks):
+            return told  # the line ends here
         self._step(train_heads, context)
         num_phases, folds = len(plan(context)), range(params.split.num_folds)
         found = {
-            "version": version,
-            "checks": [self._step(check, context).model_dump(mode="json") for check in (check_raw, check_processed)],
+            **told,
             "baselines": [self._step(cross_validate_baseline, context, name) for name in list_baselines(context)],
             "final baselines": [self._step(fit_baseline, context, name) for name in list_baselines(context)],
             "folds": [self._step(train_fold, context, fold, num_phases) for fold in folds],
