@@ -28,6 +28,7 @@ def main(task_directory: Path, root: Path, out: Path, *, baseline: str) -> None:
     from tasks.candidates.blend import BLEND, blend_folds
     from tasks.results import load_arrays
     from tasks.tracking.runs import open_tracking, start_run
+    from tasks.training.scout import settle_depth
 
     params = context.params
 
@@ -38,9 +39,8 @@ def main(task_directory: Path, root: Path, out: Path, *, baseline: str) -> None:
             tracking = open_tracking(context.workspace, params)
             run_id = start_run(tracking, "bench", role="finetune")
         started, processor = time.perf_counter(), time.process_time()
-        chosen = (
-            search(context, tracking, run_id) if tracking else Searched(context, (context,) * params.split.num_folds)
-        )
+        deep = context if baseline and baseline != BLEND else settle_depth(context)[0]
+        chosen = search(deep, tracking, run_id) if tracking else Searched(deep, (deep,) * params.split.num_folds)
         tuned, found = chosen.tuned, chosen.found
         searched = time.perf_counter() - started
         if baseline == BLEND:

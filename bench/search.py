@@ -30,6 +30,7 @@ from flows.starting.environment import prepare_environment
 from tasks.searching.study import next_batch, open_study
 from tasks.searching.trials import screen
 from tasks.tracking.runs import open_tracking, start_run
+from tasks.training.scout import settle_depth
 from tasks.versions.dvc_repo import reproduce_data
 from tasks.versions.prepare import settle_raw_files
 from thawline.context import Context, hash_code
@@ -55,9 +56,10 @@ def search_and_score(root: Path, data_version: str, settings: list[str]) -> dict
         context = open_context(root, data_version, settings)
         tracking = open_tracking(context.workspace, context.params)
         started, processor = time.perf_counter(), time.process_time()
-        chosen = search(context, tracking, start_run(tracking, "bench", role="finetune"))
+        deep, _ = settle_depth(context)
+        chosen = search(deep, tracking, start_run(tracking, "bench", role="finetune"))
         searched = time.perf_counter() - started
-        scores = cross_validate(context, chosen.works)
+        scores = cross_validate(deep, chosen.works)
         answer = {"seconds": time.perf_counter() - started, "processor": time.process_time() - processor}
         answer |= {"search": searched, "f1": scores.mean(), "sd": scores.sd()}
         epochs = [fold.best_epochs for fold in scores.folds]

@@ -25,7 +25,7 @@ from tasks.tracking.fold_runs import record_final_fit
 from tasks.tracking.runs import Tracking
 from tasks.training.finetuning import fit_final
 from tasks.training.frozen_layers import run_frozen_layers
-from tasks.training.scout import settle_depth
+from tasks.training.scout import is_settled, settle_depth
 from tasks.training.setup import FROZEN_LAYERS, clear_checkpoints
 from thawline.context import Context
 from thawline.system.console import console
@@ -127,7 +127,12 @@ def _cross_validate_again(fitted: Searched, before: Sequence[CrossValidation]) -
 
 
 def _with_all_rows(searched: Searched, finetuned: CrossValidation) -> CrossValidation:
-    """Return the folds whose epochs the final fit takes: all with the params that all inner rows together ask for."""
+    """Return the folds whose epochs the final fit takes: all with the params that all inner rows together ask for.
+
+    None are needed where nothing is left to choose: then all phases run to their ends.
+    """
+    if is_settled(searched.tuned):
+        return CrossValidation(name=finetuned.name, folds=[])
     return finetuned if set(searched.works) == {searched.tuned} else choose_depths(searched.tuned)
 
 
