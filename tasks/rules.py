@@ -21,7 +21,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = "25c24c183fe9c74b"
+SOURCES = "2c3143716c70b4ef"
 DVC_YAML = Path(str(files("tasks"))) / "templates" / "dvc.yaml"
 OPTION = "--rules"
 
