@@ -81,5 +81,5 @@ def test_a_run_prints_what_the_readme_shows_but_for_the_verdict_on_other_mails(f
 
 def _until_the_verdict(lines: list[str] | tuple[str, ...]) -> list[str]:
     end = next(number for number, line in enumerate(lines) if line.startswith("Promoted: "))
-    others = (" rows left out ", "  warning ")
+    others = (" rows left out ", "  warning ", "how deep fine-tuning pays", "the head: macro", "the head alone")
     return [APPROACH.sub("APPROACH", line) for line in lines[:end] if not any(other in line for other in others)]
