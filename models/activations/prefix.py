@@ -3,8 +3,8 @@
 Matrix products round differently for different shapes, so a row's states would depend in their last bits on the rows
 around it. The prefix therefore always runs on blocks of one shape: `BLOCK_ROWS` rows of one padded length, the last
 block of a length filled up with repetitions. Within one shape the results do not depend on neighbours or position, so
-that stored states equal live ones bit for bit, whenever and with whatever else they were computed. (Products far smaller
-than any pretrained network's do, by 1e-7, when several threads share them: a ViT of tests is one.)
+that stored states equal live ones bit for bit, whenever and with whatever else they were computed. (Products far
+smaller than any pretrained network's do, by 1e-7, when several threads share them: a ViT of tests is one.)
 
 Shapes: B rows, T padded positions, W width of their states, D features.
 """
