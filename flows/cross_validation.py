@@ -35,10 +35,8 @@ def cross_validate(context: Context, works: Sequence[Context] | None = None) -> 
     works = works or [context] * context.params.split.num_folds
     with workers(context.params):
         if all(is_settled(work) for work in works):
-            num_phases = [len(plan(work)) for work in works]
-            calls = [
-                {"context": works[fold], "fold": fold, "num_phases": number} for fold, number in enumerate(num_phases)
-            ]
+            num_phases = {work: len(plan(work)) for work in dict.fromkeys(works)}
+            calls = [{"context": work, "fold": fold, "num_phases": num_phases[work]} for fold, work in enumerate(works)]
         else:
             reached = choose_depths(context, works)
             calls = [

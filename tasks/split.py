@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,9 @@ from thawline.rows.splits import LEDGER_COLUMNS, assign_folds, empty_ledger, ext
 from thawline.system.files import write_lastingly
 from thawline.workspace import Workspace
 
+Assigned = dict[str, float | str]
+"""Params by which rows came into the ledger."""
+
 
 def split(workspace: Workspace, params: Params) -> None:
     """Add new rows to the ledger, write train, test and held_out rows and reports/split.json.
@@ -31,9 +35,10 @@ def split(workspace: Workspace, params: Params) -> None:
     old = read_ledger(workspace)
     ledger = extend_ledger(old, rows, test_share=params.split.test_share, seed=params.split.seed)
     if len(old) and len(rows):
-        _refuse_other_labels(workspace, params.ingest.label_column)
-    if len(ledger) == len(old) and len(rows):
-        _refuse_without_effect(workspace, params.split)
+        assigned = _read_assigned(workspace)
+        _refuse_other_labels(assigned, params.ingest.label_column)
+        if len(ledger) == len(old):
+            _refuse_without_effect(assigned, params.split)
     parts = split_rows(rows, ledger)
     fold = assign_folds(parts["train"], num_folds=params.split.num_folds, seed=params.split.seed)
     parts["train"] = parts["train"].assign(fold=fold)
@@ -55,24 +60,22 @@ def split(workspace: Workspace, params: Params) -> None:
     write_report(report, workspace.reports / "split.json")
 
 
-def _refuse_other_labels(workspace: Workspace, column: str) -> None:
+def _refuse_other_labels(assigned: Sequence[Assigned], column: str) -> None:
     """Refuse labels of another column: no row moves, and the test rows were drawn for the classes of before."""
-    for assigned in reversed(_read_assigned(workspace)):
-        if "label_column" in assigned:
-            if assigned["label_column"] != column:
-                raise DataRefusedError(
-                    f"ingest.label_column {column}: this workspace's rows were parted into train and test by the "
-                    f"labels of the column {assigned['label_column']}, and none moves. Put that back, or make a "
-                    "workspace for the other labels by `thawline init`"
-                )
-            return
+    before = next((one["label_column"] for one in reversed(assigned) if "label_column" in one), column)
+    if before != column:
+        raise DataRefusedError(
+            f"ingest.label_column {column}: this workspace's rows were parted into train and test by the labels of the "
+            f"column {before}, and none moves. Put that back, or make a workspace for the other labels by "
+            "`thawline init`"
+        )
 
 
-def _refuse_without_effect(workspace: Workspace, chosen: Split) -> None:
+def _refuse_without_effect(assigned: Sequence[Assigned], chosen: Split) -> None:
     """Refuse a share or a seed that no row of the ledger came in under: it would be taken, and change nothing."""
-    from tasks.versions.dvc_repo import ASSIGNED  # few runs come here, and a stage starts often
+    from tasks.versions.dvc_repo import ASSIGNED
 
-    known = [{key: one[key] for key in ASSIGNED if key in one} for one in _read_assigned(workspace)]
+    known = [{key: one[key] for key in ASSIGNED if key in one} for one in assigned]
     wanted = {key: getattr(chosen, key) for key in ASSIGNED}
     if not all(known) or wanted in known:
         return
@@ -83,9 +86,9 @@ def _refuse_without_effect(workspace: Workspace, chosen: Split) -> None:
     )
 
 
-def _read_assigned(workspace: Workspace) -> list[dict[str, float | str]]:
+def _read_assigned(workspace: Workspace) -> list[Assigned]:
     """Return what the ledger's rows were assigned by, the oldest first, the last run's own last (empty: not said)."""
-    from tasks.versions.dvc_repo import read_assigned
+    from tasks.versions.dvc_repo import read_assigned  # only where rows are known already: a stage starts often
     from tasks.versions.version_records import list_versions
 
     return [entry.assigned for entry in list_versions(workspace) if entry.assigned] + [read_assigned(workspace)]

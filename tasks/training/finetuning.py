@@ -97,14 +97,18 @@ def answer_fold(context: Context, fold: int, num_phases: int, chosen: FoldResult
     _begin(context, [fold], opened, description=f"head of fold {fold + 1}, all rows")
     training = opened(fold)
     epochs = _follow(training, f"fold {fold + 1} of {context.params.split.num_folds}, all rows")
-    return FoldResult(
+    result = FoldResult(
         fold=fold,
         train_f1_macro=epochs[-1].train_f1_macro,
         **_judge(training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}-all.npz"),
-        seconds=(0.0 if chosen is None else chosen.seconds) + time.monotonic() - started,
-        epochs=_as_dicts(epochs, training.phases) if chosen is None else chosen.epochs,
-        best_epochs={one.phase: one.phase_epoch for one in epochs} if chosen is None else chosen.best_epochs,
+        seconds=time.monotonic() - started,
+        epochs=_as_dicts(epochs, training.phases),
+        best_epochs={one.phase: one.phase_epoch for one in epochs},
     )
+    if chosen is None:
+        return result
+    found = {"epochs": chosen.epochs, "best_epochs": chosen.best_epochs}
+    return result.model_copy(update={**found, "seconds": chosen.seconds + result.seconds})
 
 
 @task(name="final fit", **step_cache(TRAINING))

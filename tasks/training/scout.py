@@ -10,18 +10,28 @@ What is shared between folds is this one choice. Its rows are the first fold's t
 
 import dataclasses
 import time
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from prefect import task
 
+from models.heads.linear import LinearHead
 from models.training.loop import predict_probabilities
+from models.training.policies import plan_phases
 from tasks.caching import step_cache
 from tasks.results import Rung, Scouted
 from tasks.training.device_slots import on_device
 from tasks.training.first_phases import train_first_phases
 from tasks.training.linear_heads import choose_strength, head_problem
-from tasks.training.setup import Training, learned_rows, open_checkpoints, open_training
+from tasks.training.setup import (
+    Training,
+    groups_of,
+    learned_rows,
+    open_checkpoints,
+    open_training,
+    policy_settings,
+)
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
 from thawline.params.scopes import TRAINING
@@ -65,14 +75,17 @@ def scout(context: Context) -> Scouted:
     labels, losses = data.labels[judged], list[NDArray[np.float64]]()
     rungs: list[Rung] = []
     too_long: dict[int, float] = {}
-    depths = [0, *(len(phase.trainable) - 1 for phase in open_training(context, 0, device="cpu").phases[1:])]
+    phases = plan_phases(context.params.train.policy, groups_of(context), policy_settings(context.params))
+    depths = [0, *(len(phase.trainable) - 1 for phase in phases[1:])]
     times = (len(data.labels) + sum(len(learned_rows(context, fold)) for fold in range(data.num_folds))) / len(fitted)
     limit = context.params.train.max_seconds
     if len(np.unique(data.labels[fitted])) < 2 or not len(judged):
         depths = []  # nothing can be told from so few rows
+    solve = cache(lambda: _solve(context, fitted))  # the same head for all depths
     with progress("how deep it pays", len(depths)) as advance:
         for depth in depths:
-            training = _train_head(context, depth, fitted)
+            train_first_phases([_open(context, depth, fitted)], [solve], description="head")
+            training = _open(context, depth, fitted)
             seconds = times * _unfreeze(training, limit / times)
             if seconds > limit:
                 too_long[depth] = seconds
@@ -123,12 +136,9 @@ def _draw(context: Context) -> tuple[Indices, Indices]:
     return np.sort(drawn[0]), np.sort(drawn[1])
 
 
-def _train_head(context: Context, depth: int, fitted: Indices) -> Training:
-    """Return the training to a depth, its head phase done."""
+def _solve(context: Context, fitted: Indices) -> LinearHead:
     problem = head_problem(context, 0)
-    solve = lambda: problem.solve(fitted, choose_strength(context, problem, fitted))  # noqa: E731
-    train_first_phases([_open(context, depth, fitted)], [solve], description="head")
-    return _open(context, depth, fitted)
+    return problem.solve(fitted, choose_strength(context, problem, fitted))
 
 
 def _unfreeze(training: Training, max_seconds: float) -> float:

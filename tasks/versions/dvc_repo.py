@@ -180,8 +180,8 @@ def find_data_version(workspace: Workspace) -> str | None:
 def read_assigned(workspace: Workspace) -> dict[str, float | str]:
     """Return what the stage `split` went by when it last assigned rows; nothing where it has not run yet."""
     params = read_stages(workspace).get("split", {}).get("params", {}).get("params.yaml", {})
-    named = {name.rpartition(".")[2]: params[name] for name in (LABELS,) if name in params}
-    return {key: params["split"][key] for key in ASSIGNED if key in params.get("split", {})} | named
+    labels = {"label_column": params[LABELS]} if LABELS in params else {}
+    return {key: params["split"][key] for key in ASSIGNED if key in params.get("split", {})} | labels
 
 
 def run_dvc(workspace: Workspace, *arguments: str) -> str:
