@@ -1,7 +1,8 @@
-"""Measure side by side, what this product and its peers take and give: `python -m bench [W1 ... W6]`.
+"""Measure side by side, what this product and its peers take and give: `python -m bench [W1 ... W6 quality]`.
 
 - W1: five folds on mails; W2: the same with a search of 20 trials; W3: five folds on images.
 - W4: five folds on a table, and the checks of large ones; W5: what costs grow with; W6: the line around a training.
+- quality: all sides over some twenty data sets, two folds each; it goes on where it was stopped.
 
 The figures are saved under .bench/results; `python -m bench.report` writes docs/benchmarks.md from them.
 """
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cross_validation, growth, line, trials, validation
+from bench import cross_validation, growth, line, tournament, trials, validation
 from bench.options import Options
 
 WORKS: dict[str, Callable[[Options], None]] = {
@@ -25,6 +26,7 @@ WORKS: dict[str, Callable[[Options], None]] = {
     "W4-checks": validation.measure,
     "W5": growth.measure,
     "W6": line.measure,
+    "quality": tournament.measure,
 }
 
 
@@ -43,10 +45,12 @@ def main() -> None:
     parser.add_argument("--sides", nargs="*", default=[], help="only these: thawline, or a module of bench/peers")
     parser.add_argument("--garments", type=Path, help="images to take instead of the example's")
     parser.add_argument("--flights", type=Path, help="a table to take instead of the example's")
+    parser.add_argument("--data", type=Path, help="directory of the data sets of 'quality' that are not shipped")
+    parser.add_argument("--sets", nargs="*", default=[], help="only these data sets of 'quality'")
     chosen = vars(parser.parse_args())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # what was started is ended, too
     works = chosen.pop("works") or list(WORKS)
-    options = Options(**{**chosen, "sides": tuple(chosen["sides"])})
+    options = Options(**{**chosen, "sides": tuple(chosen["sides"]), "sets": tuple(chosen["sets"])})
     for work in works:
         started = time.perf_counter()
         print(work, file=sys.stderr, flush=True)

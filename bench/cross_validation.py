@@ -1,6 +1,7 @@
 """W1, W3 and W4: five folds, every side on the same rows."""
 
 import dataclasses
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable
@@ -88,9 +89,6 @@ def scaled(result: Measured, shared: Shared) -> Measured:
 
 def say(result: Measured) -> None:
     """Print a measurement on standard error."""
-    if result.seconds is None:
-        told = result.reason
-    else:
-        f1 = sum(result.f1_macro) / len(result.f1_macro)
-        told = f"{result.seconds:.1f} s ({result.process_seconds:.1f} with imports), macro-F1 {f1:.4f}"
+    took = "" if result.seconds is None else f"{result.seconds:.1f} s ({result.process_seconds:.1f} with imports), "
+    told = f"{took}macro-F1 {statistics.mean(result.f1_macro):.4f}" if result.f1_macro else result.reason
     print(f"  {result.title}: {told}", file=sys.stderr, flush=True)

@@ -20,6 +20,8 @@ class Options:
         sides: Only these, by name; all if empty.
         garments: Images, as `thawline init --data` takes them.
         flights: A table with the columns of the example's.
+        data: Directory of the tournament's data sets that are not shipped.
+        sets: Only these of its sets, by name; all if empty.
     """
 
     quick: bool = False
@@ -30,6 +32,8 @@ class Options:
     sides: tuple[str, ...] = ()
     garments: Path | None = None
     flights: Path | None = None
+    data: Path | None = None
+    sets: tuple[str, ...] = ()
 
     @property
     def place(self) -> Path:
@@ -45,6 +49,10 @@ class Options:
     def peer_folds(self) -> int | None:
         """How many folds peers train; None for all."""
         return self.folds or (1 if self.quick else None)
+
+    def wants_set(self, name: str) -> bool:
+        """Say whether a data set was asked for."""
+        return not self.sets or name in self.sets
 
     def wants(self, side: str) -> bool:
         """Say whether a side was asked for."""

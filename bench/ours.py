@@ -2,20 +2,25 @@
 
 What is called is what `thawline run` calls in its step cross-validate (and search, if the params ask for one), on
 Prefect's temporary server; with a BASELINE, what it calls for that one in its step baseline; with 'blend', all of them
-and the mixture that a run answers with. The seconds begin where a peer's do: all libraries are imported, the rows are
-read.
+and the mixture that a run answers with: OUT then gets `parts.npz`, too, the predictions of each. The seconds begin
+where a peer's do: all libraries are imported, the rows are read.
 """
 
 import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.opening import open_work
-from bench.peers.protocol import write_result
+from bench.peers.protocol import Ints, write_result
+
+if TYPE_CHECKING:
+    from tasks.results import CrossValidation
+
+PARTS = "parts.npz"
 
 
 def main(task_directory: Path, root: Path, out: Path, *, baseline: str) -> None:
@@ -24,9 +29,8 @@ def main(task_directory: Path, root: Path, out: Path, *, baseline: str) -> None:
 
     from flows.cross_validation import cross_validate
     from flows.search import Searched, search
-    from tasks.candidates.baselines import cross_validate_any, list_all_baselines
+    from tasks.candidates.baselines import cross_validate_all, cross_validate_any, list_all_baselines
     from tasks.candidates.blend import BLEND, blend_folds
-    from tasks.results import load_arrays
     from tasks.tracking.runs import open_tracking, start_run
     from tasks.training.scout import settle_depth
 
@@ -39,28 +43,41 @@ def main(task_directory: Path, root: Path, out: Path, *, baseline: str) -> None:
             tracking = open_tracking(context.workspace, params)
             run_id = start_run(tracking, "bench", role="finetune")
         started, processor = time.perf_counter(), time.process_time()
-        deep = context if baseline and baseline != BLEND else settle_depth(context)[0]
+        alone = baseline and baseline != BLEND
+        deep, scouted = (context, None) if alone else settle_depth(context)
         chosen = search(deep, tracking, run_id) if tracking else Searched(deep, (deep,) * params.split.num_folds)
         tuned, found = chosen.tuned, chosen.found
         searched = time.perf_counter() - started
+        scores = cross_validate_any(tuned, baseline) if alone else cross_validate(tuned, chosen.works)
+        before = {"seconds": time.perf_counter() - started, "processor_seconds": time.process_time() - processor}
         if baseline == BLEND:
-            baselines = [cross_validate_any(tuned, name) for name in list_all_baselines(tuned)]
-            scores = blend_folds(tuned, [*baselines, cross_validate(tuned, chosen.works)])
-        else:
-            scores = cross_validate_any(tuned, baseline) if baseline else cross_validate(tuned, chosen.works)
+            baselines, _ = cross_validate_all(tuned, list_all_baselines(tuned))
+            parts = [*baselines, scores]
+            scores = blend_folds(tuned, parts)
+            answers: dict[str, Any] = {part.name: _answers(part, len(rows)) for part in parts}
+            np.savez(out / PARTS, **answers)
         took = time.perf_counter() - started
-        predictions = np.full(len(rows), -1, dtype=np.int64)
-        for fold in scores.folds:
-            arrays = load_arrays(fold.predictions)
-            predictions[arrays["rows"]] = arrays["probabilities"].argmax(axis=1)
-        extra = {"trials": [trial.model_dump(mode="json") for trial in found.trials]} if found else {}
+        extra: dict[str, Any] = {"trials": [trial.model_dump(mode="json") for trial in found.trials]} if found else {}
         epochs = [fold.best_epochs for fold in scores.folds]
         fold_seconds = [fold.seconds for fold in scores.folds]
         told = {"seconds": took, "fold_seconds": fold_seconds, "processor_seconds": time.process_time() - processor}
-        write_result(out, predictions, **told, search_seconds=searched, best_epochs=epochs, **extra)
+        extra |= {"depth": scouted.depth} if scouted else {}
+        extra |= {"fine_tuning": before} if baseline == BLEND else {}
+        write_result(out, _answers(scores, len(rows)), **told, search_seconds=searched, best_epochs=epochs, **extra)
         return told
 
     json.dump(line(), sys.stdout)
+
+
+def _answers(scores: "CrossValidation", num_rows: int) -> Ints:
+    """Return the class that each row was answered with by the fold that did not learn from it."""
+    from tasks.results import load_arrays
+
+    answers = np.full(num_rows, -1, dtype=np.int64)
+    for fold in scores.folds:
+        arrays = load_arrays(fold.predictions)
+        answers[arrays["rows"]] = arrays["probabilities"].argmax(axis=1)
+    return answers
 
 
 if __name__ == "__main__":

@@ -66,6 +66,11 @@ class Shared:
         return pd.read_parquet(self.directory / ROWS, columns=["label"])["label"]
 
     @property
+    def groups(self) -> pd.Series:
+        """Numbers of the groups of near-duplicates that the rows are in."""
+        return pd.read_parquet(self.workspace.train_rows, columns=["group"])["group"]
+
+    @property
     def folds(self) -> pd.Series:
         """Fold numbers of the rows."""
         return pd.read_parquet(self.directory / ROWS, columns=["fold"])["fold"]
@@ -80,11 +85,13 @@ def share(
     settings: tuple[str, ...] = (),
     threads: int = 1,
     options: Mapping[str, Any] | None = None,
+    params: Params | None = None,
 ) -> Shared:
     """Write rows, folds and a workspace under `place`.
 
     Args:
-        kind: text, image or table; the example of that kind gives params, and the rows if `data` does not.
+        kind: text, image or table; the example of that kind gives the params if `params` does not, and the rows if
+            `data` does not.
         place: An empty directory.
         data: A file as `thawline init --data` takes it.
         num_rows: How many rows to take: the first ones that are no duplicates, for images and tables drawn at random,
@@ -92,9 +99,10 @@ def share(
         settings: Params such as 'split.num_folds=2'.
         threads: For every side.
         options: What peers are told beside, see `Task.options`.
+        params: Instead of the example's.
     """
     example = ROOT / "examples" / KINDS[kind]
-    params = load_params(Workspace(example), settings)
+    params = params or load_params(Workspace(example), settings)
     workspace = Workspace(place / "space")
     workspace.root.mkdir(parents=True)
     workspace.params_file.write_text(render_params(params))

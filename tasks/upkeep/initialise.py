@@ -59,7 +59,7 @@ def initialise(directory: Path, data: Path, params: Params) -> Made:
     _require_room(workspace, data)
     params, told = _with_encoding(params, data)
     rows = get_modality(params.modality).read(data, params)
-    params, reason = _with_sizes(params, rows)
+    params, reason = with_sizes(params, rows)
     told = [*told, *reason]
     with storage_errors(), staging_for(workspace.root) as staging:
         _make(Workspace(staging), params, data)
@@ -85,7 +85,7 @@ def _with_encoding(params: Params, data: Path) -> tuple[Params, list[str]]:
     return params.model_copy(update={"ingest": ingest}), [remark]
 
 
-def _with_sizes(params: Params, rows: pd.DataFrame) -> tuple[Params, list[str]]:
+def with_sizes(params: Params, rows: pd.DataFrame) -> tuple[Params, list[str]]:
     """Return the params with the input sizes that the rows ask for, but those that were given, and why."""
     measure = get_modality(params.modality).sizes
     found = None if measure is None else measure(rows, params)
