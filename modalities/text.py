@@ -34,11 +34,13 @@ ROOMS = ("common", "text")
 EXCERPT_LENGTH = 120
 SEEN_SHARE = 0.9
 """Of the texts, how many are to be seen whole where that is affordable."""
-TOKENS_PER_WORD = 1.4
-"""Of English word pieces: 1.3 to 1.4 in short requests and reviews, 2 in mails with their addresses."""
+TOKENS_PER_PIECE = 1.2
+"""Of English words and marks: 1.18 in mails with their addresses, 1.19 in reviews, 1.27 in short requests."""
 NUM_MEASURED = 1000
-MAX_LONG_ROWS = 2500
-"""Rows whose frozen pass over twice as many tokens is still a matter of minutes without a GPU."""
+MIN_TOKENS, ENOUGH_TOKENS, MAX_TOKENS = 64, 128, 512
+"""Of a text that many rows are of, no more than are enough; the default encoder has no more positions than the last."""
+MAX_TOKENS_READ = 1_000_000
+"""Whose frozen pass is a matter of minutes without a GPU: 1,000 mails cut at 512 tokens are a third of them."""
 CHUNK_ROWS = 2000
 
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -61,6 +63,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 # Scripts without spaces between words: each character counts as a word there.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+PIECE = re.compile(rf"{WORD.pattern}|[^\w\s]")
 
 
 def read(path: Path, params: Params) -> pd.DataFrame:
@@ -188,13 +191,16 @@ def settle(_frame: pd.DataFrame, params: Params) -> Params:
 
 
 def sizes(frame: pd.DataFrame, params: Params) -> Sizes:
-    """Return how many tokens nine texts of ten need, 64 to 128, to 256 where rows are few; measured on a sample."""
+    """Return how many tokens nine texts of ten need, 64 to 128, to 512 where that is affordable; told from a sample."""
     sample = frame.sample(min(len(frame), NUM_MEASURED), random_state=params.seed)
     texts = prepare(sample, params)[0][CONTENT].dropna()
-    words = np.quantile([len(WORD.findall(text)) for text in texts] or [0], SEEN_SHARE)
-    needed = math.ceil(words * TOKENS_PER_WORD / 32) * 32
-    chosen = max(64, min(needed, 256 if len(frame) <= MAX_LONG_ROWS else 128))
-    seen = f"nine texts of ten have at most {words:.0f} words"
+    tokens = np.array([len(PIECE.findall(text)) * TOKENS_PER_PIECE + 2 for text in texts] or [0.0])
+    most = np.quantile(tokens, SEEN_SHARE)
+    needed = math.ceil(most / 32) * 32
+    steps = range(ENOUGH_TOKENS, MAX_TOKENS + 1, 32)
+    affordable = [step for step in steps if len(frame) * np.minimum(tokens, step).mean() <= MAX_TOKENS_READ]
+    chosen = max(MIN_TOKENS, min(needed, max(affordable, default=ENOUGH_TOKENS)))
+    seen = f"nine texts of ten have at most some {most:.0f} tokens"
     cut = "" if needed <= chosen else ", so many are cut: more tokens cost time in proportion"
     return Sizes({"max_tokens": chosen}, f"model.max_tokens is {chosen}: {seen}{cut}")
 

@@ -156,8 +156,8 @@ def test_a_number_is_the_same_text_in_training_and_in_prediction(tmp_path: Path,
 
 @pytest.mark.parametrize(
     ("num_words", "num_rows", "chosen"),
-    [(5, 50, 64), (60, 50, 96), (400, 50, 256), (400, 3000, 128)],
-    ids=["short", "longer", "few long", "many long"],
+    [(5, 50, 64), (60, 50, 96), (700, 50, 512), (700, 4000, 224), (700, 20_000, 128)],
+    ids=["short", "longer", "few long", "more long", "many long"],
 )
 def test_a_new_workspace_sees_nine_texts_of_ten_whole_where_that_is_affordable(
     num_words: int, num_rows: int, chosen: int
@@ -166,5 +166,11 @@ def test_a_new_workspace_sees_nine_texts_of_ten_whole_where_that_is_affordable(
     frame = texts(*[" ".join(["word"] * num_words)] * num_rows, None)
     found = MODALITY.sizes(frame, PARAMS)
     assert found.chosen == {"max_tokens": chosen}
-    assert f"at most {num_words} words" in found.reason
-    assert ("cut" in found.reason) == (num_words == 400)
+    assert f"at most some {num_words * 1.2 + 2:.0f} tokens" in found.reason
+    assert ("cut" in found.reason) == (num_words == 700)
+
+
+def test_marks_and_addresses_count_as_the_tokens_that_they_become() -> None:
+    assert MODALITY.sizes is not None
+    plain, marked = (MODALITY.sizes(texts(*[" ".join([word] * 60)] * 9), PARAMS) for word in ("see", "<a@b.org>"))
+    assert marked.chosen["max_tokens"] > 4 * plain.chosen["max_tokens"]

@@ -279,11 +279,11 @@ def test_init_takes_any_param_and_an_encoding_that_is_given_is_not_guessed(
 @pytest.mark.usefixtures("without_dvc")
 def test_input_sizes_follow_from_the_rows_unless_they_are_given(tmp_path: Path, data: Path) -> None:
     data.write_text(
-        "text,label\n" + "".join(f"{'many words ' * 50}{number},{'ab'[number % 2]}\n" for number in range(9))
+        "text,label\n" + "".join(f"{'many words ' * 75}{number},{'ab'[number % 2]}\n" for number in range(9))
     )
     made = make(tmp_path / "own", data)
-    assert load_params(made.workspace).model.max_tokens == 160
-    assert any("model.max_tokens is 160" in remark for remark in made.remarks)
+    assert load_params(made.workspace).model.max_tokens == 192
+    assert any("model.max_tokens is 192" in remark for remark in made.remarks)
     params = params_for(tmp_path / "given", modality="text", columns={}, overrides=["model.max_tokens=32"])
     made = initialise(tmp_path / "given", data, params)
     assert load_params(made.workspace).model.max_tokens == 32
