@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench import results
+from bench.ranking import load_played, standings
 from bench.rows import ROOT
 from bench.sides import BLEND, OURS
+from bench.tournament import WORK as QUALITY
 
 GPU_PARTS = ("frozen_pass", "head_phase", "top_block", "full_fine_tuning")
 TARGET = ROOT / "docs" / "benchmarks.md"
@@ -52,7 +54,8 @@ does.
 def main() -> None:
     """Write the page."""
     measured = json.loads(GPU.read_text()) if GPU.is_file() else None
-    TARGET.write_text(page(results.load()) + "\n" + gpu_section(measured))
+    quality = f"## Over many data sets\n\n{standings(load_played(results.PLACE / QUALITY))}"
+    TARGET.write_text("\n".join([page(results.load()), quality, gpu_section(measured)]))
 
 
 def gpu_section(found: Entry | None) -> str:

@@ -138,8 +138,12 @@ def take_rows(params: Params, data: Path, num_rows: int | None) -> pd.DataFrame:
     prepared, _ = modality.prepare(frame, params)
     kept = drop_rows(
         prepared, missing=modality.missing(prepared), normalised=modality.normalised(prepared), params=params.clean
-    ).kept.head(num_rows or len(prepared))
-    kept = kept.reset_index(drop=True)
+    ).kept
+    if num_rows is not None and params.modality != "text":
+        kept = kept.sample(
+            min(len(kept), num_rows), random_state=params.seed
+        ).sort_index()  # not the first classes alone
+    kept = kept.head(num_rows or len(kept)).reset_index(drop=True)
     kept["group"] = modality.near_duplicate_groups(kept, params)
     return kept.assign(fold=assign_folds(kept, num_folds=params.split.num_folds, seed=params.split.seed))
 
