@@ -1,7 +1,8 @@
-"""The flow `compare`: fine-tuning beside what costs less, on growing shares of the rows, within a budget of seconds."""
+"""The flows behind `thawline compare`: approaches on growing shares of the rows within some seconds, or encoders."""
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from prefect import flow
@@ -9,9 +10,11 @@ from prefect import flow
 from flows.opening import open_data
 from modalities import check_changes
 from tasks.comparing.approaches import APPROACHES, draw_share, measure, prepare_vectors, strongest_baseline
+from tasks.comparing.encoders import ComparedEncoders, measure_encoders, record_encoders
 from tasks.comparing.record import record_comparison
 from tasks.comparing.report import SCRATCH
 from tasks.results import ComparedApproaches, Measured
+from tasks.tracking.runs import Tracking
 from tasks.training.scout import settle_depth
 from thawline.context import Context
 from thawline.params import Params
@@ -38,14 +41,39 @@ def compare(root: Path, overrides: Sequence[str] = ()) -> ComparedApproaches:
         WorkspaceBusyError: Another run works in this workspace.
         ThawlineError: Anything else that stops the comparison.
     """
+    with opened(root, overrides) as (context, tracking):
+        deep, _ = settle_depth(context)
+        return record_comparison(context, tracking, measure_all(deep))
+
+
+@flow(name="compare encoders", validate_parameters=False)
+def compare_encoders(root: Path, names: Sequence[str], overrides: Sequence[str] = ()) -> ComparedEncoders:
+    """Compare encoders, each left frozen, with the one of this workspace; nothing is registered.
+
+    Args:
+        root: The workspace's directory.
+        names: Encoders, as `model.encoder` names them.
+        overrides: Values such as 'model.max_tokens=128' on top of params.yaml, for this comparison.
+
+    Raises:
+        UsageError: This kind of data has no encoder that was pretrained elsewhere.
+        EncoderNotFoundError: Nothing loadable is where a name says.
+        ThawlineError: As for `compare`.
+    """
+    with opened(root, overrides) as (context, tracking):
+        return record_encoders(context, tracking, measure_encoders(context, names))
+
+
+@contextmanager
+def opened(root: Path, overrides: Sequence[str]) -> Iterator[tuple[Context, Tracking]]:
+    """Hold a workspace for a comparison on its data as it is now."""
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
     check_changes(params)
     with lock_workspace(workspace, "training"), overridden(workspace, overrides):
         with lock_workspace(workspace, "data", wait_s=-1):
             context, tracking = open_data(workspace, params, Stopwatch())
-        deep, _ = settle_depth(context)
-        return record_comparison(context, tracking, measure_all(deep))
+        yield context, tracking
 
 
 def measure_all(context: Context) -> ComparedApproaches:

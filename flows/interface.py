@@ -80,8 +80,12 @@ class Space:
             with orchestration_errors(server):
                 return outcome.of_run(finetune(place.root, overrides, fresh=fresh))
 
-    def compare(self, *overrides: str) -> Outcome:
-        """Compare fine-tuning with what costs less, over data sizes; nothing is registered.
+    def compare(self, *overrides: str, encoders: Sequence[str] = ()) -> Outcome:
+        """Compare fine-tuning with what costs less, over data sizes, or encoders; nothing is registered.
+
+        Args:
+            overrides: Params such as 'compare.num_seeds=3', for this comparison.
+            encoders: Instead of approaches, these are compared with `model.encoder`, each left frozen.
 
         Raises:
             ParamsError: An override breaks its rule.
@@ -96,8 +100,10 @@ class Space:
             server = start_server()
             renew_settings()
             with importing():
-                from flows.compare import compare
+                from flows.compare import compare, compare_encoders
             with orchestration_errors(server):
+                if encoders:
+                    return outcome.of_encoders(compare_encoders(place.root, encoders, overrides))
                 return outcome.of_comparison(compare(place.root, overrides))
 
     def predict(self, rows: "pd.DataFrame | Sequence[object]", *, alias: str = "champion") -> "pd.DataFrame":

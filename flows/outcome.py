@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # pandas is a second of imports
     import pandas as pd
 
     from expectations.report import ValidationReport
+    from tasks.comparing.encoders import ComparedEncoders
     from tasks.results import ComparedApproaches, RunResult
 
 
@@ -97,6 +98,17 @@ def of_comparison(result: "ComparedApproaches") -> Outcome:
         verdict=result.recommendation,
         scores=MappingProxyType(last),
         tables={"approaches": result.table, "trainings": [one.model_dump() for one in result.measured]},
+        details=result,
+    )
+
+
+def of_encoders(result: "ComparedEncoders") -> Outcome:
+    """Return what came of a comparison of encoders; the scores are macro-F1 of each, left frozen."""
+    return Outcome(
+        title=f"comparison, {len(result.encoders)} encoders, run {result.run_id[:8]}",
+        verdict=result.recommendation,
+        scores=MappingProxyType({one.encoder: one.f1_macro for one in result.encoders}),
+        tables={"encoders": [one.model_dump() for one in result.encoders]},
         details=result,
     )
 

@@ -1,10 +1,22 @@
 """The command `thawline compare`."""
 
+from typing import Annotated
+
+import typer
+
 from flows.terminal.options import JsonOption, SetOption, WorkspaceOption, open_space, print_json
+
+EncoderOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoder", "-e", metavar="NAME", help="Compare this encoder, named as in model.encoder; may be repeated."
+    ),
+]
 
 
 def compare(
     workspace: WorkspaceOption = None,
+    encoders: EncoderOption = None,
     overrides: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -13,11 +25,19 @@ def compare(
     All learn from the same rows and are scored on the same held-out folds; the test set is not touched, and nothing is
     registered. The table, a picture and a recommendation go to the terminal and to MLflow.
 
-    Example: thawline compare --set compare.num_seeds=3 --set compare.max_seconds=1200
-    """
-    result = open_space(workspace).compare(*overrides or ()).details
-    from flows.terminal.result_tables import print_comparison
+    With --encoder it compares encoders instead, each left frozen under the exact head, with the one in use: which
+    suits the data, and what it costs.
 
-    print_comparison(result)
+    Example: thawline compare --set compare.num_seeds=3 --set compare.max_seconds=1200
+
+    Example: thawline compare --encoder package:my_encoders/base --encoder /models/e5-base
+    """
+    result = open_space(workspace).compare(*overrides or (), encoders=encoders or ()).details
+    from flows.terminal.result_tables import print_compared_encoders, print_comparison
+
+    if encoders:
+        print_compared_encoders(result)
+    else:
+        print_comparison(result)
     if as_json:
         print_json(result.model_dump(mode="json"))

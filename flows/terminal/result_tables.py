@@ -13,7 +13,8 @@ from tasks.upkeep.findings import Finding
 from thawline.params.learning import WrittenPhase
 from thawline.system.console import reply
 
-if TYPE_CHECKING:  # it brings torch along, which most commands do without
+if TYPE_CHECKING:  # they bring torch along, which most commands do without
+    from tasks.comparing.encoders import ComparedEncoders
     from tasks.upkeep.stored_activations import StoredEncoder, StoredPartition
 
 
@@ -67,6 +68,21 @@ def print_comparison(result: ComparedApproaches) -> None:
     for name in result.left_out:
         reply.print(f"left out for want of time: {name}", style="yellow", markup=False)
     reply.print(f"[dim]{result.seconds:.0f} s; figures/comparison.png of MLflow run {result.run_id}[/dim]")
+
+
+def print_compared_encoders(result: "ComparedEncoders") -> None:
+    """Print what each encoder comes to, left frozen, and which to take."""
+    title = "Encoders left frozen, the exact head on each: mean over the folds ± standard deviation"
+    table = Table(title=title, title_justify="left", box=None)
+    for name in result.table[0]:
+        table.add_column(name, justify="left" if name == "encoder" else "right", overflow="fold")
+    for row in result.table:
+        table.add_row(*map(str, row.values()))
+    reply.print()
+    reply.print(table)
+    reply.print()
+    reply.print(result.recommendation, style="bold", markup=False, soft_wrap=True)
+    reply.print(f"[dim]{result.seconds:.0f} s; encoders.json of MLflow run {result.run_id}[/dim]")
 
 
 def print_suggested_rates(run_id: str, suggestions: Sequence[SuggestedRate]) -> None:

@@ -122,7 +122,7 @@ def finetuned(context: Context, share: Share) -> Trained:
     """Fine-tune as the params say."""
     encoder, _ = load_encoded(context, share.fold)
     probabilities, seconds = _train(context, share, encoder, is_pretrained=True)
-    return probabilities, seconds + len(share.learned) * _frozen_seconds(context, share.fold)
+    return probabilities, seconds + len(share.learned) * frozen_seconds(context, share.fold)
 
 
 @on_device
@@ -148,7 +148,7 @@ def frozen(context: Context, share: Share) -> Trained:
     head = problem.solve(share.learned, choose_strength(context, problem, share.learned))
     seconds = time.perf_counter() - started
     probabilities = head.probabilities(problem.vectors[0, share.scored])
-    return probabilities, seconds + len(share.learned) * _frozen_seconds(context, share.fold)
+    return probabilities, seconds + len(share.learned) * frozen_seconds(context, share.fold)
 
 
 def baseline(context: Context, share: Share) -> Trained:
@@ -227,7 +227,7 @@ def _run(
 
 @lru_cache(maxsize=64)
 @on_device
-def _frozen_seconds(context: Context, fold: int) -> float:
+def frozen_seconds(context: Context, fold: int) -> float:
     """Return the seconds that the frozen encoder takes for a row, measured on a sample."""
     encoder, rows = load_encoded(context, fold)
     classifier = build(encoder, context.params, num_classes=2)

@@ -72,6 +72,11 @@ def quicken(shell: Shell) -> None:
     change_params(shell.here(), QUICK)
 
 
+def bring_an_encoder(shell: Shell) -> None:
+    """Save another encoder in the workspace."""
+    save_encoder(CONFIGS["distilbert"](), shell.here() / "encoders" / "mpnet")
+
+
 def enter_a_workspace(shell: Shell) -> None:
     """Make the workspace in which a document begins, as the README says, and go there."""
     reviews("mails.csv", seed=0)(shell)
@@ -233,8 +238,11 @@ README: dict[str, Treatment] = {
         },
     ),
     "thawline compare": Commands(
+        before={"thawline compare --encoder": bring_an_encoder},
         after={
-            "thawline compare": tells(r"^ approach +training time +data needed +performance"),
+            "thawline compare": tells(
+                r"^ (approach +training time +data needed +performance|encoder +macro-F1 +log loss +features)"
+            ),
             "thawline run --find-lr": tells("^Learning rates", "^Try: thawline run --set"),
             "thawline run --set search": tells("^Search: "),
         },

@@ -1,0 +1,46 @@
+"""Encoders beside each other: scored on the same folds, and changed only for one that is better beyond chance."""
+
+import pytest
+
+from tasks.candidates.frozen_features import cross_validate_frozen
+from tasks.comparing import encoders
+from tasks.comparing.encoders import MeasuredEncoder, measure_encoders, recommend
+from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
+from tests.unit.tasks.words import words_context, write_words
+from thawline.errors import UsageError
+
+
+def measured(name: str, f1_macro: float, gain: float) -> MeasuredEncoder:
+    return MeasuredEncoder(
+        encoder=name, f1_macro=f1_macro, sd=0.01, loss=0.5 - gain, gain=gain, error=0.02, seconds=2.0, num_features=32
+    )
+
+
+def test_each_is_scored_on_the_same_folds_beside_the_one_in_use(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_words(tmp_path, *make_texts(60))
+    save_encoder(CONFIGS["distilbert"](), tmp_path / "other")
+    context = words_context(tmp_path, {}, version="encoders")
+    monkeypatch.setattr(encoders, "cross_validate_frozen", cross_validate_frozen.fn)
+    found = measure_encoders(context, ["other", "bert"])
+    assert [one.encoder for one in found.encoders] == ["bert", "other"]
+    used, other = found.encoders
+    assert (used.gain, used.error) == (0, 0)
+    assert other.gain == pytest.approx(used.loss - other.loss)
+    assert other.error > 0
+    assert used.f1_macro == cross_validate_frozen.fn(context).mean()
+    assert all(one.seconds > 0 and one.num_features > 0 for one in found.encoders)
+
+
+def test_another_is_taken_only_if_it_is_better_beyond_chance() -> None:
+    used = measured("used", 0.8, 0.0)
+    assert recommend([used, measured("lucky", 0.81, 0.03)]).startswith("Keep used")
+    assert recommend([used, measured("calibrated", 0.79, 0.2)]).startswith("Keep used")
+    said = recommend([used, measured("good", 0.84, 0.1), measured("best", 0.85, 0.05)])
+    assert said.startswith("Take best: macro-F1 0.8500 against 0.8000")
+    assert "--set 'model.encoder=best'" in said
+
+
+def test_tables_have_no_encoders_to_compare(tmp_path) -> None:
+    context = words_context(tmp_path, {"modality": "tabular", "model": {"encoder": "auto"}})
+    with pytest.raises(UsageError, match="made from its own rows"):
+        measure_encoders(context, ["other"])
