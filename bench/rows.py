@@ -165,8 +165,10 @@ def _encoder(kind: str, params: Params, directory: Path) -> dict[str, Any]:
     processor = encoder.processor
     return {
         "encoder": str(weights),
-        "architecture": encoder.source.architecture,
-        "image_size": params.model.image_size,
+        "architecture": encoder.network.pretrained_cfg["architecture"],
+        "image_size": processor.size,
+        "image_fit": processor.fit,
+        "resample": processor.resample,
         "mean": processor.mean,
         "deviation": processor.std,
     }

@@ -141,8 +141,8 @@ class Modality:
     rooms: tuple[str, ...]
     """Directories of `expectations/` whose checks this kind of data has to pass."""
 
-    sizes: Callable[[pd.DataFrame, Params], Sizes] | None = None
-    """Rows as read to the input sizes that a new workspace gets for them."""
+    sizes: Callable[[pd.DataFrame, Params], list[Sizes]] | None = None
+    """Rows as read to what a new workspace gets for them; of that, what a person has set is left as it is."""
 
     default_encoder: str = ""
     """What `model.encoder: auto` means; '' where no pretrained encoder can be named."""

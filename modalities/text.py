@@ -190,7 +190,7 @@ def settle(_frame: pd.DataFrame, params: Params) -> Params:
     return params
 
 
-def sizes(frame: pd.DataFrame, params: Params) -> Sizes:
+def sizes(frame: pd.DataFrame, params: Params) -> list[Sizes]:
     """Return how many tokens nine texts of ten need, 64 to 128, to 512 where that is affordable; told from a sample."""
     sample = frame.sample(min(len(frame), NUM_MEASURED), random_state=params.seed)
     texts = prepare(sample, params)[0][CONTENT].dropna()
@@ -202,7 +202,7 @@ def sizes(frame: pd.DataFrame, params: Params) -> Sizes:
     chosen = max(MIN_TOKENS, min(needed, max(affordable, default=ENOUGH_TOKENS)))
     seen = f"nine texts of ten have at most some {most:.0f} tokens"
     cut = "" if needed <= chosen else ", so many are cut: more tokens cost time in proportion"
-    return Sizes({"max_tokens": chosen}, f"model.max_tokens is {chosen}: {seen}{cut}")
+    return [Sizes({"max_tokens": chosen}, f"model.max_tokens is {chosen}: {seen}{cut}")]
 
 
 def to_input(frame: pd.DataFrame, params: Params) -> pd.DataFrame:

@@ -33,6 +33,8 @@ class Task:
         architecture: timm's name of the image encoder.
         max_tokens: Texts are cut here.
         image_size: Images are brought to this many pixels a side.
+        image_fit: crop or squeeze: whether of an image that is no square the middle is seen, or all of it.
+        resample: By what filter, in Pillow's name.
         mean: Of the image encoder's input, per channel; so is `deviation`.
         threads: Of one process.
         options: What a single work wants of a side, such as other numbers of epochs.
@@ -46,6 +48,8 @@ class Task:
     architecture: str = ""
     max_tokens: int = 64
     image_size: int = 96
+    image_fit: str = "crop"
+    resample: str = "BICUBIC"
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
     seed: int = 0

@@ -1,4 +1,4 @@
-"""Images as a network takes them: decoded once, resized to its size, kept as bytes, keyed by what the network sees."""
+"""Images as a network takes them: decoded once, brought to its size, kept as bytes, keyed by what the network sees."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from models.inputs.rows import Indices
@@ -21,21 +21,24 @@ FILE = "pixels.json"
 
 @dataclass(frozen=True)
 class PixelProcessor:
-    """How an image becomes a network's input: squeezed to a square, then scaled channel by channel.
+    """How an image becomes a network's input: a square, then scaled channel by channel.
 
     `size` is the side in pixels, `mean` and `std` are of red, green and blue (0 to 1), `resample` is a filter by
-    Pillow's name. The whole image is seen, whatever its shape: nothing is cut off.
+    Pillow's name. `fit` is 'crop', the middle square in its shape, or 'squeeze', all of the image whatever its shape:
+    so were they brought to size before there was a choice, and so are those of processors saved then.
     """
 
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     resample: str = "BICUBIC"
+    fit: str = "squeeze"
 
     def resize(self, image: Image.Image) -> NDArray[np.uint8]:
         """Return uint8 (S, S, 3)."""
         plain = image if image.mode in {"L", "RGB"} else image.convert("RGB")
-        resized = plain.resize((self.size, self.size), Image.Resampling[self.resample])
+        size, resample = (self.size, self.size), Image.Resampling[self.resample]
+        resized = ImageOps.fit(plain, size, resample) if self.fit == "crop" else plain.resize(size, resample)
         return np.asarray(resized.convert("RGB"), dtype=np.uint8)
 
     def save(self, directory: Path) -> None:

@@ -88,10 +88,11 @@ def _with_encoding(params: Params, data: Path) -> tuple[Params, list[str]]:
 def with_sizes(params: Params, rows: pd.DataFrame) -> tuple[Params, list[str]]:
     """Return the params with the input sizes that the rows ask for, but those that were given, and why."""
     measure = get_modality(params.modality).sizes
-    found = None if measure is None else measure(rows, params)
-    if found is None or found.chosen.keys() & params.model.model_fields_set:
-        return params, []
-    return params.model_copy(update={"model": params.model.model_copy(update=found.chosen)}), [found.reason]
+    found = [] if measure is None else measure(rows, params)
+    free = [each for each in found if not each.chosen.keys() & params.model.model_fields_set]
+    chosen = {name: value for each in free for name, value in each.chosen.items()}
+    model = params.model.model_copy(update=chosen)
+    return params.model_copy(update={"model": model}), [each.reason for each in free]
 
 
 def _make(workspace: Workspace, params: Params, data: Path) -> None:

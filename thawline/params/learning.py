@@ -70,6 +70,12 @@ class Model(Section):
         description="Images are brought to a square of this side (pixels). Unset: the size that the encoder was "
         "trained with.",
     )
+    image_fit: Literal["crop", "squeeze"] = Field(
+        "crop",
+        description="How an image that is no square becomes one: 'crop' keeps its shapes, as encoders have learned "
+        "them, and takes the middle of its longer side; 'squeeze' shows all of it, pressed together, for classes that "
+        "show at the ends of long images.",
+    )
     pooling: Literal["mean", "cls", "all_layers"] = Field(
         "mean",
         description="How states become the one vector that the head sees: their mean, that of the first token (the "

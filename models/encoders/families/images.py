@@ -38,7 +38,7 @@ def _load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Load
     try:
         with quiet_loading():
             network, missing = load_pretrained(source.location, settings.get("attention_dropout"))
-            processor = _read_processor(source, network, settings.get("image_size"))
+            processor = _read_processor(source, network, settings)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise EncoderNotFoundError(
             f"model.encoder '{name}' can't be loaded: {first_line(error)}; {FORMS}, with config.json and "
@@ -52,7 +52,7 @@ def _ready(network: nn.Module) -> nn.Module:
     return network.to(memory_format=torch.channels_last)
 
 
-def _read_processor(source: EncoderSource, network: Any, size: int | None) -> PixelProcessor:
+def _read_processor(source: EncoderSource, network: Any, settings: Mapping[str, Any]) -> PixelProcessor:
     """Return the network's preprocessing; without a preprocessor_config.json that of ImageNet."""
     if source.kind == "hub":
         values = transformers.AutoImageProcessor.from_pretrained(source.location, trust_remote_code=False).to_dict()
@@ -60,10 +60,11 @@ def _read_processor(source: EncoderSource, network: Any, size: int | None) -> Pi
         values = _read_json(Path(source.location) / "preprocessor_config.json")
     own = getattr(network.config, "image_size", None) or 224
     return PixelProcessor(
-        size=size or (own if isinstance(own, int) else own[0]),
+        size=settings.get("image_size") or (own if isinstance(own, int) else own[0]),
         mean=tuple(values.get("image_mean") or _IMAGENET[0]),
         std=tuple(values.get("image_std") or _IMAGENET[1]),
         resample=Image.Resampling(values.get("resample", Image.Resampling.BICUBIC)).name,
+        fit=settings.get("image_fit", "squeeze"),
     )
 
 

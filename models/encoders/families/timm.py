@@ -55,7 +55,7 @@ def _load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Load
             f"model.encoder '{name}' can't be loaded: {first_line(error)}; {FORMS}. "
             "Give one that is on this machine, or go online for a hub id"
         ) from error
-    return Loaded(network, _processor(network, settings.get("image_size")), missing=tuple(result.missing_keys))
+    return Loaded(network, _processor(network, settings), missing=tuple(result.missing_keys))
 
 
 def _locate(source: EncoderSource) -> tuple[Path, str, dict[str, Any]]:
@@ -110,13 +110,14 @@ def _adapt(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in weights.items() if name in wanted}
 
 
-def _processor(network: Any, size: int | None) -> PixelProcessor:
+def _processor(network: Any, settings: Mapping[str, Any]) -> PixelProcessor:
     config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
     return PixelProcessor(
-        size=size or int(config["input_size"][-1]),
+        size=settings.get("image_size") or int(config["input_size"][-1]),
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
         resample=Image.Resampling[str(config["interpolation"]).upper()].name,
+        fit=settings.get("image_fit", "squeeze"),
     )
 
 

@@ -1,12 +1,19 @@
 """Every side of the benchmark gets the same rows and folds, and is scored by the same function."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from bench.peers.images import read_images
 from bench.peers.protocol import read_task
-from bench.rows import share
+from bench.rows import ROOT, share
 from bench.sides import score_folds
+from modalities import get_modality
+from tests.unit.models.image_networks import save_network
+from thawline.params.file import load_params
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +28,25 @@ def test_peers_and_product_read_the_same_rows_in_the_same_folds(shared) -> None:
     assert rows["fold"].tolist() == ours["fold"].tolist()
     assert [sorted(ours["label"].unique())[label] for label in rows["label"]] == ours["label"].tolist()
     assert (len(rows), task.num_folds, task.folds, task.num_classes) == (40, 4, (0, 1, 2, 3), 2)
+
+
+@pytest.mark.parametrize("fit", ["crop", "squeeze"])
+def test_peers_see_the_pixels_that_the_product_sees_through_the_encoder_of_the_workspace(
+    tmp_path: Path, fit: str
+) -> None:
+    for number in range(12):
+        path = tmp_path / "data" / ("ant", "bee")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((60, 30) if number % 3 else (24, 50), 60).convert("RGB").save(path)
+    encoder = save_network("test_resnet", tmp_path / "encoder")
+    settings = (f"model.encoder={encoder}", "model.image_size=32", f"model.image_fit={fit}", "split.num_folds=2")
+    shared = share("image", tmp_path, data=tmp_path / "data", settings=settings)
+    frame, params = pd.read_parquet(shared.workspace.train_rows), load_params(shared.workspace)
+    ours = get_modality("image")
+    seen = ours.encode(ours.load_encoder(params, ROOT, frame).processor, frame, params).batch(np.arange(len(frame)))
+    given = read_images(read_task(shared.directory)[1]["image"], shared.task)
+    np.testing.assert_allclose(given, seen["pixel_values"].numpy(), atol=1e-6)
+    assert (shared.task.architecture, shared.task.image_fit, shared.task.image_size) == ("test_resnet", fit, 32)
 
 
 def test_a_part_of_the_folds_leaves_the_rows_as_they_are(shared) -> None:

@@ -384,7 +384,18 @@ def test_a_new_workspace_sees_photographs_at_the_encoders_own_size_and_small_ima
     side: int, chosen: int
 ) -> None:
     assert MODALITY.sizes is not None
-    frame = pd.DataFrame({"width": [side, side + 60], "height": [side + 9, side]})
-    found = MODALITY.sizes(frame, PARAMS)
+    frame = pd.DataFrame({"width": [side, side + 16], "height": [side + 9, side]})
+    (found,) = MODALITY.sizes(frame, PARAMS)
     assert found.chosen == {"image_size": chosen}
     assert f"median is {side} pixels" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "told"), [(300, 100, "33%"), (90, 200, "45%"), (200, 100, ""), (60, 60, "")]
+)
+def test_images_of_which_the_middle_square_is_less_than_half_are_seen_whole(width: int, height: int, told: str) -> None:
+    assert MODALITY.sizes is not None
+    frame = pd.DataFrame({"width": [width, width, 50, 0], "height": [height, height, 50, 0]})
+    reasons = [each.reason for each in MODALITY.sizes(frame, PARAMS) if each.chosen == {"image_fit": "squeeze"}]
+    expected = f"model.image_fit is squeeze: the middle square would be {told} of the median image"
+    assert reasons == ([expected] if told else [])

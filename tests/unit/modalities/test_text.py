@@ -164,7 +164,7 @@ def test_a_new_workspace_sees_nine_texts_of_ten_whole_where_that_is_affordable(
 ) -> None:
     assert MODALITY.sizes is not None
     frame = texts(*[" ".join(["word"] * num_words)] * num_rows, None)
-    found = MODALITY.sizes(frame, PARAMS)
+    (found,) = MODALITY.sizes(frame, PARAMS)
     assert found.chosen == {"max_tokens": chosen}
     assert f"at most some {num_words * 1.2 + 2:.0f} tokens" in found.reason
     assert ("cut" in found.reason) == (num_words == 700)
