@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import timm
 from PIL import Image
 
+from modalities import Sizes
 from modalities.image import MODALITY
 from modalities.image_pixels import group_thumbnails, inspect_image
+from modalities.image_sizes import LARGE_ENCODER
 from thawline.errors import UnreadableFileError, UsageError
 from thawline.params import Params
 
@@ -379,15 +382,33 @@ def test_baselines_tell_simple_images_apart() -> None:
         assert score == (0.5 if name == "majority" else 1.0)
 
 
-@pytest.mark.parametrize(("side", "chosen"), [(28, 96), (100, 128), (112, 128), (160, 224), (4000, 224), (0, 96)])
-def test_a_new_workspace_sees_photographs_at_the_encoders_own_size_and_small_images_at_theirs(
-    side: int, chosen: int
-) -> None:
-    assert MODALITY.sizes is not None
-    frame = pd.DataFrame({"width": [side, side + 16], "height": [side + 9, side]})
-    (found,) = MODALITY.sizes(frame, PARAMS)
+@pytest.mark.parametrize(("side", "chosen"), [(28, 96), (100, 128), (112, 128), (0, 96)])
+def test_a_new_workspace_sees_small_images_at_their_size_through_the_encoder_of_auto(side: int, chosen: int) -> None:
+    (found,) = sizes_of(side, PARAMS)
     assert found.chosen == {"image_size": chosen}
     assert f"median is {side} pixels" in found.reason
+
+
+@pytest.mark.parametrize("side", [113, 160, 4000])
+def test_a_new_workspace_sees_photographs_through_their_encoder_at_the_size_it_was_trained_with(side: int) -> None:
+    size, encoder = sizes_of(side, PARAMS)
+    own = timm.get_pretrained_cfg(LARGE_ENCODER.partition("@")[0])
+    assert own is not None
+    assert size.chosen == {"image_size": own.input_size[-1]}
+    assert f"median is {side} pixels" in size.reason
+    assert encoder.chosen == {"encoder": LARGE_ENCODER}
+    assert "EfficientNet-Lite2" in encoder.reason
+
+
+@pytest.mark.parametrize(("side", "chosen"), [(28, 96), (160, None)])
+def test_an_encoder_of_ones_own_sees_photographs_at_its_own_size(side: int, chosen: int | None) -> None:
+    (found,) = sizes_of(side, with_params(model={"encoder": "somebody/vit"}))
+    assert found.chosen == {"image_size": chosen}
+
+
+def sizes_of(side: int, params: Params) -> list[Sizes]:
+    assert MODALITY.sizes is not None
+    return MODALITY.sizes(pd.DataFrame({"width": [side, side + 16], "height": [side + 9, side]}), params)
 
 
 @pytest.mark.parametrize(

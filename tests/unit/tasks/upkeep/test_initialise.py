@@ -1,12 +1,15 @@
 """A workspace is made whole or not at all, beside whatever lies there, in any git repository and DVC project."""
 
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from flows import cli
 from modalities import list_modalities
+from modalities.image_sizes import LARGE_ENCODER, LARGE_SIDE
 from tasks.upkeep import initialise as module
 from tasks.upkeep.initialise import Made, initialise, params_for
 from tasks.versions.dvc_repo import add_raw_file, run_dvc, write_dvc_config
@@ -288,3 +291,30 @@ def test_input_sizes_follow_from_the_rows_unless_they_are_given(tmp_path: Path, 
     made = initialise(tmp_path / "given", data, params)
     assert load_params(made.workspace).model.max_tokens == 32
     assert not any("max_tokens" in remark for remark in made.remarks)
+
+
+@pytest.mark.usefixtures("without_dvc")
+@pytest.mark.parametrize(
+    ("given", "chosen"),
+    [
+        ({}, (LARGE_ENCODER, LARGE_SIDE, "squeeze")),
+        ({"image_size": 96}, (LARGE_ENCODER, 96, "squeeze")),
+        ({"encoder": "auto"}, ("auto", None, "squeeze")),
+        ({"image_fit": "crop"}, (LARGE_ENCODER, LARGE_SIDE, "crop")),
+    ],
+    ids=["nothing", "size", "encoder", "fit"],
+)
+def test_each_of_encoder_side_and_shape_is_chosen_but_where_it_is_given(
+    tmp_path: Path, given: dict[str, Any], chosen: tuple[str, int | None, str]
+) -> None:
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as images:
+        for label in "ab":
+            with images.open(f"{label}/one.png", "w") as stream:
+                Image.new("L", (400, 150), ord(label)).save(stream, "PNG")
+    overrides = [f"model.{name}={value}" for name, value in given.items()]
+    params = params_for(tmp_path / "space", modality="image", columns={}, overrides=overrides)
+    made = initialise(tmp_path / "space", tmp_path / "images.zip", params)
+    model = load_params(made.workspace).model
+    assert (model.encoder, model.image_size, model.image_fit) == chosen
+    told = {remark.partition(" is ")[0].removeprefix("model.") for remark in made.remarks}
+    assert told == {"encoder", "image_size", "image_fit"} - given.keys()
