@@ -22,6 +22,7 @@ import pandas as pd
 from PIL import Image
 
 from modalities import Modality, Shown, encoder_name, image_overview, majority
+from modalities.image_choice import sizes
 from modalities.image_pixels import (
     THUMBNAIL_SIDE,
     Facts,
@@ -32,7 +33,6 @@ from modalities.image_pixels import (
     shrink,
     thumbnail,
 )
-from modalities.image_sizes import sizes
 from modalities.image_sources import list_images_beside, read_images, stream_images
 from thawline.errors import UsageError
 from thawline.formats.tables import Chunk

@@ -19,7 +19,6 @@ NO_RULES = (
         "modalities/nearest_imputer.py",
     ),
     *("modalities/table_encoding.py", "modalities/table_features.py", "modalities/image_choice.py"),
-    "modalities/image_sizes.py",
     *("tasks/stage.py", "tasks/rules.py", "thawline/page/*", "thawline/params/*"),
     *("thawline/system/addresses.py", "thawline/system/console.py", "thawline/errors.py", "thawline/system/files.py"),
     *("thawline/system/garbage_collection.py", "thawline/workspace.py"),

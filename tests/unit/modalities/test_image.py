@@ -17,8 +17,8 @@ from PIL import Image
 
 from modalities import Sizes
 from modalities.image import MODALITY
+from modalities.image_choice import LARGE_ENCODER
 from modalities.image_pixels import group_thumbnails, inspect_image
-from modalities.image_sizes import LARGE_ENCODER
 from thawline.errors import UnreadableFileError, UsageError
 from thawline.params import Params
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from flows import cli
 from modalities import list_modalities
-from modalities.image_sizes import LARGE_ENCODER, LARGE_SIDE
+from modalities.image_choice import LARGE_ENCODER, LARGE_SIDE
 from tasks.upkeep import initialise as module
 from tasks.upkeep.initialise import Made, initialise, params_for
 from tasks.versions.dvc_repo import add_raw_file, run_dvc, write_dvc_config
