@@ -172,5 +172,7 @@ def test_a_new_workspace_sees_nine_texts_of_ten_whole_where_that_is_affordable(
 
 def test_marks_and_addresses_count_as_the_tokens_that_they_become() -> None:
     assert MODALITY.sizes is not None
-    plain, marked = (MODALITY.sizes(texts(*[" ".join([word] * 60)] * 9), PARAMS) for word in ("see", "<a@b.org>"))
+    ((plain,), (marked,)) = (
+        MODALITY.sizes(texts(*[" ".join([word] * 60)] * 9), PARAMS) for word in ("see", "<a@b.org>")
+    )
     assert marked.chosen["max_tokens"] > 4 * plain.chosen["max_tokens"]
