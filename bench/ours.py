@@ -18,7 +18,7 @@ from bench.opening import open_work
 from bench.peers.protocol import Ints, write_result
 
 if TYPE_CHECKING:
-    from tasks.results import CrossValidation
+    from tasks.results.cross_validation import CrossValidation
 
 PARTS = "parts.npz"
 

@@ -13,7 +13,7 @@ from tasks.comparing.approaches import APPROACHES, draw_share, measure, prepare_
 from tasks.comparing.encoders import ComparedEncoders, measure_encoders, record_encoders
 from tasks.comparing.record import record_comparison
 from tasks.comparing.report import SCRATCH
-from tasks.results import ComparedApproaches, Measured
+from tasks.results.outcomes import ComparedApproaches, Measured
 from tasks.tracking.runs import Tracking
 from tasks.training.scout import settle_depth
 from thawline.context import Context

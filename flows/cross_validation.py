@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from flows.runners import run_all, workers
 from models.training.policies import Phase
-from tasks.results import CrossValidation, FoldResult
+from tasks.results.cross_validation import CrossValidation, FoldResult
 from tasks.training.finetuning import (
     FINETUNED,
     answer_fold,
@@ -60,7 +60,7 @@ def deepen(context: Context, works: Sequence[Context] | None = None) -> Iterator
     """
     works = works or [context] * context.params.split.num_folds
     phases = [plan(work) for work in works]
-    heads = {work: train_heads(work).seconds / len(works) for work in dict.fromkeys(works)}
+    heads = {work: train_heads(work) / len(works) for work in dict.fromkeys(works)}
     reached: dict[int, FoldResult] = {}
     running = list(range(len(works)))
     steps = {fold: stopping_points(phases[fold]) for fold in running}

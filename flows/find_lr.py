@@ -7,7 +7,7 @@ from prefect import flow
 
 from flows.opening import open_data
 from modalities import check_changes
-from tasks.results import SuggestedRate
+from tasks.results.outcomes import SuggestedRate
 from tasks.training.lr_range import find_learning_rates, record_learning_rates
 from thawline.params.file import load_params, overridden
 from thawline.system.lock import lock_workspace

@@ -18,7 +18,7 @@ from tasks.arriving.announcements import announce_model
 from tasks.arriving.due import noting_training
 from tasks.judging.past_runs import find_unchanged_run
 from tasks.profiling.profile import profile_rows
-from tasks.results import RunResult
+from tasks.results.outcomes import RunResult
 from tasks.versions.prepare import push_data
 from thawline.params.file import load_params, overridden
 from thawline.system.lock import lock_workspace

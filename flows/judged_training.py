@@ -19,7 +19,9 @@ from tasks.judging.review import gather_review
 from tasks.judging.verdict import decide
 from tasks.profiling.profile import profile_rows
 from tasks.reports.recording import open_run, record_cross_validation, record_left_out, record_outcome
-from tasks.results import CrossValidation, FinalFit, RunResult, Scouted, best_of
+from tasks.results.cross_validation import CrossValidation, FinalFit, best_of
+from tasks.results.depth import Scouted
+from tasks.results.outcomes import RunResult
 from tasks.searching.study import forget_study
 from tasks.tracking.fold_runs import record_final_fit
 from tasks.tracking.runs import Tracking

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # pandas is a second of imports
 
     from expectations.report import ValidationReport
     from tasks.comparing.encoders import ComparedEncoders
-    from tasks.results import ComparedApproaches, RunResult
+    from tasks.results.outcomes import ComparedApproaches, RunResult
 
 
 @dataclass(frozen=True, repr=False)

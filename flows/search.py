@@ -20,7 +20,8 @@ from flows.cross_validation import deepen
 from flows.runners import workers
 from flows.search_choices import choose_finalists, choose_in_folds, choose_winner
 from tasks.reports.search_runs import record_search
-from tasks.results import CrossValidation, SearchResult, TrialResult
+from tasks.results.cross_validation import CrossValidation
+from tasks.results.search import SearchResult, TrialResult
 from tasks.searching.study import conclude, next_batch, open_study, spent_seconds, summarise, trials_without_gain
 from tasks.searching.trials import Screening, penalised_mean, screen, trial_context
 from tasks.tracking.runs import Tracking

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from flows.cross_validation import choose_depths
-from tasks.results import CrossValidation, FoldResult, TrialResult, Unproved
+from tasks.results.cross_validation import CrossValidation, FoldResult
+from tasks.results.search import TrialResult, Unproved
 from tasks.searching.trials import trial_context
 from tasks.training.finetuning import inner_f1, inner_f1_of
 from tasks.training.train_set import load_train_set

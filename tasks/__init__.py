@@ -9,6 +9,6 @@ Flows call tasks; a task never calls a flow. A room imports from those above it 
 - `profiling/` the page before training, `reports/` what a run leaves behind, `upkeep/` everything around
 
 Here on top stand the DVC stages, which `dvc.yaml` starts by these names (`ingest`, `clean`, `split`; `stage` runs them,
-`rules` is their version), and what all rooms share: `results`, which tasks hand to each other, and `caching`. Read
+`rules` is their version), and what all rooms share: `results/`, which tasks hand to each other, and `caching`. Read
 `versions/prepare.py` and `training/finetuning.py` first.
 """

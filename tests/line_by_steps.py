@@ -17,7 +17,7 @@ from tasks.candidates.estimators import cross_validate_baseline, fit_baseline, l
 from tasks.candidates.frozen_features import cross_validate_frozen, fit_frozen, has_frozen_features
 from tasks.clean import clean
 from tasks.ingest import ingest
-from tasks.results import CrossValidation, FinalFit, FoldResult
+from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.split import split
 from tasks.training.finetuning import answer_fold, fit_final, plan, train_fold, train_heads
 from tasks.versions.prepare import check_processed, check_raw

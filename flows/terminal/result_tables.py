@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tasks.presenting.answer_rule import tell_rule
-from tasks.results import ComparedApproaches, RunResult, SuggestedRate
+from tasks.results.outcomes import ComparedApproaches, RunResult, SuggestedRate
 from tasks.upkeep.findings import Finding
 from thawline.params.learning import WrittenPhase
 from thawline.system.console import reply

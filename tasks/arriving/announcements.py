@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from tasks.results import RunResult
+from tasks.results.outcomes import RunResult
 from thawline.params import Params
 from thawline.rows.arrivals import Arrival
 from thawline.servers.orphans import lasting_server

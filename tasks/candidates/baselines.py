@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tasks.candidates.estimators import cross_validate_baseline, fit_baseline, list_baselines
 from tasks.candidates.frozen_features import FROZEN, cross_validate_frozen, fit_frozen, has_frozen_features
-from tasks.results import CrossValidation, FinalFit
+from tasks.results.cross_validation import CrossValidation, FinalFit
 from thawline.context import Context
 from thawline.errors import CandidateError
 from thawline.system.console import console

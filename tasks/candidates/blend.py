@@ -14,7 +14,8 @@ from prefect import task
 from modalities import get_modality
 from modalities.predictor import save_blend
 from tasks.caching import NO_CACHE
-from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
+from tasks.results import save_arrays
+from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
 from thawline.scores.blending import fit_shares, mix

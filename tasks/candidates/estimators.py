@@ -15,7 +15,8 @@ from modalities import get_modality
 from modalities.fitted import class_probabilities
 from modalities.predictor import save_baseline
 from tasks.caching import step_cache
-from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
+from tasks.results import save_arrays
+from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.training.row_weights import row_weights, trained_on
 from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context

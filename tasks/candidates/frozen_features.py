@@ -8,7 +8,8 @@ from modalities import get_modality
 from modalities.predictor import save_finetuned
 from models.classifiers.linear_heads import attach_linear_head
 from tasks.caching import step_cache
-from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
+from tasks.results import save_arrays
+from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.training.linear_heads import pooled_vectors, solve_head
 from tasks.training.setup import learned_rows, load_encoded
 from tasks.training.train_set import TrainSet, load_train_set

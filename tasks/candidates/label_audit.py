@@ -16,7 +16,8 @@ from prefect import task
 
 from modalities import get_modality
 from tasks.caching import NO_CACHE
-from tasks.results import CrossValidation, Result, best_of
+from tasks.results import Result
+from tasks.results.cross_validation import CrossValidation, best_of
 from tasks.tracking.runs import Tracking, log_scores
 from tasks.training.row_weights import name_rows
 from tasks.training.train_set import load_train_set

@@ -13,7 +13,8 @@ from prefect import task
 
 from modalities.predictor import set_outputs
 from tasks.caching import NO_CACHE
-from tasks.results import CrossValidation, FinalFit, save_arrays
+from tasks.results import save_arrays
+from tasks.results.cross_validation import CrossValidation, FinalFit
 from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
 from thawline.params.outcome import Predict

@@ -26,7 +26,7 @@ from models.training.records import TrainingData
 from tasks.caching import step_cache
 from tasks.candidates.estimators import fit_estimator, list_baselines
 from tasks.comparing.report import BASELINE, SCRATCH
-from tasks.results import Measured
+from tasks.results.outcomes import Measured
 from tasks.training.device_slots import on_device
 from tasks.training.finetuning import best_epochs, stop_at_best
 from tasks.training.first_phases import is_exact

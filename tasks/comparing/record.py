@@ -6,7 +6,7 @@ from prefect import task
 from tasks.caching import NO_CACHE
 from tasks.comparing.report import comparison_table, curves, draw_curves, recommend
 from tasks.presenting.markdown import escape, table
-from tasks.results import ComparedApproaches
+from tasks.results.outcomes import ComparedApproaches
 from tasks.tracking import runs
 from tasks.tracking.runs import Tracking
 from thawline.context import Context

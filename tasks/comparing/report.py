@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tasks.presenting.figures import PALETTE, canvas
-from tasks.results import Measured
+from tasks.results.outcomes import Measured
 
 NO_DIFFERENCE = 0.005
 """Macro-F1 within which two approaches count as equally good, if the seeds do not spread more."""

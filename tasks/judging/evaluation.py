@@ -18,7 +18,9 @@ from modalities.fitted import apply_all
 from modalities.predictor import Predictor, load_predictors
 from models.prediction.shared_layers import FrozenLayers
 from tasks.judging.champion import count_challengers, find_champion
-from tasks.results import Evaluation, FinalFit, ScoredChampion, load_arrays, save_arrays
+from tasks.results import load_arrays, save_arrays
+from tasks.results.cross_validation import FinalFit
+from tasks.results.judgement import Evaluation, ScoredChampion
 from tasks.tracking.runs import Tracking, load_registered, service_errors
 from tasks.training.device_slots import on_device
 from tasks.training.frozen_layers import open_frozen_layers

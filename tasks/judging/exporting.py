@@ -13,7 +13,8 @@ from modalities.exports import export_model
 from models.export.onnx_graph import TOLERANCE
 from tasks.caching import NO_CACHE, retry_transient
 from tasks.judging.evaluation import read_test_rows
-from tasks.results import FinalFit, Result
+from tasks.results import Result
+from tasks.results.cross_validation import FinalFit
 from tasks.tracking.runs import Tracking, log_scores, set_tags
 from thawline.context import Context
 from thawline.errors import ExportError

@@ -8,7 +8,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from tasks.judging.champion import ABSENT, DECIDED_BY, FORCED, ROLLED_BACK, aliases_of, is_open, tell_standing
-from tasks.results import RESULT_FILE, RunResult
+from tasks.results.outcomes import RESULT_FILE, RunResult
 from tasks.tracking.runs import ROLE, Tracking, find_finished_run, search_runs
 from thawline.context import Context
 from thawline.errors import UsageError

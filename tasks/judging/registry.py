@@ -38,7 +38,8 @@ from tasks.judging.champion import (
 from tasks.judging.model_card import render_card
 from tasks.judging.ownership import own_registered_model
 from tasks.judging.review import Review
-from tasks.results import Decision, FinalFit, Judgement
+from tasks.results.cross_validation import FinalFit
+from tasks.results.judgement import Decision, Judgement
 from tasks.tracking.runs import FINGERPRINT, Tracking
 from tasks.training.device_slots import on_device
 from tasks.versions.git_command import read_code_commit

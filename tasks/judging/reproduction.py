@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
 from tasks.judging.past_runs import load_result
-from tasks.results import RunResult
+from tasks.results.outcomes import RunResult
 from tasks.tracking.runs import Tracking
 from tasks.versions.dvc_repo import run_dvc
 from tasks.versions.git_command import call_git, read_code_commit

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from modalities import get_modality
 from tasks.candidates.label_audit import LabelAudit
 from tasks.judging.evaluation import predictions_of, read_test_rows
-from tasks.results import CrossValidation, Evaluation, Judgement, ScoredChampion
+from tasks.results.cross_validation import CrossValidation
+from tasks.results.judgement import Evaluation, Judgement, ScoredChampion
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
 from thawline.scores.comparison import TestPredictions, flipped_rows

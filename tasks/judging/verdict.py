@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from tasks.candidates.blend import BLEND
 from tasks.judging.evaluation import champion_of, predictions_of
-from tasks.results import CrossValidation, Evaluation, Judgement, ScoredChampion
+from tasks.results.cross_validation import CrossValidation
+from tasks.results.judgement import Evaluation, Judgement, ScoredChampion
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
 from thawline.scores.comparison import Comparison, TestPredictions, compare

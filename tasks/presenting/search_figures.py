@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from tasks.presenting.figures import BLUE, ORANGE, canvas
-from tasks.results import SearchResult, TrialResult
+from tasks.results.search import SearchResult, TrialResult
 
 
 def draw_parallel_coordinates(result: SearchResult, own: Mapping[str, Any], logarithmic: Sequence[str]) -> Figure:

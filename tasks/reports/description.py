@@ -11,7 +11,10 @@ from tasks.presenting.answer_rule import brings_nothing, rule_rows, tell_rule
 from tasks.presenting.epoch_tables import mean_epoch_table
 from tasks.presenting.markdown import escape, table
 from tasks.reports.search_runs import describe_search
-from tasks.results import CrossValidation, Evaluation, RunResult, Scouted, tell_depth
+from tasks.results.cross_validation import CrossValidation
+from tasks.results.depth import Scouted, tell_depth
+from tasks.results.judgement import Evaluation
+from tasks.results.outcomes import RunResult
 from thawline.scores.answers import RuleEffect
 from thawline.scores.comparison import Comparison
 from thawline.scores.gates import Gate

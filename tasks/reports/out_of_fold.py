@@ -6,7 +6,7 @@ at about a tenth of the bytes.
 
 import pandas as pd
 
-from tasks.results import CrossValidation
+from tasks.results.cross_validation import CrossValidation
 from tasks.tracking.runs import Tracking
 from tasks.training.train_set import TrainSet
 

@@ -7,7 +7,7 @@ from tasks.judging.review import Review, confident_mistakes, flipped_table
 from tasks.presenting.figures import as_png, draw_approaches, draw_class_balance
 from tasks.reports.description import describe_run
 from tasks.reports.evaluation_report import render_evaluation, score_figures
-from tasks.results import RunResult
+from tasks.results.outcomes import RunResult
 from tasks.tracking import runs
 from tasks.tracking.runs import Tracking
 from tasks.training.train_set import load_train_set

@@ -24,7 +24,11 @@ from tasks.presenting.epoch_tables import ALARMING_GAP, mean_epoch_table, overfi
 from tasks.presenting.figures import draw_confusion, draw_learning_curves
 from tasks.reports.out_of_fold import log_out_of_fold
 from tasks.reports.pages import record_review
-from tasks.results import RESULT_FILE, CrossValidation, Decision, Evaluation, RunResult, Scouted, SearchResult
+from tasks.results.cross_validation import CrossValidation
+from tasks.results.depth import Scouted
+from tasks.results.judgement import Decision, Evaluation
+from tasks.results.outcomes import RESULT_FILE, RunResult
+from tasks.results.search import SearchResult
 from tasks.tracking import runs
 from tasks.tracking.fold_runs import record_folds
 from tasks.tracking.runs import FINGERPRINT, Tracking

@@ -9,7 +9,8 @@ from prefect import task
 from tasks.caching import NO_CACHE
 from tasks.presenting.markdown import escape, table
 from tasks.presenting.search_figures import draw_importance, draw_parallel_coordinates
-from tasks.results import CrossValidation, SearchResult, TrialResult
+from tasks.results.cross_validation import CrossValidation
+from tasks.results.search import SearchResult, TrialResult
 from tasks.searching.space import current_values
 from tasks.searching.study import importances, open_study
 from tasks.tracking import runs

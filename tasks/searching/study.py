@@ -23,7 +23,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
-from tasks.results import TrialResult
+from tasks.results.search import TrialResult
 from tasks.searching.space import contains, current_values, distributions, grid
 from tasks.searching.trials import Screening, penalised_mean
 from thawline.context import Context

@@ -1,7 +1,7 @@
 """How a training looks in MLflow: a child run a fold, and one for the final fit, each with its epochs and its costs."""
 
 from tasks.presenting.epoch_tables import seconds_per_phase
-from tasks.results import CrossValidation, FinalFit, FoldResult
+from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.tracking import runs
 from tasks.tracking.runs import Tracking
 

@@ -17,7 +17,8 @@ from modalities.predictor import save_finetuned
 from models.training.loop import EpochRecord, phases_left_plain, predict_probabilities
 from models.training.policies import Phase
 from tasks.caching import step_cache
-from tasks.results import CrossValidation, FinalFit, FoldResult, HeadPhase, save_arrays
+from tasks.results import save_arrays
+from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.training.device_slots import on_device
 from tasks.training.first_phases import train_first_phases
 from tasks.training.linear_heads import solve_head
@@ -36,18 +37,17 @@ FINETUNED = "finetuned"
 
 @task(name="heads", **step_cache(TRAINING))
 @on_device
-def train_heads(context: Context) -> HeadPhase:
+def train_heads(context: Context) -> float:
     """Run the head phase of all folds at once, where the schedule begins with one and the folds share an encoder.
 
-    Each fold's result is written where `train_fold` goes on from it; there is nothing else in what this returns but
-    the seconds.
+    Each fold's result is written where `train_fold` goes on from it; what is returned is the seconds.
     """
     started = time.monotonic()
     if get_modality(context.params.modality).fits_encoder(context.params):
-        return HeadPhase(seconds=0.0)
+        return 0.0
     folds = range(context.params.split.num_folds)
     _begin(context, folds, partial(open_training, context), description="heads of all folds")
-    return HeadPhase(seconds=time.monotonic() - started)
+    return time.monotonic() - started
 
 
 @task(name="fold", task_run_name="fold {fold}, {num_phases} phases", **step_cache(TRAINING))

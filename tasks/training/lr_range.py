@@ -8,7 +8,7 @@ from prefect import task
 from models.training.lr_range import NUM_STEPS, RangeCurve, find_rates
 from tasks.caching import NO_CACHE
 from tasks.presenting.figures import BLUE, ORANGE, canvas
-from tasks.results import SuggestedRate
+from tasks.results.outcomes import SuggestedRate
 from tasks.tracking import runs
 from tasks.tracking.runs import Tracking
 from tasks.training.device_slots import on_device

@@ -20,7 +20,7 @@ from models.heads.linear import LinearHead
 from models.training.loop import predict_probabilities
 from models.training.policies import plan_phases
 from tasks.caching import step_cache
-from tasks.results import Rung, Scouted
+from tasks.results.depth import Rung, Scouted
 from tasks.training.device_slots import on_device
 from tasks.training.first_phases import train_first_phases
 from tasks.training.linear_heads import choose_strength, head_problem

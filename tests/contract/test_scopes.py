@@ -21,7 +21,7 @@ import tasks
 from modalities import get_modality, list_modalities
 from modalities.predictor import load_predictor
 from tasks.caching import KeyFunction
-from tasks.results import CrossValidation, FinalFit
+from tasks.results.cross_validation import CrossValidation, FinalFit
 from tests.other_values import list_params, other_value
 from tests.tiny_spaces import KINDS, tiny_params
 from thawline.context import Context

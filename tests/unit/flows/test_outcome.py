@@ -6,7 +6,7 @@ import pytest
 
 from expectations.report import Check, ValidationReport
 from flows import outcome
-from tasks.results import ComparedApproaches, Measured
+from tasks.results.outcomes import ComparedApproaches, Measured
 
 EVIL = "<script>alert(1)</script>"
 

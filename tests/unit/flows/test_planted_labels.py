@@ -16,7 +16,9 @@ import flows.search_choices
 from flows.cross_validation import cross_validate
 from flows.search_choices import choose_finalists, choose_in_folds, choose_winner
 from models.training.policies import Phase
-from tasks.results import CrossValidation, FoldResult, HeadPhase, Rung, TrialResult
+from tasks.results.cross_validation import CrossValidation, FoldResult
+from tasks.results.depth import Rung
+from tasks.results.search import TrialResult
 from tasks.training.scout import NUM_PARTS, choose_depth
 from thawline.context import Context
 from thawline.params.file import parse_params
@@ -111,7 +113,7 @@ def test_the_depth_of_a_fold_is_decided_without_the_rows_that_it_is_scored_on(
             return [coins.fold_result(call["num_phases"] - 1, call["fold"]) for call in calls]
 
         monkeypatch.setattr(flows.cross_validation, "plan", lambda _context: phases)
-        monkeypatch.setattr(flows.cross_validation, "train_heads", lambda _context: HeadPhase(seconds=0.0))
+        monkeypatch.setattr(flows.cross_validation, "train_heads", lambda _context: 0.0)
         monkeypatch.setattr(flows.cross_validation, "run_all", run)
         return cross_validate(context).mean()
 
@@ -164,7 +166,7 @@ def test_each_fold_goes_as_deep_as_its_own_inner_rows_gain(context: Context, mon
         ]
 
     monkeypatch.setattr(flows.cross_validation, "plan", lambda _context: phases)
-    monkeypatch.setattr(flows.cross_validation, "train_heads", lambda _context: HeadPhase(seconds=0.0))
+    monkeypatch.setattr(flows.cross_validation, "train_heads", lambda _context: 0.0)
     monkeypatch.setattr(flows.cross_validation, "run_all", run)
     reached = cross_validate(context)
     assert [len(fold.best_epochs) for fold in reached.folds] == [2, 1, 1, 2, 1]

@@ -3,7 +3,7 @@
 import pytest
 
 from flows.terminal.result_tables import print_result, print_runs
-from tasks.results import RunResult
+from tasks.results.outcomes import RunResult
 from thawline.scores.answers import RuleEffect
 from thawline.scores.gates import Gate
 from thawline.system.console import reply

@@ -11,7 +11,8 @@ from modalities import get_modality
 from modalities.fitted import Mixture, apply_all
 from modalities.predictor import load_predictor, load_predictors, save_baseline, save_blend, save_finetuned
 from tasks.candidates.blend import blend_folds, blend_shares, fit_blend
-from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
+from tasks.results import save_arrays
+from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.training.setup import open_training
 from tests.unit.models.conftest import make_texts
 from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words

@@ -11,7 +11,8 @@ from modalities import get_modality
 from modalities.predictor import load_predictor, save_baseline
 from tasks.candidates.outputs import answer_folds, calibrate, check_costs
 from tasks.judging.evaluation import evaluate, predictions_of
-from tasks.results import CrossValidation, FinalFit, FoldResult, save_arrays
+from tasks.results import save_arrays
+from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from thawline.context import Context
 from thawline.errors import ParamsError
 from thawline.params import Params

@@ -10,7 +10,7 @@ from models.encoders.scratch import randomise
 from tasks.candidates.estimators import list_candidates
 from tasks.comparing.approaches import APPROACHES, draw_share, measure
 from tasks.comparing.report import comparison_table, curves, draw_curves, recommend
-from tasks.results import Measured
+from tasks.results.outcomes import Measured
 from tasks.training.train_set import load_train_set
 from tests.unit.models.conftest import make_texts
 from tests.unit.tasks.words import NUM_FOLDS, words_context, write_words

@@ -23,7 +23,7 @@ from tasks.judging.champion import (
     rollback,
     tell_standing,
 )
-from tasks.results import Decision, Judgement
+from tasks.results.judgement import Decision, Judgement
 from tasks.tracking.runs import FINGERPRINT, Tracking
 from thawline.context import Context
 from thawline.errors import ServiceError, UsageError

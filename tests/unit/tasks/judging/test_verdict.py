@@ -16,7 +16,7 @@ from modalities.predictor import Predictor, load_predictor, save_baseline
 from tasks.judging import evaluation
 from tasks.judging.evaluation import evaluate, score_champion
 from tasks.judging.verdict import decide
-from tasks.results import CrossValidation, FinalFit, FoldResult
+from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.tracking.runs import Tracking
 from thawline.context import Context
 from thawline.errors import StorageError

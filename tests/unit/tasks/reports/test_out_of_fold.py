@@ -8,7 +8,8 @@ import pytest
 from mlflow import MlflowClient
 
 from tasks.reports import out_of_fold
-from tasks.results import CrossValidation, FoldResult, save_arrays
+from tasks.results.cross_validation import CrossValidation, FoldResult
+from tasks.results import save_arrays
 from tasks.tracking.runs import Tracking
 from tasks.training.train_set import TrainSet
 

@@ -16,7 +16,10 @@ from tasks.judging.exporting import Exported
 from tasks.presenting.figures import as_png
 from tasks.candidates.label_audit import LabelAudit
 from tasks.judging.model_card import render_card
-from tasks.results import CrossValidation, Evaluation, FoldResult, Judgement, RunResult, Rung, Scouted
+from tasks.results.cross_validation import CrossValidation, FoldResult
+from tasks.results.depth import Rung, Scouted
+from tasks.results.judgement import Evaluation, Judgement
+from tasks.results.outcomes import RunResult
 from tasks.judging.review import Mistake, Review, confident_mistakes, flipped_table
 from thawline.scores.answers import RuleEffect, cost_rule, describe_rule
 from thawline.scores.comparison import TestPredictions, compare

@@ -15,7 +15,8 @@ from flows.search_choices import choose_finalists, choose_winner
 from modalities import list_modalities
 from tasks.presenting.search_figures import draw_importance, draw_parallel_coordinates
 from tasks.reports.search_runs import describe_search
-from tasks.results import CrossValidation, FoldResult, SearchResult, TrialResult
+from tasks.results.cross_validation import CrossValidation, FoldResult
+from tasks.results.search import SearchResult, TrialResult
 from tasks.searching.space import contains, current_values, distributions, grid
 from tasks.searching.study import (
     conclude,

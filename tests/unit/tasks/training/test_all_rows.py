@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.candidates.frozen_features import cross_validate_frozen
-from tasks.results import FoldResult, load_arrays
+from tasks.results import load_arrays
+from tasks.results.cross_validation import FoldResult
 from tasks.training.finetuning import answer_fold, train_fold, train_heads
 from tasks.training.train_set import load_train_set
 from tests.unit.models.conftest import make_texts

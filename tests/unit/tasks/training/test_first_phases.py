@@ -19,7 +19,7 @@ from models.training.checkpoints import Checkpoints
 from models.training.loop import predict_probabilities
 from models.training.policies import PolicySettings, plan_phases
 from models.training.records import TrainingData, TrainSettings
-from tasks.results import CrossValidation, FoldResult
+from tasks.results.cross_validation import CrossValidation, FoldResult
 from tasks.training.finetuning import inner_f1, stopping_points
 from tasks.training.first_phases import train_first_phases
 from tasks.training.setup import Training

@@ -20,7 +20,7 @@ from tasks.checking.encode_rows import embed
 from tasks.comparing.approaches import measure, prepare_vectors
 from tasks.comparing.report import SCRATCH
 from tasks.judging.evaluation import evaluate
-from tasks.results import CrossValidation, FinalFit, FoldResult
+from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.searching.trials import screen
 from tasks.training import device_slots, linear_heads
 from tasks.training.device_slots import device_slot, held_device

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.judging.past_runs import load_result
-from tasks.results import RESULT_FILE, RunResult
+from tasks.results.outcomes import RESULT_FILE, RunResult
 from tasks.tracking.runs import open_tracking
 from thawline.params import Params
 from thawline.servers.processes import began
