@@ -20,7 +20,8 @@ from models.classifiers.classifier import Classifier, build_classifier
 from models.classifiers.placement import encoder_on
 from models.encoders.loading import Encoder, load_encoder
 from models.encoders.tokenizing import tokenize
-from models.fused_heads.fused import HeadJob, train_heads
+from models.fused_heads.fused import train_heads
+from models.fused_heads.jobs import HeadJob
 from models.heads.head import HeadSpec
 from models.training.loop import train
 from models.training.policies import Phase

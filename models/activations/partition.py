@@ -25,7 +25,8 @@ from models.activations.segments import (
     read_segment,
     remove_segment,
 )
-from models.classifiers.classifier import Classifier, Place
+from models.classifiers.classifier import Classifier
+from models.classifiers.parts import Place
 from models.hardware.devices import compute_dtype, describe_device
 from models.inputs.rows import Indices
 

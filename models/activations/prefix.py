@@ -21,7 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.classifiers.classifier import Classifier, Place, Start
+from models.classifiers.classifier import Classifier
+from models.classifiers.parts import Place, Start
 from models.hardware.devices import autocast, threads
 from models.inputs.rows import Indices, Rows
 
@@ -194,3 +195,34 @@ def evaluating(classifier: Classifier) -> Iterator[None]:
         yield
     finally:
         classifier.train()
+
+
+class PartlyStored:
+    """States of which some rows are stored, `is_stored` (N,), and the others computed whenever they are asked for."""
+
+    def __init__(self, stored: Activations, live: Activations, is_stored: NDArray[np.bool_]) -> None:
+        self._stored, self._live, self._is_stored = stored, live, is_stored
+
+    def batch(self, indices: Indices, length: int) -> Tensor:
+        """Return float32 states: states (B, `length`, W), zero where padded, or pooled vectors (B, D)."""
+        mask = self._is_stored[indices]
+        if mask.all():
+            return self._stored.batch(indices, length)
+        computed = self._live.batch(indices[~mask], length)
+        states = torch.empty(len(indices), *computed.shape[1:])
+        states[torch.from_numpy(~mask)] = computed
+        if mask.any():
+            states[torch.from_numpy(mask)] = self._stored.batch(indices[mask], length)
+        return states
+
+
+class Renumbered:
+    """States of some rows, under their numbers among all rows."""
+
+    def __init__(self, activations: Activations, positions: Indices) -> None:
+        self._activations = activations
+        self._positions = positions
+
+    def batch(self, indices: Indices, length: int) -> Tensor:
+        """Return the states of rows `indices`, each of which is among the positions."""
+        return self._activations.batch(np.searchsorted(self._positions, indices), length)

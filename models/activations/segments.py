@@ -34,6 +34,7 @@ Space = Mapping[str, str | int | None]
 Mark = tuple[int, ...] | None
 
 TEMPORARY = ".filling-"
+_STALE_S = 24 * 3600
 _CHUNK_BYTES = 1 << 23
 
 
@@ -171,3 +172,14 @@ def _crc32(path: Path) -> int:
         while chunk := stream.read(_CHUNK_BYTES):
             value = zlib.crc32(chunk, value)
     return value
+
+
+def remove_stale(directory: Path) -> None:
+    """Remove what processes that were killed while filling left behind, once it is a day old."""
+    for path in directory.glob(f"{TEMPORARY}*"):
+        try:
+            stale = time.time() - path.stat().st_mtime > _STALE_S
+        except FileNotFoundError:
+            continue
+        if stale:
+            shutil.rmtree(path, ignore_errors=True)

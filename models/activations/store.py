@@ -14,7 +14,6 @@ Stored training equals live training bit for bit in float32 on a CPU, see `prefi
 """
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,26 +21,25 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from filelock import FileLock
-from numpy.typing import NDArray
-from torch import Tensor
 
 from models.activations.budget import list_stored, make_room
+from models.activations.canary import recompute
 from models.activations.partition import Partition, describe_space
 from models.activations.prefix import (
-    BLOCK_ROWS,
     Activations,
     LiveActivations,
+    PartlyStored,
+    Renumbered,
     StartingRows,
     canonical_blocks,
     compute_states,
     read_ahead,
     start_live,
 )
-from models.activations.segments import TEMPORARY, SegmentWriter
-from models.classifiers.classifier import Classifier, Place
-from models.hardware.devices import compute_dtype
+from models.activations.segments import SegmentWriter, remove_stale
+from models.classifiers.classifier import Classifier
+from models.classifiers.parts import Place
 from models.inputs.rows import Indices, Rows
 from thawline.errors import LayerGroupError
 from thawline.system.files import storage_errors
@@ -51,14 +49,6 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[Sequence[Indices]], Iterable[Indices]]
 """Wraps the blocks of rows to be computed, as `rich.progress.track` does."""
 
-CANARY_ROWS = 3
-TOLERANCES = {"float32": 1e-4, "float16": 1e-2}
-"""Largest difference, absolute and relative, of a stored state from what the canary computes, by how it is kept."""
-GPU_TOLERANCES = {torch.float32: 2e-3, torch.bfloat16: 5e-2}
-"""The same by what a GPU computes in: it may take another kernel, which sums up in another order, and convolutions
-round to 10 bits (TF32) where float32 is asked for."""
-
-_STALE_S = 24 * 3600
 _ROW_BYTES = 24
 """Of a row's key and place."""
 
@@ -156,7 +146,7 @@ class ActivationStore:
         if is_stored.all():
             return partition.read(rows.keys)
         positions = np.flatnonzero(is_stored)
-        stored = _Renumbered(partition.read([rows.keys[int(i)] for i in positions]), positions)
+        stored = Renumbered(partition.read([rows.keys[int(i)] for i in positions]), positions)
         return PartlyStored(stored, live, is_stored)
 
     def holds(self, classifier: Classifier, rows: Rows, boundary: int) -> bool:
@@ -190,7 +180,9 @@ class ActivationStore:
         for place in sorted(set(places)):
             partition = self._partition(classifier, place)
             for name, positions in partition.unproved(rows.keys).items():
-                if self._agrees(classifier, rows, place, (name, np.array(positions))):
+                agrees, seconds = recompute(partition, classifier, rows, place, np.array(positions))
+                self._compare_speed(partition, name, seconds)
+                if agrees:
                     partition.mark_proved(name)
                 else:
                     logger.warning(
@@ -201,25 +193,6 @@ class ActivationStore:
             if positions := partition.missing(rows.keys):
                 missing[place] = positions
         return missing
-
-    def _agrees(self, classifier: Classifier, rows: Rows, place: Place, segment: tuple[str, Indices]) -> bool:
-        """Return whether stored and recomputed states of a few rows agree, but for rounding."""
-        name, positions = segment
-        seed = int.from_bytes(rows.keys[positions[0]][:4], "big")
-        drawn = np.random.default_rng(seed).permutation(positions)
-        alike = drawn[rows.padded_lengths[drawn] == rows.padded_lengths[drawn[0]]][:CANARY_ROWS]
-        partition = self._partition(classifier, place)
-        length = int(rows.padded_lengths[alike[0]])
-        stored = partition.read([rows.keys[i] for i in alike]).batch(np.arange(len(alike)), length).numpy()
-        if not partition.pooled:
-            stored = np.concatenate([stored[i, :n] for i, n in enumerate(rows.lengths[alike])])
-        started = time.perf_counter()
-        computed = compute_states(classifier, rows, alike, (place,))[place]
-        self._compare_speed(partition, name, (time.perf_counter() - started) / BLOCK_ROWS)
-        tolerance = TOLERANCES[self.dtype]
-        if classifier.device.type != "cpu":
-            tolerance = max(tolerance, GPU_TOLERANCES[compute_dtype(classifier.device)])
-        return stored.shape == computed.shape and np.allclose(stored, computed, rtol=tolerance, atol=tolerance)
 
     def _compare_speed(self, partition: Partition, name: str, compute_s_per_row: float) -> None:
         """Give up a partition that is read slower than its rows are computed, as from a far disk, while this runs."""
@@ -293,7 +266,7 @@ class ActivationStore:
 
     def _writer(self, classifier: Classifier, rows: Rows, place: Place, order: Indices) -> SegmentWriter:
         partition = self._partition(classifier, place)
-        _remove_stale(partition.directory)
+        remove_stale(partition.directory)
         lengths = np.ones(len(order), dtype=np.int64) if partition.pooled else rows.lengths[order]
         return SegmentWriter(partition.directory, partition.space, keys=[rows.keys[i] for i in order], lengths=lengths)
 
@@ -309,40 +282,9 @@ class ActivationStore:
                 partitions = [self._partition(classifier, place) for place in classifier.places_at(boundary)]
                 if not any(partition.missing(keys) for partition in partitions):
                     return StartingRows(
-                        boundary, *(_Renumbered(partition.read(keys), positions) for partition in partitions)
+                        boundary, *(Renumbered(partition.read(keys), positions) for partition in partitions)
                     )
         return None
-
-
-class PartlyStored:
-    """States of which some rows are stored, `is_stored` (N,), and the others computed whenever they are asked for."""
-
-    def __init__(self, stored: Activations, live: Activations, is_stored: NDArray[np.bool_]) -> None:
-        self._stored, self._live, self._is_stored = stored, live, is_stored
-
-    def batch(self, indices: Indices, length: int) -> Tensor:
-        """Return float32 states: states (B, `length`, W), zero where padded, or pooled vectors (B, D)."""
-        mask = self._is_stored[indices]
-        if mask.all():
-            return self._stored.batch(indices, length)
-        computed = self._live.batch(indices[~mask], length)
-        states = torch.empty(len(indices), *computed.shape[1:])
-        states[torch.from_numpy(~mask)] = computed
-        if mask.any():
-            states[torch.from_numpy(mask)] = self._stored.batch(indices[mask], length)
-        return states
-
-
-class _Renumbered:
-    """States of some rows, under their numbers among all rows."""
-
-    def __init__(self, activations: Activations, positions: Indices) -> None:
-        self._activations = activations
-        self._positions = positions
-
-    def batch(self, indices: Indices, length: int) -> Tensor:
-        """Return the states of rows `indices`, each of which is among the positions."""
-        return self._activations.batch(np.searchsorted(self._positions, indices), length)
 
 
 def _check(classifier: Classifier, boundary: int) -> None:
@@ -353,14 +295,3 @@ def _check(classifier: Classifier, boundary: int) -> None:
             f"group '{classifier.groups[classifier.first_trained]}' has been trained, so states at boundary {boundary} "
             "above it are no longer those of the pretrained encoder; use a lower boundary"
         )
-
-
-def _remove_stale(directory: Path) -> None:
-    """Remove what processes that were killed while filling left behind, once it is a day old."""
-    for path in directory.glob(f"{TEMPORARY}*"):
-        try:
-            stale = time.time() - path.stat().st_mtime > _STALE_S
-        except FileNotFoundError:
-            continue
-        if stale:
-            shutil.rmtree(path, ignore_errors=True)

@@ -14,12 +14,12 @@ Shapes: B rows, T padded positions, W width of their states, D features, C class
 import copy
 from collections.abc import Collection
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from models.classifiers.parts import LayerGroup, Place, Start
 from models.encoders.families import Family, Structure, get_family
 from models.encoders.loading import Encoder, hash_weights
 from models.encoders.splitting import Batch, capture
@@ -27,32 +27,6 @@ from models.encoders.structure import HEAD
 from models.heads.head import HeadSpec, build_head
 from models.heads.summaries import ALL_LAYERS, Layer, Share, add_up, choose_layers, share_columns, summarise
 from thawline.errors import LayerGroupError, PolicyError
-
-
-class Place(NamedTuple):
-    """What can be had of a row at a boundary: the states there, or a vector pooled from the layers below."""
-
-    boundary: int
-    pooled: bool
-
-
-class Start(NamedTuple):
-    """Where a pass begins: the states at a boundary above 0, and the vectors (B, D') of the layers below, if any.
-
-    At the head's boundary, `states` are the pooled vectors.
-    """
-
-    boundary: int
-    states: Tensor
-    below: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class LayerGroup:
-    """Parameters that freeze and unfreeze together."""
-
-    name: str
-    parameters: tuple[nn.Parameter, ...]
 
 
 class Classifier(nn.Module):

@@ -9,88 +9,26 @@ Shapes: N rows, D features, M heads, B rows of a batch, I inputs of a linear lay
 `stacked.py`.
 """
 
-import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.fused_heads.jobs import HeadJob, TrainedHead, can_share_a_pass
 from models.fused_heads.stacked import StackedAdamW, StackedSettings, forward
 from models.fused_heads.streams import Source, Streams
 from models.hardware.devices import threads
-from models.heads.head import HeadSpec
 from models.inputs.rows import Indices
 from models.prediction.probabilities import as_probabilities
 from models.training.lr_schedules import learning_rate_factor
-from models.training.policies import Phase
-from models.training.records import EpochRecord, TrainSettings, record_epoch
+from models.training.records import EpochRecord, record_epoch
 from thawline.scores.metrics import Scores, score
-
-SUPPORTED = frozenset(
-    {
-        "batch_size",
-        "schedule",
-        "warmup_share",
-        "weight_decay",
-        "max_grad_norm",
-        "class_weights",
-        "label_smoothing",
-        "monitor",
-        "compile",
-        "seed",
-        "device",
-    }
-)
-"""Settings that heads may differ in, or that say nothing about them."""
 
 _EVALUATION_FLOATS = 1 << 24
 """Most hidden values (64 MiB) that an evaluation holds at once."""
-
-
-@dataclass(frozen=True)
-class HeadJob:
-    """One head to train, from its first weights; `settings.seed` gives its batches and dropout masks.
-
-    `phase` trains the head alone. `inner`, `validation` and `weights` mean what they mean in `TrainingData`.
-    """
-
-    spec: HeadSpec
-    phase: Phase
-    settings: TrainSettings
-    first_weights: Mapping[str, Tensor]
-    train: Indices
-    inner: Indices | None = None
-    validation: Indices | None = None
-    weights: NDArray[np.float32] | None = None
-
-
-@dataclass(frozen=True)
-class TrainedHead:
-    """What became of a job: weights for `Classifier.head`, its epochs, and the inner scores of those weights."""
-
-    state: dict[str, Tensor]
-    records: list[EpochRecord]
-    inner: Scores | None
-
-
-def can_fuse(settings: TrainSettings) -> bool:
-    """Return whether heads can train together by these settings: all that is not done here must be at its default."""
-    return all(
-        getattr(settings, field.name) == field.default
-        for field in dataclasses.fields(TrainSettings)
-        if field.name not in SUPPORTED
-    )
-
-
-def can_share_a_pass(job: HeadJob) -> tuple[object, ...]:
-    """Return what must be equal for jobs to train in one pass."""
-    spec = job.spec
-    weights = b"" if job.weights is None else job.weights.tobytes()
-    return (spec.layers, spec.units if spec.layers else 0, spec.activation, job.settings.batch_size, weights)
 
 
 def train_heads(
@@ -150,7 +88,7 @@ class _Pass:
     def run(self, advance: Callable[[], object]) -> Iterator[tuple[int, TrainedHead]]:
         """Train until all have stopped; yield each with its position among the jobs, as it stops."""
         epoch = 0
-        yield from self._take_out([number for number in self._alive if _num_epochs(self._jobs[number].phase) == 0])
+        yield from self._take_out([number for number in self._alive if self._jobs[number].phase.most_epochs == 0])
         while self._alive:
             started = time.perf_counter()
             training, rates = self._train_epoch(epoch)
@@ -171,7 +109,7 @@ class _Pass:
                 )
                 phase = self._jobs[number].phase
                 is_patient = inner[number] is None or self._waited[number] < phase.patience
-                if epoch + 1 >= _num_epochs(phase) or not is_patient:
+                if epoch + 1 >= phase.most_epochs or not is_patient:
                     stopped.append(number)
             advance()
             epoch += 1
@@ -301,10 +239,6 @@ def _rate(job: HeadJob, step: int, steps_per_epoch: int) -> float:
         warmup_share=job.settings.warmup_share,
     )
     return job.phase.learning_rates[0] * factor
-
-
-def _num_epochs(phase: Phase) -> int:
-    return phase.num_epochs if phase.stop_after is None else phase.stop_after
 
 
 def _inputs_first(value: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from models.activations.prefix import LiveActivations
 from models.activations.store import ActivationStore
-from models.classifiers.classifier import Classifier, Start
+from models.classifiers.classifier import Classifier
+from models.classifiers.parts import Start
 from models.encoders.loading import hash_weights
 from models.encoders.splitting import Batch
 from models.hardware.devices import autocast

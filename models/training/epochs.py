@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.activations.prefix import StartingRows, start_live
+from models.activations.prefix import start_live
 from models.activations.store import ActivationStore
 from models.classifiers.classifier import Classifier
 from models.hardware.devices import autocast, threads
 from models.hardware.randomness import RANDOM_STATE, gpu_state, seeded, set_gpu_state
 from models.inputs.batches import balanced_draw, training_batches
-from models.inputs.rows import Indices, Rows
+from models.inputs.rows import Indices
 from models.prediction.probabilities import as_probabilities, batch_logits, probabilities_from
 from models.training.averaging import WeightAverage
 from models.training.compilation import compile_trainable, undo
@@ -79,7 +79,8 @@ class PhaseRun:
         self._processes = Processes(cpu=classifier.device.type == "cpu")
         self.boundary = choose_boundary(classifier, phase, classifier.first_trained)
         self._rows = data.rows if self.boundary == 0 or data.views is None else data.views
-        self._start = _open(classifier, self._rows, self.boundary, store)
+        start = start_live if store is None else store.start_at
+        self._start = start(classifier, self._rows, self.boundary) if self.boundary else None
         groups = optimizer_groups(apply_phase(classifier, phase), weight_decay=settings.weight_decay)
         self._optimizer = torch.optim.AdamW(groups, fused=True)
         self._parameters = [parameter for group in groups for parameter in group["params"]]
@@ -293,9 +294,3 @@ def _randomness(device: torch.device, epoch: EpochUnderWay, seed: tuple[int, ...
         of_gpu = gpu_state(device)
         if of_gpu is not None:
             epoch.random_states[device.type] = of_gpu
-
-
-def _open(classifier: Classifier, rows: Rows, boundary: int, store: ActivationStore | None) -> StartingRows | None:
-    if boundary == 0:
-        return None
-    return start_live(classifier, rows, boundary) if store is None else store.start_at(classifier, rows, boundary)

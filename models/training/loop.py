@@ -133,8 +133,7 @@ def _run_phase(
 ) -> Iterator[EpochRecord]:
     """Run a phase from where `state` is; at the end the classifier holds its best weights."""
     data, settings = given
-    num_epochs = phase.num_epochs if phase.stop_after is None else phase.stop_after
-    while state.epoch.number < num_epochs and (state.best is None or state.waited < phase.patience):
+    while state.epoch.number < phase.most_epochs and (state.best is None or state.waited < phase.patience):
         trained = run.advance(state.epoch, journal.every_steps)
         if trained is None:
             journal.note(run, number, state)

@@ -62,6 +62,11 @@ class Phase:
     min_gain: float | None = None
     exact: bool = False
 
+    @property
+    def most_epochs(self) -> int:
+        """Epochs after which it ends at the latest."""
+        return self.num_epochs if self.stop_after is None else self.stop_after
+
 
 HEAD_SHARE = 0.1
 """Of the topmost group's learning rate, that of a head which a phase of its own has trained."""

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from prefect import task
 
 from modalities import check_changes
-from models.fused_heads.fused import HeadJob, can_fuse
 from models.fused_heads.fused import train_heads as train_heads_together
+from models.fused_heads.jobs import HeadJob, can_fuse
 from models.hardware.devices import choose_device
 from models.heads.head import build_head
 from models.training.loop import predict_probabilities, train

@@ -28,7 +28,6 @@ from mlflow.utils.mlflow_tags import (
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
-from tasks.presenting.epoch_tables import epoch_table
 from tasks.tracking.mlflow_addresses import explain, require_store
 from tasks.tracking.saved_view import VIEW_TAG, render_view
 from thawline.errors import ParamsError, ThawlineError
@@ -226,7 +225,7 @@ def log_values(tracking: Tracking, run_id: str, values: Mapping[str, Any]) -> No
 
 def log_scores(tracking: Tracking, run_id: str, values: Mapping[str, float], *, step: int = 0) -> None:
     """Log numbers at one step; NaN and None are left out."""
-    _log_metrics(tracking, run_id, list(_metrics(values, step)))
+    log_metrics(tracking, run_id, list(metrics_at(values, step)))
 
 
 def log_series(tracking: Tracking, run_id: str, series: Mapping[str, Sequence[float]]) -> None:
@@ -235,34 +234,9 @@ def log_series(tracking: Tracking, run_id: str, series: Mapping[str, Sequence[fl
         one
         for key, values in series.items()
         for step, value in enumerate(values)
-        for one in _metrics({key: value}, step)
+        for one in metrics_at({key: value}, step)
     ]
-    _log_metrics(tracking, run_id, metrics)
-
-
-def log_epochs(tracking: Tracking, run_id: str, epochs: Sequence[Mapping[str, Any]], *, num_rows: int) -> None:
-    """Log the history of a training: one step an epoch, and the table that the UI shows of it.
-
-    Args:
-        tracking: The open store.
-        run_id: The run to log into.
-        epochs: One mapping an epoch, an `EpochRecord` as a dict.
-        num_rows: Rows that an epoch goes over.
-    """
-    metrics: list[Metric] = []
-    for row in epochs:
-        values = {key: value for key, value in row.items() if isinstance(value, int | float) and key not in _NO_METRIC}
-        rates = {f"learning_rate/{group}": rate for group, rate in row["learning_rates"].items()}
-        scored = row["f1_macro"] is not None
-        gap = {"overfitting_gap": row["train_f1_macro"] - row["f1_macro"]} if scored else {}
-        speed = {"rows_per_second": num_rows / row["seconds"]} if row["seconds"] else {}
-        metrics += _metrics({**values, **rates, **gap, **speed, "phase": row["phase_index"]}, row["epoch"])
-    _log_metrics(tracking, run_id, metrics)
-    if epochs:
-        tracking.client.log_table(run_id, epoch_table(epochs), "epochs.json")
-
-
-_NO_METRIC = ("epoch", "phase_index", "is_best")
+    log_metrics(tracking, run_id, metrics)
 
 
 def set_tags(tracking: Tracking, run_id: str, tags: Mapping[str, str]) -> None:
@@ -308,12 +282,14 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _log_metrics(tracking: Tracking, run_id: str, metrics: Sequence[Metric]) -> None:
+def log_metrics(tracking: Tracking, run_id: str, metrics: Sequence[Metric]) -> None:
+    """Log numbers, as many at once as a server takes."""
     for start in range(0, len(metrics), BATCH_METRICS):
         tracking.client.log_batch(run_id, metrics=metrics[start : start + BATCH_METRICS])
 
 
-def _metrics(values: Mapping[str, float], step: int) -> Iterator[Metric]:
+def metrics_at(values: Mapping[str, float], step: int) -> Iterator[Metric]:
+    """Yield the numbers of one step; NaN and None are left out."""
     now = int(pd.Timestamp.now("UTC").timestamp() * 1000)
     for key, value in values.items():
         if value is not None and not math.isnan(value):

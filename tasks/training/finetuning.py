@@ -205,15 +205,11 @@ def stop_at_best(phases: Sequence[Phase], best_epochs: Sequence[dict[str, int]])
 def _follow(training: Training, description: str) -> list[EpochRecord]:
     """Run a training to its end, with a bar."""
     epochs = []
-    with progress(description, _count_epochs(training.phases)) as advance:
+    with progress(description, sum(phase.most_epochs for phase in training.phases)) as advance:
         for record in training.run():
             epochs.append(record)
             advance(f"{record.phase}, training loss {record.train_loss:.3f}")
     return epochs
-
-
-def _count_epochs(phases: Sequence[Phase]) -> int:
-    return sum(phase.num_epochs if phase.stop_after is None else phase.stop_after for phase in phases)
 
 
 def best_epochs(epochs: Sequence[EpochRecord], phases: Sequence[Phase]) -> dict[str, int]:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from models.classifiers.linear_heads import put_linear_head
 from models.encoders.structure import HEAD
-from models.fused_heads.fused import HeadJob, can_fuse
 from models.fused_heads.fused import train_heads as train_heads_together
+from models.fused_heads.jobs import HeadJob, can_fuse
 from models.heads.head import HeadSpec
 from models.heads.linear import LinearHead
 from models.inputs.rows import Indices
@@ -85,7 +85,7 @@ def _solve(training: Training, journal: Journal, solve: Solver) -> None:
 
 def _train_together(waiting: Sequence[tuple[Training, Journal]], description: str) -> None:
     first = waiting[0][0]
-    with progress(description, max(_num_epochs(training.phases[0]) for training, _ in waiting)) as advance:
+    with progress(description, max(training.phases[0].most_epochs for training, _ in waiting)) as advance:
         heads = train_heads_together(
             first.pooled_vectors(),
             first.data.labels,
@@ -97,10 +97,6 @@ def _train_together(waiting: Sequence[tuple[Training, Journal]], description: st
         training.classifier.head.load_state_dict(head.state)
         journal.records = head.records
         journal.note_end(0, head.inner)
-
-
-def _num_epochs(phase: Phase) -> int:
-    return phase.num_epochs if phase.stop_after is None else phase.stop_after
 
 
 def _job(training: Training) -> HeadJob:

@@ -11,7 +11,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
-from models.classifiers.classifier import Classifier, Place, Start, build_classifier
+from models.classifiers.classifier import Classifier, build_classifier
+from models.classifiers.parts import Place, Start
 from models.encoders.loading import Encoder, load_encoder
 from models.encoders.tokenizing import tokenize
 from models.heads.head import HeadSpec

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from models.activations.prefix import compute_states
-from models.classifiers.classifier import Classifier, Place
+from models.classifiers.classifier import Classifier
+from models.classifiers.parts import Place
 from models.encoders.loading import Encoder
 from models.inputs.rows import TokenRows
 from models.training.phases import apply_phase

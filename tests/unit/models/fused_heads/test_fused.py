@@ -10,7 +10,8 @@ from models.activations.store import ActivationStore
 from models.classifiers.classifier import build_classifier
 from models.encoders.loading import Encoder
 from models.encoders.tokenizing import tokenize
-from models.fused_heads.fused import HeadJob, train_heads
+from models.fused_heads.fused import train_heads
+from models.fused_heads.jobs import HeadJob
 from models.heads.head import HeadSpec, build_head
 from models.inputs.rows import TokenRows
 from models.training.loop import train

@@ -10,10 +10,11 @@ from torch.nn import functional
 
 from models.activations.prefix import StartingRows
 from models.activations.store import ActivationStore
-from models.classifiers.classifier import Start
+from models.classifiers.parts import Start
 from models.encoders.loading import Encoder
 from models.encoders.tokenizing import tokenize
-from models.fused_heads.fused import HeadJob, train_heads
+from models.fused_heads.fused import train_heads
+from models.fused_heads.jobs import HeadJob
 from models.heads.head import HeadSpec
 from models.inputs.augmentation import Augmentation, with_views
 from models.inputs.pixel_changes import PixelChange, PixelMix
