@@ -46,6 +46,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     original = models.activations.prefix.compute_states
     monkeypatch.setattr("models.activations.store.compute_states", counting)
+    monkeypatch.setattr("models.activations.canary.compute_states", counting)
     return counts
 
 
