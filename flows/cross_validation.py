@@ -59,11 +59,11 @@ def deepen(context: Context, works: Sequence[Context] | None = None) -> Iterator
     gain on the fold's own inner rows does not come.
     """
     works = works or [context] * context.params.split.num_folds
-    phases = [plan(work) for work in works]
+    phases = {work: plan(work) for work in dict.fromkeys(works)}
     heads = {work: train_heads(work) / len(works) for work in dict.fromkeys(works)}
     reached: dict[int, FoldResult] = {}
     running = list(range(len(works)))
-    steps = {fold: stopping_points(phases[fold]) for fold in running}
+    steps = {fold: stopping_points(phases[works[fold]]) for fold in running}
     while running := [fold for fold in running if steps[fold]]:
         depths = {fold: steps[fold].pop(0) for fold in running}
         calls = [
@@ -76,7 +76,8 @@ def deepen(context: Context, works: Sequence[Context] | None = None) -> Iterator
             for fold in running
         ]
         deeper: list[FoldResult] = run_all(context.params, train_fold, calls)
-        gained = [one for one in deeper if _pays(reached.get(one.fold), one, phases[one.fold][depths[one.fold] - 1])]
+        last = {fold: phases[works[fold]][depths[fold] - 1] for fold in running}
+        gained = [one for one in deeper if _pays(reached.get(one.fold), one, last[one.fold])]
         reached |= {one.fold: one for one in gained}
         running = [one.fold for one in gained]
         if gained:

@@ -34,4 +34,4 @@ def find_lr(root: Path, overrides: Sequence[str] = ()) -> tuple[str, list[Sugges
     with lock_workspace(workspace, "training"), overridden(workspace, overrides):
         with lock_workspace(workspace, "data", wait_s=-1):
             context, tracking = open_data(workspace, params, Stopwatch())
-        return record_learning_rates(context, tracking, find_learning_rates(context))
+        return record_learning_rates(context.params, tracking, find_learning_rates(context))

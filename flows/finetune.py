@@ -56,7 +56,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
         with lock_workspace(workspace, "data", wait_s=-1):  # what arrives from then on is for the next training
             note_files()
             context, tracking = open_data(workspace, params, watch, fresh=fresh, will_train=will_train)
-        result = None if fresh else find_unchanged_run(context, tracking)
+        result = None if fresh else find_unchanged_run(context.key(), tracking)
         if result is None:
             from flows.judged_training import train_and_judge
 

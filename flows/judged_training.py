@@ -64,7 +64,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             with watch("cross-validate again"):
                 before = [*baselines, finetuned]
                 *baselines, finetuned = _cross_validate_again(fitted, before)
-                record_effect(context, tracking, run_id, before, [*baselines, finetuned])
+                record_effect(context.params.audit, tracking, run_id, before, [*baselines, finetuned])
         with watch("record folds"):
             *baselines, finetuned = [answer_folds(context, each) for each in (*baselines, finetuned)]
             best, shares = best_of(baselines), dict[str, float]()

@@ -73,7 +73,7 @@ class Line:
         ]
         course = CrossValidation(name="", folds=found["folds"])
         found["final"] = self._step(fit_final, context, course, key=("",))
-        if has_frozen_features(context):
+        if has_frozen_features(params):
             found["frozen"] = [self._step(step, context) for step in (cross_validate_frozen, fit_frozen)]
         return {name: _plain(value) for name, value in found.items()}
 

@@ -55,6 +55,10 @@ class Context(BaseModel):
         """The workspace's paths."""
         return Workspace(self.root)
 
+    def with_params(self, params: Params) -> "Context":
+        """Return the same work with other params."""
+        return self.model_copy(update={"params": params})
+
     def key(self, scope: Scope = RUN) -> str:
         """Return a hash of data, code and all params that matter to a kind of work."""
         left_out = [self.left_out] if self.left_out else []

@@ -65,6 +65,6 @@ def is_training_likely(workspace: Workspace, params: Params, *, fresh: bool) -> 
         return True
     context = Context(root=workspace.root, params=params, data_version=version, code_version=hash_code())
     try:
-        return not is_unchanged(context, open_tracking(workspace, params))
+        return not is_unchanged(context.key(), open_tracking(workspace, params))
     except ThawlineError:  # said again where it stops the run
         return False

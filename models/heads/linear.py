@@ -25,8 +25,6 @@ FIRST_EXPONENT = -5
 """The strength that is tried first, in half powers of ten."""
 EXPONENTS = range(-12, 7)
 """From 1e-6 to 1e3: what suits a set depends on its rows, classes and features, by four powers of ten between sets."""
-MAX_TRIED_ROWS = 5000
-"""Of more rows, a sample chooses."""
 ENOUGH_HELD_OUT = 1000
 """Once so many rows were held out, no further part is: their losses say enough."""
 _NAME = "logistic regression on the frozen encoder"
@@ -120,13 +118,6 @@ class HeadProblem:
 
     def _of_views(self, rows: Indices) -> NDArray[np.float32]:
         return self.vectors[:, rows].reshape(len(self.vectors) * len(rows), -1)
-
-
-def sample_of(rows: Indices, *, seed: int) -> Indices:
-    """Return the rows that choose the strength: all, or as many as are enough, in order."""
-    if len(rows) <= MAX_TRIED_ROWS:
-        return rows
-    return np.sort(np.random.default_rng(seed).permutation(rows)[:MAX_TRIED_ROWS])
 
 
 def _descend(loss: Callable[[int], float], start: int) -> int:

@@ -115,3 +115,8 @@ def bucket_lengths(lengths: Indices) -> Indices:
     power = np.exp2(np.ceil(np.log2(np.maximum(lengths, 1)))).astype(np.int64)
     step = np.maximum(power // 16, 8)
     return -(-lengths // step) * step
+
+
+def draw_in_order(rows: Indices, most: int, rng: np.random.Generator) -> Indices:
+    """Draw so many of some rows at most; return them in order."""
+    return np.sort(rng.permutation(rows)[:most])

@@ -12,7 +12,7 @@ from thawline.system.console import console
 
 def list_all_baselines(context: Context) -> list[str]:
     """Return the names of all baselines, the simplest first."""
-    return [*list_baselines(context), *([FROZEN] if has_frozen_features(context) else [])]
+    return [*list_baselines(context), *([FROZEN] if has_frozen_features(context.params) else [])]
 
 
 def cross_validate_any(context: Context, name: str) -> CrossValidation:

@@ -14,6 +14,7 @@ from tasks.training.linear_heads import pooled_vectors, solve_head
 from tasks.training.setup import learned_rows, load_encoded
 from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
+from thawline.params import Params
 from thawline.params.scopes import TRAINING
 from thawline.scores.metrics import score
 from thawline.scores.scorecard import score_fully
@@ -22,9 +23,9 @@ from thawline.system.memory import peak_memory_bytes
 FROZEN = "frozen_logistic"
 
 
-def has_frozen_features(context: Context) -> bool:
+def has_frozen_features(params: Params) -> bool:
     """Return whether the kind of data has an encoder that was pretrained elsewhere, whose features say something."""
-    return not get_modality(context.params.modality).fits_encoder(context.params)
+    return not get_modality(params.modality).fits_encoder(params)
 
 
 @task(name="frozen features", **step_cache(TRAINING))

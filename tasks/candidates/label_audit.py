@@ -23,6 +23,7 @@ from tasks.training.row_weights import name_rows
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
 from thawline.formats.spreadsheets import guarded, to_csv
+from thawline.params.outcome import Audit
 from thawline.rows.label_issues import find_label_issues
 from thawline.system.console import console
 from thawline.system.files import write_atomically
@@ -146,14 +147,13 @@ model ({html.escape(audit.approach)}) that did not see it. <em>score</em> is the
 
 @task(name="record label audit", cache_policy=NO_CACHE)
 def record_effect(
-    context: Context,
+    audit: Audit,
     tracking: Tracking,
     run_id: str,
     before: Sequence[CrossValidation],
     after: Sequence[CrossValidation],
 ) -> dict[str, float]:
     """Say and record what it changed in macro-F1 on the same scored rows that the flagged ones count less."""
-    audit = context.params.audit
     way = f"counting {audit.weight:g}" if audit.policy == "down_weight" else "left out"
     known = {each.name: each for each in before}
     effects = {new.name: new.mean() - known[new.name].mean() for new in after}

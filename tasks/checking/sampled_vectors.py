@@ -29,7 +29,7 @@ class Vectors:
 
 def without_vectors(params: Params) -> Params:
     """Return params that look at no vectors."""
-    return params.model_copy(update={"validation": params.validation.model_copy(update={"embedding": False})})
+    return params.with_values("validation", embedding=False)
 
 
 def look_at_rows(frame: pd.DataFrame, params: Params, workspace: Workspace | None) -> Vectors:

@@ -28,6 +28,7 @@ from tasks.training.train_set import load_train_set
 from thawline.context import Context
 from thawline.errors import DataRefusedError, ThawlineError
 from thawline.formats.frames import read_frame
+from thawline.params.validation import Validation
 from thawline.rows.columns import slice_values
 from thawline.scores.answers import Rule, RuleEffect, answer, measure_answers
 from thawline.scores.comparison import TestPredictions
@@ -35,6 +36,7 @@ from thawline.scores.gates import Unscorable
 from thawline.scores.metrics import score_classes
 from thawline.scores.scorecard import bootstrap_intervals, score_fully
 from thawline.scores.slice_scores import SliceScores, score_slices
+from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ NUM_BOOTSTRAP_SAMPLES = 1000
 def evaluate(context: Context, fits: Sequence[FinalFit]) -> list[Evaluation]:
     """Score fitted models on the test rows, with 95 % bootstrap intervals."""
     predictors = load_predictors([fit.model for fit in fits])
-    frame = read_test_rows(context)
+    frame = read_test_rows(context.workspace)
     found = apply_all([predictor.model for predictor in predictors], frame, open_frozen_layers(context))
     return [
         _score(context, fit, predictor, frame, probabilities)
@@ -97,7 +99,7 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
     version = find_champion(tracking, name)
     if version is None:
         return None
-    frame, classes = read_test_rows(context), load_train_set(context).classes
+    frame, classes = read_test_rows(context.workspace), load_train_set(context).classes
     labels, frozen = label_numbers(frame, classes), open_frozen_layers(context)
     try:
         with service_errors(tracking.uri):
@@ -132,9 +134,9 @@ def _answers(
     return probabilities, answers
 
 
-def read_test_rows(context: Context) -> pd.DataFrame:
+def read_test_rows(workspace: Workspace) -> pd.DataFrame:
     """Return the test rows."""
-    return read_frame(context.workspace.test_rows)
+    return read_frame(workspace.test_rows)
 
 
 def group_numbers(frame: pd.DataFrame) -> NDArray[np.int64]:
@@ -176,7 +178,7 @@ def _score(
             num_samples=NUM_BOOTSTRAP_SAMPLES,
             seed=context.params.seed,
         ),
-        slices=_score_slices(context, frame, labels, answers),
+        slices=_score_slices(context.params.validation, frame, labels, answers),
         predictions=save_arrays(
             directory / f"{fit.name}.npz",
             labels=labels,
@@ -201,10 +203,9 @@ def _on_test(
 
 
 def _score_slices(
-    context: Context, frame: pd.DataFrame, labels: NDArray[np.int64], answers: NDArray[np.int64]
+    limits: Validation, frame: pd.DataFrame, labels: NDArray[np.int64], answers: NDArray[np.int64]
 ) -> list[SliceScores]:
     """Score the slices whose columns the rows carry; the checks of the data report the others."""
-    limits = context.params.validation
     values = {name: slice_values(frame, name) for name in limits.slice_columns}
     columns = pd.DataFrame({name: column for name, column in values.items() if column is not None})
     return score_slices(labels, answers, columns, min_rows=limits.min_slice_rows)

@@ -52,7 +52,7 @@ def export_candidate(
     if not context.params.export.onnx:
         return None
     fit = next(fit for fit in fits if fit.name == candidate)
-    rows = read_test_rows(context)
+    rows = read_test_rows(context.workspace)
     chosen = np.unique(np.linspace(0, len(rows) - 1, NUM_COMPARED).astype(np.int64))
     try:
         with tempfile.TemporaryDirectory(dir=context.workspace.state) as folder:

@@ -10,7 +10,6 @@ from mlflow.exceptions import MlflowException
 from tasks.judging.champion import ABSENT, DECIDED_BY, FORCED, ROLLED_BACK, aliases_of, is_open, tell_standing
 from tasks.results.outcomes import RESULT_FILE, RunResult
 from tasks.tracking.runs import ROLE, Tracking, find_finished_run, search_runs
-from thawline.context import Context
 from thawline.errors import UsageError
 from thawline.system.addresses import masked
 
@@ -52,17 +51,17 @@ def load_result(tracking: Tracking, run: Run) -> RunResult | None:
     return result.model_copy(update=now)
 
 
-def is_unchanged(context: Context, tracking: Tracking) -> bool:
-    """Say whether a run of the same data, params and code has finished."""
-    return find_finished_run(tracking, context.key()) is not None
+def is_unchanged(key: str, tracking: Tracking) -> bool:
+    """Say whether a run of the same data, params and code, a work of this key, has finished."""
+    return find_finished_run(tracking, key) is not None
 
 
-def find_unchanged_run(context: Context, tracking: Tracking) -> RunResult | None:
-    """Return the result of a finished run of the same data, params and code, with its aliases as they are now.
+def find_unchanged_run(key: str, tracking: Tracking) -> RunResult | None:
+    """Return the result of a finished run of a work of this key, with its aliases as they are now.
 
     None, too, where its version is to be judged anew (`tasks.judging.champion.is_open`).
     """
-    run = find_finished_run(tracking, context.key())
+    run = find_finished_run(tracking, key)
     result = None if run is None else load_result(tracking, run)
     if result is None or _is_open(tracking, result):
         return None

@@ -98,7 +98,7 @@ def prepare_scratch(workspace: Workspace, scratch: Workspace, kept: Path, *, dep
     (scratch.root / ".dvc").mkdir()
     params = Params.model_validate_json((kept / "params.json").read_text(encoding="utf-8"))
     if depth is not None:
-        params = params.model_copy(update={"train": params.train.model_copy(update={"depth": depth})})
+        params = params.with_values("train", depth=depth)
     scratch.params_file.write_text(render_params(_moved(params, workspace)), encoding="utf-8")
     for name in ("dvc.lock", "dvc.yaml"):
         shutil.copy(kept / name, scratch.root / name)
@@ -148,12 +148,9 @@ def _download(tracking: Tracking, run: Run) -> Path:
 
 def _moved(params: Params, workspace: Workspace) -> Params:
     """Return the params for a workspace elsewhere: with its own tracking store, and paths that still lead home."""
-    home = {"tracking": params.tracking.model_copy(update={"mlflow_uri": None})}
-    moved = params.model_copy(update={**home, "arrive": params.arrive.model_copy(update={"initial": None})})
+    moved = params.with_values("tracking", mlflow_uri=None).with_values("arrive", initial=None)
     encoder = workspace.root / params.model.encoder
-    if not encoder.is_dir():
-        return moved
-    return moved.model_copy(update={"model": params.model.model_copy(update={"encoder": str(encoder)})})
+    return moved.with_values("model", encoder=str(encoder)) if encoder.is_dir() else moved
 
 
 def _write_dvc_config(workspace: Workspace, scratch: Workspace) -> None:

@@ -89,7 +89,7 @@ def gather_review(
         predictions=predictions_of(evaluation.predictions, data.classes),
         champion=None if arrays is None else predictions_of(arrays, data.classes),
         train_labels=data.frame["label"].tolist(),
-        test=read_test_rows(context),
+        test=read_test_rows(context.workspace),
         audit=audit,
         issues=_label_issues(context, audit),
     )

@@ -9,7 +9,7 @@ from tasks.results.judgement import Evaluation, Judgement, ScoredChampion
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
 from thawline.scores.comparison import Comparison, TestPredictions, compare
-from thawline.scores.gates import Unscorable, choose_candidate, judge, summarise
+from thawline.scores.gates import choose_candidate, judge, summarise
 
 LOSS_FACTOR = 2
 """A loss counts at twice the significance of a gain: keeping a worse model out is worth a better one's second try."""
@@ -32,7 +32,9 @@ def decide(
     evaluation = next(each for each in evaluations if each.name == candidate.name)
     classes = load_train_set(context).classes
     challenger = predictions_of(evaluation.predictions, classes)
-    against = _compare(context, challenger, champion_of(champion, classes))
+    held = champion_of(champion, classes)
+    significance = LOSS_FACTOR * context.params.gates.significance
+    against = compare(challenger, held, significance=significance) if isinstance(held, TestPredictions) else held
     gates = judge(
         challenger,
         against,
@@ -55,12 +57,3 @@ def decide(
         champion=None if champion is None else champion.version,
         comparison=against if isinstance(against, Comparison) else None,
     )
-
-
-def _compare(
-    context: Context, challenger: TestPredictions, champion: TestPredictions | Unscorable | None
-) -> Comparison | Unscorable | None:
-    """Compare with the champion, where there is one that could be scored."""
-    if not isinstance(champion, TestPredictions):
-        return champion
-    return compare(challenger, champion, significance=LOSS_FACTOR * context.params.gates.significance)

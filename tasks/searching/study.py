@@ -49,7 +49,8 @@ def open_study(context: Context) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with _database_errors(context):
-        storage = optuna.storages.RDBStorage(_url(context))
+        own = f"sqlite:///{context.workspace.state / 'search.db'}"
+        storage = optuna.storages.RDBStorage(context.params.search.storage or own)
         return optuna.create_study(
             study_name=study_name(context), storage=storage, direction="maximize", load_if_exists=True
         )
@@ -213,10 +214,6 @@ def _sampler(strategy: str, seed: int) -> optuna.samplers.BaseSampler:
 
 def _of(space: Mapping[str, BaseDistribution], chosen: Mapping[str, Any]) -> dict[str, BaseDistribution]:
     return {name: space[name] for name in chosen}
-
-
-def _url(context: Context) -> str:
-    return context.params.search.storage or f"sqlite:///{context.workspace.state / 'search.db'}"
 
 
 @contextmanager

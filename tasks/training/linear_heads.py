@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models.heads.linear import HeadProblem, LinearHead, sample_of
+from models.heads.linear import HeadProblem, LinearHead
+from models.inputs.rows import draw_in_order
 from tasks.training.device_slots import on_device
 from tasks.training.row_weights import row_weights
 from tasks.training.setup import before_the_head, has_own_vectors, learned_rows, open_training
@@ -19,6 +20,8 @@ from thawline.rows.splits import assign_folds
 
 NUM_PARTS = 5
 """Parts of the rows learned from; each is held out once to choose the regularisation."""
+MAX_TRIED_ROWS = 5000
+"""Of more rows, a sample chooses how strong the regularisation is."""
 _HEEDED = ("activations", "class_weights", "device", "sampling")
 
 Indices = NDArray[np.int64]
@@ -69,7 +72,7 @@ def head_problem(context: Context, fold: int | None) -> HeadProblem:
 def choose_strength(context: Context, problem: HeadProblem, rows: Indices) -> float:
     """Return how strongly a head on these rows is regularised, chosen on parts of them; groups stay whole."""
     seed = context.params.seed
-    tried = sample_of(rows, seed=seed)
+    tried = draw_in_order(rows, MAX_TRIED_ROWS, np.random.default_rng(seed))
     parts = assign_folds(load_train_set(context).frame.iloc[tried], num_folds=NUM_PARTS, seed=seed)
     return problem.choose_strength(tried, parts)
 
@@ -78,5 +81,6 @@ def _seen_by_heads(context: Context) -> Context:
     """Return the work with only those params that exact heads depend on: trials of a search share them."""
     seen = before_the_head(context)
     train = Train(policy="head_only", **{name: getattr(context.params.train, name) for name in _HEEDED})
-    params = seen.params.model_copy(update={"train": train})
-    return seen.model_copy(update={"params": params, "left_out": context.left_out})
+    return seen.model_copy(
+        update={"params": seen.params.model_copy(update={"train": train}), "left_out": context.left_out}
+    )

@@ -28,13 +28,13 @@ def find_learning_rates(context: Context) -> list[RangeCurve]:
 
 
 def record_learning_rates(
-    context: Context, tracking: Tracking, curves: Sequence[RangeCurve]
+    params: Params, tracking: Tracking, curves: Sequence[RangeCurve]
 ) -> tuple[str, list[SuggestedRate]]:
     """Record curves and suggestions as a run; return its id and the suggestions."""
     run_id = runs.start_run(tracking, "find learning rates", role="find-lr")
-    runs.log_params(tracking, run_id, context.params)
+    runs.log_params(tracking, run_id, params)
     tracking.client.log_figure(run_id, draw_range_curves(curves), "figures/learning_rates.png")
-    suggestions = [_suggestion(curve, context.params) for curve in curves]
+    suggestions = [_suggestion(curve, params) for curve in curves]
     for curve, suggestion in zip(curves, suggestions, strict=True):
         if suggestion.suggested is not None:
             runs.log_scores(tracking, run_id, {f"suggested_{suggestion.param}": suggestion.suggested})

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from prefect import task
 
 from models.heads.linear import LinearHead
+from models.inputs.rows import Indices, draw_in_order
 from models.training.loop import predict_probabilities
 from models.training.policies import plan_phases
 from tasks.caching import step_cache
@@ -32,7 +33,7 @@ from tasks.training.setup import (
     open_training,
     policy_settings,
 )
-from tasks.training.train_set import load_train_set
+from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
 from thawline.params.scopes import TRAINING
 from thawline.rows.splits import assign_folds
@@ -48,8 +49,6 @@ MAX_FITTED, MAX_JUDGED = 1500, 1000
 BEYOND_CHANCE = 1.0
 """Standard errors of the rows' differences by which a rung must take off loss."""
 
-Indices = NDArray[np.int64]
-
 
 def settle_depth(context: Context) -> tuple[Context, Scouted | None]:
     """Return the work with the depth that pays, where the params leave it open, and what was found."""
@@ -57,7 +56,7 @@ def settle_depth(context: Context) -> tuple[Context, Scouted | None]:
     if train.policy != POLICY or train.depth is not None:
         return context, None
     found = scout(context)
-    return _at_depth(context, found.depth), found
+    return context.with_params(context.params.with_values("train", depth=found.depth)), found
 
 
 def is_settled(context: Context) -> bool:
@@ -71,7 +70,7 @@ def scout(context: Context) -> Scouted:
     """Train a part of the first fold's rows from the head down, a rung after the other, for as long as it gains."""
     started = time.monotonic()
     data = load_train_set(context)
-    fitted, judged = _draw(context)
+    fitted, judged = _draw(data, learned_rows(context, 0), context.params.seed)
     labels, losses = data.labels[judged], list[NDArray[np.float64]]()
     rungs: list[Rung] = []
     too_long: dict[int, float] = {}
@@ -127,13 +126,11 @@ def choose_depth(rungs: list[Rung], min_gain: float) -> int:
     return max(paying, key=lambda one: one.gain).depth if paying else 0
 
 
-def _draw(context: Context) -> tuple[Indices, Indices]:
-    """Return the rows that are learned from and those that judge, of the first fold's training part; groups whole."""
-    rows, seed = learned_rows(context, 0), context.params.seed
-    part = assign_folds(load_train_set(context).frame.iloc[rows], num_folds=NUM_PARTS, seed=seed)
+def _draw(data: TrainSet, rows: Indices, seed: int) -> tuple[Indices, Indices]:
+    """Return, of some training rows, those that are learned from and those that judge; groups stay whole."""
+    part = assign_folds(data.frame.iloc[rows], num_folds=NUM_PARTS, seed=seed)
     rng = np.random.default_rng(seed)
-    drawn = [rng.permutation(rows[where])[:most] for where, most in ((part > 0, MAX_FITTED), (part == 0, MAX_JUDGED))]
-    return np.sort(drawn[0]), np.sort(drawn[1])
+    return draw_in_order(rows[part > 0], MAX_FITTED, rng), draw_in_order(rows[part == 0], MAX_JUDGED, rng)
 
 
 def _solve(context: Context, fitted: Indices) -> LinearHead:
@@ -153,14 +150,10 @@ def _unfreeze(training: Training, max_seconds: float) -> float:
 
 
 def _open(context: Context, depth: int, fitted: Indices) -> Training:
-    training = open_training(_at_depth(context, depth), 0, all_rows=True)
+    deep = context.with_params(context.params.with_values("train", depth=depth))
+    training = open_training(deep, 0, all_rows=True)
     return dataclasses.replace(
         training,
         data=dataclasses.replace(training.data, train=fitted, validation=None),
         checkpoints=open_checkpoints(context, f"scout-{depth}"),
     )
-
-
-def _at_depth(context: Context, depth: int) -> Context:
-    train = context.params.train.model_copy(update={"depth": depth})
-    return context.model_copy(update={"params": context.params.model_copy(update={"train": train})})

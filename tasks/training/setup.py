@@ -44,6 +44,7 @@ from thawline.workspace import Workspace
 
 FROZEN_LAYERS = "frozen layers"
 """The step that the pass through them counts for, whoever needs it first: checks of the data, or training."""
+CHECKPOINTS = "checkpoints"
 _HEAD_PARAMS = ("head_layers", "head_units", "head_activation", "dropout")
 
 
@@ -166,16 +167,13 @@ def _watched(blocks: Sequence[Indices]) -> Iterator[Indices]:
 
 def open_checkpoints(context: Context, training: str) -> Checkpoints:
     """Return the checkpoints of one training of this work, by its name."""
-    return Checkpoints(_checkpoints(context) / training, every_steps=context.params.train.checkpoint_steps)
+    directory = context.directory(TRAINING) / CHECKPOINTS / training
+    return Checkpoints(directory, every_steps=context.params.train.checkpoint_steps)
 
 
 def clear_checkpoints(context: Context) -> None:
     """Remove the checkpoints of this work: its results are kept by now, or everything is asked for anew."""
-    shutil.rmtree(_checkpoints(context), ignore_errors=True)
-
-
-def _checkpoints(context: Context) -> Path:
-    return context.directory(TRAINING) / "checkpoints"
+    shutil.rmtree(context.directory(TRAINING) / CHECKPOINTS, ignore_errors=True)
 
 
 def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
@@ -186,7 +184,7 @@ def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
     """
     is_made = get_modality(context.params.modality).fits_encoder(context.params)
     with device_slot(context.params) if is_made else nullcontext():
-        return _encode(before_the_head(context), _own_encoder(context, fold))
+        return _encode(before_the_head(context), _own_encoder(context.params, fold))
 
 
 def groups_of(context: Context) -> tuple[str, ...]:
@@ -209,9 +207,9 @@ def before_the_head(context: Context) -> Context:
     return context.model_copy(update={"params": seen, "left_out": ""})
 
 
-def _own_encoder(context: Context, fold: int | None) -> int | None:
+def _own_encoder(params: Params, fold: int | None) -> int | None:
     """Return the fold if it has an encoder of its own."""
-    return fold if get_modality(context.params.modality).fits_encoder(context.params) else None
+    return fold if get_modality(params.modality).fits_encoder(params) else None
 
 
 @lru_cache(maxsize=1)
@@ -231,7 +229,7 @@ def augmented(data: TrainingData, context: Context, fold: int | None) -> Trainin
         ParamsError: `params.augment` names something that this kind of data does not have.
     """
     seen = before_the_head(context)
-    augmentation = _augmentation(seen, _own_encoder(context, fold))
+    augmentation = _augmentation(seen, _own_encoder(context.params, fold))
     if augmentation is None or augmentation.change is None or not context.params.augment.views:
         return dataclasses.replace(data, augment=augmentation)
     if augmentation.change.takes_cells:

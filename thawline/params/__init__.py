@@ -7,6 +7,8 @@
 - Reading, overriding and explaining wrong values is `thawline/params/file.py`.
 """
 
+from typing import Any, Self
+
 from pydantic import Field
 
 from thawline.params.augment import Augment
@@ -62,3 +64,7 @@ class Params(Section):
     keep: Keep = Field(default_factory=Keep, description="What stays of what can be computed again.")
     notify: Notify = Field(default_factory=Notify, description="Who is told of what happens.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")
+
+    def with_values(self, section: str, **values: Any) -> Self:
+        """Return the params with other values in one section; the values are taken as they are."""
+        return self.model_copy(update={section: getattr(self, section).model_copy(update=values)})

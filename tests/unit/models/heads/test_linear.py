@@ -7,8 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from models.heads import linear
-from models.heads.linear import EXPONENTS, HeadProblem, sample_of
+from models.heads.linear import EXPONENTS, HeadProblem
 from thawline.scores.metrics import row_losses
 
 
@@ -79,13 +78,3 @@ def test_one_part_or_one_class_leaves_a_strength_to_begin_with() -> None:
     vectors, labels = draw(40, 5, 2, 0.5)
     problem = HeadProblem(vectors[None], labels, 2)
     assert problem.choose_strength(np.arange(40), np.zeros(40, dtype=np.int64)) > 0
-
-
-def test_of_many_rows_a_sample_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "MAX_TRIED_ROWS", 10)
-    rows = np.arange(5, 30)
-    chosen = sample_of(rows, seed=1)
-    assert len(chosen) == 10
-    assert set(chosen) <= set(rows)
-    assert (np.diff(chosen) > 0).all()
-    assert len(sample_of(rows[:10], seed=1)) == 10

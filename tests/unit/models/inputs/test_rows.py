@@ -4,7 +4,7 @@ import torch
 
 from models.encoders.loading import Encoder
 from models.encoders.tokenizing import tokenize, tokenize_with
-from models.inputs.rows import bucket_lengths
+from models.inputs.rows import bucket_lengths, draw_in_order
 from thawline.errors import ParamsError
 
 
@@ -79,3 +79,12 @@ def test_all_positions_can_be_used(encoders: dict[str, Encoder], name: str):
 def test_ids_must_be_as_many_as_texts(encoder: Encoder):
     with pytest.raises(ValueError, match="1 row ids for 2 texts"):
         tokenize(encoder, ["w1", "w2"], max_tokens=20, row_ids=["a"])
+
+
+def test_of_many_rows_some_are_drawn_in_order_and_of_few_all() -> None:
+    rows = np.arange(5, 30)
+    chosen = draw_in_order(rows, 10, np.random.default_rng(1))
+    assert len(chosen) == 10
+    assert set(chosen) <= set(rows)
+    assert (np.diff(chosen) > 0).all()
+    assert draw_in_order(rows[:10], 10, np.random.default_rng(1)).tolist() == rows[:10].tolist()

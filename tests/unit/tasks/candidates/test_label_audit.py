@@ -108,7 +108,7 @@ def test_wrong_labels_are_reported_and_training_without_them_is_measured(tmp_pat
     assert sum(fold.num_fitted for fold in without[1].folds) == 4 * (len(frame) - len(found))
     scored = [fold.predictions for fold in (*baselines[1].folds, *without[1].folds)]
     assert len(set(scored)) == 10
-    effects = record_effect.fn(context, tracking, "run", baselines, without)
+    effects = record_effect.fn(context.params.audit, tracking, "run", baselines, without)
     assert set(effects) == {"majority", "tfidf_logistic"}
     assert effects["tfidf_logistic"] == without[1].mean() - baselines[1].mean()
     names = {name for name, _, _ in tracking.client.logged}
@@ -132,7 +132,7 @@ def test_wrong_labels_that_count_less_pull_less_in_the_baseline(tmp_path: Path) 
     rows = np.array(sorted(wrong))
     given = [each[0].out_of_fold(len(frame), 2)[rows, labels[rows]].mean() for each in (before, after)]
     assert given[1] < given[0]  # the wrong labels seem less likely still
-    record_effect.fn(context, tracking, "run", before, after)
+    record_effect.fn(context.params.audit, tracking, "run", before, after)
     logged = [options for name, _, options in tracking.client.logged if name == "log_batch"]
     assert "label_audit/tfidf_logistic/down_weight" in str(logged) + str(tracking.client.logged)
 

@@ -29,5 +29,5 @@ def test_slices_are_scored_by_the_owners_column(modality: str, columns) -> None:
     answers = labels.copy()
     answers[40:60] = 1 - answers[40:60]
     context = Context(root=Path(), params=params, data_version="a", code_version="b")
-    scores = {each.value: each.accuracy for each in _score_slices(context, frame, labels, answers)}
+    scores = {each.value: each.accuracy for each in _score_slices(context.params.validation, frame, labels, answers)}
     assert scores == {"Oslo": 1.0, "Rome": 0.5}

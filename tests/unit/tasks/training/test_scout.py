@@ -59,8 +59,9 @@ def test_the_depth_is_that_which_takes_off_most_loss_beyond_chance(rungs: list[R
 
 
 def test_rows_that_judge_are_not_learned_from_and_all_are_of_the_first_folds_training_part(root: Path) -> None:
-    fitted, judged = _draw(work(root))
-    training = np.flatnonzero(load_train_set(work(root)).folds != 0)
+    data = load_train_set(work(root))
+    training = np.flatnonzero(data.folds != 0)
+    fitted, judged = _draw(data, training, 0)
     assert sorted([*fitted, *judged]) == training.tolist()
     assert len(judged) == len(training) // 4
 
