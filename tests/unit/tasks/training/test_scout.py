@@ -125,7 +125,7 @@ def test_where_a_class_has_too_few_rows_the_head_alone_is_trained_and_that_is_sa
 ) -> None:
     context = work(root)
     alike = np.flatnonzero(load_train_set(context).labels == 0)
-    monkeypatch.setattr(module, "_draw", lambda _context: (alike[:9], alike[9:12]))
+    monkeypatch.setattr(module, "_draw", lambda *_: (alike[:9], alike[9:12]))
     found = scout.fn(context)
     assert (found.depth, found.rungs) == (0, [])
     assert found.lines() == ["too few rows to find out how deep fine-tuning pays; trained: the head alone"]
