@@ -30,7 +30,7 @@ ROWS, FACTS = "rows.npz", "facts.json"
 FINE_TUNED = "finetuned"
 NUM_FOLDS = 2
 NUM_ROWS_QUICK = 60
-SETS_QUICK = ("mails-200", "digits-200", "tumours-569")
+SETS_QUICK = ("tumours-569",)
 
 
 def measure(options: Options) -> None:
