@@ -87,7 +87,7 @@ def measure_encoders(context: Context, names: Sequence[str]) -> ComparedEncoders
         UsageError: This kind of data has no encoder that was pretrained elsewhere.
         EncoderNotFoundError: Nothing loadable is where a name says.
     """
-    if not has_frozen_features(context):
+    if not has_frozen_features(context.params):
         raise UsageError(
             f"encoders of {context.params.modality} data are made from its own rows; there are none to compare"
         )
