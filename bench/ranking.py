@@ -39,6 +39,7 @@ class Played:
 
     name: str
     facts: Mapping[str, Any]
+    machine: Mapping[str, Any]
     labels: Ints
     groups: Ints
     answers: Mapping[str, Ints]
@@ -68,8 +69,8 @@ def _load(directory: Path) -> Played:
     with np.load(directory / ROWS) as rows:
         labels, groups = rows["labels"], np.unique(rows["groups"], return_inverse=True)[1]
     figures = {side: json.loads((directory / f"{side}.json").read_text()) for side in answers}
-    facts = json.loads((directory / FACTS).read_text())["facts"]
-    return Played(directory.name, facts, labels, groups, answers, figures)
+    told = json.loads((directory / FACTS).read_text())
+    return Played(directory.name, told["facts"], told["machine"], labels, groups, answers, figures)
 
 
 def standings(sets: Sequence[Played]) -> str:

@@ -54,8 +54,14 @@ does.
 def main() -> None:
     """Write the page."""
     measured = json.loads(GPU.read_text()) if GPU.is_file() else None
-    quality = f"## Over many data sets\n\n{standings(load_played(results.PLACE / QUALITY))}"
-    TARGET.write_text("\n".join([page(results.load()), quality, gpu_section(measured)]))
+    TARGET.write_text("\n".join([page(results.load()), quality_section(), gpu_section(measured)]))
+
+
+def quality_section() -> str:
+    """Return the tournament's tables and the machines that its sets were played on."""
+    sets = load_played(results.PLACE / QUALITY)
+    machines = "\n".join(sorted({machine_line(dict(played.machine)) for played in sets}))
+    return f"## Over many data sets\n\n{machines}\n\n{standings(sets)}"
 
 
 def gpu_section(found: Entry | None) -> str:

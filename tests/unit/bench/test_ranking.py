@@ -18,7 +18,8 @@ def played(name: str, *, right: dict[str, float], num_rows: int = 400, seconds: 
         side: {"f1_macro": [float((answer == labels).mean())], "processor_seconds": seconds, "more": {"depth": 3}}
         for side, answer in answers.items()
     }
-    return Played(name, {"num_rows": num_rows, "num_classes": 2}, labels, np.arange(num_rows), answers, figures)
+    facts = {"num_rows": num_rows, "num_classes": 2}
+    return Played(name, facts, {}, labels, np.arange(num_rows), answers, figures)
 
 
 def test_a_difference_counts_only_beyond_noise() -> None:
