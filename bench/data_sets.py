@@ -64,7 +64,6 @@ class DataSet:
         settings = [f"split.num_folds={num_folds}"]
         params = params_for(place / self.name, modality=MODALITIES[self.kind], columns={}, overrides=settings)
         params, _ = with_sizes(params, get_modality(params.modality).read(source, params))
-        model = params.model.model_copy(update={"max_tokens": min(params.model.max_tokens, MAX_TOKENS)})
         return share(
             self.kind,
             place,
@@ -72,7 +71,7 @@ class DataSet:
             num_rows=min(self.num_rows, num_rows or self.num_rows),
             threads=threads,
             options=told,
-            params=params.model_copy(update={"model": model}),
+            params=params.with_values("model", max_tokens=min(params.model.max_tokens, MAX_TOKENS)),
         )
 
 

@@ -129,16 +129,16 @@ def finetuned(context: Context, share: Share) -> Trained:
 def scratch(context: Context, share: Share) -> Trained:
     """Train the same network from random weights, all of it at once."""
     chosen = context.params.compare
-    values = {
-        "policy": "full",
-        "num_epochs": chosen.scratch_epochs,
-        "learning_rate": chosen.scratch_learning_rate,
-        "layer_lr_decay": 1.0,
-    }
-    params = context.params.model_copy(update={"train": context.params.train.model_copy(update=values)})
+    params = context.params.with_values(
+        "train",
+        policy="full",
+        num_epochs=chosen.scratch_epochs,
+        learning_rate=chosen.scratch_learning_rate,
+        layer_lr_decay=1.0,
+    )
     encoder, _ = load_encoded(context, share.fold)
     blank = randomise(encoder, seed=context.params.seed + share.seed)
-    return _train(context.model_copy(update={"params": params}), share, blank, is_pretrained=False)
+    return _train(context.with_params(params), share, blank, is_pretrained=False)
 
 
 def frozen(context: Context, share: Share) -> Trained:

@@ -5,7 +5,6 @@ The frozen pass is all that an encoder's trial takes, so a person can choose one
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +25,6 @@ from thawline.context import Context
 from thawline.errors import UsageError
 from thawline.scores.metrics import row_losses, standard_error
 
-COLUMNS = ("encoder", "macro-F1", "log loss", "features", "s per 1,000 rows")
 BEYOND_CHANCE = 2.0
 """Standard errors of the rows' differences in log loss from which one encoder counts as better than another."""
 
@@ -60,22 +58,16 @@ class ComparedEncoders(Result):
     seconds: float
 
     @property
-    def table(self) -> list[dict[str, Any]]:
-        """The rows of COLUMNS."""
+    def table(self) -> list[dict[str, str]]:
+        """What people see, an encoder a row."""
         return [
-            dict(
-                zip(
-                    COLUMNS,
-                    (
-                        one.encoder,
-                        f"{one.f1_macro:.4f} ± {one.sd:.4f}",
-                        f"{one.loss:.4f}",
-                        f"{one.num_features:,}",
-                        f"{one.seconds:.1f}",
-                    ),
-                    strict=True,
-                )
-            )
+            {
+                "encoder": one.encoder,
+                "macro-F1": f"{one.f1_macro:.4f} ± {one.sd:.4f}",
+                "log loss": f"{one.loss:.4f}",
+                "features": f"{one.num_features:,}",
+                "s per 1,000 rows": f"{one.seconds:.1f}",
+            }
             for one in self.encoders
         ]
 
@@ -125,15 +117,15 @@ def record_encoders(context: Context, tracking: Tracking, compared: ComparedEnco
     runs.log_params(tracking, run_id, context.params)
     tracking.client.log_table(run_id, pd.DataFrame([one.model_dump() for one in compared.encoders]), "encoders.json")
     runs.log_scores(tracking, run_id, {"seconds/comparison": compared.seconds})
-    told = table(COLUMNS, [[escape(str(row[name])) for name in COLUMNS] for row in compared.table])
+    rows = compared.table
+    told = table(list(rows[0]), [list(row.values()) for row in rows])
     runs.set_description(tracking, run_id, f"**{escape(compared.recommendation)}**\n\n{told}")
     runs.end_run(tracking, run_id)
     return compared.model_copy(update={"run_id": run_id})
 
 
 def _measure(context: Context, name: str, before: Losses | None) -> tuple[MeasuredEncoder, Losses]:
-    model = context.params.model.model_copy(update={"encoder": name})
-    work = context.model_copy(update={"params": context.params.model_copy(update={"model": model})})
+    work = context.with_params(context.params.with_values("model", encoder=name))
     data = load_train_set(work)
     found = cross_validate_frozen(work)
     probabilities = found.out_of_fold(len(data.labels), len(data.classes))

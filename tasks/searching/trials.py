@@ -70,7 +70,7 @@ def trial_context(context: Context, values: Mapping[str, Value], *, name: str = 
     """
     if not values:
         return context
-    return context.model_copy(update={"params": trial_params(context.params, values, name=name)})
+    return context.with_params(trial_params(context.params, values, name=name))
 
 
 def penalised_mean(scores: Sequence[float], penalty: float) -> float:
@@ -114,7 +114,7 @@ def screen(context: Context, trials: Mapping[int, Mapping[str, Value]], *, fused
             results[number] = _screen_alone(sound[number])
     for augment, contexts in passes.items():
         params = context.params.model_copy(update={"augment": augment})
-        results |= _screen_together(context.model_copy(update={"params": params}), contexts)
+        results |= _screen_together(context.with_params(params), contexts)
     for first, *others in heads.values():
         results |= {number: results[first].model_copy(update={"seconds": 0.0}) for number in others}
     return {number: _checked(results[number]) for number in trials}
