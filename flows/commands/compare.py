@@ -30,7 +30,7 @@ def compare(
 
     Example: thawline compare --set compare.num_seeds=3 --set compare.max_seconds=1200
 
-    Example: thawline compare --encoder package:my_encoders/base --encoder /models/e5-base
+    Example: thawline compare --encoder mpnet --encoder /models/e5-base
     """
     result = open_space(workspace).compare(*overrides or (), encoders=encoders or ()).details
     from flows.terminal.result_tables import print_compared_encoders, print_comparison

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Column, Table
 
+from models.encoders.catalogue import Known, is_there
 from tasks.presenting.answer_rule import tell_rule
 from tasks.results.outcomes import ComparedApproaches, RunResult, SuggestedRate
 from tasks.upkeep.findings import Finding
@@ -131,6 +132,16 @@ def print_params(fields: Sequence[tuple[str, str, str, str]]) -> None:
     for key, kind, default, description in fields:
         table.add_row(key, kind, default, description)
     reply.print(table, markup=False)
+
+
+def print_catalogue(known: Sequence[Known]) -> None:
+    """Print the encoders of the catalogue, and which of them are on this machine."""
+    table = Table("name", "data", "millions of weights", "licence", "", "what it is", box=None, pad_edge=False)
+    for one in known:
+        size = f"[yellow]{one.bytes / 1e6:.0f} MB to fetch[/yellow]"
+        there = "[green]there[/green]" if is_there(one) else size
+        table.add_row(one.name, one.modality, f"{one.millions:.1f}", one.licence, there, one.about)
+    reply.print(table)
 
 
 def print_findings(findings: Sequence[Finding]) -> None:

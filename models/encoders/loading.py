@@ -1,8 +1,8 @@
 """Pretrained encoders, by name, without a network when the weights are on the machine.
 
-A name is resolved in this order: `package:NAME/PATH` inside an installed Python package, a directory, a Hugging Face
-hub id; before a bare file of weights stands the architecture that it is of, as in `resnet18@weights.pth`. What is there
-is loaded by the encoder's family, see `models/encoders/families/`.
+A name is resolved in this order: `package:NAME/PATH` inside an installed Python package, a directory, a short name of
+the catalogue, a Hugging Face hub id; before a bare file of weights stands the architecture that it is of, as in
+`resnet18@weights.pth`. What is there is loaded by the encoder's family, see `models/encoders/families/`.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.encoders.catalogue import CATALOGUE, Known, fetched_place, is_there
 from models.encoders.families import EncoderSource, Family, Loaded, Structure, find_family, get_family
 from models.encoders.structure import drop_unused
 from models.hardware.devices import threads
@@ -24,7 +25,7 @@ from thawline.errors import EncoderNotFoundError, ParamsError
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 WEIGHT_FILES = (".safetensors", ".pth", ".pt", ".bin")
-_FORMS = "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub id"
+_FORMS = "an encoder is 'package:NAME/PATH', a directory, a name that `thawline encoders` lists, or a hub id"
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def load_encoder(
     """Load a pretrained encoder and its processor.
 
     Args:
-        name: `package:NAME/PATH`, a directory (absolute, or relative to `root`), a hub id, or `ARCHITECTURE@` and a
-            file of weights.
+        name: `package:NAME/PATH`, a directory (absolute, or relative to `root`), a name of the catalogue, a hub id, or
+            `ARCHITECTURE@` and a file of weights.
         root: Where relative paths start: the workspace.
         takes: What the encoder is to be given, as families say it.
         settings: What else the family is to know, such as `image_size` (pixels).
@@ -156,6 +157,8 @@ def resolve_encoder(name: str, *, root: Path) -> EncoderSource:
                 "Give the directory that a model was saved to with save_pretrained"
             )
         return EncoderSource("directory", str(directory.resolve()))
+    if name in CATALOGUE:
+        return _known_source(CATALOGUE[name], root)
     if _HUB_ID.fullmatch(name):
         return EncoderSource("hub", name)
     raise EncoderNotFoundError(f"model.encoder '{name}': no directory {directory}; {_FORMS}. Correct the path")
@@ -169,6 +172,17 @@ def hash_weights(weights: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _known_source(known: Known, root: Path) -> EncoderSource:
+    if not known.packages:
+        return resolve_encoder(known.encoder, root=root)
+    if not is_there(known):
+        raise EncoderNotFoundError(
+            f"model.encoder '{known.name}' is not on this machine yet; `thawline encoders get {known.name}` fetches it "
+            f"({known.bytes / 1e6:.0f} MB, {known.licence})"
+        )
+    return EncoderSource("directory", str(fetched_place(known)))
 
 
 def _file_source(name: str, root: Path) -> EncoderSource:

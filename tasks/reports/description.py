@@ -1,10 +1,12 @@
 """The run's page in words: Markdown that MLflow shows on top of a run. Verdict first, what to do next last."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from modalities import encoder_name
+from models.encoders.catalogue import larger_than
 from tasks.candidates.blend import BLEND
 from tasks.judging.review import Review
 from tasks.presenting.answer_rule import brings_nothing, rule_rows, tell_rule
@@ -111,15 +113,7 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
             f"{standing} Look at the gates that failed; if you know better than they do: "
             f"`thawline promote {result.version} --reason ...`."
         )
-    if result.candidate not in {review.tuned.name, BLEND}:
-        steps.append(
-            "Fine-tuning does not beat the baseline yet: try more rows, or longer inputs (`model.max_tokens`)."
-        )
-    if result.scouted is not None:
-        steps += [
-            f"More time would try {tell_depth(depth)}: `--set train.max_seconds={math.ceil(seconds / 60 * 1.2) * 60}`."
-            for depth, seconds in result.scouted.too_long.items()
-        ]
+    steps += _what_to_try(result, review)
     rule = review.evaluation.rule
     if rule is not None and brings_nothing(rule):
         steps.append("Its rule of answers brought nothing on out-of-fold rows: set `predict.decision: most_probable`.")
@@ -141,6 +135,21 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
         )
     steps.append("Look at the most confident mistakes in `evaluation.html`: some of them may be wrong labels.")
     return steps
+
+
+def _what_to_try(result: RunResult, review: Review) -> Iterator[str]:
+    """Yield what may better the fine-tuned model."""
+    if result.candidate not in {review.tuned.name, BLEND}:
+        yield "Fine-tuning does not beat the baseline yet: try more rows, or longer inputs (`model.max_tokens`)."
+    if larger := larger_than(encoder_name(review.context.params)):
+        fetch = f"`thawline encoders get {larger.name}`, then " if larger.packages else ""
+        yield (
+            f"A larger encoder often does more than any depth: {fetch}`thawline compare --encoder {larger.name}` says "
+            "whether it does here, and for how many seconds."
+        )
+    for depth, seconds in (result.scouted.too_long if result.scouted else {}).items():
+        enough = math.ceil(seconds / 60 * 1.2) * 60
+        yield f"More time would try {tell_depth(depth)}: `--set train.max_seconds={enough}`."
 
 
 def _describe_rule(rule: RuleEffect) -> str:

@@ -72,9 +72,11 @@ def quicken(shell: Shell) -> None:
     change_params(shell.here(), QUICK)
 
 
-def bring_an_encoder(shell: Shell) -> None:
-    """Save another encoder in the workspace."""
-    save_encoder(CONFIGS["distilbert"](), shell.here() / "encoders" / "mpnet")
+def have_fetched_an_encoder(shell: Shell) -> None:
+    """Put another encoder where fetched ones lie: the real one is 404 MB."""
+    cache = shell.directory / "cache"
+    save_encoder(CONFIGS["distilbert"](), cache / "thawline" / "encoders" / "mpnet")
+    shell.run(f"export XDG_CACHE_HOME={cache}")
 
 
 def enter_a_workspace(shell: Shell) -> None:
@@ -238,8 +240,9 @@ README: dict[str, Treatment] = {
         },
     ),
     "thawline compare": Commands(
-        before={"thawline compare --encoder": bring_an_encoder},
+        before={"thawline encoders get": have_fetched_an_encoder},
         after={
+            "thawline encoders get": tells("^mpnet is in .*/thawline/encoders/mpnet"),
             "thawline compare": tells(
                 r"^ (approach +training time +data needed +performance|encoder +macro-F1 +log loss +features)"
             ),

@@ -57,10 +57,10 @@ class Model(Section):
     encoder: str = Field(
         "auto",
         min_length=1,
-        description="Pretrained encoder: 'package:NAME/PATH' inside an installed Python package, a directory, a "
-        "Hugging Face hub id, or 'ARCHITECTURE@FILE' for a bare file of weights that timm knows; for tables "
-        "'ft_transformer', which is pretrained on the training rows. 'auto' takes the one that comes with Thawline for "
-        "the kind of data.",
+        description="Pretrained encoder: a short name that `thawline encoders` lists, 'package:NAME/PATH' inside an "
+        "installed Python package, a directory, a Hugging Face hub id, or 'ARCHITECTURE@FILE' for a bare file of "
+        "weights that timm knows; for tables 'ft_transformer', which is pretrained on the training rows. 'auto' takes "
+        "the one that comes with Thawline for the kind of data.",
     )
     max_tokens: int = Field(64, ge=4, le=8192, description="Texts are cut to this length (tokens).")
     image_size: int | None = Field(

@@ -17,8 +17,8 @@ from PIL import Image
 
 from modalities import Sizes
 from modalities.image import MODALITY
-from modalities.image_choice import LARGE_ENCODER
 from modalities.image_pixels import group_thumbnails, inspect_image
+from models.encoders.catalogue import LITE2
 from thawline.errors import UnreadableFileError, UsageError
 from thawline.params import Params
 
@@ -392,11 +392,11 @@ def test_a_new_workspace_sees_small_images_at_their_size_through_the_encoder_of_
 @pytest.mark.parametrize("side", [113, 160, 4000])
 def test_a_new_workspace_sees_photographs_through_their_encoder_at_the_size_it_was_trained_with(side: int) -> None:
     size, encoder = sizes_of(side, PARAMS)
-    own = timm.get_pretrained_cfg(LARGE_ENCODER.partition("@")[0])
+    own = timm.get_pretrained_cfg(LITE2.encoder.partition("@")[0])
     assert own is not None
     assert size.chosen == {"image_size": own.input_size[-1]}
     assert f"median is {side} pixels" in size.reason
-    assert encoder.chosen == {"encoder": LARGE_ENCODER}
+    assert encoder.chosen == {"encoder": LITE2.encoder}
     assert "EfficientNet-Lite2" in encoder.reason
 
 

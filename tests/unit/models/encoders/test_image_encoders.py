@@ -8,10 +8,11 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from modalities.image_choice import LARGE_ENCODER, LARGE_SIDE
+from modalities.image_choice import LARGE_SIDE
 from models.activations.store import ActivationStore
 from models.classifiers.classifier import Classifier
 from models.classifiers.saving import load_classifier, save_classifier
+from models.encoders.catalogue import LITE2
 from models.encoders.families import EncoderSource, Loaded, get_family
 from models.encoders.loading import Encoder, assemble_encoder, check_pooling, load_encoder
 from models.encoders.scratch import randomise
@@ -320,7 +321,7 @@ LOGITS = {
         64,
         [-1.193431, 0.045856, -1.757676, 4.752087, 0.347301, -1.196332, -0.943338, -1.83598, -1.377495, -0.64916],
     ),
-    LARGE_ENCODER: (
+    LITE2.encoder: (
         LARGE_SIDE,
         [0.005273, 3.471483, 0.143388, -0.769493, -0.449022, -1.043715, 0.715081, 1.427004, -1.090315, -1.325449],
     ),

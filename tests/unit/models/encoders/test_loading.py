@@ -105,12 +105,12 @@ def test_a_damaged_file_is_refused(directory: Path):
         ("some one/model", "no directory"),
     ],
 )
-def test_what_is_not_found_names_the_three_forms(tmp_path: Path, name: str, message: str):
+def test_what_is_not_found_names_the_forms(tmp_path: Path, name: str, message: str):
     with pytest.raises(EncoderNotFoundError) as caught:
         resolve_encoder(name, root=tmp_path)
     text = str(caught.value)
     assert text.startswith(f"model.encoder '{name}': {message}")
-    assert "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub id" in text
+    assert "an encoder is 'package:NAME/PATH', a directory, a name that `thawline encoders` lists, or a hub id" in text
 
 
 def test_an_architecture_that_is_no_text_encoder_is_refused(tmp_path: Path):

@@ -9,7 +9,8 @@ from PIL import Image
 
 from flows import cli
 from modalities import list_modalities
-from modalities.image_choice import LARGE_ENCODER, LARGE_SIDE
+from modalities.image_choice import LARGE_SIDE
+from models.encoders.catalogue import LITE2
 from tasks.upkeep import initialise as module
 from tasks.upkeep.initialise import Made, initialise, params_for
 from tasks.versions.dvc_repo import add_raw_file, run_dvc, write_dvc_config
@@ -297,10 +298,10 @@ def test_input_sizes_follow_from_the_rows_unless_they_are_given(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("given", "chosen"),
     [
-        ({}, (LARGE_ENCODER, LARGE_SIDE, "squeeze")),
-        ({"image_size": 96}, (LARGE_ENCODER, 96, "squeeze")),
+        ({}, (LITE2.encoder, LARGE_SIDE, "squeeze")),
+        ({"image_size": 96}, (LITE2.encoder, 96, "squeeze")),
         ({"encoder": "auto"}, ("auto", None, "squeeze")),
-        ({"image_fit": "crop"}, (LARGE_ENCODER, LARGE_SIDE, "crop")),
+        ({"image_fit": "crop"}, (LITE2.encoder, LARGE_SIDE, "crop")),
     ],
     ids=["nothing", "size", "encoder", "fit"],
 )
