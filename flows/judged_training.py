@@ -25,9 +25,9 @@ from tasks.results.outcomes import RunResult
 from tasks.searching.study import forget_study
 from tasks.tracking.fold_runs import record_final_fit
 from tasks.tracking.runs import Tracking
-from tasks.training.final_fit import average_folds, fit_final
+from tasks.training.finetuning import fit_final
 from tasks.training.frozen_layers import run_frozen_layers
-from tasks.training.scout import can_average, is_settled, settle_depth
+from tasks.training.scout import is_settled, settle_depth
 from tasks.training.setup import FROZEN_LAYERS, clear_checkpoints
 from thawline.context import Context
 from thawline.system.console import console
@@ -75,7 +75,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
-            final = _fit_final(fitted, finetuned)
+            final = fit_final(fitted.tuned, _with_all_rows(fitted, finetuned))
             for work in dict.fromkeys((context, deep, *searched.all_works, *fitted.all_works)):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
@@ -128,19 +128,14 @@ def _cross_validate_again(fitted: Searched, before: Sequence[CrossValidation]) -
     return [*baselines, cross_validate(fitted.tuned, fitted.works)]
 
 
-def _fit_final(fitted: Searched, finetuned: CrossValidation) -> FinalFit:
-    """Make the classifier that answers: the mean of the folds' where that serves, else one more on all of train.
+def _with_all_rows(searched: Searched, finetuned: CrossValidation) -> CrossValidation:
+    """Return the folds whose epochs the final fit takes: all with the params that all inner rows together ask for.
 
-    The latter takes its epochs from the folds with the params that all inner rows together ask for; none are needed
-    where nothing is left to choose: then all phases run to their ends.
+    None are needed where nothing is left to choose: then all phases run to their ends.
     """
-    agreed = set(fitted.works) == {fitted.tuned}
-    if agreed and can_average(fitted.tuned):
-        console.print("  what answers is the mean of the folds' weights", markup=False)
-        return average_folds(fitted.tuned)
-    if is_settled(fitted.tuned):
-        return fit_final(fitted.tuned, CrossValidation(name=finetuned.name, folds=[]))
-    return fit_final(fitted.tuned, finetuned if agreed else choose_depths(fitted.tuned))
+    if is_settled(searched.tuned):
+        return CrossValidation(name=finetuned.name, folds=[])
+    return finetuned if set(searched.works) == {searched.tuned} else choose_depths(searched.tuned)
 
 
 def _fit_baselines(context: Context, names: Collection[str]) -> list[FinalFit]:

@@ -19,8 +19,7 @@ from tasks.clean import clean
 from tasks.ingest import ingest
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.split import split
-from tasks.training.final_fit import fit_final
-from tasks.training.finetuning import answer_fold, plan, train_fold, train_heads
+from tasks.training.finetuning import answer_fold, fit_final, plan, train_fold, train_heads
 from tasks.versions.prepare import check_processed, check_raw
 from tests.tiny_spaces import KINDS
 from thawline.context import Context

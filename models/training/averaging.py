@@ -1,11 +1,11 @@
-"""Averages of weights: of those that a training passes through, for one more copy, and of several trainings.
+"""Averages of the weights that training passes through: flatter optima, at the price of one more copy.
 
 `ema` moves towards the weights after every step, `swa` is the mean of the weights at the ends of epochs in the second
 half of a phase (Izmailov et al. 2018; before it there is no average). Scores, best weights and the result of a phase
 are those of the average; training itself goes on from its own weights. Statistics of batch norms are not averaged.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -81,22 +81,3 @@ class WeightAverage:
         for i, average in enumerate(self._averages):
             average.copy_(state[str(i)])
         self._num_averaged = int(state["num_averaged"]) if state else 0
-
-
-def mean_of_states(states: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the mean of several networks' weights, by name; of what are no floating-point numbers, the first's.
-
-    Networks that were fine-tuned from the same weights by the same course, on rows that mostly are the same, lie in one
-    basin: their mean answers as their ensemble does, for the price of one network (Wortsman et al. 2022).
-
-    Args:
-        states: `state_dict` of each; they are taken one at a time.
-    """
-    mean: dict[str, Tensor] = {}
-    for number, state in enumerate(states, start=1):
-        for name, tensor in state.items():
-            if name not in mean:
-                mean[name] = tensor.detach().clone()
-            elif tensor.is_floating_point():
-                mean[name].lerp_(tensor, 1 / number)
-    return mean

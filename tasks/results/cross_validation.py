@@ -99,16 +99,12 @@ def best_of(approaches: Sequence[CrossValidation]) -> CrossValidation:
 
 
 class FinalFit(Result):
-    """A model fitted on all of train: its directory, its history, what it took, and the rule that it answers by.
-
-    `num_averaged` says of how many folds' weights it is the mean, 0 where it was fitted itself.
-    """
+    """A model fitted on all of train: its directory, its history, what it took, and the rule that it answers by."""
 
     name: str
     model: Path
     epochs: list[dict[str, Any]] = []
     seconds: float
     num_fitted: int
-    num_averaged: int = 0
     peak_memory_bytes: int
     rule: RuleEffect | None = None

@@ -7,7 +7,7 @@ class Rung(Result):
     """One depth that a scout tried: layer groups unfrozen below the head, and how its rows were judged.
 
     `loss` (nats) is at its best temperature, `gain` what it is below that of the head alone, `error` the standard error
-    of that; `seconds` is what training all folds so deep would take here, and a final fit where there is one.
+    of that; `seconds` is what training all folds and the final fit so deep would take here.
     """
 
     depth: int

@@ -24,13 +24,9 @@ def record_folds(tracking: Tracking, parent: str, approach: CrossValidation) -> 
 
 
 def record_final_fit(tracking: Tracking, parent: str, fit: FinalFit) -> None:
-    """Record the fit on all of train, or the mean of the folds, as child run `final`."""
+    """Record the fit on all of train as child run `final`."""
     run_id = runs.start_run(tracking, "final", role="final", parent=parent)
     log_epochs(tracking, run_id, fit.epochs, num_rows=fit.num_fitted)
-    if fit.num_averaged:
-        runs.set_description(
-            tracking, run_id, f"The mean of the {fit.num_averaged} folds' weights: nothing was trained."
-        )
     runs.log_scores(tracking, run_id, _costs(fit))
     runs.end_run(tracking, run_id)
 

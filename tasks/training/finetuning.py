@@ -1,4 +1,4 @@
-"""Staged fine-tuning under cross-validation: heads, each fold as far as its inner rows choose, then all its rows."""
+"""Staged fine-tuning under cross-validation, then once more on all of train with the epochs that the folds took."""
 
 import dataclasses
 import logging
@@ -13,15 +13,17 @@ import numpy as np
 from prefect import task
 
 from modalities import get_modality
+from modalities.predictor import save_finetuned
 from models.training.loop import EpochRecord, phases_left_plain, predict_probabilities
 from models.training.policies import Phase
 from tasks.caching import step_cache
 from tasks.results import save_arrays
-from tasks.results.cross_validation import CrossValidation, FoldResult
+from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.training.device_slots import on_device
 from tasks.training.first_phases import train_first_phases
 from tasks.training.linear_heads import solve_head
 from tasks.training.setup import Training, open_training
+from tasks.training.train_set import load_train_set
 from thawline.context import Context
 from thawline.params.scopes import TRAINING
 from thawline.scores.scorecard import score_fully
@@ -44,7 +46,7 @@ def train_heads(context: Context) -> float:
     if get_modality(context.params.modality).fits_encoder(context.params):
         return 0.0
     folds = range(context.params.split.num_folds)
-    begin(context, folds, partial(open_training, context), description="heads of all folds")
+    _begin(context, folds, partial(open_training, context), description="heads of all folds")
     return time.monotonic() - started
 
 
@@ -60,17 +62,17 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
         seconds_before: What earlier calls for this fold took.
     """
     started = time.monotonic()
-    begin(context, [fold], partial(open_training, context), description=f"head of fold {fold + 1}")
+    _begin(context, [fold], partial(open_training, context), description=f"head of fold {fold + 1}")
     training = open_training(context, fold)
     phases = training.phases[:num_phases]
     cut = dataclasses.replace(training, phases=phases)
-    epochs = follow(cut, f"fold {fold + 1} of {context.params.split.num_folds}")
+    epochs = _follow(cut, f"fold {fold + 1} of {context.params.split.num_folds}")
     return FoldResult(
         fold=fold,
         train_f1_macro=_train_f1_at_best(epochs),
         **_judge(training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}.npz"),
         seconds=seconds_before + time.monotonic() - started,
-        epochs=as_dicts(epochs, phases),
+        epochs=_as_dicts(epochs, phases),
         best_epochs=best_epochs(epochs, phases),
     )
 
@@ -91,22 +93,44 @@ def answer_fold(context: Context, fold: int, num_phases: int, chosen: FoldResult
             nothing was left to choose, and all phases run to their ends.
     """
     started = time.monotonic()
-    opened = partial(open_chosen, context, [] if chosen is None else [chosen.best_epochs])
-    begin(context, [fold], opened, description=f"head of fold {fold + 1}, all rows")
+    opened = partial(_open_chosen, context, [] if chosen is None else [chosen.best_epochs])
+    _begin(context, [fold], opened, description=f"head of fold {fold + 1}, all rows")
     training = opened(fold)
-    epochs = follow(training, f"fold {fold + 1} of {context.params.split.num_folds}, all rows")
+    epochs = _follow(training, f"fold {fold + 1} of {context.params.split.num_folds}, all rows")
     result = FoldResult(
         fold=fold,
         train_f1_macro=epochs[-1].train_f1_macro,
         **_judge(training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}-all.npz"),
         seconds=time.monotonic() - started,
-        epochs=as_dicts(epochs, training.phases),
+        epochs=_as_dicts(epochs, training.phases),
         best_epochs={one.phase: one.phase_epoch for one in epochs},
     )
     if chosen is None:
         return result
     found = {"epochs": chosen.epochs, "best_epochs": chosen.best_epochs}
     return result.model_copy(update={**found, "seconds": chosen.seconds + result.seconds})
+
+
+@task(name="final fit", **step_cache(TRAINING))
+@on_device
+def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
+    """Fine-tune on all of train; each phase stops after the mean best epoch of the folds."""
+    started = time.monotonic()
+    opened = partial(_open_chosen, context, [one.best_epochs for one in cross_validation.folds])
+    _begin(context, [None], opened, description="head of the final fit")
+    data, training = load_train_set(context), opened(None)
+    epochs = _follow(training, "final fit")
+    directory = context.directory(TRAINING) / "model"
+    params = get_modality(context.params.modality).settle(data.frame, context.params)
+    save_finetuned(directory, training.classifier, training.encoder, params=params, classes=data.classes)
+    return FinalFit(
+        name=FINETUNED,
+        model=directory,
+        epochs=_as_dicts(epochs, training.phases),
+        seconds=time.monotonic() - started,
+        num_fitted=len(training.data.train),
+        peak_memory_bytes=peak_memory_bytes(),
+    )
 
 
 def plan(context: Context) -> list[Phase]:
@@ -125,7 +149,7 @@ def stopping_points(phases: Sequence[Phase]) -> list[int]:
     return [*(number for number, phase in enumerate(phases) if number and phase.min_gain is not None), len(phases)]
 
 
-def open_chosen(context: Context, best: Sequence[dict[str, int]], fold: int | None) -> Training:
+def _open_chosen(context: Context, best: Sequence[dict[str, int]], fold: int | None) -> Training:
     """Return the training of a fold, or of all of train, on all of its rows, each phase as long as was best."""
     training = open_training(context, fold, all_rows=True)
     return dataclasses.replace(training, phases=stop_at_best(training.phases, best)) if best else training
@@ -144,7 +168,7 @@ def _judge(training: Training, path: Path) -> dict[str, Any]:
     }
 
 
-def begin(
+def _begin(
     context: Context, folds: Sequence[int | None], opened: Callable[[int | None], Training], *, description: str
 ) -> None:
     """Run the head phase of some folds' trainings, unless they are further on; who goes on opens them anew."""
@@ -178,7 +202,7 @@ def stop_at_best(phases: Sequence[Phase], best_epochs: Sequence[dict[str, int]])
     return [dataclasses.replace(phase, stop_after=stop) for phase, stop in zip(phases, stops, strict=True)]
 
 
-def follow(training: Training, description: str) -> list[EpochRecord]:
+def _follow(training: Training, description: str) -> list[EpochRecord]:
     """Run a training to its end, with a bar."""
     epochs = []
     with progress(description, sum(phase.most_epochs for phase in training.phases)) as advance:
@@ -201,7 +225,7 @@ def _train_f1_at_best(epochs: Sequence[EpochRecord]) -> float:
     return (best or list(epochs))[-1].train_f1_macro
 
 
-def as_dicts(epochs: Sequence[EpochRecord], phases: Sequence[Phase]) -> list[dict[str, Any]]:
+def _as_dicts(epochs: Sequence[EpochRecord], phases: Sequence[Phase]) -> list[dict[str, Any]]:
     """Return the records as JSON-able rows, with the number of the phase; absent numbers are None."""
     numbers = {phase.name: number for number, phase in enumerate(phases)}
     rows = []

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from prefect import task
 
-from modalities import get_modality
 from models.heads.linear import LinearHead
 from models.inputs.rows import Indices, draw_in_order
 from models.training.loop import predict_probabilities
@@ -47,8 +46,6 @@ NUM_PARTS = 4
 """Of the first fold's training rows, one part judges."""
 MAX_FITTED, MAX_JUDGED = 1500, 1000
 """More rows would tell more, and cost in proportion."""
-MIN_FOLDS_AVERAGED = 5
-"""With fewer folds each of them has seen too few of the rows for their mean to answer."""
 BEYOND_CHANCE = 1.0
 """Standard errors of the rows' differences by which a rung must take off loss."""
 
@@ -67,20 +64,6 @@ def is_settled(context: Context) -> bool:
     return context.params.train.policy == POLICY and context.params.train.depth is not None
 
 
-def can_average(context: Context) -> bool:
-    """Return whether the mean of the folds' weights takes the place of a final fit.
-
-    They have to come from the same weights by one course, beyond an exact head (which is as quickly solved for on all
-    rows), and be as many as leave each with most of the rows.
-    """
-    return (
-        is_settled(context)
-        and context.params.train.depth != 0
-        and context.params.split.num_folds >= MIN_FOLDS_AVERAGED
-        and not get_modality(context.params.modality).fits_encoder(context.params)
-    )
-
-
 @task(name="scout", **step_cache(TRAINING))
 @on_device
 def scout(context: Context) -> Scouted:
@@ -93,7 +76,7 @@ def scout(context: Context) -> Scouted:
     too_long: dict[int, float] = {}
     phases = plan_phases(context.params.train.policy, groups_of(context), policy_settings(context.params))
     depths = [0, *(len(phase.trainable) - 1 for phase in phases[1:])]
-    times = _rows_to_train_on(context, data) / len(fitted)
+    times = (len(data.labels) + sum(len(learned_rows(context, fold)) for fold in range(data.num_folds))) / len(fitted)
     limit = context.params.train.max_seconds
     if len(np.unique(data.labels[fitted])) < 2 or not len(judged):
         depths = []  # nothing can be told from so few rows
@@ -141,13 +124,6 @@ def choose_depth(rungs: list[Rung], min_gain: float) -> int:
         if one.gain > BEYOND_CHANCE * one.error and one.f1_macro >= rungs[0].f1_macro + min_gain
     ]
     return max(paying, key=lambda one: one.gain).depth if paying else 0
-
-
-def _rows_to_train_on(context: Context, data: TrainSet) -> int:
-    """Return the rows that a depth is trained on: those of all folds, and all of train where the folds don't answer."""
-    folds = sum(len(learned_rows(context, fold)) for fold in range(data.num_folds))
-    deep = context.with_params(context.params.with_values("train", depth=1))
-    return folds if can_average(deep) else folds + len(data.labels)
 
 
 def _draw(data: TrainSet, rows: Indices, seed: int) -> tuple[Indices, Indices]:

@@ -142,7 +142,7 @@ class Train(Section):
     max_seconds: float = Field(
         1800.0,
         ge=0,
-        description="Depths are left whose training of all folds would take longer (seconds).",
+        description="Depths are left whose training of all folds and of the final fit would take longer (seconds).",
     )
     groups_per_phase: int = Field(
         2, ge=1, description="Layer groups that 'gradual' unfreezes in each phase, and by which 'auto' goes deeper."

@@ -24,8 +24,7 @@ from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.searching.trials import screen
 from tasks.training import device_slots, linear_heads
 from tasks.training.device_slots import device_slot, held_device
-from tasks.training.final_fit import fit_final
-from tasks.training.finetuning import answer_fold, plan, train_fold, train_heads
+from tasks.training.finetuning import answer_fold, fit_final, plan, train_fold, train_heads
 from tasks.training.frozen_layers import run_frozen_layers
 from tasks.training.lr_range import find_learning_rates
 from tasks.training.train_set import load_train_set

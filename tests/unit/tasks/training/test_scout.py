@@ -12,8 +12,7 @@ from flows.cross_validation import cross_validate
 from tasks.candidates.frozen_features import cross_validate_frozen
 from tasks.results import load_arrays
 from tasks.results.depth import Rung
-from tasks.training.final_fit import fit_final
-from tasks.training.finetuning import answer_fold
+from tasks.training.finetuning import answer_fold, fit_final
 from tasks.training.scout import _draw, choose_depth, is_settled, scout, settle_depth
 from tasks.training.train_set import load_train_set
 from tests.unit.models.conftest import make_texts
