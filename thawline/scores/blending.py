@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 LEAST_SHARE = 0.05
 """A model that gets less is left out: it would cost as much to serve as the others."""
+ALIKE = 1e-4
+"""Up to this difference in all probabilities two models are one, as are the exact head and a fine-tuning that keeps it."""
 NUM_STEPS = 1000
 
 Probabilities = NDArray[np.float64]
@@ -21,6 +23,8 @@ def mix(parts: Sequence[Probabilities], shares: Sequence[float]) -> Probabilitie
 def fit_shares(labels: NDArray[np.int64], parts: Sequence[Probabilities]) -> list[float]:
     """Return the shares at which the mixture has the lowest log loss; models with less than LEAST_SHARE get none.
 
+    Of models that answer alike only the last gets a share.
+
     The loss is convex in the shares, and few numbers need few rows. They are found by expectation maximisation.
 
     Args:
@@ -28,7 +32,8 @@ def fit_shares(labels: NDArray[np.int64], parts: Sequence[Probabilities]) -> lis
         parts: (rows, classes) of each model.
     """
     right = np.stack([part[np.arange(len(labels)), labels] for part in parts]).clip(1e-12)
-    shares = _maximise(right, np.ones(len(parts)))
+    is_last = [not any(np.allclose(part, later, atol=ALIKE) for later in parts[n:]) for n, part in enumerate(parts, 1)]
+    shares = _maximise(right, np.array(is_last, dtype=np.float64))
     kept = _maximise(right, np.where(shares < LEAST_SHARE, 0.0, shares))
     return [float(share) for share in kept]
 

@@ -64,6 +64,14 @@ def test_a_model_that_hardly_helps_is_left_out() -> None:
     assert sum(shares) == pytest.approx(1)
 
 
+def test_of_models_that_answer_alike_only_the_last_gets_a_share() -> None:
+    rng = np.random.default_rng(0)
+    one, other = (opinions(rng.random(len(LABELS)) < accuracy) for accuracy in (0.8, 0.75))
+    first, baseline, last = fit_shares(LABELS, [one + 1e-6, other, one])
+    assert first == 0
+    assert [baseline, last] == pytest.approx(fit_shares(LABELS, [other, one]))
+
+
 def test_a_folds_own_labels_have_no_say_in_how_it_is_answered(context: Context, tmp_path: Path) -> None:
     in_first = np.arange(len(LABELS)) % NUM_FOLDS == 0
     baseline = approach(tmp_path, "baseline", opinions(~in_first))  # right everywhere but in the first fold
