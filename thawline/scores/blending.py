@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 LEAST_SHARE = 0.05
 """A model that gets less is left out: it would cost as much to serve as the others."""
 ALIKE = 1e-4
-"""Up to this difference in all probabilities two models are one, as are the exact head and a fine-tuning that keeps it."""
+"""Up to this difference in probabilities two models are one: the exact head, and fine-tuning that stays with it."""
 NUM_STEPS = 1000
 
 Probabilities = NDArray[np.float64]
