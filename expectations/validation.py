@@ -63,7 +63,7 @@ def validate_spark(frame: Any, suite: gx.ExpectationSuite, *, title: str) -> tup
     """Check a Spark frame against those expectations of `suite` that Spark can look at; the others are named.
 
     Args:
-        frame: Columns `label`, `source`, `normalised` and content; see `modalities/table_spark.py`.
+        frame: Columns `label`, `source`, `normalised` and content; see `modalities/tables/spark.py`.
         suite: From `build_suite`.
         title: What is validated, for the reader of the report.
 

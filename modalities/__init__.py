@@ -1,8 +1,9 @@
 """One file a kind of data: a module here that holds `MODALITY` describes one as a frozen record of functions.
 
 The folder is the registry: a new modality is a new such module, and no edit anywhere else. Read `Modality` below first,
-then `text.py`. `image_*` and `table_*` are parts of `image.py` and `tabular.py`; `predictor.py` is a fitted model on
-disk, of any kind. Models registered before know `predictor` and `nearest_imputer` by these names: they stay here.
+then `text.py`. `texts/`, `images/` and `tables/` hold the parts of `text.py`, `image.py` and `tabular.py`;
+`predictor.py` is a fitted model on disk, of any kind. Models registered before know `predictor` and `nearest_imputer`
+by these names: they stay here.
 Modules are imported when asked for, so that a DVC stage on texts never waits for an image library.
 
 Frames that these functions take and give have the columns `label`, `source` (file name), `source_row` (0-based row

@@ -21,9 +21,11 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from modalities import Modality, Shown, encoder_name, image_overview, majority
-from modalities.image_choice import sizes
-from modalities.image_pixels import (
+from modalities import Modality, Shown, majority
+from modalities.images.choice import sizes
+from modalities.images.learning import augment, baseline_input, encode, load_encoder, pixels_logistic
+from modalities.images.overview import overview
+from modalities.images.pixels import (
     THUMBNAIL_SIDE,
     Facts,
     encode_png,
@@ -33,7 +35,7 @@ from modalities.image_pixels import (
     shrink,
     thumbnail,
 )
-from modalities.image_sources import list_images_beside, read_images, stream_images
+from modalities.images.sources import list_images_beside, read_images, stream_images
 from models.encoders.catalogue import LITE0
 from thawline.errors import UsageError
 from thawline.formats.tables import Chunk
@@ -43,7 +45,6 @@ from thawline.rows.near_duplicates import number_by_appearance
 
 CONTENT = "image"
 ROOMS = ("common", "image")
-BASELINE_SIDE = 32
 CHUNK_IMAGES = 256
 DEFAULTS: dict[str, dict[str, Any]] = {
     "clean": {"conflicting_labels": "drop_few"},
@@ -215,64 +216,6 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
     return _inspected(pd.DataFrame({"path": constant("", index), CONTENT: images}), params)
 
 
-def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
-    """Load the encoder for images of `model.image_size` and `image_fit`; see `models.encoders.loading.load_encoder`.
-
-    Raises:
-        ParamsError: It has no class token, and `model.pooling` asks for it.
-        EncoderNotFoundError: Nothing loadable is where `model.encoder` says.
-    """
-    from models.encoders.loading import check_pooling
-    from models.encoders.loading import load_encoder as load
-
-    settings = params.model.model_dump(include={"image_size", "image_fit", "attention_dropout"})
-    encoder = load(encoder_name(params), root=root, takes="pixels", settings=settings)
-    check_pooling(encoder, params.model.pooling)
-    return encoder
-
-
-def encode(processor: Any, frame: pd.DataFrame, params: Params) -> Any:
-    """Decode the images and bring them to the network's size; a file that can't be decoded is black."""
-    from models.inputs.pixels import read_pixels
-
-    row_ids = frame["row_id"].tolist() if "row_id" in frame else None
-    images = (_decode(content, params) for content in frame[CONTENT])
-    return read_pixels(processor, images, num_rows=len(frame), row_ids=row_ids)
-
-
-def augment(params: Params, _processor: Any, _frame: pd.DataFrame) -> Any:
-    """Return what crops, mirrors and recolours training images, and mixes them; None for nothing of the kind."""
-    from models.inputs.augmentation import Augmentation
-    from models.inputs.pixel_changes import PixelChange, PixelMix
-
-    chosen = params.augment
-    change = PixelChange(chosen.min_crop, chosen.flip, chosen.policy)
-    mix = PixelMix(chosen.mixup_alpha, chosen.cutmix_alpha)
-    parts = (change if change != PixelChange() else None, mix if mix != PixelMix() else None)
-    return Augmentation(*parts) if any(parts) else None
-
-
-def pixels_logistic(params: Params) -> Any:
-    """Return logistic regression on the principal components of small grey images, those that hold 90 % of all."""
-    from sklearn.decomposition import PCA
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    components = PCA(n_components=0.9, svd_solver="covariance_eigh", random_state=params.seed)
-    return make_pipeline(components, LogisticRegression(C=params.baseline.inverse_regularization / 100, max_iter=1000))
-
-
-def baseline_input(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return float64 (N, BASELINE_SIDE²): grey pixels from 0 to 1; a file that can't be decoded is black."""
-    pixels = np.zeros((len(frame), BASELINE_SIDE**2))
-    for row, content in enumerate(frame[CONTENT]):
-        _, image = inspect_image(content, max_pixels=2**31)
-        if image is not None:
-            small = image.convert("L").resize((BASELINE_SIDE, BASELINE_SIDE), Image.Resampling.BILINEAR)
-            pixels[row] = np.asarray(small, dtype=np.float64).ravel() / 255
-    return pixels
-
-
 MODALITY = Modality(
     name="image",
     read=read,
@@ -288,7 +231,7 @@ MODALITY = Modality(
     measures=measures,
     problems=problems,
     unanswerable=missing,
-    overview=image_overview.overview,
+    overview=overview,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,
@@ -306,11 +249,6 @@ MODALITY = Modality(
     sizes=sizes,
     default_encoder=LITE0.encoder,
 )
-
-
-def _decode(content: Any, params: Params) -> Image.Image:
-    _, image = inspect_image(content if isinstance(content, bytes) else None, max_pixels=params.ingest.max_pixels)
-    return image if image is not None else Image.new("L", (1, 1))
 
 
 def _inspected(frame: pd.DataFrame, params: Params) -> pd.DataFrame:

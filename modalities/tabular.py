@@ -16,25 +16,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from modalities import (
-    Modality,
-    Shown,
-    majority,
-    nothing_beside,
-    table_encoding,
-    table_features,
-    table_overview,
-    table_spark,
+from modalities import Modality, Shown, majority, nothing_beside
+from modalities.tables import encoding, features, spark
+from modalities.tables.comparing import (
+    EXACT_DIGITS,
+    ROUNDED_DIGITS,
+    collapse,
+    comparable,
+    kind,
+    normalise,
+    not_content,
+    note,
+    texts_of,
 )
+from modalities.tables.overview import overview
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
-from thawline.formats.decimals import commas_to_points, has_decimal_commas
 from thawline.formats.tables import Chunk, as_strings, read_chunks, read_table, require_column
 from thawline.params import Params
-from thawline.rows.cells import UNREADABLE, UNUSUAL, Cells, Notation, as_texts, canonical_text, infer_kind, read_cells
-from thawline.rows.columns import carried, constant, content_columns, inner_name, outer_name
+from thawline.rows.cells import UNREADABLE, UNUSUAL, Notation, canonical_text, infer_kind, read_cells
+from thawline.rows.columns import carried, constant, content_columns, outer_name
 from thawline.rows.near_duplicates import number_by_appearance
 from thawline.rows.row_hashes import hash_rows
 
@@ -42,10 +43,7 @@ ROOMS = ("common", "tabular")
 EXCERPT_LENGTH = 120
 CHUNK_ROWS = 20_000
 EXCERPT_COLUMNS = 40
-ROUNDED_DIGITS = 4
-EXACT_DIGITS = 12
 NUM_NAMED = 5
-UNTIDY = r"^\s|\s$|\s\s|[\t\r\n]"
 
 
 def read(path: Path, params: Params) -> pd.DataFrame:
@@ -68,7 +66,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
         raise UnreadableFileError(f"{path} has no column beside the label {columns.label_column!r} to learn from")
     return pd.DataFrame(
         {
-            **_texts(contents, params),
+            **texts_of(contents, params),
             "label": as_strings(label, strip=True),
             "source": constant(path.name, table.index),
             "source_row": np.arange(len(table), dtype=np.int64),
@@ -95,7 +93,7 @@ def canonical(frame: pd.DataFrame) -> pd.Series:
 
 def normalised(frame: pd.DataFrame) -> pd.Series:
     """Return a hash of each prepared row without case and white space of texts; '' where all cells are missing."""
-    return hash_rows(_comparable(frame, EXACT_DIGITS), _normalise)
+    return hash_rows(comparable(frame, EXACT_DIGITS), normalise)
 
 
 def excerpt(frame: pd.DataFrame) -> pd.Series:
@@ -136,12 +134,12 @@ def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str
     for name in content_columns(frame):
         texts = frame[name]
         if params.clean.collapse_whitespace:
-            texts, num_changed = _collapse(texts)
+            texts, num_changed = collapse(texts)
             changed["whitespace"] += num_changed
         kind = params.ingest.columns.get(outer_name(name)) or infer_kind(texts, notation)
         cells = read_cells(texts, kind, notation)
         columns[name] = cells.column
-        _note(name, cells, noted, changed)
+        note(name, cells, noted, changed)
     said = pd.Series("", index=frame.index, dtype="str").to_numpy(dtype=object, copy=True)
     for row, notes in noted.items():
         said[row] = "; ".join(notes)
@@ -151,7 +149,7 @@ def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str
 
 def groups(frame: pd.DataFrame, _params: Params) -> npt.NDArray[np.int64]:
     """Group prepared rows that are equal once numbers are rounded; a row without any value is alone."""
-    hashes = hash_rows(_comparable(frame, ROUNDED_DIGITS), _normalise).to_numpy(dtype=object)
+    hashes = hash_rows(comparable(frame, ROUNDED_DIGITS), normalise).to_numpy(dtype=object)
     codes, distinct = pd.factorize(hashes)
     alone = np.flatnonzero(hashes == "")
     codes[alone] = len(distinct) + np.arange(len(alone))
@@ -170,7 +168,7 @@ def problems(frame: pd.DataFrame) -> pd.Series:
 
 def settle(frame: pd.DataFrame, params: Params) -> Params:
     """Return params that name the kind of every column of the prepared rows a model learned from."""
-    kinds = {outer_name(name): _kind(frame[name]) for name in content_columns(frame)}
+    kinds = {outer_name(name): kind(frame[name]) for name in content_columns(frame)}
     ingest = params.ingest.model_copy(update={"columns": kinds | params.ingest.columns})
     return params.model_copy(update={"ingest": ingest})
 
@@ -201,8 +199,8 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
         has = ", ".join(repr(str(name)) for name in table.columns[:20])
         raise UsageError(f"{len(lacking)} columns are not there: {named}; there are {has}; give all the model knows")
     if not known:
-        return pd.DataFrame(_texts(table.drop(columns=_not_content(params), errors="ignore"), params))
-    return pd.DataFrame(_texts(table[list(known)], params))
+        return pd.DataFrame(texts_of(table.drop(columns=not_content(params), errors="ignore"), params))
+    return pd.DataFrame(texts_of(table[list(known)], params))
 
 
 MODALITY = Modality(
@@ -220,28 +218,28 @@ MODALITY = Modality(
     measures=measures,
     problems=problems,
     unanswerable=missing,
-    overview=table_overview.overview,
+    overview=overview,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,
-    load_encoder=table_encoding.load_encoder,
-    fits_encoder=table_encoding.fits_encoder,
-    encode=table_encoding.encode,
-    augment=table_encoding.augment,
-    augments=table_encoding.AUGMENTS,
-    defaults=table_encoding.DEFAULTS,
-    default_encoder=table_encoding.ENCODER,
+    load_encoder=encoding.load_encoder,
+    fits_encoder=encoding.fits_encoder,
+    encode=encoding.encode,
+    augment=encoding.augment,
+    augments=encoding.AUGMENTS,
+    defaults=encoding.DEFAULTS,
+    default_encoder=encoding.ENCODER,
     baselines={
         "majority": majority,
-        "logistic_regression": table_features.logistic_regression,
-        "gradient_boosting": table_features.gradient_boosting,
+        "logistic_regression": features.logistic_regression,
+        "gradient_boosting": features.gradient_boosting,
     },
-    baseline_input=table_features.to_features,
+    baseline_input=features.to_features,
     content={},
     libraries=("rtdl-num-embeddings", "rtdl-revisiting-models"),
     rooms=ROOMS,
-    standardised=table_features.standardised,
-    spark_frame=table_spark.spark_frame,
+    standardised=features.standardised,
+    spark_frame=spark.spark_frame,
 )
 
 
@@ -255,73 +253,6 @@ def _refuse_contradictions(params: Params) -> None:
     both = [name for name in columns.columns if name in columns.drop_columns]
     if both:
         raise ParamsError(f"{both[0]!r} stands in ingest.columns and in ingest.drop_columns; take it out of one")
-
-
-def _not_content(params: Params) -> list[str]:
-    return [params.ingest.label_column, *params.ingest.drop_columns]
-
-
-def _texts(table: pd.DataFrame, params: Params) -> dict[str, pd.Series]:
-    """Return the columns as text under their names inside the line, numbers with the decimal sign of the params."""
-    texts = {str(name): as_texts(table[name]) for name in table.columns}
-    if has_decimal_commas(table) and params.ingest.decimal == ".":
-        comma, kinds = Notation(decimal=","), params.ingest.columns
-        for name, column in texts.items():
-            if (kinds.get(name) or infer_kind(column, comma)) == "numeric":
-                texts[name] = commas_to_points(column)
-    return {inner_name(name): column for name, column in texts.items()}
-
-
-def _collapse(texts: pd.Series) -> tuple[pd.Series, int]:
-    """Return texts with runs of white space as one space, and how many changed."""
-    is_untidy = pc.match_substring_regex(pa.array(texts, from_pandas=True), UNTIDY).fill_null(False)
-    if not pc.any(is_untidy).as_py():
-        return texts, 0
-    mask = is_untidy.to_numpy(zero_copy_only=False).astype(bool)
-    return texts.mask(mask, texts[mask].map(lambda text: " ".join(text.split()))), int(mask.sum())
-
-
-def _note(name: str, cells: Cells, problems: dict[int, list[str]], changed: dict[str, int]) -> None:
-    """Add the notes of a column to those of its rows and to the counts."""
-    for row in cells.noted.tolist():
-        note = cells.notes[cells.codes[row]]
-        problems.setdefault(row, []).append(f"{outer_name(name)}: {note}")
-        changed[note.replace(" ", "_")] += 1
-
-
-def _comparable(frame: pd.DataFrame, digits: int) -> dict[str, pd.Series]:
-    """Return prepared columns as text or as numbers of so many significant digits; dates count in seconds."""
-    columns = {}
-    for name in content_columns(frame):
-        values = frame[name]
-        if pd.api.types.is_datetime64_any_dtype(values):
-            seconds = values.astype("datetime64[s]").astype("int64").astype(np.float64)
-            columns[name] = seconds.where(values.notna())
-        elif pd.api.types.is_numeric_dtype(values):
-            columns[name] = pd.Series(_rounded(values.to_numpy(np.float64), digits), index=values.index)
-        else:
-            columns[name] = values
-    return columns
-
-
-def _rounded(values: npt.NDArray[np.float64], digits: int) -> npt.NDArray[np.float64]:
-    size = np.abs(values)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        power = digits - 1 - np.floor(np.log10(np.where(size > 0, size, 1.0)))
-        scale = 10.0 ** np.clip(power, -300, 300)
-        return np.where(np.isfinite(values * scale), np.round(values * scale) / scale, values)
-
-
-def _kind(values: pd.Series) -> str:
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return "date"
-    if pd.api.types.is_numeric_dtype(values):
-        return "numeric"
-    return "boolean" if set(values.dropna().unique()) == {"true", "false"} else "categorical"
-
-
-def _normalise(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _excerpt(names: list[str], cells: tuple[Any, ...]) -> str:

@@ -7,8 +7,6 @@
 """
 
 import logging
-import math
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -18,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import AUTO, Modality, Shown, Sizes, encoder_name, majority, nothing_beside, text_overview
-from models.encoders.catalogue import MINILM, MPNET
+from modalities import Modality, Shown, encoder_name, majority, nothing_beside
+from modalities.texts.cleaning import CONTENT, WORD, prepare
+from modalities.texts.overview import overview
+from modalities.texts.sizes import sizes
+from models.encoders.catalogue import MINILM
 from thawline.errors import ParamsError, UsageError
-from thawline.formats.html_text import html_to_text
 from thawline.formats.tables import Chunk, as_strings, read_chunks, read_table, require_column
 from thawline.params import Params
 from thawline.rows.columns import carried, constant
@@ -29,19 +29,9 @@ from thawline.rows.near_duplicates import mix, near_duplicate_groups
 
 logger = logging.getLogger(__name__)
 
-CONTENT = "text"
 TYPES = {CONTENT: "str"}
 ROOMS = ("common", "text")
 EXCERPT_LENGTH = 120
-SEEN_SHARE = 0.9
-"""Of the texts, how many are to be seen whole where that is affordable."""
-TOKENS_PER_PIECE = 1.2
-"""Of English words and marks: 1.18 in mails with their addresses, 1.19 in reviews, 1.27 in short requests."""
-NUM_MEASURED = 1000
-MIN_TOKENS, ENOUGH_TOKENS, MAX_TOKENS = 64, 128, 512
-"""Of a text that many rows are of, no more than are enough; the default encoder has no more positions than the last."""
-MAX_TOKENS_READ = 1_000_000
-"""Whose frozen pass is a matter of minutes without a GPU: 1,000 mails cut at 512 tokens are a third of them."""
 CHUNK_ROWS = 2000
 
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -58,13 +48,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "predict": {"blend": True},
 }
 """Tried on mails that no figure of the documentation is of, see docs/decisions.md."""
-
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-SURROGATE = re.compile("[\ud800-\udfff]")
-# Scripts without spaces between words: each character counts as a word there.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
-PIECE = re.compile(rf"{WORD.pattern}|[^\w\s]")
 
 
 def read(path: Path, params: Params) -> pd.DataFrame:
@@ -126,28 +109,6 @@ def show(frame: pd.DataFrame) -> list[Shown]:
     return [Shown(text) for text in frame[CONTENT].astype(object).where(frame[CONTENT].notna(), "").tolist()]
 
 
-def prepare(frame: pd.DataFrame, params: Params) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Clean each text by itself: control characters, encoding, HTML, white space, length, in this order.
-
-    Args:
-        frame: Has the column `text`; other columns stay as they are, and so do missing texts.
-        params: `params.clean` says which rules apply.
-
-    Returns:
-        The frame with new texts, and for each rule how many texts it changed.
-    """
-    present = frame[CONTENT].notna()
-    texts = frame.loc[present, CONTENT].tolist()
-    changed = {}
-    for rule, change in _rules(params).items():
-        after = [change(text) for text in texts]
-        changed[rule] = sum(new != old for new, old in zip(after, texts, strict=True))
-        texts = after
-    cells = frame[CONTENT].astype(object)
-    cells[present] = texts
-    return frame.assign(**{CONTENT: cells.astype("str")}), changed
-
-
 def groups(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.int64]:
     """Group texts that share enough of their pairs of neighbouring words, or are equal once normalised.
 
@@ -189,31 +150,6 @@ def problems(frame: pd.DataFrame) -> pd.Series:
 def settle(_frame: pd.DataFrame, params: Params) -> Params:
     """Return the params as they are: each text is cleaned by itself."""
     return params
-
-
-def sizes(frame: pd.DataFrame, params: Params) -> list[Sizes]:
-    """Return how many tokens nine texts of ten need, 64 to 128, to 512 where that is affordable; told from a sample.
-
-    And that the default encoder is a small one.
-    """
-    sample = frame.sample(min(len(frame), NUM_MEASURED), random_state=params.seed)
-    texts = prepare(sample, params)[0][CONTENT].dropna()
-    tokens = np.array([len(PIECE.findall(text)) * TOKENS_PER_PIECE + 2 for text in texts] or [0.0])
-    most = np.quantile(tokens, SEEN_SHARE)
-    needed = math.ceil(most / 32) * 32
-    steps = range(ENOUGH_TOKENS, MAX_TOKENS + 1, 32)
-    affordable = [step for step in steps if len(frame) * np.minimum(tokens, step).mean() <= MAX_TOKENS_READ]
-    chosen = max(MIN_TOKENS, min(needed, max(affordable, default=ENOUGH_TOKENS)))
-    seen = f"nine texts of ten have at most some {most:.0f} tokens"
-    cut = "" if needed <= chosen else ", so many are cut: more tokens cost time in proportion"
-    return [
-        Sizes({"max_tokens": chosen}, f"model.max_tokens is {chosen}: {seen}{cut}"),
-        Sizes(
-            {"encoder": AUTO},
-            f"model.encoder is MiniLM, small and quick: `thawline encoders get {MPNET.name}`, then `thawline compare "
-            f"--encoder {MPNET.name}` says whether a larger one is worth its seconds",
-        ),
-    ]
 
 
 def to_input(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
@@ -314,7 +250,7 @@ MODALITY = Modality(
     measures=measures,
     problems=problems,
     unanswerable=unanswerable,
-    overview=text_overview.overview,
+    overview=overview,
     settle=settle,
     to_input=to_input,
     to_rows=to_rows,
@@ -332,38 +268,6 @@ MODALITY = Modality(
     sizes=sizes,
     default_encoder=MINILM.encoder,
 )
-
-
-def _rules(params: Params) -> dict[str, Callable[[str], str]]:
-    clean = params.clean
-    rules: dict[str, Callable[[str], str]] = {"control_characters": _without_control}
-    if clean.fix_encoding:
-        rules["encoding"] = _encoding_repair()
-    if clean.strip_html:
-        rules["html"] = html_to_text
-    if clean.collapse_whitespace:
-        rules["whitespace"] = lambda text: " ".join(text.split())
-    rules["length"] = lambda text: text[: clean.max_chars]
-    return rules
-
-
-def _encoding_repair() -> Callable[[str], str]:
-    """Return ftfy with the rules that repair damage; those that only restyle what somebody wrote are off."""
-    import ftfy
-
-    config = ftfy.TextFixerConfig(
-        unescape_html=False,  # `html` does this
-        uncurl_quotes=False,
-        fix_latin_ligatures=False,
-        fix_character_width=False,
-        explain=False,
-    )
-    # Mojibake is never pure ASCII, and most texts are: they need no look.
-    return lambda text: text if text.isascii() else ftfy.fix_text(text, config)
-
-
-def _without_control(text: str) -> str:
-    return SURROGATE.sub("\ufffd", CONTROL.sub("", text))
 
 
 def _normalise(text: str) -> str:

@@ -24,7 +24,8 @@ def test_workspace_and_json_mean_the_same_before_and_after_a_command(
     command = vars(app)["commands"][name]
     monkeypatch.setattr(command, "callback", lambda **given: seen.update(given))
     needed = ["x" for param in command.params if param.param_type_name == "argument"]
-    options = ["-w", str(tmp_path), "--json"]
+    in_workspace = any(param.name == "workspace" for param in command.params)  # encoders are a machine's
+    options = [*(["-w", str(tmp_path)] if in_workspace else []), "--json"]
     arguments = [*options, name, *needed] if is_before else [name, *options, *needed]
     app.main(arguments, standalone_mode=False)
-    assert (seen["workspace"], seen["as_json"]) == (tmp_path, True)
+    assert (seen.get("workspace"), seen["as_json"]) == (tmp_path if in_workspace else None, True)

@@ -14,11 +14,12 @@ ROOMS = ("tasks", "thawline", "modalities")
 NO_RULES = (
     *(
         "modalities/__init__.py",
-        "modalities/*_overview.py",
-        "modalities/table_spark.py",
+        "modalities/*/overview.py",
         "modalities/nearest_imputer.py",
+        "modalities/texts/sizes.py",
     ),
-    *("modalities/table_encoding.py", "modalities/table_features.py", "modalities/image_choice.py"),
+    *("modalities/tables/spark.py", "modalities/tables/encoding.py", "modalities/tables/features.py"),
+    *("modalities/images/choice.py", "modalities/images/learning.py"),
     *("tasks/stage.py", "tasks/rules.py", "thawline/page/*", "thawline/params/*"),
     *("thawline/system/addresses.py", "thawline/system/console.py", "thawline/errors.py", "thawline/system/files.py"),
     *("thawline/system/garbage_collection.py", "thawline/workspace.py"),
@@ -85,7 +86,7 @@ def test_the_rules_are_those_of_every_modality_and_no_more() -> None:
         "thawline/rows/cleaning.py",
         "thawline/rows/splits.py",
         "thawline/rows/cells.py",
-        "modalities/image_sources.py",
+        "modalities/images/sources.py",
     } <= names
     assert all(any(fnmatch(name, f"{room}/*") for room in ROOMS) for name in names)
     assert len(names) < 40

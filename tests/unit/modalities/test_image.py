@@ -17,7 +17,7 @@ from PIL import Image
 
 from modalities import Sizes
 from modalities.image import MODALITY
-from modalities.image_pixels import group_thumbnails, inspect_image
+from modalities.images.pixels import group_thumbnails, inspect_image
 from models.encoders.catalogue import LITE2
 from thawline.errors import UnreadableFileError, UsageError
 from thawline.params import Params

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modalities.image_labels import labels_of
+from modalities.images.labels import labels_of
 from thawline.errors import UnreadableFileError
 
 

@@ -164,7 +164,9 @@ def test_a_new_workspace_sees_nine_texts_of_ten_whole_where_that_is_affordable(
 ) -> None:
     assert MODALITY.sizes is not None
     frame = texts(*[" ".join(["word"] * num_words)] * num_rows, None)
-    (found,) = MODALITY.sizes(frame, PARAMS)
+    found, encoder = MODALITY.sizes(frame, PARAMS)
+    assert encoder.chosen == {"encoder": "auto"}
+    assert "`thawline encoders get mpnet`" in encoder.reason
     assert found.chosen == {"max_tokens": chosen}
     assert f"at most some {num_words * 1.2 + 2:.0f} tokens" in found.reason
     assert ("cut" in found.reason) == (num_words == 700)
@@ -172,7 +174,7 @@ def test_a_new_workspace_sees_nine_texts_of_ten_whole_where_that_is_affordable(
 
 def test_marks_and_addresses_count_as_the_tokens_that_they_become() -> None:
     assert MODALITY.sizes is not None
-    ((plain,), (marked,)) = (
+    (plain, _), (marked, _) = (
         MODALITY.sizes(texts(*[" ".join([word] * 60)] * 9), PARAMS) for word in ("see", "<a@b.org>")
     )
     assert marked.chosen["max_tokens"] > 4 * plain.chosen["max_tokens"]

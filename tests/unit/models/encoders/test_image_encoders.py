@@ -8,7 +8,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from modalities.image_choice import LARGE_SIDE
+from modalities.images.choice import LARGE_SIDE
 from models.activations.store import ActivationStore
 from models.classifiers.classifier import Classifier
 from models.classifiers.saving import load_classifier, save_classifier

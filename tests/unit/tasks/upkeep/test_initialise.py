@@ -9,7 +9,7 @@ from PIL import Image
 
 from flows import cli
 from modalities import list_modalities
-from modalities.image_choice import LARGE_SIDE
+from modalities.images.choice import LARGE_SIDE
 from models.encoders.catalogue import LITE2
 from tasks.upkeep import initialise as module
 from tasks.upkeep.initialise import Made, initialise, params_for

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from markupsafe import Markup
 
-from modalities.image_pixels import inspect_image, shrink
+from modalities.images.pixels import inspect_image, shrink
 from thawline.page.charts import histogram, share_bars
 from thawline.page.parts import Panel, Tone, count, named, percent, shorten
 from thawline.params import Params

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from modalities import AUTO, table_features
+from modalities import AUTO
+from modalities.tables.features import to_features
 from thawline.errors import EncoderNotFoundError
 from thawline.params import Params
 from thawline.system.console import progress
@@ -70,7 +71,7 @@ def load_encoder(params: Params, root: Path, frame: pd.DataFrame) -> Any:
     directory, device = Workspace(root).state / "encoders", choose_device(params.train.device)
     encoder = None
     with progress(f"pretrain on {len(frame)} rows", chosen.num_epochs) as advance:
-        for made in fit_encoder(table_features.to_features(frame), table, settings, directory=directory, device=device):
+        for made in fit_encoder(to_features(frame), table, settings, directory=directory, device=device):
             if isinstance(made, PretrainedEpoch):
                 advance(f"reconstruction {made.reconstruction:.3f}, contrast {made.contrast:.3f}")
             else:
@@ -86,7 +87,7 @@ def fits_encoder(params: Params) -> bool:
 def encode(columns: Any, frame: pd.DataFrame, _params: Params) -> Any:
     """Scale numbers and number categories, as the columns were fitted."""
     row_ids = frame["row_id"].tolist() if "row_id" in frame else None
-    return columns.rows(table_features.to_features(frame), row_ids)
+    return columns.rows(to_features(frame), row_ids)
 
 
 def augment(params: Params, _columns: Any, _frame: pd.DataFrame) -> Any:

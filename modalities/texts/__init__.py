@@ -1,0 +1,1 @@
+"""Parts of `text.py`: how one text is cleaned, what sizes texts ask for, and how they look on the profile page."""
