@@ -87,9 +87,14 @@ def is_there(known: Known) -> bool:
     return not known.packages or fetched_place(known).is_dir()
 
 
+def short_name(encoder: str) -> str:
+    """Return the catalogue's name of what `model.encoder` says, if it is there, else that itself."""
+    return next((one.name for one in CATALOGUE.values() if encoder == one.encoder), encoder)
+
+
 def larger_than(encoder: str) -> Known | None:
     """Return the next larger encoder of the catalogue for the same kind of data, if `encoder` is one of its own."""
-    used = next((one for one in CATALOGUE.values() if encoder in (one.name, one.encoder)), None)
+    used = CATALOGUE.get(short_name(encoder))
     if used is None:
         return None
     larger = [one for one in CATALOGUE.values() if one.modality == used.modality and one.millions > used.millions]

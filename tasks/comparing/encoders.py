@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from prefect import task
 
 from modalities import encoder_name
+from models.encoders.catalogue import short_name
 from tasks.caching import NO_CACHE
 from tasks.candidates.frozen_features import cross_validate_frozen, has_frozen_features
 from tasks.comparing.approaches import frozen_seconds
@@ -87,7 +88,7 @@ def measure_encoders(context: Context, names: Sequence[str]) -> ComparedEncoders
     used = encoder_name(context.params)
     measured: list[MeasuredEncoder] = []
     before: Losses | None = None
-    for name in dict.fromkeys([used, *names]):
+    for name in dict.fromkeys(map(short_name, [used, *names])):
         one, losses = _measure(context, name, before)
         before = losses if before is None else before
         measured.append(one)
