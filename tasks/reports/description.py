@@ -73,7 +73,7 @@ def _describe_scouted(scouted: Scouted) -> str:
         for one in scouted.rungs
     ]
     rows += [[tell_depth(depth), "not tried", "", "", f"{took:.0f} s"] for depth, took in scouted.too_long.items()]
-    columns = ("trained", "macro-F1", "loss", "lower than the head's by", "all folds and the final fit")
+    columns = ("trained", "macro-F1", "Brier score", "lower than the head's by", "all folds and the final fit")
     chosen = f"On {scouted.num_judged} rows of the first fold. Trained: {tell_depth(scouted.depth)}."
     return f"{table(columns, rows)}\n\n{chosen}"
 

@@ -6,8 +6,8 @@ from tasks.results import Result
 class Rung(Result):
     """One depth that a scout tried: layer groups unfrozen below the head, and how its rows were judged.
 
-    `loss` (nats) is at its best temperature, `gain` what it is below that of the head alone, `error` the standard error
-    of that; `seconds` is what training all folds and the final fit so deep would take here.
+    `loss` is the Brier score (0 to 2) at its best temperature, `gain` what it is below that of the head alone, `error`
+    the standard error of that; `seconds` is what training all folds and the final fit so deep would take here.
     """
 
     depth: int
@@ -38,7 +38,7 @@ class Scouted(Result):
         found = [f"how deep fine-tuning pays, on {self.num_judged} rows:"]
         for one in self.rungs:
             gained = f", lower by {one.gain:.4f} ± {one.error:.4f}" if one.depth else ""
-            found.append(f"  {tell_depth(one.depth)}: macro-F1 {one.f1_macro:.3f}, loss {one.loss:.4f}{gained}")
+            found.append(f"  {tell_depth(one.depth)}: macro-F1 {one.f1_macro:.3f}, Brier score {one.loss:.4f}{gained}")
         for depth, seconds in self.too_long.items():
             found.append(f"  {tell_depth(depth)}: not tried, all folds would take {seconds:.0f} s (train.max_seconds)")
         return [*found, f"trained: {tell_depth(self.depth)}"]

@@ -1,9 +1,9 @@
 """How deep fine-tuning pays, found on a part of one fold before all folds pay for it.
 
 The rungs go down from the exact head: the head alone, then as many layer groups as the policy's phases unfreeze, each
-from that head, for the whole course. They are judged by their log loss, each at its best temperature, on rows that they
-did not learn from. A rung pays if it takes off more than chance would and raises macro-F1, and if all folds can go as
-deep in the time that `train.max_seconds` grants.
+from that head, for the whole course. They are judged by their Brier score, each at its best temperature, on rows that
+they did not learn from. A rung pays if it takes off more than chance would and raises macro-F1, and if all folds can go
+as deep in the time that `train.max_seconds` grants.
 
 What is shared between folds is this one choice. Its rows are the first fold's training rows, which other folds score.
 """
@@ -37,8 +37,8 @@ from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
 from thawline.params.scopes import TRAINING
 from thawline.rows.splits import assign_folds
-from thawline.scores.calibration import apply_temperature, fit_temperature
-from thawline.scores.metrics import row_losses, score, standard_error
+from thawline.scores.calibration import apply_temperature, fit_temperature, row_distances
+from thawline.scores.metrics import score, standard_error
 from thawline.system.console import progress
 
 POLICY = "auto"
@@ -47,7 +47,10 @@ NUM_PARTS = 4
 MAX_FITTED, MAX_JUDGED = 1500, 1000
 """More rows would tell more, and cost in proportion."""
 BEYOND_CHANCE = 1.0
-"""Standard errors of the rows' differences by which a rung must take off loss."""
+"""Standard errors of the rows' differences by which a rung must lower the Brier score.
+
+Log loss tells less: it hangs on the few rows that are quite wrong.
+"""
 
 
 def settle_depth(context: Context) -> tuple[Context, Scouted | None]:
@@ -91,7 +94,7 @@ def scout(context: Context) -> Scouted:
                 break
             probabilities = predict_probabilities(training.classifier, training.data.rows, judged, store=training.store)
             scaled = apply_temperature(probabilities, fit_temperature(labels, probabilities))
-            losses.append(row_losses(labels, scaled))
+            losses.append(row_distances(labels, scaled))
             gains = losses[0] - losses[-1]
             rungs.append(
                 Rung(
@@ -103,7 +106,7 @@ def scout(context: Context) -> Scouted:
                     seconds=seconds,
                 )
             )
-            advance(f"{depth} layer groups, loss {rungs[-1].loss:.4f}")
+            advance(f"{depth} layer groups, Brier score {rungs[-1].loss:.4f}")
             if depth and rungs[-1].gain <= rungs[-2].gain:
                 break
     return Scouted(
@@ -117,7 +120,7 @@ def scout(context: Context) -> Scouted:
 
 
 def choose_depth(rungs: list[Rung], min_gain: float) -> int:
-    """Return the depth that takes off most loss, of those that do so beyond chance and better the answers."""
+    """Return the depth that lowers the Brier score most, of those that do so beyond chance and better the answers."""
     paying = [
         one
         for one in rungs[1:]

@@ -136,8 +136,8 @@ class Train(Section):
         0.002,
         ge=0,
         lt=1,
-        description="Macro-F1 that a depth must bring on the rows that judge it (0 to 1), besides a loss that is lower "
-        "beyond chance.",
+        description="Macro-F1 that a depth must bring on the rows that judge it (0 to 1), besides a Brier score that "
+        "is lower beyond chance.",
     )
     max_seconds: float = Field(
         1800.0,

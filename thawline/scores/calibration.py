@@ -48,9 +48,15 @@ def measure_reliability(
     )
 
 
+def row_distances(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the squared distance (rows,) of probabilities (rows, classes) from the truth, 0 to 2."""
+    distances: NDArray[np.float64] = np.square(probabilities - np.eye(probabilities.shape[1])[labels]).sum(axis=1)
+    return distances
+
+
 def brier_score(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
     """Return the mean squared distance of probabilities (rows, classes) from the truth, 0 to 2; lower is better."""
-    return float(np.square(probabilities - np.eye(probabilities.shape[1])[labels]).sum(axis=1).mean())
+    return float(row_distances(labels, probabilities).mean())
 
 
 def fit_temperature(labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from thawline.scores.calibration import brier_score, measure_reliability
+from thawline.scores.calibration import brier_score, measure_reliability, row_distances
 from thawline.scores.curves import Curve, precision_recall_curves, roc_curves
 from thawline.scores.metrics import answers_of, confusion, score
 
@@ -58,7 +58,7 @@ def bootstrap_intervals(
     cells = labels * num_classes + (answers_of(probabilities) if answers is None else answers)
     units = np.arange(num_rows) if groups is None else groups
     truth = np.clip(probabilities[np.arange(num_rows), labels].astype(np.float64), 1e-12, None)
-    losses, distances = -np.log(truth), np.square(probabilities - np.eye(num_classes)[labels]).sum(axis=1)
+    losses, distances = -np.log(truth), row_distances(labels, probabilities)
     num_units = int(units.max()) + 1
     drawn, means = np.empty((num_samples, num_classes**2)), np.empty((2, num_samples))
     for sample in range(num_samples):
