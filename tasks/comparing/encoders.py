@@ -77,7 +77,7 @@ def measure_encoders(context: Context, names: Sequence[str]) -> ComparedEncoders
     """Score the encoder in use and those named on the same folds.
 
     Raises:
-        UsageError: This kind of data has no encoder that was pretrained elsewhere.
+        UsageError: This kind of data has no encoder that was pretrained elsewhere, or no other is named.
         EncoderNotFoundError: Nothing loadable is where a name says.
     """
     if not has_frozen_features(context.params):
@@ -86,9 +86,12 @@ def measure_encoders(context: Context, names: Sequence[str]) -> ComparedEncoders
         )
     started = time.monotonic()
     used = encoder_name(context.params)
+    others = {short_name(name): name for name in names if short_name(name) != short_name(used)}
+    if not others:
+        raise UsageError(f"{short_name(used)} is the encoder in use; name another to compare it with")
     measured: list[MeasuredEncoder] = []
     before: Losses | None = None
-    for name in dict.fromkeys(map(short_name, [used, *names])):
+    for name in (used, *others.values()):
         one, losses = _measure(context, name, before)
         before = losses if before is None else before
         measured.append(one)
@@ -134,7 +137,7 @@ def _measure(context: Context, name: str, before: Losses | None) -> tuple[Measur
     losses = row_losses(data.labels[scored], probabilities[scored])
     gains = np.zeros(len(losses)) if before is None else before - losses
     one = MeasuredEncoder(
-        encoder=name,
+        encoder=short_name(name),
         f1_macro=found.mean(),
         sd=found.sd(),
         loss=float(losses.mean()),

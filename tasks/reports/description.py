@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from modalities import encoder_name
-from models.encoders.catalogue import larger_than
+from models.encoders.catalogue import is_there, larger_than
 from tasks.candidates.blend import BLEND
 from tasks.judging.review import Review
 from tasks.presenting.answer_rule import brings_nothing, rule_rows, tell_rule
@@ -141,8 +141,9 @@ def _what_to_try(result: RunResult, review: Review) -> Iterator[str]:
     """Yield what may better the fine-tuned model."""
     if result.candidate not in {review.tuned.name, BLEND}:
         yield "Fine-tuning does not beat the baseline yet: try more rows, or longer inputs (`model.max_tokens`)."
-    if larger := larger_than(encoder_name(review.context.params)):
-        fetch = f"`thawline encoders get {larger.name}`, then " if larger.packages else ""
+    larger = larger_than(encoder_name(review.context.params))
+    if larger is not None and larger.modality == "text":
+        fetch = "" if is_there(larger) else f"`thawline encoders get {larger.name}`, then "
         yield (
             f"A larger encoder often does more than any depth: {fetch}`thawline compare --encoder {larger.name}` says "
             "whether it does here, and for how many seconds."

@@ -23,7 +23,9 @@ from models.encoders.splitting import Batch
 from models.inputs.pixels import PixelProcessor, load_processor
 from thawline.errors import EncoderNotFoundError, first_line
 
-FORMS = "an encoder is 'package:NAME/PATH', a directory, a Hugging Face hub id, or 'ARCHITECTURE@FILE'"
+FORMS = (
+    "an encoder is 'package:NAME/PATH', a directory, a name of `thawline encoders`, a hub id, or 'ARCHITECTURE@FILE'"
+)
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 TAKES = "pixels"
 

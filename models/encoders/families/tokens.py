@@ -18,7 +18,7 @@ from models.encoders.structure import find_structure, token_probe
 from models.heads.head import pool
 from thawline.errors import EncoderNotFoundError, first_line
 
-FORMS = "an encoder is 'package:NAME/PATH', a directory, or a Hugging Face hub id"
+FORMS = "an encoder is 'package:NAME/PATH', a directory, a name that `thawline encoders` lists, or a hub id"
 TAKES = "token ids"
 
 

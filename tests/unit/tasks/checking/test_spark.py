@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("great_expectations")
 
 from expectations.report import ValidationReport
+from modalities.tables.spark import LOGGING
 from tasks.checking.validate import validate_file, validate_raw
 from thawline.errors import DataError, DataRefusedError, UsageError
 from thawline.params import Params
@@ -122,3 +123,7 @@ def test_what_is_no_table_is_not_checked_by_spark(tmp_path: Path, modality: str)
 def test_no_data_is_refused_before_spark_starts(tmp_path: Path) -> None:
     with pytest.raises(DataRefusedError, match="holds no data"):
         validate_raw(Workspace(tmp_path), params("spark"))
+
+
+def test_sparks_own_log_is_configured_by_a_file_that_is_there() -> None:
+    assert LOGGING.is_file()

