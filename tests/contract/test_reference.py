@@ -28,4 +28,4 @@ def test_all_commands_take_a_workspace_and_json() -> None:
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         options = {flag for option in command.params for flag in option.opts}
         assert "--json" in options, f"{name} has no --json"
-        assert "--workspace" in options or name in {"init", "params"}, f"{name} has no --workspace"
+        assert "--workspace" in options or name in {"init", "params", "encoders"}, f"{name} has no --workspace"
