@@ -12,9 +12,7 @@ from pathlib import Path, PurePosixPath
 from modalities.images.choice import HEAD_BYTES, SUFFIXES, begins_like_image, choose_images, left_out
 from thawline.errors import UnreadableFileError
 from thawline.formats.row_sources import RowSource, too_large
-from thawline.formats.tables import (
-    MB,
-)
+from thawline.formats.tables import MB
 from thawline.params import Params
 
 log = logging.getLogger(__name__)

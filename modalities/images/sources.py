@@ -15,15 +15,7 @@ from modalities.images.choice import choose_images, named
 from modalities.images.labels import labels_of
 from modalities.images.roots import Root, open_folder, open_picture, open_zip, refuse_escape, refuse_total
 from thawline.errors import UnreadableFileError
-from thawline.formats.tables import (
-    Chunk,
-    as_strings,
-    is_table,
-    parse_table,
-    read_chunks,
-    read_table,
-    require_column,
-)
+from thawline.formats.tables import Chunk, as_strings, is_table, parse_table, read_chunks, read_table, require_column
 from thawline.params import Params
 from thawline.rows.columns import carried, constant
 

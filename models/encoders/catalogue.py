@@ -10,6 +10,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+FORMS = "an encoder is 'package:NAME/PATH', a directory, a name that `thawline encoders` lists, or a hub id"
+"""How `model.encoder` may name one, for errors."""
+
 
 @dataclass(frozen=True)
 class Known:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.encoders.catalogue import CATALOGUE, Known, fetched_place, is_there
+from models.encoders.catalogue import CATALOGUE, FORMS, Known, fetched_place, is_there
 from models.encoders.families import EncoderSource, Family, Loaded, Structure, find_family, get_family
 from models.encoders.structure import drop_unused
 from models.hardware.devices import threads
@@ -25,7 +25,6 @@ from thawline.errors import EncoderNotFoundError, ParamsError
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 WEIGHT_FILES = (".safetensors", ".pth", ".pt", ".bin")
-_FORMS = "an encoder is 'package:NAME/PATH', a directory, a name that `thawline encoders` lists, or a hub id"
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def load_encoder(
     family = find_family(source, takes=takes)
     if family is None:
         raise EncoderNotFoundError(
-            f"model.encoder '{name}': no kind of encoder that takes {takes} knows what {source.location} is; {_FORMS}. "
+            f"model.encoder '{name}': no kind of encoder that takes {takes} knows what {source.location} is; {FORMS}. "
             "Give weights of a known library"
         )
     return assemble_encoder(name, family, source, family.load(name, source, settings or {}))
@@ -144,7 +143,7 @@ def resolve_encoder(name: str, *, root: Path) -> EncoderSource:
         EncoderNotFoundError: There is no such package or directory, and `name` can't be a hub id.
     """
     if not name.strip():
-        raise EncoderNotFoundError(f"model.encoder '{name}': an empty name; {_FORMS}. Name one")
+        raise EncoderNotFoundError(f"model.encoder '{name}': an empty name; {FORMS}. Name one")
     if "@" in name:
         return _file_source(name, root)
     if name.startswith("package:"):
@@ -153,7 +152,7 @@ def resolve_encoder(name: str, *, root: Path) -> EncoderSource:
     if directory.is_dir():
         if not (directory / "config.json").is_file():
             raise EncoderNotFoundError(
-                f"model.encoder '{name}': {directory} has no config.json; {_FORMS}. "
+                f"model.encoder '{name}': {directory} has no config.json; {FORMS}. "
                 "Give the directory that a model was saved to with save_pretrained"
             )
         return EncoderSource("directory", str(directory.resolve()))
@@ -161,7 +160,7 @@ def resolve_encoder(name: str, *, root: Path) -> EncoderSource:
         return _known_source(CATALOGUE[name], root)
     if _HUB_ID.fullmatch(name):
         return EncoderSource("hub", name)
-    raise EncoderNotFoundError(f"model.encoder '{name}': no directory {directory}; {_FORMS}. Correct the path")
+    raise EncoderNotFoundError(f"model.encoder '{name}': no directory {directory}; {FORMS}. Correct the path")
 
 
 def hash_weights(weights: Mapping[str, Tensor]) -> str:
@@ -190,7 +189,7 @@ def _file_source(name: str, root: Path) -> EncoderSource:
     path = _in_package(name, where, "") if where.startswith("package:") else (root / where).resolve()
     if not path.is_file() or path.suffix not in WEIGHT_FILES:
         raise EncoderNotFoundError(
-            f"model.encoder '{name}': {path} is no file of weights ({', '.join(WEIGHT_FILES)}); {_FORMS}. "
+            f"model.encoder '{name}': {path} is no file of weights ({', '.join(WEIGHT_FILES)}); {FORMS}. "
             "Correct what stands behind the @"
         )
     return EncoderSource("file", str(path), architecture=architecture)
@@ -202,14 +201,14 @@ def _in_package(name: str, where: str, wanted: str) -> Path:
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise EncoderNotFoundError(
-            f"model.encoder '{name}': no Python package '{package}' is installed; {_FORMS}. "
+            f"model.encoder '{name}': no Python package '{package}' is installed; {FORMS}. "
             "Install the package that carries the weights, in the environment that runs this"
         )
     home = Path(spec.submodule_search_locations[0]).resolve()
     path = (home / inside).resolve() / wanted
     if not path.is_relative_to(home) or not path.is_file():
         raise EncoderNotFoundError(
-            f"model.encoder '{name}': no {wanted or 'file'} in '{inside}' inside the package '{package}'; {_FORMS}. "
+            f"model.encoder '{name}': no {wanted or 'file'} in '{inside}' inside the package '{package}'; {FORMS}. "
             "Correct the path inside the package"
         )
     return path

@@ -11,6 +11,7 @@ import transformers
 from safetensors import SafetensorError
 from torch import Tensor
 
+from models.encoders.catalogue import FORMS
 from models.encoders.families import EncoderSource, Family, Loaded
 from models.encoders.families.transformers_files import fingerprint, load_pretrained, quiet_loading, rebuild
 from models.encoders.splitting import Batch
@@ -18,7 +19,6 @@ from models.encoders.structure import find_structure, token_probe
 from models.heads.head import pool
 from thawline.errors import EncoderNotFoundError, first_line
 
-FORMS = "an encoder is 'package:NAME/PATH', a directory, a name that `thawline encoders` lists, or a hub id"
 TAKES = "token ids"
 
 
