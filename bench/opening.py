@@ -9,7 +9,7 @@ from flows.starting.environment import prepare_environment
 from flows.starting.temporary_server import start_server
 from thawline.context import Context, hash_code
 from thawline.params.file import load_params
-from thawline.system.garbage_collection import end_at_once
+from thawline.system.garbage_collection import collect_seldom
 from thawline.workspace import Workspace
 
 
@@ -21,7 +21,7 @@ def open_work(task_directory: Path, root: Path, *, runs_flows: bool = False) -> 
     task, rows = read_task(task_directory)
     workspace = Workspace(root)
     prepare_environment(workspace)
-    end_at_once()
+    collect_seldom()
     server = start_server() if runs_flows else None
     import torch
     import transformers  # noqa: F401

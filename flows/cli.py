@@ -18,7 +18,7 @@ from flows.terminal.options import print_json, with_loudness
 from thawline.errors import ThawlineError
 from thawline.system.console import reply
 from thawline.system.files import explain_storage_error
-from thawline.system.garbage_collection import end_at_once
+from thawline.system.garbage_collection import collect_seldom
 from thawline.system.interruption import EndingOnSignals
 
 FORMER = {"clean": "prune"}
@@ -49,7 +49,7 @@ for name, command in load_commands():
 
 def main() -> None:
     """Run the command line and leave with the exit code of what happened."""
-    end_at_once()
+    collect_seldom()
     os.umask(0o077)  # what is written, by what we start too, is its owner's alone
     with EndingOnSignals(_say_interrupted):
         try:

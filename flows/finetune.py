@@ -12,7 +12,6 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.opening import open_data
-from flows.starting.preloading import is_training_likely
 from modalities import check_changes
 from tasks.arriving.announcements import announce_model
 from tasks.arriving.due import noting_training
@@ -52,10 +51,9 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
         overridden(workspace, overrides),
         noting_training(workspace) as note_files,
     ):
-        will_train = is_training_likely(workspace, params, fresh=fresh)
         with lock_workspace(workspace, "data", wait_s=-1):  # what arrives from then on is for the next training
             note_files()
-            context, tracking = open_data(workspace, params, watch, fresh=fresh, will_train=will_train)
+            context, tracking = open_data(workspace, params, watch, fresh=fresh)
         result = None if fresh else find_unchanged_run(context.key(), tracking)
         if result is None:
             from flows.judged_training import train_and_judge

@@ -20,7 +20,6 @@ from flows.starting.environment import keep_quiet, orchestration_errors, prepare
 from flows.starting.temporary_server import start_server
 from thawline.errors import ThawlineError, UsageError
 from thawline.system.files import explain_storage_error
-from thawline.system.garbage_collection import importing
 from thawline.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:  # each a second of imports
@@ -69,14 +68,14 @@ class Space:
         with _working(self.root, fresh=fresh) as place:
             from thawline.params.file import load_params
 
-            params = load_params(place, overrides)  # a wrong param is said before anything slow starts
+            load_params(place, overrides)  # a wrong param is said before anything slow starts
             server = start_server()
             renew_settings()
-            with importing():
-                from flows.finetune import finetune
-                from flows.starting.preloading import preload_if_due
+            from flows.finetune import finetune
 
-                preload_if_due(place, params, fresh=fresh)
+            if not place.dvc_lock.exists():  # a first run: what it comes to is imported while the server starts
+                import expectations.suites  # noqa: F401
+                import flows.judged_training  # noqa: F401
             with orchestration_errors(server):
                 return outcome.of_run(finetune(place.root, overrides, fresh=fresh))
 
@@ -99,8 +98,8 @@ class Space:
             load_params(place, overrides)
             server = start_server()
             renew_settings()
-            with importing():
-                from flows.compare import compare, compare_encoders
+            from flows.compare import compare, compare_encoders
+
             with orchestration_errors(server):
                 if encoders:
                     return outcome.of_encoders(compare_encoders(place.root, encoders, overrides))

@@ -1,8 +1,5 @@
 """How every flow that trains begins: the data is obtained, checked, and brought through the stages."""
 
-from contextlib import nullcontext
-
-from flows.starting.preloading import import_training, look_at_packages
 from tasks.caching import remove_half_written
 from tasks.judging.ownership import claim, require_same_task
 from tasks.tracking.runs import Tracking, close_stale_runs, open_tracking
@@ -19,18 +16,12 @@ from tasks.versions.prepare import (
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
 from thawline.params import Params
-from thawline.system.background import in_background
 from thawline.system.stopwatch import Stopwatch
 from thawline.workspace import Workspace
 
 
 def open_data(
-    workspace: Workspace,
-    params: Params,
-    watch: Stopwatch,
-    *,
-    fresh: bool = False,
-    will_train: bool = False,
+    workspace: Workspace, params: Params, watch: Stopwatch, *, fresh: bool = False
 ) -> tuple[Context, Tracking]:
     """Return the work on the workspace's data as it is now, and where it is recorded; the caller holds both locks.
 
@@ -39,7 +30,6 @@ def open_data(
         params: Those of this run.
         watch: Times the steps.
         fresh: Run the stages though nothing changed.
-        will_train: What a training needs is imported while DVC works.
 
     Raises:
         DataRefusedError: A critical expectation failed; a run that says so is left in MLflow.
@@ -55,7 +45,7 @@ def open_data(
     try:
         with watch("validate raw"):
             validate_raw_files(workspace, params)
-        with watch("preprocess"), in_background(import_training) if will_train else nullcontext():
+        with watch("preprocess"):
             data = reproduce(workspace, force=fresh)
         with watch("validate processed"):
             context = Context(
@@ -63,8 +53,7 @@ def open_data(
             )
             require_same_task(tracking, params.name, load_train_set(context).classes)
             validate_processed_rows(context)
-            with in_background(look_at_packages) if will_train else nullcontext():
-                record_data_version(workspace, data.data_version)
+            record_data_version(workspace, data.data_version)
             pin_inputs(workspace)
     except DataRefusedError as error:
         from tasks.reports.recording import record_refusal

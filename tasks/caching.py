@@ -16,7 +16,7 @@ from thawline.context import Context
 from thawline.params.scopes import Scope
 from thawline.workspace import Workspace
 
-__all__ = ["NO_CACHE", "is_kept", "remove_half_written", "retry_transient", "step_cache"]
+__all__ = ["NO_CACHE", "remove_half_written", "retry_transient", "step_cache"]
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,6 @@ def retry_transient(*errors: type[Exception]) -> dict[str, Any]:
         return isinstance(state.result(raise_on_failure=False), errors)
 
     return {"retries": 2, "retry_delay_seconds": [1, 5], "retry_condition_fn": is_transient}
-
-
-def is_kept(task: str, context: Context, scope: Scope) -> bool:
-    """Say whether the result of the task so named, whose only argument is a Context, lies in .thawline/results."""
-    return (context.workspace.state / "results" / _key(task, context, scope)).is_file()
 
 
 def remove_half_written(workspace: Workspace) -> int:

@@ -8,7 +8,7 @@ from tasks.rules import require_version
 from thawline.errors import ThawlineError
 from thawline.params import Params
 from thawline.params.file import handed_params, load_params, parse_params
-from thawline.system.garbage_collection import end_at_once
+from thawline.system.garbage_collection import collect_seldom
 from thawline.workspace import Workspace, find_workspace
 
 
@@ -18,7 +18,7 @@ def run_stage(step: Callable[[Workspace, Params], None]) -> int:
     Returns:
         The exit code: 0, or that of the error.
     """
-    end_at_once()
+    collect_seldom()
     try:
         require_version(sys.argv[1:])
         workspace = find_workspace(Path.cwd())

@@ -8,7 +8,6 @@ import typer
 from flows.starting.environment import orchestration_errors
 from flows.starting.temporary_server import start_server
 from flows.terminal.options import JsonOption, SetOption, WorkspaceOption, open_space, open_workspace, print_json
-from thawline.system.garbage_collection import importing
 
 
 def run(
@@ -51,9 +50,8 @@ def _find_rates(workspace: Path | None, overrides: tuple[str, ...], *, as_json: 
 
     load_params(place, overrides)
     server = start_server()
-    with importing():
-        from flows.find_lr import find_lr
-        from flows.terminal.result_tables import print_suggested_rates
+    from flows.find_lr import find_lr
+    from flows.terminal.result_tables import print_suggested_rates
 
     with orchestration_errors(server):
         run_id, suggestions = find_lr(place.root, overrides)

@@ -1,17 +1,16 @@
 """Prefect's temporary server, started first and waited for last. It demands a secret that only this process knows.
 
 Prefect starts one by itself when a flow begins, waits for it, and imports the whole server to do so. A server takes
-several seconds, on a core of its own: meanwhile the command imports what it needs (`flows/starting/preloading.py`). The
-first question to a server takes it a third of a second more; it is asked one as soon as it listens. Ctrl-C does not
-reach it: what the command then still says, it says to a server that listens.
+several seconds, on a core of its own: meanwhile the command imports what it needs. Ctrl-C does not reach it: what the
+command then still says, it says to a server that listens.
 """
 
 import atexit
 import os
 import socket
 import time
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from threading import Event, Thread
 
 from thawline.errors import ServiceError
 from thawline.servers.access import SECRET, make_secret, prefect_credentials
@@ -33,40 +32,35 @@ class TemporaryServer:
         self.port, self._secret = port, secret
         environment = {**os.environ, **_AS_PREFECT_DOES, SECRET: secret}
         self._process = TiedProcess([SERVER, HOST, str(port), "error"], env=environment)
-        self._answered = Event()
-        Thread(target=self._ask, name="asking the temporary server", daemon=True).start()
         atexit.register(self.end)  # before the libraries register theirs, so after them: they send until the last
 
     def wait(self) -> None:
-        """Wait until it has answered a question.
+        """Wait until it answers.
 
         Raises:
             ServiceError: It ended, or is silent for `TIMEOUT_S`.
         """
         deadline = time.monotonic() + TIMEOUT_S
-        while not self._answered.wait(POLL_S):
+        while not self._answers():
             code = self._process.poll()
             if code is not None or time.monotonic() > deadline:
                 what = f"is silent for {TIMEOUT_S:g} s" if code is None else f"ended with code {code}"
                 raise ServiceError(f"Prefect's temporary server at {HOST}:{self.port} {what}; run the command again")
+            time.sleep(POLL_S)
 
     def end(self) -> None:
         """End it; it is given `END_TIMEOUT_S` to write down what it was told."""
         self._process.end(end_s=END_TIMEOUT_S)
 
-    def _ask(self) -> None:
-        while self._process.poll() is None:
-            connection = HTTPConnection(HOST, self.port, timeout=TIMEOUT_S)
-            try:
-                connection.request("GET", QUESTION, headers={"Authorization": f"Bearer {self._secret}"})
-                connection.getresponse().read()
-            except (OSError, HTTPException):
-                time.sleep(POLL_S)
-            else:
-                self._answered.set()
-                return
-            finally:
-                connection.close()
+    def _answers(self) -> bool:
+        connection = HTTPConnection(HOST, self.port, timeout=TIMEOUT_S)
+        try:
+            connection.request("GET", QUESTION, headers={"Authorization": f"Bearer {self._secret}"})
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
 
 
 def start_server() -> TemporaryServer | None:

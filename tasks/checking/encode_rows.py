@@ -3,7 +3,6 @@
 The vectors of an encoder come from the activation store that training uses: what one has computed the other reads.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from modalities import get_modality
-from thawline.errors import UsageError
 from thawline.params import Params
 from thawline.workspace import Workspace
 
@@ -37,7 +35,7 @@ def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDAr
     from tasks.training.device_slots import device_slot
     from tasks.training.setup import build, open_store
 
-    encoder = _load_for(params, workspace)
+    encoder = _load(_Wanted(workspace.root, params.modality, params.model.model_dump_json(), params))
     rows = modality.encode(encoder.processor, frame, params)
     with device_slot(params):
         classifier = build(encoder, params, num_classes=2)  # its head plays no part below the head's boundary
@@ -45,17 +43,6 @@ def embed(frame: pd.DataFrame, params: Params, workspace: Workspace) -> npt.NDAr
         vectors = classifier.upper_layers(states.batch(np.arange(len(frame)), 1)).numpy()
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
-
-
-def load_ahead(params: Params, workspace: Workspace) -> None:
-    """Load the encoder that `embed` will ask for; where that needs none, or can't have it, nothing happens yet."""
-    if get_modality(params.modality).standardised is None:
-        with suppress(UsageError):  # said by who needs it
-            _load_for(params, workspace)
-
-
-def _load_for(params: Params, workspace: Workspace) -> Any:
-    return _load(_Wanted(workspace.root, params.modality, params.model.model_dump_json(), params))
 
 
 @dataclass(frozen=True)

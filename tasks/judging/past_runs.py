@@ -51,11 +51,6 @@ def load_result(tracking: Tracking, run: Run) -> RunResult | None:
     return result.model_copy(update=now)
 
 
-def is_unchanged(key: str, tracking: Tracking) -> bool:
-    """Say whether a run of the same data, params and code, a work of this key, has finished."""
-    return find_finished_run(tracking, key) is not None
-
-
 def find_unchanged_run(key: str, tracking: Tracking) -> RunResult | None:
     """Return the result of a finished run of a work of this key, with its aliases as they are now.
 

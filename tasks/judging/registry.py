@@ -18,7 +18,6 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types.schema import AnyType, ColSpec, DataType, Schema
-from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
 from prefect import task
 
 from modalities import get_modality
@@ -119,11 +118,6 @@ def register(
             aliases=aliases_of(tracking, name, number),
             judgement=_told(Judgement.model_validate_json(version.tags[JUDGEMENT]), is_open(tracking, version)),
         )
-
-
-def list_packages() -> None:
-    """Let MLflow look through all that is installed, as it does once in a process before it logs a model."""
-    warn_dependency_requirement_mismatches(["mlflow"])
 
 
 def find_version(tracking: Tracking, name: str, fingerprint: str) -> ModelVersion | None:

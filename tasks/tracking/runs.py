@@ -9,7 +9,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.tracking.mlflow_addresses import explain, require_store
 from tasks.tracking.saved_view import VIEW_TAG, render_view
-from thawline.errors import ParamsError, ThawlineError
+from thawline.errors import ParamsError
 from thawline.params import Params
 from thawline.servers.processes import has_ended, name_process
 from thawline.system.moved import settle_here
@@ -65,19 +65,7 @@ def tracking_uri(workspace: Workspace, params: Params) -> str:
         return require_store(named, "MLFLOW_TRACKING_URI")
     if params.tracking.mlflow_uri:
         return require_store(params.tracking.mlflow_uri, "tracking.mlflow_uri")
-    return _embedded(workspace)
-
-
-def make_database(workspace: Workspace, params: Params) -> None:
-    """Make the workspace's own SQLite, without an experiment yet, unless runs are kept elsewhere.
-
-    What hinders it is said by the first run.
-    """
-    with suppress(ThawlineError):
-        uri = tracking_uri(workspace, params)
-        if uri == _embedded(workspace):
-            with service_errors(uri):
-                _connect(uri)
+    return f"sqlite:///{workspace.state / 'mlflow.db'}"
 
 
 def open_tracking(workspace: Workspace, params: Params) -> Tracking:
@@ -120,10 +108,6 @@ def _connect(uri: str) -> MlflowClient:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def _embedded(workspace: Workspace) -> str:
-    return f"sqlite:///{workspace.state / 'mlflow.db'}"
 
 
 def artifact_location(workspace: Workspace, params: Params, uri: str) -> str | None:

@@ -25,9 +25,7 @@ from thawline.params import Params
 from thawline.params.file import parse_params
 from thawline.params.reference import render_params
 from thawline.params.schema import write_schema
-from thawline.system.background import in_background
 from thawline.system.files import storage_errors, write_atomically
-from thawline.system.garbage_collection import importing
 from thawline.system.lock import lock_workspace
 from thawline.system.staging import moved_in, replaced, staging_for
 from thawline.workspace import Workspace
@@ -98,19 +96,12 @@ def with_sizes(params: Params, rows: pd.DataFrame) -> tuple[Params, list[str]]:
 def _make(workspace: Workspace, params: Params, data: Path) -> None:
     for path in (workspace.incoming, workspace.raw, workspace.quarantine, workspace.reports, workspace.state):
         path.mkdir(parents=True, exist_ok=True)
-    with lock_workspace(workspace, "data"), in_background(lambda: _make_database(workspace, params)):  # most is DVC's
+    with lock_workspace(workspace, "data"):
         shutil.copyfile(DVC_YAML, workspace.root / DVC_YAML.name)
         write_dvc_config(workspace, with_git=False)  # whatever git thinks of this place: the files move from here
         accept_file(workspace, params, data)
         write_atomically(workspace.params_file, render_params(params).encode())
         write_schema(workspace)
-
-
-def _make_database(workspace: Workspace, params: Params) -> None:
-    with importing():
-        from tasks.tracking.runs import make_database
-
-    make_database(workspace, params)
 
 
 @contextmanager

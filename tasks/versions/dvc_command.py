@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from thawline.params.file import handed_params
-from thawline.system.garbage_collection import end_at_once, importing
+from thawline.system.garbage_collection import collect_seldom
 from thawline.workspace import PARAMS_FILE
 
 BY_FILE = "--by-file"
@@ -20,12 +20,12 @@ BY_FILE = "--by-file"
 
 def main() -> int:
     """Run DVC with the arguments of this process and return its exit code."""
-    end_at_once()
-    with importing():
-        handed = handed_params()
-        if handed is not None:
-            _read_in_place_of_the_file(handed)
-        from dvc.cli import main as run
+    collect_seldom()
+    handed = handed_params()
+    if handed is not None:
+        _read_in_place_of_the_file(handed)
+    from dvc.cli import main as run
+
     arguments = sys.argv[1:]
     if arguments[:1] == [BY_FILE]:
         arguments = json.loads(Path(arguments[1]).read_bytes())

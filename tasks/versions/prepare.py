@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from expectations.pages import is_written
 from expectations.report import ValidationReport
-from tasks.caching import NO_CACHE, is_kept, retry_transient, step_cache
+from tasks.caching import NO_CACHE, retry_transient, step_cache
 from tasks.checking.validate import DATA_DOCS, refuse_if_critical, validate_processed, validate_raw
 from tasks.ingest import raw_files
 from tasks.versions.dvc_locks import set_aside_half_written
@@ -89,17 +89,8 @@ def validate_raw_files(workspace: Workspace, params: Params) -> None:
     Raises:
         DataRefusedError: A critical expectation failed.
     """
-    _heed(check_raw, _raw_context(workspace, params))
-
-
-def is_checked(workspace: Workspace, params: Params) -> bool:
-    """Say whether `validate_raw_files` will find the report of what DVC tracks in data/raw now."""
-    return is_kept(check_raw.name, _raw_context(workspace, params), CHECKS)
-
-
-def _raw_context(workspace: Workspace, params: Params) -> Context:
     tracks = tracks_version(workspace)
-    return Context(root=workspace.root, params=params, data_version=tracks, code_version=hash_code())
+    _heed(check_raw, Context(root=workspace.root, params=params, data_version=tracks, code_version=hash_code()))
 
 
 @task(name="validate raw", **step_cache(CHECKS))

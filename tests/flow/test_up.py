@@ -8,11 +8,9 @@ import os
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -214,9 +212,7 @@ def test_the_same_with_postgresql_s3_and_a_login_and_no_secret_is_written_anywhe
     objects = list_objects(served.bucket)
     assert {key.partition("/")[0] for key in objects} == {"artifacts", "data"}
     assert any(key.endswith((".safetensors", ".skops")) for key in objects)
-    with closing(sqlite3.connect(served.space / ".thawline" / "mlflow.db")) as embedded:  # which init has made
-        assert embedded.execute("SELECT count(*) FROM runs").fetchone() == (0,)
-    assert not (served.space / ".thawline" / "mlartifacts").exists()
+    assert not any((served.space / ".thawline" / name).exists() for name in ("mlflow.db", "mlartifacts"))
 
     places = {**{f"database {name}": text.encode() for name, text in kept.items()}, "ps": arguments.encode(), **objects}
     places |= {str(path): path.read_bytes() for path in served.space.rglob("*") if path.is_file()}

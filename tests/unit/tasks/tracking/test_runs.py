@@ -1,4 +1,4 @@
-"""Where runs are kept: what init makes, and that reading from one store leaves nothing to the next workspace."""
+"""Where runs are kept, and that reading from one store leaves nothing to the next workspace."""
 
 import os
 import platform
@@ -11,7 +11,6 @@ from tasks.tracking.runs import (
     PROCESS,
     close_stale_runs,
     load_registered,
-    make_database,
     open_tracking,
     start_run,
     tracking_uri,
@@ -36,26 +35,6 @@ def test_loading_a_model_leaves_the_address_of_the_environment_as_it_was(
         load_registered(tracking.uri, "mails/1")
     assert os.environ.get("MLFLOW_TRACKING_URI") == given
     assert tracking_uri(other, params) == expected
-
-
-def test_init_makes_the_embedded_database_alone_and_leaves_the_experiment_to_what_the_params_say_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    workspace, params = Workspace(tmp_path), Params.model_validate({"name": "mails"})
-    workspace.state.mkdir()
-    make_database(workspace, params)
-    assert (workspace.state / "mlflow.db").is_file()
-    elsewhere = params.model_copy(update={"tracking": params.tracking.model_copy(update={"artifacts": "files"})})
-    opened = open_tracking(workspace, elsewhere)
-    location = opened.client.get_experiment(opened.experiment_id).artifact_location
-    assert location == (tmp_path / "files").as_uri()
-
-    other = Workspace(tmp_path / "other")
-    other.state.mkdir(parents=True)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    make_database(other, params)
-    assert list(other.state.iterdir()) == []
 
 
 def test_another_place_for_files_than_the_experiment_has_is_refused_in_words(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.tracking.mlflow_addresses import KINDS, require_store
-from tasks.tracking.runs import make_database, open_tracking
+from tasks.tracking.runs import open_tracking
 from tasks.upkeep.early_checks import require_places
 from thawline.errors import ServiceError, StorageError, ThawlineError, UsageError
 from thawline.formats.frame_writers import require_output
@@ -46,7 +46,6 @@ def test_an_address_that_is_no_store_is_refused_by_its_setting(
     with pytest.raises(UsageError, match=rf"{setting} = .*is no server and no database.*unset it") as told:
         open_tracking(Workspace(tmp_path / "space"), chosen)
     assert address in str(told.value)
-    make_database(Workspace(tmp_path / "space"), chosen)  # which leaves it to the first run
     assert not list(tmp_path.iterdir())
 
 

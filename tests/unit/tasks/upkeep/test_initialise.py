@@ -59,7 +59,6 @@ def without_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
         (workspace.raw / source.name).write_bytes(source.read_bytes())
 
     monkeypatch.setattr(module, "accept_file", accept)
-    monkeypatch.setattr(module, "_make_database", lambda _workspace, _params: None)
 
 
 IN_THE_WAY = [
@@ -116,10 +115,10 @@ def test_a_file_that_came_meanwhile_is_not_overwritten(
     root = tmp_path / "space"
     root.mkdir()
 
-    def come(_workspace: Workspace, _params: object) -> None:
+    def come(_workspace: Workspace) -> None:
         (root / "params.yaml").write_text("another init was faster")
 
-    monkeypatch.setattr(module, "_make_database", come)
+    monkeypatch.setattr(module, "write_schema", come)
     with pytest.raises(FileExistsError):
         make(root, data)
     assert content(root) == {"params.yaml": b"another init was faster"}
