@@ -60,8 +60,10 @@ class Journal:
         settings: TrainSettings,
         checkpoints: Checkpoints | None,
     ) -> None:
-        self._classifier = classifier
-        self._phases = phases
+        self.classifier = classifier
+        self.phases = phases
+        self.data = data
+        self.settings = settings
         self._checkpoints = checkpoints
         self._processes = Processes(cpu=classifier.device.type == "cpu")
         self._identities = identify(classifier, phases, data, settings) if checkpoints else []
@@ -83,7 +85,7 @@ class Journal:
         checkpoint = self._checkpoints.latest(self._identities) if self._checkpoints else None
         if checkpoint is None:
             return 0
-        content, classifier = checkpoint.content, self._classifier
+        content, classifier = checkpoint.content, self.classifier
         self.records = [EpochRecord(**record) for record in content["records"]]
         self.best = _scores(content["best"])
         groups = self._trained_groups(checkpoint.phase)
@@ -93,7 +95,7 @@ class Journal:
                 tensor.copy_(checkpoint.tensors[f"weights.{name}"])
         classifier.first_trained = content["first_trained"]
         if checkpoint.ended:
-            classifier.unfreeze(self._phases[checkpoint.phase].trainable)
+            classifier.unfreeze(self.phases[checkpoint.phase].trainable)
             return checkpoint.phase + 1
         self._resumed = checkpoint
         return checkpoint.phase
@@ -112,7 +114,7 @@ class Journal:
             return None
         tensors, content = checkpoint.tensors, checkpoint.content
         run.load_state({name: tensor for name, tensor in tensors.items() if name.startswith("run.")})
-        device = self._classifier.device
+        device = self.classifier.device
         outputs = tensors.get("outputs")
         epoch = EpochUnderWay(
             number=checkpoint.epoch,
@@ -155,18 +157,18 @@ class Journal:
         self.best = best
         if self._checkpoints is None or not self._processes.is_first:
             return
-        content = self._content(best, self._classifier.first_trained)
+        content = self._content(best, self.classifier.first_trained)
         checkpoint = Checkpoint(number, True, 0, 0, content, self._weights(number))
         self._checkpoints.save(checkpoint, self._identities[number])
 
     def _trained_groups(self, number: int) -> list[str]:
         """Return the groups whose weights may differ from those that the encoder came with."""
-        trained = {name for phase in self._phases[: number + 1] for name in phase.trainable}
+        trained = {name for phase in self.phases[: number + 1] for name in phase.trainable}
         lowest = self._lowest_at_start
-        return [name for i, name in enumerate(self._classifier.groups) if name in trained or i >= lowest]
+        return [name for i, name in enumerate(self.classifier.groups) if name in trained or i >= lowest]
 
     def _weights(self, number: int) -> dict[str, Tensor]:
-        tensors = own_tensors(self._classifier, self._trained_groups(number))
+        tensors = own_tensors(self.classifier, self._trained_groups(number))
         return {f"weights.{name}": tensor for name, tensor in tensors.items()}
 
     def _content(self, best: Scores | None, first_trained: int) -> dict[str, Any]:

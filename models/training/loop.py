@@ -61,9 +61,14 @@ def train(
     Raises:
         PolicyError: A phase can't be carried out on this classifier.
     """
-    _check(classifier, phases)
     place(classifier, choose_device(settings.device))
-    journal = Journal(classifier, phases, data, settings, checkpoints)
+    return go_on(Journal(classifier, phases, data, settings, checkpoints), store)
+
+
+def go_on(journal: Journal, store: ActivationStore | None = None) -> Iterator[EpochRecord]:
+    """Train from where the journal's last checkpoint is; see `train`."""
+    classifier, phases, data, settings = journal.classifier, journal.phases, journal.data, journal.settings
+    _check(classifier, phases)
     first = journal.resume()
     yield from journal.records
     if left_plain := phases_left_plain(classifier, phases[first:], data):

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def train_heads(context: Context) -> float:
     if get_modality(context.params.modality).fits_encoder(context.params):
         return 0.0
     folds = range(context.params.split.num_folds)
-    _begin(context, folds, partial(open_training, context), description="heads of all folds")
+    _begin(context, {fold: open_training(context, fold) for fold in folds}, description="heads of all folds")
     return time.monotonic() - started
 
 
@@ -62,18 +62,17 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
         seconds_before: What earlier calls for this fold took.
     """
     started = time.monotonic()
-    _begin(context, [fold], partial(open_training, context), description=f"head of fold {fold + 1}")
     training = open_training(context, fold)
-    phases = training.phases[:num_phases]
-    cut = dataclasses.replace(training, phases=phases)
-    epochs = _follow(cut, f"fold {fold + 1} of {context.params.split.num_folds}")
+    training = dataclasses.replace(training, phases=training.phases[:num_phases])
+    _begin(context, {fold: training}, description=f"head of fold {fold + 1}")
+    epochs = _follow(training, f"fold {fold + 1} of {context.params.split.num_folds}")
     return FoldResult(
         fold=fold,
         train_f1_macro=_train_f1_at_best(epochs),
         **_judge(training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}.npz"),
         seconds=seconds_before + time.monotonic() - started,
-        epochs=_as_dicts(epochs, phases),
-        best_epochs=best_epochs(epochs, phases),
+        epochs=_as_dicts(epochs, training.phases),
+        best_epochs=best_epochs(epochs, training.phases),
     )
 
 
@@ -93,9 +92,8 @@ def answer_fold(context: Context, fold: int, num_phases: int, chosen: FoldResult
             nothing was left to choose, and all phases run to their ends.
     """
     started = time.monotonic()
-    opened = partial(_open_chosen, context, [] if chosen is None else [chosen.best_epochs])
-    _begin(context, [fold], opened, description=f"head of fold {fold + 1}, all rows")
-    training = opened(fold)
+    training = _open_chosen(context, fold, [] if chosen is None else [chosen.best_epochs])
+    _begin(context, {fold: training}, description=f"head of fold {fold + 1}, all rows")
     epochs = _follow(training, f"fold {fold + 1} of {context.params.split.num_folds}, all rows")
     result = FoldResult(
         fold=fold,
@@ -116,9 +114,9 @@ def answer_fold(context: Context, fold: int, num_phases: int, chosen: FoldResult
 def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     """Fine-tune on all of train; each phase stops after the mean best epoch of the folds."""
     started = time.monotonic()
-    opened = partial(_open_chosen, context, [one.best_epochs for one in cross_validation.folds])
-    _begin(context, [None], opened, description="head of the final fit")
-    data, training = load_train_set(context), opened(None)
+    training = _open_chosen(context, None, [one.best_epochs for one in cross_validation.folds])
+    _begin(context, {None: training}, description="head of the final fit")
+    data = load_train_set(context)
     epochs = _follow(training, "final fit")
     directory = context.directory(TRAINING) / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
@@ -149,7 +147,7 @@ def stopping_points(phases: Sequence[Phase]) -> list[int]:
     return [*(number for number, phase in enumerate(phases) if number and phase.min_gain is not None), len(phases)]
 
 
-def _open_chosen(context: Context, best: Sequence[dict[str, int]], fold: int | None) -> Training:
+def _open_chosen(context: Context, fold: int | None, best: Sequence[dict[str, int]]) -> Training:
     """Return the training of a fold, or of all of train, on all of its rows, each phase as long as was best."""
     training = open_training(context, fold, all_rows=True)
     return dataclasses.replace(training, phases=stop_at_best(training.phases, best)) if best else training
@@ -168,16 +166,13 @@ def _judge(training: Training, path: Path) -> dict[str, Any]:
     }
 
 
-def _begin(
-    context: Context, folds: Sequence[int | None], opened: Callable[[int | None], Training], *, description: str
-) -> None:
-    """Run the head phase of some folds' trainings, unless they are further on; who goes on opens them anew."""
-    trainings = [opened(fold) for fold in folds]
+def _begin(context: Context, trainings: Mapping[int | None, Training], *, description: str) -> None:
+    """Run the head phase of some folds' trainings, unless they are further on."""
     solvers = [
         partial(solve_head, context, fold, None if training.data.inner is None else training.data.train)
-        for fold, training in zip(folds, trainings, strict=True)
+        for fold, training in trainings.items()
     ]
-    train_first_phases(trainings, solvers, description=description)
+    train_first_phases([*trainings.values()], solvers, description=description)
 
 
 def inner_f1(cross_validation: CrossValidation) -> list[float]:

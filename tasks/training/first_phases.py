@@ -13,7 +13,6 @@ from models.fused_heads.jobs import HeadJob, can_fuse
 from models.heads.head import HeadSpec
 from models.heads.linear import LinearHead
 from models.inputs.rows import Indices
-from models.training.journal import Journal
 from models.training.policies import Phase
 from models.training.records import TrainSettings, record_epoch
 from tasks.training.setup import Training
@@ -35,22 +34,25 @@ def train_first_phases(trainings: Sequence[Training], solvers: Sequence[Solver],
     and whose heads are not exact. All others share the pooled vectors of the first one's rows.
 
     Args:
-        trainings: Of one work. Their classifiers are no longer fresh afterwards: who goes on opens them anew.
+        trainings: Of one work; their classifiers are fresh.
         solvers: For each, what solves its linear head.
         description: Of the bar that shows how far it is.
     """
-    opened = [(each, each.journal(), solve) for each, solve in zip(trainings, solvers, strict=True)]
-    waiting = [each for each in opened if each[0].phases[0].trainable == (HEAD,) and each[1].resume() == 0]
+    waiting = [
+        (each, solve)
+        for each, solve in zip(trainings, solvers, strict=True)
+        if each.phases[0].trainable == (HEAD,) and each.journal.resume() == 0
+    ]
     exact = [each for each in waiting if _is_exact(each[0])]
     trained = [
-        (training, journal)
-        for training, journal, _ in waiting
-        if not _is_exact(training) and can_fuse(training.settings) and training.data.views is trainings[0].data.views
+        each
+        for each, _ in waiting
+        if not _is_exact(each) and can_fuse(each.settings) and each.data.views is trainings[0].data.views
     ]
     if exact:
         with progress(description, len(exact)) as advance:
-            for training, journal, solve in exact:
-                _solve(training, journal, solve)
+            for training, solve in exact:
+                _solve(training, solve)
                 advance("solved")
     if trained:
         _train_together(trained, description)
@@ -60,7 +62,7 @@ def _is_exact(training: Training) -> bool:
     return is_exact(training.phases[0], training.classifier.head_spec, training.settings)
 
 
-def _solve(training: Training, journal: Journal, solve: Solver) -> None:
+def _solve(training: Training, solve: Solver) -> None:
     started = time.monotonic()
     data, vectors, head = training.data, training.pooled_vectors()[0], solve()
 
@@ -70,7 +72,7 @@ def _solve(training: Training, journal: Journal, solve: Solver) -> None:
     put_linear_head(training.classifier, head)
     on_train, inner = scored(data.train), scored(data.inner, training.settings.judge)
     assert on_train is not None  # noqa: S101 - every training has rows
-    journal.records = [
+    training.journal.records = [
         record_epoch(
             training.phases[0].name,
             (1, 1),
@@ -80,23 +82,23 @@ def _solve(training: Training, journal: Journal, solve: Solver) -> None:
             is_best=True,
         )
     ]
-    journal.note_end(0, inner)
+    training.journal.note_end(0, inner)
 
 
-def _train_together(waiting: Sequence[tuple[Training, Journal]], description: str) -> None:
-    first = waiting[0][0]
-    with progress(description, max(training.phases[0].most_epochs for training, _ in waiting)) as advance:
+def _train_together(waiting: Sequence[Training], description: str) -> None:
+    first = waiting[0]
+    with progress(description, max(training.phases[0].most_epochs for training in waiting)) as advance:
         heads = train_heads_together(
             first.pooled_vectors(),
             first.data.labels,
-            [_job(training) for training, _ in waiting],
+            [_job(training) for training in waiting],
             num_classes=first.classifier.num_classes,
             advance=lambda: advance(first.phases[0].name),
         )
-    for (training, journal), head in zip(waiting, heads, strict=True):
+    for training, head in zip(waiting, heads, strict=True):
         training.classifier.head.load_state_dict(head.state)
-        journal.records = head.records
-        journal.note_end(0, head.inner)
+        training.journal.records = head.records
+        training.journal.note_end(0, head.inner)
 
 
 def _job(training: Training) -> HeadJob:

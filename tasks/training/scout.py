@@ -86,8 +86,8 @@ def scout(context: Context) -> Scouted:
     solve = cache(lambda: _solve(context, fitted))  # the same head for all depths
     with progress("how deep it pays", len(depths)) as advance:
         for depth in depths:
-            train_first_phases([_open(context, depth, fitted)], [solve], description="head")
             training = _open(context, depth, fitted)
+            train_first_phases([training], [solve], description="head")
             seconds = times * _unfreeze(training, limit / times)
             if seconds > limit:
                 too_long[depth] = seconds

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,7 @@ from models.inputs.augmentation import Augmentation, with_views
 from models.inputs.rows import Indices, Rows
 from models.training.checkpoints import Checkpoints
 from models.training.journal import Journal
-from models.training.loop import EpochRecord, stored_boundaries, train
+from models.training.loop import EpochRecord, go_on, stored_boundaries
 from models.training.policies import Phase, PolicySettings, WrittenPhase, plan_phases
 from models.training.records import TrainingData, TrainSettings
 from tasks.training.device_slots import device_slot
@@ -50,7 +50,7 @@ _HEAD_PARAMS = ("head_layers", "head_units", "head_activation", "dropout")
 
 @dataclass(frozen=True)
 class Training:
-    """One training, ready to run; `classifier` is fresh."""
+    """One training, ready to run; `classifier` is fresh until then."""
 
     encoder: Encoder
     classifier: Classifier
@@ -60,13 +60,14 @@ class Training:
     store: ActivationStore
     checkpoints: Checkpoints
 
+    @cached_property
     def journal(self) -> Journal:
-        """Return the training's journal, for a trainer of a single phase."""
+        """The training's journal, also for a trainer of a single phase; first asked for while `classifier` is fresh."""
         return Journal(self.classifier, self.phases, self.data, self.settings, self.checkpoints)
 
     def run(self) -> Iterator[EpochRecord]:
         """Train from the last checkpoint on; see `train`."""
-        return train(self.classifier, self.phases, self.data, self.settings, self.store, self.checkpoints)
+        return go_on(self.journal, self.store)
 
     def pooled_vectors(self) -> NDArray[np.float32]:
         """Return the pooled vectors (V, N, D) of rows and views; what deeper phases read is stored in the same pass."""

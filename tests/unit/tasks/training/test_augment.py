@@ -97,7 +97,7 @@ def test_folds_with_views_of_their_own_are_not_fused(tmp_path: Path) -> None:
     views = dataclasses.replace(second.data.views)  # type: ignore[type-var]
     apart: Training = dataclasses.replace(second, data=dataclasses.replace(second.data, views=views))
     train_first_phases([first, apart], [solve_head] * 2, description="heads")
-    assert [open_training(context, fold).journal().resume() for fold in (0, 1)] == [1, 0]
+    assert [open_training(context, fold).journal.resume() for fold in (0, 1)] == [1, 0]
 
 
 def test_what_is_not_the_heads_reaches_the_encoder_and_trials_that_differ_in_heads_share_it(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_linear_head_is_solved_for_and_deeper_phases_start_from_it(encoder: En
     run_first_phases([open_fold(k, "lp_ft", encoder, tmp_path, layers=0) for k in range(NUM_FOLDS)])
     for fold in range(NUM_FOLDS):
         alone, deeper = (open_fold(fold, "lp_ft", encoder, tmp_path, layers=0) for _ in range(2))
-        assert alone.journal().resume() == 1
+        assert alone.journal.resume() == 1
         validation = alone.data.validation
         expected = solve(alone).probabilities(problem_of(alone).vectors[0, validation])
         answered = predict_probabilities(alone.classifier, alone.data.rows, validation)
@@ -123,7 +123,7 @@ def test_a_head_whose_loss_is_not_convex_is_trained(encoder: Encoder, tmp_path: 
     opened = open_fold(0, "head_only", encoder, tmp_path, layers=0)
     focal = dataclasses.replace(opened, settings=dataclasses.replace(opened.settings, loss="focal"))
     run_first_phases([focal])
-    assert focal.journal().resume() == 0
+    assert focal.journal.resume() == 0
 
 
 def test_folds_are_compared_before_each_phase_that_must_bring_a_gain():
