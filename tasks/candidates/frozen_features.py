@@ -39,7 +39,7 @@ def cross_validate_frozen(context: Context) -> CrossValidation:
 def fit_frozen(context: Context) -> FinalFit:
     """Fit on all of train and save the encoder with the head."""
     started = time.monotonic()
-    encoder, _ = load_encoded(context, None)
+    encoder = load_encoded(context, None).encoder
     classifier = attach_linear_head(encoder, solve_head(context, None), pooling=context.params.model.pooling)
     data, directory = load_train_set(context), context.directory(TRAINING) / FROZEN / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)

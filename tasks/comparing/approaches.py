@@ -120,7 +120,7 @@ Trained = tuple[NDArray[np.float64], float]
 @on_device
 def finetuned(context: Context, share: Share) -> Trained:
     """Fine-tune as the params say."""
-    encoder, _ = load_encoded(context, share.fold)
+    encoder = load_encoded(context, share.fold).encoder
     probabilities, seconds = _train(context, share, encoder, is_pretrained=True)
     return probabilities, seconds + len(share.learned) * frozen_seconds(context, share.fold)
 
@@ -136,7 +136,7 @@ def scratch(context: Context, share: Share) -> Trained:
         learning_rate=chosen.scratch_learning_rate,
         layer_lr_decay=1.0,
     )
-    encoder, _ = load_encoded(context, share.fold)
+    encoder = load_encoded(context, share.fold).encoder
     blank = randomise(encoder, seed=context.params.seed + share.seed)
     return _train(context.with_params(params), share, blank, is_pretrained=False)
 
@@ -194,7 +194,7 @@ def _train(context: Context, share: Share, encoder: Encoder, *, is_pretrained: b
         _, records = _run(context, share, encoder, None, is_pretrained=is_pretrained)
     classifier, _ = _run(context, share, encoder, records, is_pretrained=is_pretrained)
     seconds = time.perf_counter() - started
-    _, rows = load_encoded(context, share.fold)
+    rows = load_encoded(context, share.fold).rows
     store = open_store(context.workspace, context.params) if is_pretrained else None
     return predict_probabilities(classifier, rows, share.scored, store=store), seconds
 
@@ -204,7 +204,7 @@ def _run(
 ) -> tuple[Classifier, list[EpochRecord]]:
     """Train once: to find out how long (None), else on all rows learned from, as long as the records say, if any do."""
     params, data = context.params, load_train_set(context)
-    _, rows = load_encoded(context, share.fold)
+    rows = load_encoded(context, share.fold).rows
     classifier = build(encoder, params, num_classes=len(data.classes))
     classifier.holds_statistics = is_pretrained
     arrays = TrainingData(rows=rows, labels=data.labels, train=share.learned)
@@ -229,8 +229,8 @@ def _run(
 @on_device
 def frozen_seconds(context: Context, fold: int) -> float:
     """Return the seconds that the frozen encoder takes for a row, measured on a sample."""
-    encoder, rows = load_encoded(context, fold)
-    classifier = build(encoder, context.params, num_classes=2)
+    encoded = load_encoded(context, fold)
+    rows, classifier = encoded.rows, build(encoded.encoder, context.params, num_classes=2)
     sample = np.random.default_rng(0).permutation(len(rows))[:NUM_TIMED_ROWS]
     started = time.perf_counter()
     predict_probabilities(classifier, rows, np.sort(sample))

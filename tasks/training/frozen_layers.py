@@ -38,7 +38,7 @@ def _open(context: Context) -> FrozenLayers | None:
     params = context.params
     if get_modality(params.modality).fits_encoder(params) or params.train.activations != "float32":
         return None
-    encoder, _ = load_encoded(context, None)
+    encoder = load_encoded(context, None).encoder
     return FrozenLayers(build(encoder, params, num_classes=2), open_store(context.workspace, params))
 
 

@@ -12,17 +12,16 @@ from models.heads.linear import HeadProblem, LinearHead
 from models.inputs.rows import draw_in_order
 from tasks.training.device_slots import on_device
 from tasks.training.row_weights import row_weights
-from tasks.training.setup import before_the_head, has_own_vectors, learned_rows, open_training
+from tasks.training.setup import has_own_vectors, learned_rows, open_training
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
-from thawline.params.learning import Train
+from thawline.params.scopes import HEADS
 from thawline.rows.splits import assign_folds
 
 NUM_PARTS = 5
 """Parts of the rows learned from; each is held out once to choose the regularisation."""
 MAX_TRIED_ROWS = 5000
 """Of more rows, a sample chooses how strong the regularisation is."""
-_HEEDED = ("activations", "class_weights", "device", "sampling")
 
 Indices = NDArray[np.int64]
 
@@ -79,8 +78,4 @@ def choose_strength(context: Context, problem: HeadProblem, rows: Indices) -> fl
 
 def _seen_by_heads(context: Context) -> Context:
     """Return the work with only those params that exact heads depend on: trials of a search share them."""
-    seen = before_the_head(context)
-    train = Train(policy="head_only", **{name: getattr(context.params.train, name) for name in _HEEDED})
-    return seen.model_copy(
-        update={"params": seen.params.model_copy(update={"train": train}), "left_out": context.left_out}
-    )
+    return context.with_params(HEADS.narrow(context.params).with_values("train", policy="head_only"))

@@ -23,7 +23,7 @@ from models.encoders.loading import Encoder
 from models.encoders.structure import HEAD
 from models.hardware.devices import choose_device
 from models.heads.head import HeadSpec
-from models.inputs.augmentation import Augmentation, with_views
+from models.inputs.augmentation import Augmentation, Change, with_views
 from models.inputs.rows import Indices, Rows
 from models.training.checkpoints import Checkpoints
 from models.training.journal import Journal
@@ -35,8 +35,7 @@ from tasks.training.row_weights import row_weights, trained_on
 from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
 from thawline.params import Params
-from thawline.params.learning import Model, Train
-from thawline.params.scopes import TRAINING
+from thawline.params.scopes import ENCODING, TRAINING
 from thawline.rows.splits import assign_folds
 from thawline.system.console import progress
 from thawline.system.stopwatch import apart
@@ -45,7 +44,6 @@ from thawline.workspace import Workspace
 FROZEN_LAYERS = "frozen layers"
 """The step that the pass through them counts for, whoever needs it first: checks of the data, or training."""
 CHECKPOINTS = "checkpoints"
-_HEAD_PARAMS = ("head_layers", "head_units", "head_activation", "dropout")
 
 
 @dataclass(frozen=True)
@@ -83,11 +81,10 @@ def open_training(context: Context, fold: int | None, *, all_rows: bool = False,
     A fold's training that chooses holds back the inner rows; the one with `all_rows` learns from them too, and decides
     nothing. The classifier is on `train.device`, unless another is named: who only plans needs no GPU.
     """
-    data, (encoder, rows) = load_train_set(context), load_encoded(context, fold)
-    params = context.params
-    classifier = build(encoder, params, num_classes=len(data.classes), device=device)
+    data, encoded, params = load_train_set(context), load_encoded(context, fold), context.params
+    classifier = build(encoded.encoder, params, num_classes=len(data.classes), device=device)
     weights = row_weights(context, len(data.labels))
-    arrays = TrainingData(rows=rows, labels=data.labels, train=learned_rows(context, fold), weights=weights)
+    arrays = TrainingData(rows=encoded.rows, labels=data.labels, train=learned_rows(context, fold), weights=weights)
     if fold is not None:
         arrays = dataclasses.replace(arrays, validation=data.fold_rows(fold)[1])
         if not all_rows:
@@ -95,7 +92,7 @@ def open_training(context: Context, fold: int | None, *, all_rows: bool = False,
             arrays = dataclasses.replace(arrays, train=fitting, inner=inner)
     arrays = augmented(arrays, context, fold)
     return Training(
-        encoder=encoder,
+        encoder=encoded.encoder,
         classifier=classifier,
         phases=plan_phases(params.train.policy, classifier.groups, policy_settings(params)),
         data=arrays,
@@ -177,98 +174,72 @@ def clear_checkpoints(context: Context) -> None:
     shutil.rmtree(context.directory(TRAINING) / CHECKPOINTS, ignore_errors=True)
 
 
-def load_encoded(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
-    """Return the pretrained encoder and all training rows in its form, made once in a process.
+@dataclass(frozen=True)
+class Encoded:
+    """The pretrained encoder, all training rows in its form, and what `params.augment` does to them.
+
+    `views` are fixed ones of rows that change each by itself; `own_change` makes those that are a training's own, as
+    they take cells of the rows learned from.
+    """
+
+    encoder: Encoder
+    rows: Rows
+    augmentation: Augmentation | None
+    views: Rows | None
+    own_change: Change | None
+
+
+def load_encoded(context: Context, fold: int | None) -> Encoded:
+    """Return encoder and rows, made once in a process for all trials of a search.
 
     An encoder that is made from rows sees those of the fold's training part alone (of all of train, for no fold), so
     that nothing of the scored rows is in it. All others are the same for all folds.
-    """
-    is_made = get_modality(context.params.modality).fits_encoder(context.params)
-    with device_slot(context.params) if is_made else nullcontext():
-        return _encode(before_the_head(context), _own_encoder(context.params, fold))
-
-
-def groups_of(context: Context) -> tuple[str, ...]:
-    """Return the layer groups, input to head, that phases are planned for."""
-    encoder, _ = load_encoded(context, 0)
-    return (*encoder.structure.groups, HEAD)
-
-
-def before_the_head(context: Context) -> Context:
-    """Return the work with only those params that encoders and rows depend on: trials of a search share them."""
-    params = context.params
-    defaults = {
-        name: field.get_default(call_default_factory=True)
-        for name, field in Params.model_fields.items()
-        if not TRAINING.covers(name)
-    }
-    model = params.model.model_copy(update={name: Model.model_fields[name].default for name in _HEAD_PARAMS})
-    defaults["train"] = Train(device=params.train.device)
-    seen = params.model_copy(update={**defaults, "model": model})
-    return context.model_copy(update={"params": seen, "left_out": ""})
-
-
-def _own_encoder(params: Params, fold: int | None) -> int | None:
-    """Return the fold if it has an encoder of its own."""
-    return fold if get_modality(params.modality).fits_encoder(params) else None
-
-
-@lru_cache(maxsize=1)
-def _encode(context: Context, fold: int | None) -> tuple[Encoder, Rows]:
-    modality, data = get_modality(context.params.modality), load_train_set(context)
-    seen = data.frame if fold is None else data.frame.iloc[data.fold_rows(fold)[0]]
-    encoder = modality.load_encoder(context.params, context.root, seen)
-    return encoder, modality.encode(encoder.processor, data.frame, context.params)
-
-
-def augmented(data: TrainingData, context: Context, fold: int | None) -> TrainingData:
-    """Return the data of a training with what `params.augment` does to its training rows.
-
-    Views of rows that change each by itself are the same in all folds, and made once in a process.
 
     Raises:
         ParamsError: `params.augment` names something that this kind of data does not have.
     """
-    seen = before_the_head(context)
-    augmentation = _augmentation(seen, _own_encoder(context.params, fold))
-    if augmentation is None or augmentation.change is None or not context.params.augment.views:
-        return dataclasses.replace(data, augment=augmentation)
-    if augmentation.change.takes_cells:
-        num_views = context.params.augment.views
-        views = with_views(augmentation.change, data.rows, data.train, donors=data.train, num_views=num_views)
-    else:
-        views = _views(seen)
-    return dataclasses.replace(data, augment=augmentation, views=views)
+    is_made = get_modality(context.params.modality).fits_encoder(context.params)
+    seen = context.model_copy(update={"params": ENCODING.narrow(context.params), "left_out": ""})
+    with device_slot(context.params) if is_made else nullcontext():
+        return _encode(seen, fold if is_made else None)
+
+
+@lru_cache(maxsize=1)
+def _encode(context: Context, fold: int | None) -> Encoded:
+    params, data = context.params, load_train_set(context)
+    modality, num_views = get_modality(params.modality), params.augment.views
+    check_changes(params)
+    encoder = modality.load_encoder(
+        params, context.root, data.frame if fold is None else data.frame.iloc[data.fold_rows(fold)[0]]
+    )
+    rows = modality.encode(encoder.processor, data.frame, params)
+    augmentation = modality.augment(params, encoder.processor, data.frame)
+    change = augmentation.change if augmentation is not None and num_views else None
+    if change is None or change.takes_cells:
+        return Encoded(encoder, rows, augmentation, None, change)
+    everything = np.arange(len(rows))
+    views = with_views(change, rows, everything, donors=everything, num_views=num_views)
+    return Encoded(encoder, rows, augmentation, views, None)
+
+
+def groups_of(context: Context) -> tuple[str, ...]:
+    """Return the layer groups, input to head, that phases are planned for."""
+    return (*load_encoded(context, 0).encoder.structure.groups, HEAD)
+
+
+def augmented(data: TrainingData, context: Context, fold: int | None) -> TrainingData:
+    """Return the data of a training with what `params.augment` does to its training rows."""
+    encoded = load_encoded(context, fold)
+    views, change, num_views = encoded.views, encoded.own_change, context.params.augment.views
+    if change is not None:
+        views = with_views(change, data.rows, data.train, donors=data.train, num_views=num_views)
+    return dataclasses.replace(data, augment=encoded.augmentation, views=views)
 
 
 def has_own_vectors(context: Context) -> bool:
     """Return whether the encoder or the views of rows are each fold's own: heads of folds then share no vectors."""
-    if get_modality(context.params.modality).fits_encoder(context.params):
-        return True
-    augmentation = _augmentation(before_the_head(context), None)
-    change = None if augmentation is None else augmentation.change
-    return bool(context.params.augment.views and change is not None and change.takes_cells)
-
-
-@lru_cache(maxsize=1)
-def _augmentation(context: Context, fold: int | None) -> Augmentation | None:
-    params = context.params
-    check_changes(params)
-    encoder, _ = _encode(context, fold)
-    augmentation: Augmentation | None = get_modality(params.modality).augment(
-        params, encoder.processor, load_train_set(context).frame
-    )
-    return augmentation
-
-
-@lru_cache(maxsize=1)
-def _views(context: Context) -> Rows:
-    _, rows = _encode(context, None)
-    augmentation = _augmentation(context, None)
-    assert augmentation is not None  # noqa: S101 - the caller has looked
-    assert augmentation.change is not None  # noqa: S101
-    everything, num_views = np.arange(len(rows)), context.params.augment.views
-    return with_views(augmentation.change, rows, everything, donors=everything, num_views=num_views)
+    is_made = get_modality(context.params.modality).fits_encoder(context.params)
+    return is_made or load_encoded(context, None).own_change is not None
 
 
 def inner_split(

@@ -67,6 +67,10 @@ class Scope:
                 chosen[section] = kept
         return chosen
 
+    def narrow(self, params: Params) -> Params:
+        """Return the params with those that are no part of the key as they are by default."""
+        return Params.model_validate(self.choose(params))
+
 
 RUN = Scope("run", {**_ELSEWHERE, "compare": _LATER["compare"]})
 """The whole line, to the verdict."""
@@ -87,3 +91,18 @@ CHECKS = Scope(
     },
     heeds=("train.activations", "train.device"),  # rows are looked at as vectors, too
 )
+ENCODING = Scope(
+    "encoding",
+    {
+        **TRAINING.leaves_out,
+        "train": "says how what is encoded is learned from",
+        **{f"model.{name}": "is the head's" for name in ("dropout", "head_activation", "head_layers", "head_units")},
+    },
+    heeds=("train.device",),
+)
+HEADS = Scope(
+    "exact heads",
+    ENCODING.leaves_out,
+    heeds=("store.budget_gb", *(f"train.{name}" for name in ("activations", "class_weights", "device", "sampling"))),
+)
+"""The last two are of no kept results, but of what a process keeps: trials of a search share it."""

@@ -36,9 +36,9 @@ def fold_encoder(root: Path, frame: pd.DataFrame, fold: int | None) -> Encoder:
     frame.to_parquet(workspace.train_rows)
     version = str(pd.util.hash_pandas_object(frame).sum())
     context = Context(root=root, params=parse_params(PARAMS), data_version=version, code_version="1")
-    encoder, rows = load_encoded(context, fold)
-    assert len(rows) == 60
-    return encoder
+    encoded = load_encoded(context, fold)
+    assert len(encoded.rows) == 60
+    return encoded.encoder
 
 
 @pytest.mark.parametrize("fold", [0, 2, None])
