@@ -22,7 +22,6 @@ QUESTION = "/api/admin/version"
 TIMEOUT_S = 300.0
 POLL_S = 0.05
 END_TIMEOUT_S = 5.0
-_AS_PREFECT_DOES = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 
 
 class TemporaryServer:
@@ -30,8 +29,8 @@ class TemporaryServer:
 
     def __init__(self, port: int, secret: str) -> None:
         self.port, self._secret = port, secret
-        environment = {**os.environ, **_AS_PREFECT_DOES, SECRET: secret}
-        self._process = TiedProcess([SERVER, HOST, str(port), "error"], env=environment)
+        environment = {**os.environ, "PREFECT_UI_ENABLED": "0", SECRET: secret}
+        self._process = TiedProcess([SERVER, HOST, str(port), "error", "temporary"], env=environment)
         atexit.register(self.end)  # before the libraries register theirs, so after them: they send until the last
 
     def wait(self) -> None:
