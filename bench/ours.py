@@ -10,15 +10,12 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bench.opening import open_work
-from bench.peers.protocol import Ints, write_result
-
-if TYPE_CHECKING:
-    from tasks.results.cross_validation import CrossValidation
+from bench.peers.protocol import write_result
 
 PARTS = "parts.npz"
 
@@ -54,7 +51,7 @@ def main(task_directory: Path, root: Path, out: Path, *, baseline: str) -> None:
             baselines, _ = cross_validate_all(tuned, list_all_baselines(tuned))
             parts = [*baselines, scores]
             scores = blend_folds(tuned, parts)
-            answers: dict[str, Any] = {part.name: _answers(part, len(rows)) for part in parts}
+            answers: dict[str, Any] = {part.name: part.out_of_fold_answers(len(rows)) for part in parts}
             np.savez(out / PARTS, **answers)
         took = time.perf_counter() - started
         extra: dict[str, Any] = {"trials": [trial.model_dump(mode="json") for trial in found.trials]} if found else {}
@@ -63,21 +60,12 @@ def main(task_directory: Path, root: Path, out: Path, *, baseline: str) -> None:
         told = {"seconds": took, "fold_seconds": fold_seconds, "processor_seconds": time.process_time() - processor}
         extra |= {"depth": scouted.depth} if scouted else {}
         extra |= {"fine_tuning": before} if baseline == BLEND else {}
-        write_result(out, _answers(scores, len(rows)), **told, search_seconds=searched, best_epochs=epochs, **extra)
+        write_result(
+            out, scores.out_of_fold_answers(len(rows)), **told, search_seconds=searched, best_epochs=epochs, **extra
+        )
         return told
 
     json.dump(line(), sys.stdout)
-
-
-def _answers(scores: "CrossValidation", num_rows: int) -> Ints:
-    """Return the class that each row was answered with by the fold that did not learn from it."""
-    from tasks.results import load_arrays
-
-    answers = np.full(num_rows, -1, dtype=np.int64)
-    for fold in scores.folds:
-        arrays = load_arrays(fold.predictions)
-        answers[arrays["rows"]] = arrays["probabilities"].argmax(axis=1)
-    return answers
 
 
 if __name__ == "__main__":

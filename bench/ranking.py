@@ -9,6 +9,7 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ class Played:
     def f1_macro(self, side: str) -> float:
         """Return the mean over the folds."""
         return float(statistics.mean(self.figures[side]["f1_macro"]))
+
+    @cached_property
+    def signs(self) -> dict[str, str]:
+        """How OURS stands beside each other side, see `compare`."""
+        return {side: self.compare(OURS, side) for side in self.answers if side != OURS}
 
     def compare(self, one: str, other: str) -> str:
         """Return BETTER or WORSE, as `one` is beside `other` beyond noise, '' if it is neither."""
@@ -106,7 +112,7 @@ def summary_table(sets: Sequence[Played]) -> str:
         if side == OURS:
             lines.append(f"| {title} | {len(there)} | {rank} | | | | 1.0 |")
             continue
-        signs = [played.compare(OURS, side) for played in there]
+        signs = [played.signs[side] for played in there]
         counts = ", ".join(str(signs.count(sign)) for sign in (BETTER, "", WORSE))
         differences = [played.f1_macro(OURS) - played.f1_macro(side) for played in there]
         chance = f"{wilcoxon(differences).pvalue:.3f}" if any(differences) else ""
@@ -138,7 +144,7 @@ def _titles(sets: Sequence[Played]) -> dict[str, str]:
 def _cell(played: Played, side: str) -> str:
     if side not in played.answers:
         return ""
-    sign = "" if side == OURS else played.compare(OURS, side)
+    sign = played.signs.get(side)
     return f"{played.f1_macro(side):.4f}{f' {sign}' if sign else ''}"
 
 

@@ -31,7 +31,8 @@ def workers(params: Params) -> Iterator["TaskRunner[Any] | None"]:
     if params.runner.kind == "local" or _RUNNER.get() is not None:
         yield _RUNNER.get()
         return
-    with _server(), _open(params) as runner, _resources(params):
+    server = {PREFECT_API_URL: _server_url()}  # this run's: each worker would start one of its own
+    with temporary_settings(server), _open(params) as runner, _resources(params):
         token = _RUNNER.set(runner)
         try:
             yield runner
@@ -88,11 +89,6 @@ def _ray_settings(params: Params) -> dict[str, Any]:
 def _environment() -> dict[str, str]:
     names = [name for name in os.environ if name.startswith(("PREFECT_", "MLFLOW_", "OMP_", "HF_", "PYTHONPATH"))]
     return {name: os.environ[name] for name in names} | {"PREFECT_API_URL": _server_url()}
-
-
-def _server() -> AbstractContextManager[Any]:
-    """Let workers find this run's server: each would start one of its own."""
-    return temporary_settings({PREFECT_API_URL: _server_url()})
 
 
 def _server_url() -> str:

@@ -17,7 +17,7 @@ from thawline.params import Params
 from thawline.rows.arrivals import is_candidate
 from thawline.system.console import console
 from thawline.system.files import write_lastingly
-from thawline.system.kept_records import read_or_set_aside
+from thawline.system.kept_records import parse_texts, read_or_set_aside
 from thawline.workspace import Workspace
 
 FETCHED = "fetched.json"
@@ -33,7 +33,7 @@ def fetch_objects(workspace: Workspace, params: Params) -> list[str]:
     if params.arrive.source is None:
         return []
     note = workspace.state / FETCHED
-    seen = read_or_set_aside(note, _parse_seen) or {}  # what is forgotten comes again and is known by its content
+    seen = read_or_set_aside(note, parse_texts) or {}  # what is forgotten comes again and is known by its content
     fetched = []
     try:
         bucket = _connect()
@@ -56,10 +56,6 @@ def fetch_objects(workspace: Workspace, params: Params) -> list[str]:
             "variables of the environment; what was fetched is kept"
         ) from error
     return fetched
-
-
-def _parse_seen(content: bytes) -> dict[str, str]:
-    return {str(key): str(tag) for key, tag in dict(json.loads(content)).items()}
 
 
 def _connect() -> Any:

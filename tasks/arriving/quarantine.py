@@ -1,6 +1,5 @@
 """What lies in data/quarantine: refused and removed files, and rows parted from accepted ones, each with its reason."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tasks.arriving.arrival_records import read_record, write_record
 from thawline.errors import UsageError
 from thawline.params.file import nearest
 from thawline.system.files import hash_file, move_lastingly, storage_errors
-from thawline.system.kept_records import read_or_set_aside
+from thawline.system.kept_records import parse_texts, read_or_set_aside
 from thawline.system.person import who
 from thawline.workspace import Workspace
 
@@ -106,7 +105,7 @@ def _as_released() -> dict[str, str]:
 
 def _describe(path: Path) -> Quarantined:
     note = path.with_name(f"{path.name}.reason.json")
-    content = read_or_set_aside(note, _parse_note) or {}
+    content = read_or_set_aside(note, parse_texts) or {}
     page = path.with_name(f"{path.name}.report.html")
     return Quarantined(
         name=path.name,
@@ -117,10 +116,6 @@ def _describe(path: Path) -> Quarantined:
         by=content.get("by", ""),
         released=content.get("released", ""),
     )
-
-
-def _parse_note(content: bytes) -> dict[str, str]:
-    return {str(key): str(value) for key, value in dict(json.loads(content)).items()}
 
 
 def _is_data(path: Path) -> bool:

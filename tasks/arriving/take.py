@@ -167,7 +167,7 @@ def _decide(judgement: Judgement, name: str, sha256: str, kept_as: str) -> Arriv
         name=name,
         sha256=sha256,
         state="taking" if report.passed else "refusing",
-        kept_as=_part_name(kept_as, judgement.suffix) if judgement.good is not None else kept_as,
+        kept_as=f"{kept_as.partition('.')[0]}-part{judgement.suffix}" if judgement.good is not None else kept_as,
         arrived=_now(),
         rows=judgement.num_rows,
         bad_rows=judgement.num_bad,
@@ -260,10 +260,6 @@ def _free_name(workspace: Workspace, name: str, sha256: str) -> str:
     kept_as = name_with_hash(name, sha256)
     taken = any((directory / kept_as).exists() for directory in (workspace.raw, workspace.quarantine))
     return name_with_hash(name, sha256, digits=32) if taken else kept_as
-
-
-def _part_name(kept_as: str, suffix: str) -> str:
-    return f"{kept_as.partition('.')[0]}-part{suffix}"
 
 
 def _now() -> str:

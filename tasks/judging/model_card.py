@@ -3,9 +3,8 @@
 import importlib.metadata
 
 from tasks.judging.review import Review
-from tasks.presenting.answer_rule import rule_rows, tell_rule
+from tasks.presenting.answer_rule import describe_rule
 from tasks.presenting.markdown import escape, table
-from thawline.scores.answers import RuleEffect
 
 SCORES = ("f1_macro", "accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "loss", "brier")
 LIBRARIES = ("mlflow", "numpy", "pandas", "scikit-learn", "torch", "transformers")
@@ -27,7 +26,7 @@ def render_card(review: Review, *, git_commit: str) -> str:
         f"**{escape(review.judgement.verdict)}**",
         "## Intended use",
         _use(review),
-        *([] if rule is None else ["## How it answers", escape(tell_rule(rule)), _rule_table(rule)]),
+        *([] if rule is None else ["## How it answers", describe_rule(rule)]),
         "## Data",
         _data(review),
         "## Scores on the test set",
@@ -53,10 +52,6 @@ def _use(review: Review) -> str:
         f"{review.context.params.modality} data like that it was trained on. Input: the columns of the signature. "
         "Output: `label` and one `probability_CLASS` a class."
     )
-
-
-def _rule_table(rule: RuleEffect) -> str:
-    return table(("rows", "score", "by the most probable class", "by the rule"), rule_rows(rule))
 
 
 def _data(review: Review) -> str:

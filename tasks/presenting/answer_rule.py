@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from tasks.presenting.markdown import escape, table
 from thawline.scores.answers import RuleEffect
 
 MAX_SHOWN = 20
@@ -29,6 +30,12 @@ def tell_rule(effect: RuleEffect) -> str:
         "The class of the largest probability times weight is answered, by the weights of the best macro-F1 on "
         f"out-of-fold rows: {_shortened(pairs)}."
     )
+
+
+def describe_rule(effect: RuleEffect) -> str:
+    """Return the rule as Markdown: a sentence, and a table of what it changes."""
+    header = ("rows", "score", "by the most probable class", "by the rule")
+    return f"{escape(tell_rule(effect))}\n\n{table(header, rule_rows(effect))}"
 
 
 def rule_rows(effect: RuleEffect) -> list[tuple[str, str, str, str]]:

@@ -22,7 +22,9 @@ def draw_parallel_coordinates(result: SearchResult, own: Mapping[str, Any], loga
         logarithmic: Names that have a logarithmic axis.
     """
     sound = [trial for trial in result.trials if not trial.reason]
-    columns = [_Axis(name, [_value(trial, own, name) for trial in sound], name in logarithmic) for name in own]
+    columns = [
+        _Axis(name, [trial.changes.get(name, own[name]) for trial in sound], name in logarithmic) for name in own
+    ]
     columns.append(_Axis("inner macro-F1", [trial.screened for trial in sound], logarithmic=False))
     figure, (axes,) = canvas(1, width=2 + 1.7 * len(columns), height=5, title="Trials of the search, encoder frozen")
     scores = np.array([trial.screened for trial in sound])
@@ -83,7 +85,3 @@ class _Axis:
 def _winner(trial: TrialResult) -> str:
     deeper = f": {trial.score:.4f} after {trial.num_phases} phases" if trial.num_phases > 1 else ""
     return f"trial {trial.number:02d}, the winner{deeper}"
-
-
-def _value(trial: TrialResult, own: Mapping[str, Any], name: str) -> Any:
-    return trial.changes.get(name, own[name])

@@ -16,7 +16,7 @@ from tasks.profiling.size import describe_classes, describe_size
 from tasks.profiling.subject import TEST, TRAIN, Subject, read_processed_subject, read_raw_subject
 from tasks.profiling.vectors import raw_vectors, training_vectors
 from thawline.context import Context
-from thawline.page.parts import Panel, Section, count
+from thawline.page.parts import Section, count
 from thawline.page.render import Head, render_sections
 from thawline.params import Params
 from thawline.system.console import progress
@@ -73,7 +73,9 @@ def _render(
         "size": lambda: describe_size(subject, versions),
         "classes": lambda: describe_classes(subject),
         "missing values": lambda: describe_missing(subject),
-        "content": lambda: Section("content", "Content", tuple(_overview(subject))),
+        "content": lambda: Section(
+            "content", "Content", tuple(subject.modality.overview(subject.seen, subject.params))
+        ),
         "duplicates": lambda: describe_duplicates(subject),
         "outliers": lambda: describe_outliers(subject),
         "map": lambda: describe_map(subject, vectors()),
@@ -91,10 +93,6 @@ def _render(
 
 
 _NEED_NO_CONTENT = ("size", "missing values", "checks")
-
-
-def _overview(subject: Subject) -> list[Panel]:
-    return subject.modality.overview(subject.seen, subject.params)
 
 
 def _facts(subject: Subject) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from modalities import encoder_name
 from models.encoders.catalogue import is_there, larger_than
 from tasks.candidates.blend import BLEND
 from tasks.judging.review import Review
-from tasks.presenting.answer_rule import brings_nothing, rule_rows, tell_rule
+from tasks.presenting.answer_rule import brings_nothing, describe_rule
 from tasks.presenting.epoch_tables import mean_epoch_table
 from tasks.presenting.markdown import escape, table
 from tasks.reports.search_runs import describe_search
@@ -17,7 +17,6 @@ from tasks.results.cross_validation import CrossValidation
 from tasks.results.depth import Scouted, tell_depth
 from tasks.results.judgement import Evaluation
 from tasks.results.outcomes import RunResult
-from thawline.scores.answers import RuleEffect
 from thawline.scores.comparison import Comparison
 from thawline.scores.gates import Gate
 
@@ -42,7 +41,7 @@ def describe_run(result: RunResult, review: Review) -> str:
     ]
     rule = review.evaluation.rule
     if rule is not None:
-        parts += ["### How it answers", _describe_rule(rule)]
+        parts += ["### How it answers", describe_rule(rule)]
     if result.comparison is not None:
         parts += ["### Against the champion", _describe_comparison(result.comparison, review.judgement.champion or "")]
     parts += [
@@ -151,11 +150,6 @@ def _what_to_try(result: RunResult, review: Review) -> Iterator[str]:
     for depth, seconds in (result.scouted.too_long if result.scouted else {}).items():
         enough = math.ceil(seconds / 60 * 1.2) * 60
         yield f"More time would try {tell_depth(depth)}: `--set train.max_seconds={enough}`."
-
-
-def _describe_rule(rule: RuleEffect) -> str:
-    header = ("rows", "score", "by the most probable class", "by the rule")
-    return f"{escape(tell_rule(rule))}\n\n{table(header, rule_rows(rule))}"
 
 
 def _describe_comparison(comparison: Comparison, version: str) -> str:

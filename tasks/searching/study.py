@@ -88,7 +88,11 @@ def next_batch(study: optuna.Study, params: Params) -> list[FrozenTrial]:
         for number in batch:
             if number not in trials:
                 chosen = _suggest(number, space, params, trials=trials, batch=batch, combinations=combinations)
-                study.add_trial(create_trial(state=TrialState.RUNNING, params=chosen, distributions=_of(space, chosen)))
+                study.add_trial(
+                    create_trial(
+                        state=TrialState.RUNNING, params=chosen, distributions={name: space[name] for name in chosen}
+                    )
+                )
                 trials[number] = study.get_trials(deepcopy=False)[number]
         return [trials[number] for number in waiting]
     return []
@@ -210,10 +214,6 @@ def _sampler(strategy: str, seed: int) -> optuna.samplers.BaseSampler:
         if strategy == "gp":
             return optuna.samplers.GPSampler(seed=seed, n_startup_trials=FIRST_BATCH, deterministic_objective=True)
         return optuna.samplers.RandomSampler(seed=seed)
-
-
-def _of(space: Mapping[str, BaseDistribution], chosen: Mapping[str, Any]) -> dict[str, BaseDistribution]:
-    return {name: space[name] for name in chosen}
 
 
 @contextmanager

@@ -31,7 +31,6 @@ from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-STAGES = ("ingest", "clean", "split")
 ASSIGNED = ("test_share", "seed")
 """Params of the section `split` that are of new rows alone: the ledger keeps where old ones went."""
 LABELS = "ingest.label_column"

@@ -116,7 +116,10 @@ def require_raw_file(workspace: Workspace, name: str) -> Path:
     Raises:
         UsageError: There is none.
     """
-    known = sorted({file.name for file in raw_files(workspace)} | _tracked_names(workspace))
+    known = sorted(
+        {file.name for file in raw_files(workspace)}
+        | {path.name.removesuffix(".dvc") for path in workspace.raw.glob("*.dvc")}
+    )
     if name not in known:
         near = nearest(name, known)
         hint = f"did you mean {near!r}? " if near else ""
@@ -149,7 +152,3 @@ def tracks_version(workspace: Workspace) -> str:
 
 def _dvc_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.dvc")
-
-
-def _tracked_names(workspace: Workspace) -> set[str]:
-    return {path.name.removesuffix(".dvc") for path in workspace.raw.glob("*.dvc")}

@@ -4,6 +4,7 @@ A power cut, a full disk on another's watch or a person's editor can leave a fil
 not known, which its readers can live with; the bytes are kept for a person to look at.
 """
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,11 @@ def read_or_set_aside(path: Path, parse: Callable[[bytes], Content]) -> Content 
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         log.warning("%s is broken (%s); it is kept as %s, and what it said counts as not known", path, reason, aside)
         return None
+
+
+def parse_texts(content: bytes) -> dict[str, str]:
+    """Return a JSON object's values as texts."""
+    return {str(key): str(value) for key, value in dict(json.loads(content)).items()}
 
 
 def set_aside(path: Path) -> Path:

@@ -7,12 +7,12 @@ import pytest
 
 from tasks.arriving.arrival_records import list_records, read_record, write_record
 from tasks.arriving.due import LAST_TRAINING, noting_training, training_due
-from tasks.arriving.fetching import FETCHED, _parse_seen
+from tasks.arriving.fetching import FETCHED
 from tasks.arriving.quarantine import list_quarantine, read_report
 from tasks.versions.version_records import list_versions
 from thawline.params import Params
 from thawline.rows.arrivals import Arrival
-from thawline.system.kept_records import read_or_set_aside
+from thawline.system.kept_records import parse_texts, read_or_set_aside
 from thawline.workspace import Workspace
 
 BROKEN = {
@@ -75,5 +75,5 @@ def test_beside_a_file_in_quarantine(workspace: Workspace, broken: bytes) -> Non
 def test_of_what_was_fetched(workspace: Workspace) -> None:
     path = workspace.state / FETCHED
     path.write_bytes(b'{"a": ')
-    assert read_or_set_aside(path, _parse_seen) is None
+    assert read_or_set_aside(path, parse_texts) is None
     assert not path.exists()
