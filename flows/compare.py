@@ -2,27 +2,20 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from prefect import flow
 
-from flows.opening import open_data
-from modalities import check_changes
+from flows.opening import opened
 from tasks.comparing.approaches import APPROACHES, draw_share, measure, prepare_vectors, strongest_baseline
 from tasks.comparing.encoders import ComparedEncoders, measure_encoders, record_encoders
 from tasks.comparing.record import record_comparison
 from tasks.comparing.report import SCRATCH
 from tasks.results.outcomes import ComparedApproaches, Measured
-from tasks.tracking.runs import Tracking
 from tasks.training.scout import settle_depth
 from thawline.context import Context
 from thawline.params import Params
-from thawline.params.file import load_params, overridden
 from thawline.system.console import progress
-from thawline.system.lock import lock_workspace
-from thawline.system.stopwatch import Stopwatch
-from thawline.workspace import Workspace
 
 PRUDENCE = 1.2
 """A training is begun if so many times its expected seconds are left."""
@@ -62,18 +55,6 @@ def compare_encoders(root: Path, names: Sequence[str], overrides: Sequence[str] 
     """
     with opened(root, overrides) as (context, tracking):
         return record_encoders(context, tracking, measure_encoders(context, names))
-
-
-@contextmanager
-def opened(root: Path, overrides: Sequence[str]) -> Iterator[tuple[Context, Tracking]]:
-    """Hold a workspace for a comparison on its data as it is now."""
-    workspace = Workspace(root)
-    params = load_params(workspace, overrides)
-    check_changes(params)
-    with lock_workspace(workspace, "training"), overridden(workspace, overrides):
-        with lock_workspace(workspace, "data", wait_s=-1):
-            context, tracking = open_data(workspace, params, Stopwatch())
-        yield context, tracking
 
 
 def measure_all(context: Context) -> ComparedApproaches:

@@ -5,14 +5,9 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.opening import open_data
-from modalities import check_changes
+from flows.opening import opened
 from tasks.results.outcomes import SuggestedRate
 from tasks.training.lr_range import find_learning_rates, record_learning_rates
-from thawline.params.file import load_params, overridden
-from thawline.system.lock import lock_workspace
-from thawline.system.stopwatch import Stopwatch
-from thawline.workspace import Workspace
 
 
 @flow(name="find-lr", validate_parameters=False)
@@ -28,10 +23,5 @@ def find_lr(root: Path, overrides: Sequence[str] = ()) -> tuple[str, list[Sugges
         WorkspaceBusyError: Another run works in this workspace.
         ThawlineError: Anything else that stops the test.
     """
-    workspace = Workspace(root)
-    params = load_params(workspace, overrides)
-    check_changes(params)
-    with lock_workspace(workspace, "training"), overridden(workspace, overrides):
-        with lock_workspace(workspace, "data", wait_s=-1):
-            context, tracking = open_data(workspace, params, Stopwatch())
+    with opened(root, overrides) as (context, tracking):
         return record_learning_rates(context.params, tracking, find_learning_rates(context))

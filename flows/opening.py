@@ -1,5 +1,10 @@
 """How every flow that trains begins: the data is obtained, checked, and brought through the stages."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from modalities import check_changes
 from tasks.caching import remove_half_written
 from tasks.judging.ownership import claim, require_same_task
 from tasks.tracking.runs import Tracking, close_stale_runs, open_tracking
@@ -16,8 +21,22 @@ from tasks.versions.prepare import (
 from thawline.context import Context, hash_code
 from thawline.errors import DataRefusedError
 from thawline.params import Params
+from thawline.params.file import load_params, overridden
+from thawline.system.lock import lock_workspace
 from thawline.system.stopwatch import Stopwatch
 from thawline.workspace import Workspace
+
+
+@contextmanager
+def opened(root: Path, overrides: Sequence[str]) -> Iterator[tuple[Context, Tracking]]:
+    """Hold a workspace, but not its arrivals, for work on its data as it is now of which nothing is kept."""
+    workspace = Workspace(root)
+    params = load_params(workspace, overrides)
+    check_changes(params)
+    with lock_workspace(workspace, "training"), overridden(workspace, overrides):
+        with lock_workspace(workspace, "data", wait_s=-1):
+            context, tracking = open_data(workspace, params, Stopwatch())
+        yield context, tracking
 
 
 def open_data(

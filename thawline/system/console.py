@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from enum import Enum
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 
 class Loudness(Enum):
@@ -48,14 +56,7 @@ def at_loudness(loudness: Loudness) -> Iterator[None]:
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
     """Show a bar for the time of the block; the function it yields advances the bar by one and sets its remark."""
-    columns = (
-        TextColumn("  {task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[remark]}"),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with _bar(MofNCompleteColumn()) as bar:
         task_id = bar.add_task(description, total=total, remark="")
 
         def advance(remark: str = "") -> None:
@@ -67,13 +68,12 @@ def progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
 @contextmanager
 def percentage(description: str) -> Iterator[Callable[[float, str], None]]:
     """Show a bar for the time of the block; the function it yields sets the share done (0 to 1) and a remark."""
-    columns = (
-        TextColumn("  {task.description}"),
-        BarColumn(bar_width=24),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[remark]}"),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with _bar(TaskProgressColumn()) as bar:
         task_id = bar.add_task(description, total=1.0, remark="")
         yield lambda share, remark: bar.update(task_id, completed=share, remark=remark)
+
+
+def _bar(how_far: ProgressColumn) -> Progress:
+    description, remark = TextColumn("  {task.description}"), TextColumn("[dim]{task.fields[remark]}")
+    columns = (description, BarColumn(bar_width=24), how_far, TimeElapsedColumn(), remark)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
