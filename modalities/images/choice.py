@@ -13,6 +13,7 @@ import pandas as pd
 
 from modalities import Sizes
 from models.encoders.catalogue import LITE2
+from models.heads.summaries import GRID
 from thawline.params import Params
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")) | frozenset(
@@ -77,7 +78,7 @@ def named(names: Sequence[str]) -> str:
 
 
 def sizes(frame: pd.DataFrame, params: Params) -> list[Sizes]:
-    """Return encoder and side for photographs, or the side that small images have, 96 pixels at least.
+    """Return encoder and side for photographs, or the side that small images have, 96 pixels at least, and a grid.
 
     An encoder of a person's own sees photographs at its own size. Where the typical image is so long that its middle
     says little of it, images are to be seen whole.
@@ -94,7 +95,11 @@ def _encoder_and_side(median: int, *, has_encoder: bool) -> list[Sizes]:
     seen = f"the shorter sides' median is {median} pixels"
     if median <= MAX_SMALL:
         side = max(MIN_SIDE, math.ceil(median / 32) * 32)
-        return [Sizes({"image_size": side}, f"model.image_size is {side}: {seen}")]
+        why = "what small images show mostly lies where the others have it"
+        return [
+            Sizes({"image_size": side}, f"model.image_size is {side}: {seen}"),
+            Sizes({"pooling": GRID}, f"model.pooling is grid: {why}"),
+        ]
     if has_encoder:
         return [Sizes({"image_size": None}, f"model.image_size is unset, the encoder's own: {seen}")]
     why = "it is right more often about photographs than the Lite0 of 'auto', which small images get, and slower"

@@ -4,8 +4,8 @@
   group k: everything under it is computed already. Boundary 0 is the input, the head's the pooled vectors.
 - A classifier shares the encoder's weights until it unfreezes them, group by group: then it gets its own copy.
   Folds and trials therefore don't touch each other, and a frozen encoder is in memory once.
-- With pooling 'all_layers' the head sees vectors of all layers. Those of layers below a boundary come with the states
-  there.
+- With the poolings 'all_layers' and 'grid' the head sees vectors of all layers. Those of layers below a boundary come
+  with the states there.
 - Frozen groups are in eval mode whatever `train()` says: no dropout, and statistics of norms stand still.
 
 Shapes: B rows, T padded positions, W width of their states, D features, C classes.
@@ -25,14 +25,25 @@ from models.encoders.loading import Encoder, hash_weights
 from models.encoders.splitting import Batch, capture
 from models.encoders.structure import HEAD
 from models.heads.head import HeadSpec, build_head
-from models.heads.summaries import ALL_LAYERS, Layer, Share, add_up, choose_layers, share_columns, summarise
+from models.heads.summaries import (
+    GRID,
+    GRID_SIDE,
+    SEES_LAYERS,
+    Layer,
+    Share,
+    add_up,
+    choose_grid_layer,
+    choose_layers,
+    share_columns,
+    summarise,
+)
 from thawline.errors import LayerGroupError, PolicyError
 
 
 class Classifier(nn.Module):
     """A network, a head, and what is known of their parts.
 
-    `layers` are the boundaries whose states the head sees besides the network's output, under pooling 'all_layers'.
+    `layers` are the boundaries whose states the head sees besides the network's output, where it sees all layers.
     `weights_hash` names the pretrained weights that every group below `first_trained` still holds.
     """
 
@@ -59,7 +70,8 @@ class Classifier(nn.Module):
         self._weights_hash = weights_hash
         self.groups: tuple[str, ...] = (*structure.groups, HEAD)
         self.layers = layers
-        self._shares = self._share_columns() if pooling == ALL_LAYERS else {}
+        self._grid_layer = self._choose_grid_layer() if pooling == GRID else None
+        self._shares = self._share_columns() if pooling in SEES_LAYERS else {}
         self.head = build_head(head, num_inputs=self.num_features, num_classes=num_classes, seed=seed)
         self.head.to(next(network.parameters()).device)
         self.first_trained = len(structure.groups)
@@ -111,7 +123,7 @@ class Classifier(nn.Module):
         """Return the last dimension of what is had at a place above boundary 0."""
         if not place.pooled:
             return self.family.width_at(self.network, self.structure, place.boundary)
-        if self.pooling != ALL_LAYERS:
+        if self.pooling not in SEES_LAYERS:
             return self.family.num_features(self.network)
         return max(share.first + share.size for share in self._shares.values())
 
@@ -198,7 +210,7 @@ class Classifier(nn.Module):
     def capture(self, places: Collection[Place], batch: Batch, *, start: Start | None = None) -> dict[Place, Tensor]:
         """Return what is had at several places in one pass, from the input or from `start`.
 
-        States are (B, T, W), pooled vectors (B, D); those of layers below the head's boundary exist under 'all_layers'.
+        States are (B, T, W), pooled vectors (B, D); those below the head's boundary where it sees all layers.
         """
         first = 0 if start is None else start.boundary
         to_the_end = self.head_place in places
@@ -212,7 +224,7 @@ class Classifier(nn.Module):
             self.network, self.structure, inner, batch, forward=forward, start=begun, to_the_end=to_the_end
         )
         found = {place: states[place.boundary] for place in places if not place.pooled}
-        if self.pooling == ALL_LAYERS:
+        if self.pooling in SEES_LAYERS:
             given: dict[Layer, Tensor] = {layer: states[layer] for layer in taken}
             if hidden is not None:
                 given[None] = hidden
@@ -227,7 +239,7 @@ class Classifier(nn.Module):
 
     def upper_layers(self, vectors: Tensor) -> Tensor:
         """Return, of the head's vectors (B, D), those columns that say most of a row's meaning: the uppermost mean."""
-        if self.pooling != ALL_LAYERS:
+        if self.pooling not in SEES_LAYERS:
             return vectors
         share = self._shares[None]
         return vectors[:, share.first : share.first + share.size // 2]
@@ -246,14 +258,19 @@ class Classifier(nn.Module):
     def _share_columns(self) -> dict[Layer, Share]:
         layers = (*self.layers, None)
         widths = [self.family.num_channels(self.network, self.structure, layer) for layer in layers]
-        return dict(zip(layers, share_columns(widths), strict=True))
+        counts = [2 + (layer is not None and layer == self._grid_layer) * GRID_SIDE**2 for layer in layers]
+        return dict(zip(layers, share_columns(widths, counts), strict=True))
+
+    def _choose_grid_layer(self) -> Layer:
+        return choose_grid_layer({layer: self.structure.map_side(layer) for layer in (*self.layers, None)})
 
     def _top(self, layer: Layer) -> int:
         """Return the boundary from which on a layer lies below."""
         return self.pooled_boundary if layer is None else layer
 
     def _summarise(self, layer: Layer, states: Tensor, batch: Batch) -> Tensor:
-        return summarise(*self.family.positions(self.structure, states, layer, batch))
+        seen = self.family.positions(self.structure, states, layer, batch)
+        return summarise(*seen, grid=layer is not None and layer == self._grid_layer)
 
     def _own_weights(self, name: str) -> None:
         """Replace the parameters of a group, which are the encoder's, by copies; tied ones by the same copy."""
@@ -274,7 +291,7 @@ def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pool
         encoder: Its weights are shared until a group is unfrozen.
         num_classes: Classes (2 or more).
         head: Shape of the head.
-        pooling: `mean`, `cls` or `all_layers`.
+        pooling: `mean`, `cls`, `all_layers` or `grid`.
         seed: Seed of the head's first weights.
     """
     shared = {id(parameter): parameter for parameter in encoder.network.parameters()}
@@ -285,7 +302,7 @@ def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pool
         num_classes=num_classes,
         head=head,
         pooling=pooling,
-        layers=choose_layers(encoder.structure.splits) if pooling == ALL_LAYERS else (),
+        layers=choose_layers(encoder.structure.splits) if pooling in SEES_LAYERS else (),
         seed=seed,
         weights_hash=encoder.weights_hash,
     )

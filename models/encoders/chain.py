@@ -63,6 +63,15 @@ class ChainStructure:
         """Return whether the module at `path` holds parts of several groups and has none of its own."""
         return path not in self.members
 
+    def map_side(self, boundary: int | None) -> int:
+        """Return how many positions a square feature map has along either side at a boundary, None for the output's.
+
+        0 where the states are no square map, as those of patches.
+        """
+        shape = self.output if boundary is None else self.cuts[boundary].shape
+        sides = shape[: _channel_axis(shape)] + shape[_channel_axis(shape) + 1 :]
+        return sides[0] if len(sides) == 2 and sides[0] == sides[1] else 0
+
     @property
     def boundaries(self) -> Collection[int]:
         """Boundaries that have a cut."""

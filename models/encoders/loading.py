@@ -20,7 +20,7 @@ from models.encoders.catalogue import CATALOGUE, FORMS, Known, fetched_place, is
 from models.encoders.families import EncoderSource, Family, Loaded, Structure, find_family, get_family
 from models.encoders.structure import drop_unused
 from models.hardware.devices import threads
-from models.heads.summaries import ALL_LAYERS
+from models.heads.summaries import SEES_LAYERS
 from thawline.errors import EncoderNotFoundError, ParamsError
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -123,7 +123,7 @@ def check_pooling(encoder: Encoder, pooling: str) -> None:
     Raises:
         ParamsError: They can't.
     """
-    if pooling == ALL_LAYERS:
+    if pooling in SEES_LAYERS:
         return
     family = get_family(encoder.family)
     probe = family.probe(encoder.network, encoder.processor)

@@ -59,6 +59,10 @@ class StackStructure:
         """Return whether the module at `path` only holds blocks and has no layer group of its own."""
         return path in ("", self.blocks) or self.blocks.startswith(f"{path}.")
 
+    def map_side(self, boundary: int | None) -> int:  # noqa: ARG002 - a structure of another kind asks
+        """Return 0: states are a row of positions, no map."""
+        return 0
+
     @property
     def boundaries(self) -> Collection[int]:
         """Boundaries below blocks."""

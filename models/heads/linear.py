@@ -25,6 +25,8 @@ FIRST_EXPONENT = -5
 """The strength that is tried first, in half powers of ten."""
 EXPONENTS = range(-12, 7)
 """From 1e-6 to 1e3: what suits a set depends on its rows, classes and features, by four powers of ten between sets."""
+LEAST_FALL = 0.002
+"""Of the loss, what another half power of ten must take off."""
 ENOUGH_HELD_OUT = 1000
 """Once so many rows were held out, no further part is: their losses say enough."""
 _NAME = "logistic regression on the frozen encoder"
@@ -75,7 +77,8 @@ class HeadProblem:
     def choose_strength(self, rows: Indices, parts: Indices) -> float:
         """Return the strength whose losses on held out parts of some rows are lowest.
 
-        It is looked for from a middling one, in steps of half a power of ten, for as long as the loss falls.
+        It is looked for from a middling one, in steps of half a power of ten, for as long as the loss falls by a
+        `LEAST_FALL` of it: classes that can be told apart without error let it fall for ever.
 
         Args:
             rows: (n,) rows that the head is to be fitted to.
@@ -121,9 +124,9 @@ class HeadProblem:
 
 
 def _descend(loss: Callable[[int], float], start: int) -> int:
-    """Return a whole number around `start` at which both neighbours have a higher loss."""
+    """Return a whole number, downhill of `start`, behind which the loss hardly falls any more."""
     step = 1 if loss(start + 1) < loss(start) else -1
-    while loss(start + step) < loss(start):
+    while loss(start + step) < (1 - LEAST_FALL) * loss(start):
         start += step
     return start
 

@@ -1,4 +1,4 @@
-"""What all layers of a network make of a row, as one vector: the head's input under pooling 'all_layers'.
+"""What all layers of a network make of a row, as one vector: the head's input under 'all_layers' and 'grid'.
 
 Layers between input and output hold what a task needs that the pretraining threw away further up; a head that sees them
 all needs less of the network to be trained (Evci et al. 2022, Head2Toe). Each layer gives mean and maximum over its
@@ -6,11 +6,17 @@ positions, each of them normalised to mean 0 and deviation 1, so that no layer o
 are equally wide, those of the lower half are averaged, and those of the upper half, so that the vector does not grow
 with the network; else each has columns of its own.
 
+Under 'grid' one map is seen in places, too: that of the highest layer whose map is finer than the network's output, by
+the mean of each of 3 x 3 parts. Where a thing lies and how it is built is lost in a mean over the whole map, and the
+output's own map has forgotten most of it.
+
 Shapes: B rows, P positions, W channels, D numbers of a row's vector.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -18,9 +24,13 @@ from torch.nn import functional
 
 from models.heads.head import pool
 
-ALL_LAYERS = "all_layers"
+ALL_LAYERS, GRID = "all_layers", "grid"
+SEES_LAYERS = (ALL_LAYERS, GRID)
+"""Poolings under which the head sees all layers."""
 MOST_LAYERS = 6
 """Of more layers, so many are taken, evenly spaced."""
+GRID_SIDE = 3
+"""Parts that a map is cut into, along either side."""
 
 Layer = int | None
 """The boundary whose states a layer gives; None for the network's output."""
@@ -47,29 +57,50 @@ def choose_layers(splits: frozenset[int]) -> tuple[int, ...]:
     return tuple(inner[place] for place in places)
 
 
-def share_columns(widths: Sequence[int]) -> list[Share]:
-    """Return the columns of each layer, lowest first, by the layers' channels W."""
-    if len(widths) > 2 and len(set(widths)) == 1:
+def choose_grid_layer(sides: Mapping[Layer, int]) -> Layer:
+    """Return the highest layer whose map is finer than the output's and has a position in each part; None without.
+
+    Args:
+        sides: Positions along either side of the layers' maps, 0 where a layer has no square map; lowest layer first.
+    """
+    finer = [layer for layer, side in sides.items() if side > sides[None] > 0 and side >= GRID_SIDE]
+    return finer[-1] if finer else None
+
+
+def share_columns(widths: Sequence[int], summaries: Sequence[int] | None = None) -> list[Share]:
+    """Return the columns of each layer, lowest first, by the layers' channels W and their means and maxima (2 each)."""
+    counts = summaries or [2] * len(widths)
+    if len(widths) > 2 and len({*zip(widths, counts, strict=True)}) == 1:
         half, size = (len(widths) + 1) // 2, 2 * widths[0]
         lower, upper = Share(0, size, 1 / half), Share(size, size, 1 / (len(widths) - half))
         return [lower if number < half else upper for number in range(len(widths))]
-    ends = [2 * sum(widths[: number + 1]) for number in range(len(widths))]
-    return [Share(end - 2 * width, 2 * width, 1.0) for end, width in zip(ends, widths, strict=True)]
+    sizes = [count * width for count, width in zip(counts, widths, strict=True)]
+    return [Share(end - size, size, 1.0) for end, size in zip(accumulate(sizes), sizes, strict=True)]
 
 
-def summarise(values: Tensor, mask: Tensor | None) -> Tensor:
+def summarise(values: Tensor, mask: Tensor | None, *, grid: bool = False) -> Tensor:
     """Return (B, 2 W): mean and maximum over the positions, each normalised over the channels.
 
     Args:
         values: (B, P, W).
         mask: (B, P), 1 for positions that count, at least one a row; None for all.
+        grid: The positions are a square map, row by row: the means of its `GRID_SIDE` squared parts follow,
+            (B, (2 + GRID_SIDE squared) W).
     """
     if mask is None:
         mean, largest = values.mean(dim=1), values.amax(dim=1)
     else:
         mean = pool(values, mask, "mean")
         largest = values.masked_fill(mask[..., None] == 0, torch.finfo(values.dtype).min).amax(dim=1)
-    return torch.cat([functional.layer_norm(part, part.shape[-1:]) for part in (mean, largest)], dim=1)
+    parts = (mean, largest, *(_grid_means(values) if grid else ()))
+    return torch.cat([functional.layer_norm(part, part.shape[-1:]) for part in parts], dim=1)
+
+
+def _grid_means(values: Tensor) -> list[Tensor]:
+    side = math.isqrt(values.shape[1])
+    rows = values.reshape(values.shape[0], side, side, -1)
+    ends = [(side * part // GRID_SIDE, -(-side * (part + 1) // GRID_SIDE)) for part in range(GRID_SIDE)]
+    return [rows[:, top:bottom, left:right].mean(dim=(1, 2)) for top, bottom in ends for left, right in ends]
 
 
 def add_up(summaries: Mapping[Layer, Tensor], shares: Mapping[Layer, Share], below: Tensor | None, size: int) -> Tensor:

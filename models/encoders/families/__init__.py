@@ -47,6 +47,9 @@ class Structure(Divided, Protocol):
     def is_container(self, path: str) -> bool:
         """Return whether the module at `path` holds parts of several groups and has none of its own."""
 
+    def map_side(self, boundary: int | None) -> int:
+        """Return how many positions a square feature map has along a side at a boundary, None: the output's; or 0."""
+
 
 @dataclass(frozen=True)
 class Loaded:

@@ -384,9 +384,10 @@ def test_baselines_tell_simple_images_apart() -> None:
 
 @pytest.mark.parametrize(("side", "chosen"), [(28, 96), (100, 128), (112, 128), (0, 96)])
 def test_a_new_workspace_sees_small_images_at_their_size_through_the_encoder_of_auto(side: int, chosen: int) -> None:
-    (found,) = sizes_of(side, PARAMS)
+    found, pooling = sizes_of(side, PARAMS)
     assert found.chosen == {"image_size": chosen}
     assert f"median is {side} pixels" in found.reason
+    assert pooling.chosen == {"pooling": "grid"}
 
 
 @pytest.mark.parametrize("side", [113, 160, 4000])
@@ -400,10 +401,10 @@ def test_a_new_workspace_sees_photographs_through_their_encoder_at_the_size_it_w
     assert "EfficientNet-Lite2" in encoder.reason
 
 
-@pytest.mark.parametrize(("side", "chosen"), [(28, 96), (160, None)])
-def test_an_encoder_of_ones_own_sees_photographs_at_its_own_size(side: int, chosen: int | None) -> None:
-    (found,) = sizes_of(side, with_params(model={"encoder": "somebody/vit"}))
-    assert found.chosen == {"image_size": chosen}
+@pytest.mark.parametrize(("side", "chosen"), [(28, {"image_size": 96, "pooling": "grid"}), (160, {"image_size": None})])
+def test_an_encoder_of_ones_own_sees_photographs_at_its_own_size(side: int, chosen: dict[str, Any]) -> None:
+    found = sizes_of(side, with_params(model={"encoder": "somebody/vit"}))
+    assert {name: value for each in found for name, value in each.chosen.items()} == chosen
 
 
 def sizes_of(side: int, params: Params) -> list[Sizes]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from modalities.images.choice import LARGE_SIDE
 from models.activations.store import ActivationStore
 from models.classifiers.classifier import Classifier
+from models.classifiers.parts import Place
 from models.classifiers.saving import load_classifier, save_classifier
 from models.encoders.catalogue import LITE2
 from models.encoders.families import EncoderSource, Loaded, get_family
@@ -53,7 +54,7 @@ def test_every_parameter_of_a_trainable_block_gets_a_gradient(networks: dict[str
 
 
 @architectures
-@pytest.mark.parametrize("pooling", ["mean", "all_layers"])
+@pytest.mark.parametrize("pooling", ["mean", "all_layers", "grid"])
 def test_forward_from_every_boundary_equals_the_whole_forward(networks: dict[str, Encoder], name: str, pooling: str):
     classifier = make_classifier(networks[name], pooling=pooling)
     assert networks[name].structure.splits == set(range(1, classifier.pooled_boundary))
@@ -71,8 +72,32 @@ def test_forward_from_every_boundary_equals_the_whole_forward(networks: dict[str
     assert all(torch.equal(later[place], found[place]) for place in later)
 
 
+@pytest.mark.parametrize(("name", "layer"), [("test_efficientnet", 4), ("test_resnet", 3), ("convnext", 3)])
+def test_a_grid_adds_the_means_of_nine_parts_of_the_highest_map_of_three_positions_a_side(
+    networks: dict[str, Encoder], name: str, layer: int
+):
+    plain, grid = (make_classifier(networks[name], pooling=pooling) for pooling in ("all_layers", "grid"))
+    batch = make_rows(networks[name], 3).batch(np.arange(3))
+    with torch.inference_mode():
+        found = grid.capture([Place(layer, pooled=False), grid.head_place], batch)
+        positions, _ = grid.family.positions(grid.structure, found[Place(layer, pooled=False)], layer, batch)
+        before = plain.capture([plain.head_place], batch)[plain.head_place]
+    maps = positions.transpose(1, 2).unflatten(2, (4, 4))
+    parts = nn.functional.adaptive_avg_pool2d(maps, 3).flatten(2).transpose(1, 2)
+    cells = nn.functional.layer_norm(parts, parts.shape[-1:]).flatten(1)
+    begins = sum(2 * grid.family.num_channels(grid.network, grid.structure, one) for one in grid.layers if one <= layer)
+    expected = torch.cat([before[:, :begins], cells, before[:, begins:]], dim=1)
+    torch.testing.assert_close(found[grid.head_place], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vit", "swin", "test_vit"])
+def test_patches_have_no_grid(networks: dict[str, Encoder], name: str):
+    plain, grid = (make_classifier(networks[name], pooling=pooling) for pooling in ("all_layers", "grid"))
+    assert grid.num_features == plain.num_features
+
+
 @architectures
-@pytest.mark.parametrize("pooling", ["mean", "all_layers"])
+@pytest.mark.parametrize("pooling", ["mean", "all_layers", "grid"])
 def test_cached_training_equals_uncached_training_to_the_bit(
     networks: dict[str, Encoder], tmp_path: Path, name: str, pooling: str
 ):
@@ -148,7 +173,7 @@ def test_a_saved_classifier_predicts_the_same(networks: dict[str, Encoder], tmp_
 
 
 @architectures
-@pytest.mark.parametrize("pooling", ["mean", "all_layers"])
+@pytest.mark.parametrize("pooling", ["mean", "all_layers", "grid"])
 def test_models_that_share_layers_answer_together_as_alone(
     networks: dict[str, Encoder], tmp_path: Path, name: str, pooling: str
 ):
@@ -191,7 +216,7 @@ def test_a_class_token_is_refused_where_there_is_none(networks: dict[str, Encode
         check_pooling(networks[name], "cls")
 
 
-@pytest.mark.parametrize("name", ["vit", "dinov2", "test_vit"])
+@pytest.mark.parametrize("name", ["vit", "swin", "test_vit"])
 def test_a_class_token_is_taken_where_there_is_one(networks: dict[str, Encoder], name: str):
     check_pooling(networks[name], "cls")
 

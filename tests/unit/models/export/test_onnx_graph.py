@@ -29,7 +29,7 @@ def build(name: str, encoders: dict[str, Encoder], tmp_path: Path) -> tuple[Clas
         encoder = fit(features(), tmp_path)
         return make_classifier(encoder), encoder.processor.rows(features(40, seed=1))
     encoder = load_network(name, tmp_path)
-    return make_classifier(encoder, pooling="all_layers"), make_rows(encoder, 40)
+    return make_classifier(encoder, pooling="grid"), make_rows(encoder, 40)
 
 
 NAMES = ("bert", "test_efficientnet", "table")
