@@ -72,7 +72,9 @@ class HeadProblem:
         """
         with solving(_NAME):
             scaler = self._scaler(rows)
-            return _fold_in(self._fit(rows, scaler, strength), scaler, self.num_classes, strength)
+            vectors = scaler.transform(self._of_views(rows))
+            fitted = self._fit(self._estimator(), vectors, rows, strength)
+            return _fold_in(fitted, scaler, self.num_classes, strength)
 
     def choose_strength(self, rows: Indices, parts: Indices) -> float:
         """Return the strength whose losses on held out parts of some rows are lowest.
@@ -91,33 +93,45 @@ class HeadProblem:
         splits = [(kept, out) for kept, out in splits if len(np.unique(self.labels[kept])) > 1]
         enough = int(np.searchsorted(np.cumsum([len(out) for _, out in splits]), ENOUGH_HELD_OUT)) + 1
         with solving(_NAME):
-            scaled = [(kept, out, self._scaler(kept)) for kept, out in splits[:enough]]
+            fits = [self._fit_again(kept, out) for kept, out in splits[:enough]]
 
             @cache
             def loss(exponent: int) -> float:
                 if exponent not in EXPONENTS:
                     return math.inf
-                return float(np.concatenate([self._losses(*each, _strength(exponent)) for each in scaled]).mean())
+                return float(np.concatenate([losses(_strength(exponent)) for losses in fits]).mean())
 
-            return _strength(_descend(loss, FIRST_EXPONENT) if scaled else FIRST_EXPONENT)
+            return _strength(_descend(loss, FIRST_EXPONENT) if fits else FIRST_EXPONENT)
 
-    def _losses(self, kept: Indices, out: Indices, scaler: StandardScaler, strength: float) -> NDArray[np.float64]:
-        estimator = self._fit(kept, scaler, strength)
-        probabilities = np.zeros((len(out), self.num_classes))
-        probabilities[:, estimator.classes_] = estimator.predict_proba(scaler.transform(self.vectors[0, out]))
-        return row_losses(self.labels[out], probabilities)
+    def _fit_again(self, kept: Indices, out: Indices) -> Callable[[float], NDArray[np.float64]]:
+        """Return the losses on held out rows by strength; each fit begins where the one before it has ended."""
+        scaler = self._scaler(kept)
+        learned, asked = scaler.transform(self._of_views(kept)), scaler.transform(self.vectors[0, out])
+        estimator = self._estimator(warm_start=True)
+
+        def losses(strength: float) -> NDArray[np.float64]:
+            fitted = self._fit(estimator, learned, kept, strength)
+            probabilities = np.zeros((len(out), self.num_classes))
+            probabilities[:, fitted.classes_] = fitted.predict_proba(asked)
+            return row_losses(self.labels[out], probabilities)
+
+        return losses
 
     def _scaler(self, rows: Indices) -> StandardScaler:
         return StandardScaler().fit(self._of_views(rows))
 
-    def _fit(self, rows: Indices, scaler: StandardScaler, strength: float) -> LogisticRegression:
+    def _estimator(self, *, warm_start: bool = False) -> LogisticRegression:
+        weights = "balanced" if self.balanced else None
+        return LogisticRegression(max_iter=MAX_ITERATIONS, class_weight=weights, warm_start=warm_start)
+
+    def _fit(
+        self, estimator: LogisticRegression, vectors: NDArray[np.float32], rows: Indices, strength: float
+    ) -> LogisticRegression:
+        """Fit to the scaled vectors of rows and their views."""
         num_views = len(self.vectors)
-        estimator = LogisticRegression(
-            C=strength / num_views, max_iter=MAX_ITERATIONS, class_weight="balanced" if self.balanced else None
-        )
         weights = None if self.weights is None else np.tile(self.weights[rows], num_views)
-        vectors, labels = scaler.transform(self._of_views(rows)), np.tile(self.labels[rows], num_views)
-        return estimator.fit(vectors, labels, sample_weight=weights)
+        estimator.set_params(C=strength / num_views)
+        return estimator.fit(vectors, np.tile(self.labels[rows], num_views), sample_weight=weights)
 
     def _of_views(self, rows: Indices) -> NDArray[np.float32]:
         return self.vectors[:, rows].reshape(len(self.vectors) * len(rows), -1)

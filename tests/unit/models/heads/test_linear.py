@@ -55,11 +55,9 @@ def test_the_strength_is_the_best_of_all_that_there_are(num_features: int, noise
 
 def test_a_loss_that_hardly_falls_is_not_followed_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, labels = draw(240, 4, 2, 0.5)
-    fall = {-4: 0.3, -3: 0.2, -2: 0.1999}  # by the exponent of half powers of ten; on and on from there
-    losses = lambda _self, _kept, out, _scaler, strength: np.full(  # noqa: E731
-        len(out), fall.get(exponent := round(2 * np.log10(strength)), 0.4 if exponent < 0 else 0.1998 - exponent / 1e5)
-    )
-    monkeypatch.setattr(HeadProblem, "_losses", losses)
+    found = {-5: 0.4, -4: 0.3, -3: 0.2, -2: 0.1999, -1: 0.1}  # by the exponent of half powers of ten
+    told = lambda strength: np.full(240, found.get(round(2 * np.log10(strength)), 0.5))  # noqa: E731
+    monkeypatch.setattr(HeadProblem, "_fit_again", lambda *_: told)
     chosen = HeadProblem(vectors[None], labels, 2).choose_strength(np.arange(240), np.arange(240) % 4)
     assert chosen == pytest.approx(10**-1.5)
 
