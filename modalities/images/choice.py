@@ -13,7 +13,6 @@ import pandas as pd
 
 from modalities import Sizes
 from models.encoders.catalogue import LITE2
-from models.heads.summaries import GRID
 from thawline.params import Params
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")) | frozenset(
@@ -98,7 +97,7 @@ def _encoder_and_side(median: int, *, has_encoder: bool) -> list[Sizes]:
         why = "what small images show mostly lies where the others have it"
         return [
             Sizes({"image_size": side}, f"model.image_size is {side}: {seen}"),
-            Sizes({"pooling": GRID}, f"model.pooling is grid: {why}"),
+            Sizes({"pooling": "grid"}, f"model.pooling is grid: {why}"),
         ]
     if has_encoder:
         return [Sizes({"image_size": None}, f"model.image_size is unset, the encoder's own: {seen}")]

@@ -24,19 +24,9 @@ from models.encoders.families import Family, Structure, get_family
 from models.encoders.loading import Encoder, hash_weights
 from models.encoders.splitting import Batch, capture
 from models.encoders.structure import HEAD
+from models.heads import summaries
 from models.heads.head import HeadSpec, build_head
-from models.heads.summaries import (
-    GRID,
-    GRID_SIDE,
-    SEES_LAYERS,
-    Layer,
-    Share,
-    add_up,
-    choose_grid_layer,
-    choose_layers,
-    share_columns,
-    summarise,
-)
+from models.heads.summaries import GRID, SEES_LAYERS, Layer, Share
 from thawline.errors import LayerGroupError, PolicyError
 
 
@@ -70,7 +60,6 @@ class Classifier(nn.Module):
         self._weights_hash = weights_hash
         self.groups: tuple[str, ...] = (*structure.groups, HEAD)
         self.layers = layers
-        self._grid_layer = self._choose_grid_layer() if pooling == GRID else None
         self._shares = self._share_columns() if pooling in SEES_LAYERS else {}
         self.head = build_head(head, num_inputs=self.num_features, num_classes=num_classes, seed=seed)
         self.head.to(next(network.parameters()).device)
@@ -228,11 +217,11 @@ class Classifier(nn.Module):
             given: dict[Layer, Tensor] = {layer: states[layer] for layer in taken}
             if hidden is not None:
                 given[None] = hidden
-            summaries = {layer: self._summarise(layer, there, batch) for layer, there in given.items()}
+            seen = {layer: self._summarise(layer, there, batch) for layer, there in given.items()}
             below = None if start is None else start.below
             for place in pooled:
-                own = {layer: value for layer, value in summaries.items() if self._top(layer) <= place.boundary}
-                found[place] = add_up(own, self._shares, below, self.width_at(place))
+                own = {layer: value for layer, value in seen.items() if self._top(layer) <= place.boundary}
+                found[place] = summaries.add_up(own, self._shares, below, self.width_at(place))
         elif hidden is not None:
             found[self.head_place] = self.family.pool(self.network, hidden, batch, self.pooling)
         return found
@@ -258,11 +247,8 @@ class Classifier(nn.Module):
     def _share_columns(self) -> dict[Layer, Share]:
         layers = (*self.layers, None)
         widths = [self.family.num_channels(self.network, self.structure, layer) for layer in layers]
-        counts = [2 + (layer is not None and layer == self._grid_layer) * GRID_SIDE**2 for layer in layers]
-        return dict(zip(layers, share_columns(widths, counts), strict=True))
-
-    def _choose_grid_layer(self) -> Layer:
-        return choose_grid_layer({layer: self.structure.map_side(layer) for layer in (*self.layers, None)})
+        sides = [self.structure.map_side(layer) * (self.pooling == GRID) for layer in layers]
+        return dict(zip(layers, summaries.share_columns(widths, sides), strict=True))
 
     def _top(self, layer: Layer) -> int:
         """Return the boundary from which on a layer lies below."""
@@ -270,7 +256,7 @@ class Classifier(nn.Module):
 
     def _summarise(self, layer: Layer, states: Tensor, batch: Batch) -> Tensor:
         seen = self.family.positions(self.structure, states, layer, batch)
-        return summarise(*seen, grid=layer is not None and layer == self._grid_layer)
+        return summaries.summarise(*seen, grid=self._shares[layer].grid)
 
     def _own_weights(self, name: str) -> None:
         """Replace the parameters of a group, which are the encoder's, by copies; tied ones by the same copy."""
@@ -302,7 +288,7 @@ def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pool
         num_classes=num_classes,
         head=head,
         pooling=pooling,
-        layers=choose_layers(encoder.structure.splits) if pooling in SEES_LAYERS else (),
+        layers=summaries.choose_layers(encoder.structure.splits) if pooling in SEES_LAYERS else (),
         seed=seed,
         weights_hash=encoder.weights_hash,
     )

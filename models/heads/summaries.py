@@ -38,11 +38,12 @@ Layer = int | None
 
 @dataclass(frozen=True)
 class Share:
-    """The columns of a vector that a layer's summary is added to, and its weight there."""
+    """The columns of a vector that a layer's summary is added to, its weight there, and if it is seen in places."""
 
     first: int
     size: int
     weight: float
+    grid: bool = False
 
 
 def choose_layers(splits: frozenset[int]) -> tuple[int, ...]:
@@ -57,25 +58,30 @@ def choose_layers(splits: frozenset[int]) -> tuple[int, ...]:
     return tuple(inner[place] for place in places)
 
 
-def choose_grid_layer(sides: Mapping[Layer, int]) -> Layer:
-    """Return the highest layer whose map is finer than the output's and has a position in each part; None without.
+def share_columns(widths: Sequence[int], sides: Sequence[int]) -> list[Share]:
+    """Return the columns of each layer, lowest first.
 
     Args:
-        sides: Positions along either side of the layers' maps, 0 where a layer has no square map; lowest layer first.
+        widths: The layers' channels W.
+        sides: Positions along either side of the layers' maps if one of them is to be seen in places, 0 where a layer
+            has no square map; all 0 for no places.
     """
-    finer = [layer for layer, side in sides.items() if side > sides[None] > 0 and side >= GRID_SIDE]
-    return finer[-1] if finer else None
-
-
-def share_columns(widths: Sequence[int], summaries: Sequence[int] | None = None) -> list[Share]:
-    """Return the columns of each layer, lowest first, by the layers' channels W and their means and maxima (2 each)."""
-    counts = summaries or [2] * len(widths)
-    if len(widths) > 2 and len({*zip(widths, counts, strict=True)}) == 1:
+    grid = _choose_grid(sides)
+    if len(widths) > 2 and len(set(widths)) == 1 and grid is None:
         half, size = (len(widths) + 1) // 2, 2 * widths[0]
         lower, upper = Share(0, size, 1 / half), Share(size, size, 1 / (len(widths) - half))
         return [lower if number < half else upper for number in range(len(widths))]
-    sizes = [count * width for count, width in zip(counts, widths, strict=True)]
-    return [Share(end - size, size, 1.0) for end, size in zip(accumulate(sizes), sizes, strict=True)]
+    sizes = [width * (2 + GRID_SIDE**2 * (number == grid)) for number, width in enumerate(widths)]
+    return [
+        Share(end - size, size, 1.0, grid=number == grid)
+        for number, (end, size) in enumerate(zip(accumulate(sizes), sizes, strict=True))
+    ]
+
+
+def _choose_grid(sides: Sequence[int]) -> int | None:
+    """Return the number of the highest layer whose map is finer than the last one's and has a position in each part."""
+    finer = [number for number, side in enumerate(sides) if side > sides[-1] > 0 and side >= GRID_SIDE]
+    return finer[-1] if finer else None
 
 
 def summarise(values: Tensor, mask: Tensor | None, *, grid: bool = False) -> Tensor:

@@ -216,7 +216,7 @@ def test_a_class_token_is_refused_where_there_is_none(networks: dict[str, Encode
         check_pooling(networks[name], "cls")
 
 
-@pytest.mark.parametrize("name", ["vit", "swin", "test_vit"])
+@pytest.mark.parametrize("name", ["vit", "dinov2", "test_vit"])
 def test_a_class_token_is_taken_where_there_is_one(networks: dict[str, Encoder], name: str):
     check_pooling(networks[name], "cls")
 
