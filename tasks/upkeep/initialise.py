@@ -170,5 +170,8 @@ def params_for(directory: Path, *, modality: str, columns: dict[str, str], overr
     """
     defaults = get_modality(modality).defaults
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", directory.expanduser().resolve().name).strip("-_") or "classifier"
-    values = {"name": name, "modality": modality, "ingest": columns, **defaults}
-    return parse_params(values, overrides, source="the command line")
+    values = {"name": name, "modality": modality, "ingest": columns}
+    params = parse_params({**values, **defaults}, overrides, source="the command line")
+    given = parse_params(values, overrides, source="the command line").model.model_fields_set
+    model = params.model.model_construct(_fields_set=set(given), **dict(params.model))
+    return params.model_copy(update={"model": model})  # what the kind of data suggests counts as not given

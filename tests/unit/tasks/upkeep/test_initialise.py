@@ -294,6 +294,21 @@ def test_input_sizes_follow_from_the_rows_unless_they_are_given(tmp_path: Path, 
 
 
 @pytest.mark.usefixtures("without_dvc")
+@pytest.mark.parametrize(("given", "pooling"), [([], "grid"), (["model.pooling=all_layers"], "all_layers")])
+def test_small_images_are_seen_in_places_unless_a_pooling_is_given(
+    tmp_path: Path, given: list[str], pooling: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as images:
+        for label in "ab":
+            with images.open(f"{label}/one.png", "w") as stream:
+                Image.new("L", (28, 28), ord(label)).save(stream, "PNG")
+    params = params_for(tmp_path / "space", modality="image", columns={}, overrides=given)
+    made = initialise(tmp_path / "space", tmp_path / "images.zip", params)
+    assert load_params(made.workspace).model.pooling == pooling
+    assert any("model.pooling is grid" in remark for remark in made.remarks) == (pooling == "grid")
+
+
+@pytest.mark.usefixtures("without_dvc")
 @pytest.mark.parametrize(
     ("given", "chosen"),
     [
