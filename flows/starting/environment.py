@@ -5,6 +5,7 @@ A variable that the user has set is left alone: that is how real servers are poi
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -88,6 +89,7 @@ def _credentials(running: UpState, secret: str) -> dict[str, str]:
 def keep_quiet() -> None:
     """Keep the libraries quiet; called by itself where there is no workspace yet."""
     _set_defaults(QUIET)
+    warnings.filterwarnings("ignore", "IProgress not found")  # tqdm's, in a notebook: our bars need no widgets
 
 
 def renew_settings() -> None:
