@@ -247,7 +247,7 @@ class Classifier(nn.Module):
     def _share_columns(self) -> dict[Layer, Share]:
         layers = (*self.layers, None)
         widths = [self.family.num_channels(self.network, self.structure, layer) for layer in layers]
-        sides = [self.structure.map_side(layer) * (self.pooling == GRID) for layer in layers]
+        sides = [self.structure.map_side(layer) for layer in layers] if self.pooling == GRID else []
         return dict(zip(layers, summaries.share_columns(widths, sides), strict=True))
 
     def _top(self, layer: Layer) -> int:

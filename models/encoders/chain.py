@@ -63,13 +63,18 @@ class ChainStructure:
         """Return whether the module at `path` holds parts of several groups and has none of its own."""
         return path not in self.members
 
+    def shape_at(self, boundary: int | None) -> tuple[int, ...]:
+        """Return the shape, without rows, of the states at a boundary, or of what the network gives for None."""
+        return self.output if boundary is None else self.cuts[boundary].shape
+
     def map_side(self, boundary: int | None) -> int:
         """Return how many positions a square feature map has along either side at a boundary, None for the output's.
 
         0 where the states are no square map, as those of patches.
         """
-        shape = self.output if boundary is None else self.cuts[boundary].shape
-        sides = shape[: _channel_axis(shape)] + shape[_channel_axis(shape) + 1 :]
+        shape = self.shape_at(boundary)
+        channels = _channel_axis(shape)
+        sides = shape[:channels] + shape[channels + 1 :]
         return sides[0] if len(sides) == 2 and sides[0] == sides[1] else 0
 
     @property
@@ -141,14 +146,14 @@ def positions(structure: ChainStructure, states: Tensor, boundary: int | None, _
         states: (B, 1, W) there; for the boundary None what the network gives, in whatever shape.
         boundary: One of `structure.cuts`, or None.
     """
-    shape = structure.output if boundary is None else structure.cuts[boundary].shape
+    shape = structure.shape_at(boundary)
     values = states if boundary is None else states.reshape(states.shape[0], *shape)
     return values.movedim(1 + _channel_axis(shape), -1).flatten(1, -2), None
 
 
 def num_channels(_network: nn.Module, structure: ChainStructure, boundary: int | None) -> int:
     """Return the number of channels of the states at a boundary, or of what the network gives for None."""
-    shape = structure.output if boundary is None else structure.cuts[boundary].shape
+    shape = structure.shape_at(boundary)
     return shape[_channel_axis(shape)]
 
 

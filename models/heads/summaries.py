@@ -24,8 +24,8 @@ from torch.nn import functional
 
 from models.heads.head import pool
 
-ALL_LAYERS, GRID = "all_layers", "grid"
-SEES_LAYERS = (ALL_LAYERS, GRID)
+GRID = "grid"
+SEES_LAYERS = ("all_layers", GRID)
 """Poolings under which the head sees all layers."""
 MOST_LAYERS = 6
 """Of more layers, so many are taken, evenly spaced."""
@@ -63,8 +63,8 @@ def share_columns(widths: Sequence[int], sides: Sequence[int]) -> list[Share]:
 
     Args:
         widths: The layers' channels W.
-        sides: Positions along either side of the layers' maps if one of them is to be seen in places, 0 where a layer
-            has no square map; all 0 for no places.
+        sides: Positions along either side of the layers' maps, 0 where a layer has no square map, if one of them is to
+            be seen in places; else none.
     """
     grid = _choose_grid(sides)
     if len(widths) > 2 and len(set(widths)) == 1 and grid is None:
