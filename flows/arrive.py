@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.starting.deployed import open_deployed
+from flows.starting.naming import name_arrivals, name_run, rename_run
 from tasks.arriving.announcements import DUE, announce, announce_arrivals
 from tasks.arriving.due import training_due
 from tasks.arriving.take import take_arrivals
@@ -21,7 +22,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 
-@flow(name="arrive", validate_parameters=False, retries=2, retry_delay_seconds=10)
+@flow(name="arrive", flow_run_name=name_run, validate_parameters=False, retries=2, retry_delay_seconds=10)
 def arrive(root: str) -> object:
     """Take what has arrived. Of several at once, one works and one waits; the others have nothing to do.
 
@@ -34,6 +35,8 @@ def arrive(root: str) -> object:
         settled = settle_arrivals(workspace)
     if settled is None:
         return Completed(name="Skipped", message="another run waits for its turn and will take this, too")
+    if settled:
+        rename_run(name_arrivals([record.name for record in settled]))
     logger = get_run_logger()
     for record in settled:
         logger.log(logging.WARNING if record.state == "refused" else logging.INFO, explain(record))

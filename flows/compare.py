@@ -7,6 +7,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.opening import opened
+from flows.starting.naming import name_run
 from tasks.comparing.approaches import APPROACHES, draw_share, measure, prepare_vectors, strongest_baseline
 from tasks.comparing.encoders import ComparedEncoders, measure_encoders, record_encoders
 from tasks.comparing.record import record_comparison
@@ -21,7 +22,7 @@ PRUDENCE = 1.2
 """A training is begun if so many times its expected seconds are left."""
 
 
-@flow(name="compare", validate_parameters=False)
+@flow(name="compare", flow_run_name=name_run, validate_parameters=False)
 def compare(root: Path, overrides: Sequence[str] = ()) -> ComparedApproaches:
     """Compare the approaches of this workspace; nothing is registered.
 
@@ -39,7 +40,7 @@ def compare(root: Path, overrides: Sequence[str] = ()) -> ComparedApproaches:
         return record_comparison(context, tracking, measure_all(deep))
 
 
-@flow(name="compare encoders", validate_parameters=False)
+@flow(name="compare encoders", flow_run_name=name_run, validate_parameters=False)
 def compare_encoders(root: Path, names: Sequence[str], overrides: Sequence[str] = ()) -> ComparedEncoders:
     """Compare encoders, each left frozen, with the one of this workspace; nothing is registered.
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from prefect import flow
 
 from flows.opening import opened
+from flows.starting.naming import name_run
 from tasks.results.outcomes import SuggestedRate
 from tasks.training.lr_range import find_learning_rates, record_learning_rates
 
 
-@flow(name="find-lr", validate_parameters=False)
+@flow(name="find-lr", flow_run_name=name_run, validate_parameters=False)
 def find_lr(root: Path, overrides: Sequence[str] = ()) -> tuple[str, list[SuggestedRate]]:
     """Run the learning-rate range test on the first fold's training part; return the run's id and its suggestions.
 

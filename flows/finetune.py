@@ -12,6 +12,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.opening import open_data
+from flows.starting.naming import name_run, tell_page
 from modalities import check_changes
 from tasks.arriving.announcements import announce_model
 from tasks.arriving.due import noting_training
@@ -26,7 +27,7 @@ from thawline.system.stopwatch import Stopwatch
 from thawline.workspace import Workspace
 
 
-@flow(name="finetune", validate_parameters=False)
+@flow(name="finetune", flow_run_name=name_run, validate_parameters=False)
 def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, is_held: bool = False) -> RunResult:
     """Run the whole line once.
 
@@ -44,6 +45,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
     check_changes(params)
+    tell_page()
     watch = Stopwatch()
     with (
         nullcontext() if is_held else lock_workspace(workspace, "training"),

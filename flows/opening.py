@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.starting.naming import tell_page
 from modalities import check_changes
 from tasks.caching import remove_half_written
 from tasks.judging.ownership import claim, require_same_task
@@ -33,6 +34,7 @@ def opened(root: Path, overrides: Sequence[str]) -> Iterator[tuple[Context, Trac
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
     check_changes(params)
+    tell_page()
     with lock_workspace(workspace, "training"), overridden(workspace, overrides):
         with lock_workspace(workspace, "data", wait_s=-1):
             context, tracking = open_data(workspace, params, Stopwatch())

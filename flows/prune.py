@@ -5,6 +5,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.starting.deployed import open_deployed
+from flows.starting.naming import name_run
 from tasks.tracking.runs import Tracking, open_tracking
 from tasks.upkeep.prune import list_kept, remove_kept
 from tasks.upkeep.prune_runs import RUNS, list_runs_to_spare, remove_runs
@@ -18,7 +19,7 @@ from thawline.system.retention import Item, choose_removed
 from thawline.workspace import Workspace
 
 
-@flow(name="clean", validate_parameters=False)  # what its deployments on Prefect servers have always hung on
+@flow(name="clean", flow_run_name=name_run, validate_parameters=False)  # its deployments hang on this name
 def prune(root: str) -> object:
     """Remove what the section `keep` of the params does not keep; waits for whatever runs in the workspace."""
     workspace = open_deployed(root)

@@ -4,6 +4,7 @@ from prefect import flow
 from prefect.states import Completed
 
 from flows.starting.deployed import open_deployed
+from flows.starting.naming import name_run
 from tasks.judging.ownership import open_own
 from tasks.judging.prediction import predict_into
 from thawline.errors import UsageError
@@ -11,7 +12,7 @@ from thawline.formats.frame_writers import require_output
 from thawline.params.file import load_params
 
 
-@flow(name="score", validate_parameters=False)
+@flow(name="score", flow_run_name=name_run, validate_parameters=False)
 def score(root: str) -> object:
     """Predict `schedule.score_input` into `schedule.score_output`.
 

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
 from line import ROOT, Finished, Outcome, change_params, make_workspace, run_thawline
@@ -122,6 +124,8 @@ def test_the_same_again_changes_nothing_and_fresh_gives_the_same_digits_with_fol
     assert (reports / "validation_processed.json").stat().st_mtime_ns == kept, "what is there is not checked again"
     assert again.json["run_id"] == finished.first.json["run_id"]
     assert "stage ingest: unchanged, skipped" in again.told
+    (flow_run_id,) = re.findall(r"Prefect +http://\S+/runs/flow-run/(\S+)", again.told)
+    assert httpx.get(f"{prefect_api()}/flow_runs/{flow_run_id}").json()["name"] == "mails: by hand"
     fresh = run_thawline("run", "--fresh", "--set", "runner.kind=process", cwd=finished.directory)
     assert fresh.code == 0, fresh.told
     assert fresh.json["run_id"] != finished.first.json["run_id"]

@@ -98,6 +98,8 @@ def drop_and_see(place: Place, up: Up) -> None:
     assert pd.Timestamp(begun).timestamp() - dropped < START_LIMIT_S
     wait_for("training", lambda: up.ended("finetune") and up.idle())
     assert [run["state_type"] for run in up.runs("finetune")] == ["COMPLETED"]
+    for flow in ("arrive", "train", "finetune"):
+        assert up.runs(flow)[0]["name"] == f"{place.space.name}: arrival good.csv"
     assert versions(place) == 1
 
 

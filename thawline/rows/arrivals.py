@@ -49,13 +49,14 @@ class Arrival(BaseModel):
 
 
 class Due(BaseModel):
-    """Whether to train now, and why, in words."""
+    """Whether to train now, why, in words, and the files that are new."""
 
     model_config = ConfigDict(frozen=True)
 
     train: bool
     reason: str
     new_rows: int
+    files: tuple[str, ...] = ()
 
 
 def is_candidate(name: str) -> bool:
@@ -102,4 +103,4 @@ def decide_training(
         reason = f"{rows:,} new rows wait {left:.0f} s more: arrive.cool_down_s is {settings.cool_down_s:g}"
         return Due(train=False, reason=reason, new_rows=rows)
     why = f"{rows:,} new rows" if enough else f"drift in {', '.join(drifted[:3])}" if alarm else "it did not end"
-    return Due(train=True, reason=why, new_rows=rows)
+    return Due(train=True, reason=why, new_rows=rows, files=tuple(arrival.name for arrival in new))
