@@ -19,6 +19,7 @@ from tasks.arriving.due import noting_training
 from tasks.judging.past_runs import find_unchanged_run
 from tasks.profiling.profile import profile_rows
 from tasks.results.outcomes import RunResult
+from tasks.tracking.flow_artifacts import following_steps, show_outcome
 from tasks.versions.prepare import push_data
 from thawline.params.file import load_params, overridden
 from thawline.system.lock import lock_workspace
@@ -52,6 +53,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
         logging_to(workspace, flow_run_id=str(flow_run.id)),
         overridden(workspace, overrides),
         noting_training(workspace) as note_files,
+        following_steps(params.name),
     ):
         with lock_workspace(workspace, "data", wait_s=-1):  # what arrives from then on is for the next training
             note_files()
@@ -63,6 +65,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
             result = train_and_judge(context, tracking, watch, fresh=fresh)
         else:
             profile_rows(context)  # the page that this run made, in case somebody tidied it away
+        show_outcome(workspace, tracking, result)
         announce_model(workspace, params, result)
         with lock_workspace(workspace, "data", wait_s=-1):
             push_data(workspace, params)

@@ -8,6 +8,7 @@ from flows.starting.naming import tell_page
 from modalities import check_changes
 from tasks.caching import remove_half_written
 from tasks.judging.ownership import claim, require_same_task
+from tasks.tracking.flow_artifacts import following_steps
 from tasks.tracking.runs import Tracking, close_stale_runs, open_tracking
 from tasks.training.train_set import load_train_set
 from tasks.upkeep.early_checks import require_places
@@ -35,7 +36,7 @@ def opened(root: Path, overrides: Sequence[str]) -> Iterator[tuple[Context, Trac
     params = load_params(workspace, overrides)
     check_changes(params)
     tell_page()
-    with lock_workspace(workspace, "training"), overridden(workspace, overrides):
+    with lock_workspace(workspace, "training"), overridden(workspace, overrides), following_steps(params.name):
         with lock_workspace(workspace, "data", wait_s=-1):
             context, tracking = open_data(workspace, params, Stopwatch())
         yield context, tracking

@@ -1,9 +1,11 @@
-"""What is said of an address of MLflow's store that can't be used: before any work, with the remedy for its kind."""
+"""What is said of an address of MLflow's store that can't be used, with the remedy for its kind; and its pages'."""
 
 from urllib.parse import urlsplit
 
 from thawline.errors import ServiceError, UsageError
+from thawline.servers.up_state import find_up
 from thawline.system.addresses import masked
+from thawline.workspace import Workspace
 
 KINDS = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 """Servers, and databases that MLflow knows; a directory of files keeps no registered models that can be relied on."""
@@ -27,6 +29,15 @@ def require_store(address: str, setting: str) -> str:
             f"set it to http://HOST:PORT, postgresql://USER@HOST/NAME or sqlite:////DIR/mlflow.db, or {OWN}"
         )
     return address
+
+
+def find_pages(workspace: Workspace, address: str) -> str | None:
+    """Return where MLflow's pages of a store are served now, without a password; None where nobody is known to."""
+    if urlsplit(address).scheme in {"http", "https"}:
+        parts = urlsplit(address)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    running = find_up(workspace)
+    return running.mlflow if running is not None and running.own_mlflow else None
 
 
 def explain(address: str, error: Exception) -> ServiceError:

@@ -11,6 +11,7 @@ from expectations.report import ValidationReport
 from tasks.caching import NO_CACHE, retry_transient, step_cache
 from tasks.checking.validate import DATA_DOCS, refuse_if_critical, validate_processed, validate_raw
 from tasks.ingest import raw_files
+from tasks.tracking.flow_artifacts import check_artifacts, publish
 from tasks.versions.dvc_locks import set_aside_half_written
 from tasks.versions.dvc_repo import Reproduction, init_dvc, reproduce_data
 from tasks.versions.raw_data import accept_file, track_raw_files, tracks_version
@@ -151,6 +152,7 @@ def _heed(check: Task[[Context], ValidationReport], context: Context) -> None:
     if not is_written(report, reports, reports / DATA_DOCS):
         report = check.with_options(refresh_cache=True)(context)
     print_report(report)
+    publish(check_artifacts(context.params.name, report))
     refuse_if_critical(report)
 
 

@@ -3,6 +3,7 @@
 Standard output is kept for results that programs read. `--quiet` silences `console`; `--verbose` adds the log to it.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -40,6 +41,8 @@ class _Shared(Console):
 
 console = _Shared("console")
 reply = _Shared("reply")
+followers: list[Callable[[str, float], None]] = []
+"""Who is told how far each bar is: its description, and the share done (0 to 1)."""
 
 
 @contextmanager
@@ -56,13 +59,17 @@ def at_loudness(loudness: Loudness) -> Iterator[None]:
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[[str], None]]:
     """Show a bar for the time of the block; the function it yields advances the bar by one and sets its remark."""
+    steps = itertools.count(1)
     with _bar(MofNCompleteColumn()) as bar:
         task_id = bar.add_task(description, total=total, remark="")
 
         def advance(remark: str = "") -> None:
             bar.update(task_id, advance=1, remark=remark)
+            _tell(description, next(steps) / total)
 
+        _tell(description, 0.0)
         yield advance
+        _tell(description, 1.0)
 
 
 @contextmanager
@@ -71,6 +78,11 @@ def percentage(description: str) -> Iterator[Callable[[float, str], None]]:
     with _bar(TaskProgressColumn()) as bar:
         task_id = bar.add_task(description, total=1.0, remark="")
         yield lambda share, remark: bar.update(task_id, completed=share, remark=remark)
+
+
+def _tell(description: str, share: float) -> None:
+    for follower in followers:
+        follower(description, min(share, 1.0))
 
 
 def _bar(how_far: ProgressColumn) -> Progress:
