@@ -2,8 +2,8 @@
 
 - Groups are numbered input to head: 0 is the embeddings, then the blocks, last the head. Boundary k lies below
   group k: everything under it is computed already. Boundary 0 is the input, the head's the pooled vectors.
-- A classifier shares the encoder's weights until it unfreezes them, group by group: then it gets its own copy.
-  Folds and trials therefore don't touch each other, and a frozen encoder is in memory once.
+- A classifier shares the encoder's weights until it unfreezes them, group by group: then it gets its own copy, or
+  `adapters` on them. Folds and trials therefore don't touch each other, and a frozen encoder is in memory once.
 - With the poolings 'all_layers' and 'grid' the head sees vectors of all layers. Those of layers below a boundary come
   with the states there.
 - Frozen groups are in eval mode whatever `train()` says: no dropout, and statistics of norms stand still.
@@ -19,7 +19,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from models.classifiers.parts import LayerGroup, Place, Start
+from models.adapters.injection import inject_adapters, is_adapter
+from models.adapters.specs import AdapterPlan, AdapterSpec, plan_adapters
+from models.classifiers.parts import LayerGroup, Place, Start, copy_parameters, group_parameters
 from models.encoders.families import Family, Structure, get_family
 from models.encoders.loading import Encoder, hash_weights
 from models.encoders.splitting import Batch, capture
@@ -27,7 +29,7 @@ from models.encoders.structure import HEAD
 from models.heads import summaries
 from models.heads.head import HeadSpec, build_head
 from models.heads.summaries import GRID, SEES_LAYERS, Layer, Share
-from thawline.errors import LayerGroupError, PolicyError
+from thawline.errors import PolicyError
 
 
 class Classifier(nn.Module):
@@ -66,9 +68,15 @@ class Classifier(nn.Module):
         self.first_trained = len(structure.groups)
         self.holds_statistics = True
         self.trainable: frozenset[str] = frozenset({HEAD})
-        self._own: set[str] = {HEAD}
+        self.adapters: AdapterPlan | None = None
+        self._own = {HEAD}
         self.layer_groups()  # fails early where a parameter has no group
         self.train(mode=False)
+
+    @property
+    def trainable_groups(self) -> tuple[str, ...]:
+        """The groups, input to head, in which something can train; with adapters those that have layers for them."""
+        return self.groups if self.adapters is None else (*self.adapters.layers, HEAD)
 
     @property
     def weights_hash(self) -> str:
@@ -117,29 +125,13 @@ class Classifier(nn.Module):
         return max(share.first + share.size for share in self._shares.values())
 
     def layer_groups(self) -> list[LayerGroup]:
-        """Return the groups, input to head; a tied parameter counts once, in its lowest group.
+        """Return the groups, input to head; see `group_parameters`."""
+        named = dict(self.named_parameters(remove_duplicate=False))
+        return group_parameters(named, self.groups, index_of=self.group_index, may_train=self.may_train)
 
-        Raises:
-            LayerGroupError: A parameter is in no group, or a group has no parameters.
-        """
-        members: dict[str, list[nn.Parameter]] = {name: [] for name in self.groups}
-        lost = []
-        seen: set[nn.Parameter] = set()
-        named = self.named_parameters(remove_duplicate=False)
-        for path, parameter in sorted(named, key=lambda item: self.group_index(item[0])):
-            index = self.group_index(path)
-            if index < 0:
-                lost.append(path)
-            elif parameter not in seen:
-                members[self.groups[index]].append(parameter)
-            seen.add(parameter)
-        empty = [name for name, parameters in members.items() if not parameters]
-        if lost or empty:
-            raise LayerGroupError(
-                f"parameters in no layer group: {', '.join(lost) or 'none'}; groups without parameters: "
-                f"{', '.join(empty) or 'none'}; this encoder can't be unfrozen in stages"
-            )
-        return [LayerGroup(name, tuple(parameters)) for name, parameters in members.items()]
+    def may_train(self, path: str) -> bool:
+        """Return whether training may change the parameter at `path`: an encoder's own stand still under adapters."""
+        return self.adapters is None or path.startswith("head.") or is_adapter(path)
 
     def group_index(self, path: str) -> int:
         """Return the number of the group that the parameter or module at `path` belongs to; -1 for none."""
@@ -149,21 +141,22 @@ class Classifier(nn.Module):
         return self.groups.index(self.structure.group_of(inside)) if part == "network" else -1
 
     def unfreeze(self, names: Collection[str]) -> None:
-        """Make exactly the groups in `names` trainable; those trained for the first time get their own weights.
+        """Make exactly the groups in `names` trainable; those trained for the first time get weights of their own.
 
         Raises:
-            PolicyError: A name is not that of a group.
+            PolicyError: A name is not that of a group in which something can train.
         """
-        unknown = sorted(set(names) - set(self.groups))
+        known, unknown = self.trainable_groups, sorted(set(names) - set(self.trainable_groups))
         if unknown:
-            raise PolicyError(f"no layer group is called {', '.join(unknown)}; the model has {', '.join(self.groups)}")
+            can = "the model has" if self.adapters is None else "adapters can go to"
+            raise PolicyError(f"no layer group is called {', '.join(unknown)}; {can} {', '.join(known)}")
         for name in self.groups:
             if name in names and name not in self._own:
                 self._own_weights(name)
         self.trainable = frozenset(names)
         for group in self.layer_groups():
             if group.name in self._own:  # the others are the encoder's, which nothing may change
-                for parameter in group.parameters:
+                for parameter in group.trained:
                     parameter.requires_grad_(group.name in self.trainable)
         self.train(self.training)
 
@@ -259,18 +252,24 @@ class Classifier(nn.Module):
         return summaries.summarise(*seen, grid=self._shares[layer].grid)
 
     def _own_weights(self, name: str) -> None:
-        """Replace the parameters of a group, which are the encoder's, by copies; tied ones by the same copy."""
+        """Give a group weights of its own to train: copies of its parameters, or adapters."""
         self._weights_hash = self.weights_hash  # while they are the pretrained ones
-        (group,) = (group for group in self.layer_groups() if group.name == name)
-        copies = {id(old): nn.Parameter(old.detach().clone()) for old in group.parameters}
-        for module in self.network.modules():
-            for key, parameter in list(module.named_parameters(recurse=False, remove_duplicate=False)):
-                if id(parameter) in copies:
-                    setattr(module, key, copies[id(parameter)])
+        if self.adapters is None:
+            copy_parameters(self.network, self.layer_groups()[self.groups.index(name)].parameters)
+        else:
+            inject_adapters(self.network, self.adapters, name)
         self._own.add(name)
 
 
-def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pooling: str, seed: int) -> Classifier:
+def build_classifier(
+    encoder: Encoder,
+    *,
+    num_classes: int,
+    head: HeadSpec,
+    pooling: str,
+    seed: int,
+    adapters: AdapterSpec | None = None,
+) -> Classifier:
     """Put a new head on `encoder`; the classifier never changes the encoder.
 
     Args:
@@ -278,10 +277,14 @@ def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pool
         num_classes: Classes (2 or more).
         head: Shape of the head.
         pooling: `mean`, `cls`, `all_layers` or `grid`.
-        seed: Seed of the head's first weights.
+        seed: Seed of the head's first weights, and of the adapters'.
+        adapters: What trains in place of the encoder's weights; None for these.
+
+    Raises:
+        ParamsError: The encoder has no layers for these adapters.
     """
     shared = {id(parameter): parameter for parameter in encoder.network.parameters()}
-    return Classifier(
+    classifier = Classifier(
         copy.deepcopy(encoder.network, shared),  # deepcopy takes what the memo holds as copied already
         encoder.structure,
         family=get_family(encoder.family),
@@ -292,3 +295,6 @@ def build_classifier(encoder: Encoder, *, num_classes: int, head: HeadSpec, pool
         seed=seed,
         weights_hash=encoder.weights_hash,
     )
+    if adapters is not None:
+        classifier.adapters = plan_adapters(encoder, classifier.network, adapters, seed=seed)
+    return classifier

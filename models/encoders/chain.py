@@ -55,13 +55,20 @@ class ChainStructure:
     def group_of(self, path: str) -> str:
         """Return the layer group of the module, parameter or buffer at `path` in the network.
 
-        A buffer belongs to the group of its module; one of a module that holds several groups, to the first.
+        What was not there when the network was watched, such as an adapter, belongs to the group of what it is in; a
+        buffer of a module that holds several groups, to the first.
         """
-        return self.members.get(path) or self.members.get(path.rpartition(".")[0], self.groups[0])
+        return self.members.get(self._known(path), self.groups[0])
 
     def is_container(self, path: str) -> bool:
         """Return whether the module at `path` holds parts of several groups and has none of its own."""
-        return path not in self.members
+        return self._known(path) not in self.members
+
+    def _known(self, path: str) -> str:
+        """Return the path, or the nearest one above it that lies in one group."""
+        while path not in self.members and path:
+            path = path.rpartition(".")[0]
+        return path
 
     def shape_at(self, boundary: int | None) -> tuple[int, ...]:
         """Return the shape, without rows, of the states at a boundary, or of what the network gives for None."""

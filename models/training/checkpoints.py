@@ -144,6 +144,7 @@ def identify(classifier: Classifier, phases: Sequence[Phase], data: TrainingData
     )
     digest.update(repr((classifier.head_spec, classifier.num_classes, classifier.first_trained)).encode())
     digest.update(_packed(own_tensors(classifier, classifier.groups[classifier.first_trained :])))
+    digest.update(b"" if classifier.adapters is None else repr(classifier.adapters).encode())
     digest.update(json.dumps(dataclasses.asdict(settings), sort_keys=True).encode())
     for array in (data.labels, data.train, data.inner, data.validation, data.weights):
         digest.update(b"none" if array is None else repr(array.shape).encode() + array.tobytes())
@@ -158,10 +159,12 @@ def identify(classifier: Classifier, phases: Sequence[Phase], data: TrainingData
 
 
 def own_tensors(classifier: Classifier, groups: Sequence[str]) -> dict[str, Tensor]:
-    """Return the parameters of some layer groups and all buffers, by name; a tied parameter once."""
+    """Return the parameters of some layer groups that training may change, and all buffers, by name; tied ones once."""
     chosen = {classifier.groups.index(group) for group in groups}
     parameters = {
-        name: parameter for name, parameter in classifier.named_parameters() if classifier.group_index(name) in chosen
+        name: parameter
+        for name, parameter in classifier.named_parameters()
+        if classifier.group_index(name) in chosen and classifier.may_train(name)
     }
     return {**parameters, **dict(classifier.named_buffers())}
 

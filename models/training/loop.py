@@ -186,8 +186,7 @@ def _is_as_good(inner: Scores | None, state: PhaseState, phase: Phase, settings:
 def _check(classifier: Classifier, phases: Sequence[Phase]) -> None:
     for phase in phases:
         check_phase(phase)
-        unknown = [name for name in phase.trainable if name not in classifier.groups]
-        if unknown:
-            raise PolicyError(
-                f"phase '{phase.name}' trains {', '.join(unknown)}; the model has {', '.join(classifier.groups)}"
-            )
+        known = classifier.trainable_groups
+        if unknown := [name for name in phase.trainable if name not in known]:
+            can = "the model has" if classifier.adapters is None else "adapters can go to"
+            raise PolicyError(f"phase '{phase.name}' trains {', '.join(unknown)}; {can} {', '.join(known)}")

@@ -14,7 +14,7 @@ from models.training.policies import Phase, check_phase
 class ParamGroup:
     """The parameters of one trainable layer group, at one learning rate.
 
-    `decayed` are weight matrices and tables; `exempt` are biases and scales of norms, which weight decay leaves alone.
+    `decayed` are weight matrices and tables; `exempt` are biases and scales, which weight decay leaves alone.
     """
 
     name: str
@@ -37,18 +37,23 @@ def apply_phase(classifier: Classifier, phase: Phase) -> list[ParamGroup]:
         Optimizer parameter groups, one per trainable layer group, in model order.
 
     Raises:
-        PolicyError: `phase` names a group that the model does not have, names none or one twice, or lacks a rate.
+        PolicyError: `phase` names a group in which nothing can train, names none or one twice, or lacks a rate.
         LayerGroupError: A parameter is in no group.
     """
     check_phase(phase)
     rates = dict(zip(phase.trainable, phase.learning_rates, strict=True))
     classifier.unfreeze(phase.trainable)
+
+    def num_axes(parameter: nn.Parameter) -> int:
+        """Count the axes; an adapter's scales are columns or rows of a matrix, and still scales."""
+        return parameter.ndim if classifier.adapters is None else parameter.squeeze().ndim
+
     return [
         ParamGroup(
             name=group.name,
             learning_rate=rates[group.name],
-            decayed=tuple(parameter for parameter in group.parameters if parameter.ndim > 1),
-            exempt=tuple(parameter for parameter in group.parameters if parameter.ndim <= 1),
+            decayed=tuple(parameter for parameter in group.trained if num_axes(parameter) > 1),
+            exempt=tuple(parameter for parameter in group.trained if num_axes(parameter) <= 1),
         )
         for group in classifier.layer_groups()
         if group.name in rates
