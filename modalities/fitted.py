@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from modalities import get_modality
 from models.classifiers.classifier import Classifier
 from models.classifiers.placement import place
-from models.classifiers.saving import load_classifier
+from models.classifiers.saving import ADAPTER, load_classifier
 from models.hardware.devices import choose_to_serve
 from models.inputs.rows import Rows
 from models.prediction.probabilities import predict_probabilities
@@ -91,7 +91,8 @@ def load_network(directory: Path, params: Params) -> Network:
     """Read a classifier, whose input has the form of another's if all but weights and head are the same."""
     classifier, processor, _ = load_classifier(directory)
     digest = hashlib.sha256(params.model_dump_json(include={"modality", "ingest", "model"}).encode())
-    for path in sorted(path for path in directory.glob("*/**/*") if path.is_file()):
+    form = (path for path in directory.glob("*/**/*") if path.is_file() and path.parent != directory / ADAPTER)
+    for path in sorted(form):
         digest.update(str(path.relative_to(directory)).encode() + b"\0" + path.read_bytes())
     return Network(classifier, processor, params, form=digest.hexdigest())
 

@@ -23,7 +23,7 @@ from modalities import get_modality
 from modalities.estimator_files import load_estimator, save_estimator
 from modalities.fitted import Calibrated, Estimator, Mixture, Network, apply_all, load_network
 from models.classifiers.classifier import Classifier
-from models.classifiers.saving import save_classifier
+from models.classifiers.saving import merged, save_classifier
 from models.encoders.loading import Encoder
 from models.export.transformers_directory import export_transformers
 from models.prediction.shared_layers import FrozenLayers
@@ -99,12 +99,23 @@ class Predictor:
 
 
 def save_finetuned(
-    directory: Path, classifier: Classifier, encoder: Encoder, *, params: Params, classes: list[str]
+    directory: Path,
+    classifier: Classifier,
+    encoder: Encoder,
+    *,
+    params: Params,
+    classes: list[str],
+    refers: bool = False,
 ) -> None:
-    """Save a fine-tuned classifier; `directory` holds all of it or nothing."""
+    """Save a fine-tuned classifier; `directory` holds all of it or nothing.
+
+    One that `refers` holds what was trained and the encoder's name and hash: it answers where the encoder is.
+    """
     with _replacing(directory) as target:
-        save_classifier(classifier, encoder.processor, target / "finetuned", settings={})
-        export_transformers(classifier, encoder.processor, target / "transformers", classes=classes)
+        referred = encoder if refers else None
+        save_classifier(classifier, encoder.processor, target / "finetuned", settings={}, encoder=referred)
+        if not refers:
+            export_transformers(merged(classifier), encoder.processor, target / "transformers", classes=classes)
         _describe(target, "finetuned", params, classes)
 
 
@@ -124,7 +135,7 @@ def save_blend(directory: Path, models: Mapping[Path, float], *, params: Params,
 
 
 def load_predictor(directory: Path) -> Predictor:
-    """Load what one of the functions above wrote; the original encoder is not needed."""
+    """Load what one of the functions above wrote; the original encoder is needed only where the model refers to it."""
     return load_predictors([directory])[0]
 
 

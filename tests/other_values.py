@@ -49,6 +49,7 @@ WRITTEN: Final[dict[str, Any]] = {
     "split.test_share": 0.3,
     "tracking.artifacts": "artifacts",
     "tracking.mlflow_uri": "sqlite:///other.db",
+    "train.adapters": {"kind": "lora"},
     "train.checkpoint_steps": 2,
     "train.phases": _PHASES,
     "validation.categories": {"city": ["k", "m", "w", "x"]},

@@ -56,7 +56,7 @@ def build_config(plan: AdapterPlan, layers: Collection[str]) -> Any:
 
 
 def merge_adapters(network: nn.Module) -> None:
-    """Replace every layer with an adapter by one whose own weights say the same; weights that others share stay."""
+    """Replace every layer with an adapter by one whose own weights say the same; weights shared with others stay."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     for path, module in list(network.named_modules()):

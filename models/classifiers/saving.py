@@ -1,11 +1,13 @@
-"""A classifier in a directory, readable without the encoder it came from, and without pickle.
+"""A classifier in a directory, without pickle: readable without the encoder it came from, or referring to that.
 
-config.json        family, head, pooling, dropped parts, and the caller's settings
-model.safetensors  all weights
+config.json        family, head, pooling, dropped parts, the caller's settings, and the encoder that is referred to
+model.safetensors  all weights, or the head's
+adapter/           the adapters in peft's format, where the encoder is referred to
 encoder/           the network's configuration
 tokenizer/         the tokenizer's files; other families have a processor of their own here
 """
 
+import copy
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -15,23 +17,38 @@ from typing import Any
 import safetensors.torch
 import torch
 
+from models.adapters.adapter_files import load_adapters, save_adapters
+from models.adapters.injection import merge_adapters
 from models.classifiers.classifier import Classifier
+from models.classifiers.references import CONFIG, ENCODER, describe_encoder, find_encoder
 from models.encoders.families import get_family
+from models.encoders.loading import Encoder
 from models.heads.head import HeadSpec
 from thawline.errors import UsageError, first_line
 from thawline.system.files import storage_errors
 
 FORMAT = 1
+ADAPTER = "adapter"
+WEIGHTS = "model.safetensors"
 
 
-def save_classifier(classifier: Classifier, processor: Any, directory: Path, *, settings: Mapping[str, Any]) -> None:
+def save_classifier(
+    classifier: Classifier,
+    processor: Any,
+    directory: Path,
+    *,
+    settings: Mapping[str, Any],
+    encoder: Encoder | None = None,
+) -> None:
     """Write a classifier so that `load_classifier` gives it back; files of the same names are replaced.
 
     Args:
-        classifier: Any device; weights are written as they are.
+        classifier: Any device; weights are written as they are, adapters merged into those below them.
         processor: What makes the network's input: the encoder's.
         directory: Made if it is not there.
         settings: JSON-able; whatever else is needed to predict: classes, max_tokens.
+        encoder: To be referred to, with adapters and head beside it, instead of holding its weights: the one that the
+            classifier was made of, whose own weights it has not trained.
 
     Raises:
         StorageError: No space, or no permission to write.
@@ -45,27 +62,47 @@ def save_classifier(classifier: Classifier, processor: Any, directory: Path, *, 
         "layers": classifier.layers,
         "dropped": [name for name, child in classifier.network.__dict__["_modules"].items() if child is None],
         "settings": dict(settings),
+        **({} if encoder is None else {ENCODER: describe_encoder(encoder)}),
     }
     with storage_errors():
         directory.mkdir(parents=True, exist_ok=True)
         classifier.family.save(classifier.network, processor, directory)
-        safetensors.torch.save_model(classifier, str(directory / "model.safetensors"))
-        (directory / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
+        if encoder is None:
+            safetensors.torch.save_model(merged(classifier), str(directory / WEIGHTS))
+        else:
+            safetensors.torch.save_model(classifier.head, str(directory / WEIGHTS))
+            if classifier.adapters is not None:
+                place = encoder.source.location
+                save_adapters(classifier.network, classifier.adapters, directory / ADAPTER, encoder=place)
+        (directory / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def merged(classifier: Classifier) -> Classifier:
+    """Return a classifier whose weights say what others and adapters on them said; itself where it has no adapters."""
+    if classifier.adapters is None:
+        return classifier
+    shared = {id(parameter): parameter for parameter in classifier.parameters()}
+    plain = copy.deepcopy(classifier, shared)  # deepcopy takes what the memo holds as copied already
+    merge_adapters(plain.network)
+    plain.adapters = None
+    return plain
 
 
 def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
     """Read what `save_classifier` wrote.
 
     The classifier is on the CPU, in eval mode, and counts as pretrained: its own weights name what a store keeps of it.
+    Adapters are merged into them.
 
     Returns:
         Classifier, processor, settings.
 
     Raises:
         UsageError: The directory holds no classifier that this version can read.
+        EncoderNotFoundError: The encoder that it refers to is not there, or has other weights.
     """
     try:
-        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
         if config["format"] != FORMAT:
             raise UsageError(f"{directory} has format {config['format']}, this version reads {FORMAT}; save it anew")
         family = get_family(config.get("family", "tokens"))  # the first ones did not say so
@@ -73,6 +110,15 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
             network, processor = family.rebuild(directory)
         for name in config["dropped"]:
             setattr(network, name, None)
+        reference = config.get(ENCODER)
+        if reference is not None:
+            encoder = find_encoder(reference, takes=family.takes, directory=directory)
+            network.load_state_dict(
+                encoder.network.state_dict(), assign=True
+            )  # its configuration stays that of training
+            if (directory / ADAPTER).is_dir():
+                load_adapters(network, directory / ADAPTER)
+                merge_adapters(network)
         network.eval().requires_grad_(requires_grad=False)
         probe = family.probe(network, processor)
         structure = family.find_structure(network, probe)
@@ -87,7 +133,7 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
             seed=0,
             weights_hash=None,  # who serves needs none
         )
-        safetensors.torch.load_model(classifier, str(directory / "model.safetensors"))
+        safetensors.torch.load_model(classifier if reference is None else classifier.head, str(directory / WEIGHTS))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
         raise UsageError(
             f"{directory} holds no classifier that can be read: {first_line(error)}; give one that was saved"

@@ -5,11 +5,12 @@ the catalogue, a Hugging Face hub id; before a bare file of weights stands the a
 `resnet18@weights.pth`. What is there is loaded by the encoder's family, see `models/encoders/families/`.
 """
 
+import dataclasses
 import hashlib
 import importlib.util
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ class Encoder:
 
     `family` is the name of one of `models/encoders/families/`, `processor` what it makes the network's input with (a
     tokenizer, say). `network` is in eval mode, float32, without gradients; parts that never reach its output are gone
-    (`dropped`). `weights_hash` is the SHA-256 of names, dtypes, shapes and bytes of what is left.
+    (`dropped`). `weights_hash` is the SHA-256 of names, dtypes, shapes and bytes of what is left. `settings` are what
+    its family was given.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Encoder:
     source: EncoderSource
     structure: Structure
     dropped: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_encoder(
@@ -68,7 +71,9 @@ def load_encoder(
             f"model.encoder '{name}': no kind of encoder that takes {takes} knows what {source.location} is; {FORMS}. "
             "Give weights of a known library"
         )
-    return assemble_encoder(name, family, source, family.load(name, source, settings or {}))
+    given = settings or {}
+    encoder = assemble_encoder(name, family, source, family.load(name, source, given))
+    return dataclasses.replace(encoder, settings=given)
 
 
 def assemble_encoder(name: str, family: Family, source: EncoderSource, loaded: Loaded) -> Encoder:

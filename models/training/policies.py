@@ -28,12 +28,16 @@ class WrittenPhase:
 
 @dataclass(frozen=True)
 class PolicySettings:
-    """What a policy may use; the fields mean what they mean in the params section `train`."""
+    """What a policy may use; the fields mean what they mean in the params section `train`.
+
+    `adapter_learning_rate` is that of the topmost encoder group where adapters train in it, None for its weights.
+    """
 
     head_epochs: int = 30
     num_epochs: int = 3
     head_learning_rate: float = 2e-3
     learning_rate: float = 5e-5
+    adapter_learning_rate: float | None = None
     layer_lr_decay: float = 0.9
     groups_per_phase: int = 1
     max_unfrozen_groups: int | None = None
@@ -260,7 +264,8 @@ def _deep_phase(
 
     A head that a phase of its own has trained is where it should be for the layers as they were: it follows slowly.
     """
-    rates = [settings.learning_rate * settings.layer_lr_decay**depth for depth in reversed(range(num_unfrozen))]
+    highest = settings.adapter_learning_rate or settings.learning_rate
+    rates = [highest * settings.layer_lr_decay**depth for depth in reversed(range(num_unfrozen))]
     return Phase(
         name=name,
         trainable=groups[len(groups) - 1 - num_unfrozen :],

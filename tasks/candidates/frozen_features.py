@@ -10,6 +10,7 @@ from models.classifiers.linear_heads import attach_linear_head
 from tasks.caching import step_cache
 from tasks.results import save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
+from tasks.training.adapters import refers_to_encoder
 from tasks.training.linear_heads import pooled_vectors, solve_head
 from tasks.training.setup import learned_rows, load_encoded
 from tasks.training.train_set import TrainSet, load_train_set
@@ -43,7 +44,8 @@ def fit_frozen(context: Context) -> FinalFit:
     classifier = attach_linear_head(encoder, solve_head(context, None), pooling=context.params.model.pooling)
     data, directory = load_train_set(context), context.directory(TRAINING) / FROZEN / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
-    save_finetuned(directory, classifier, encoder, params=params, classes=data.classes)
+    refers = refers_to_encoder(context.params)
+    save_finetuned(directory, classifier, encoder, params=params, classes=data.classes, refers=refers)
     return FinalFit(
         name=FROZEN,
         model=directory,

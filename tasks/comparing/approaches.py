@@ -27,6 +27,7 @@ from tasks.caching import step_cache
 from tasks.candidates.estimators import fit_estimator, list_baselines
 from tasks.comparing.report import BASELINE, SCRATCH
 from tasks.results.outcomes import Measured
+from tasks.training.adapters import adapter_spec
 from tasks.training.device_slots import on_device
 from tasks.training.finetuning import best_epochs, stop_at_best
 from tasks.training.first_phases import is_exact
@@ -45,6 +46,7 @@ from tasks.training.setup import (
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
 from thawline.errors import CandidateError
+from thawline.params.adapters import Adapters
 from thawline.params.scopes import COMPARISON
 from thawline.scores.metrics import score
 
@@ -135,6 +137,7 @@ def scratch(context: Context, share: Share) -> Trained:
         num_epochs=chosen.scratch_epochs,
         learning_rate=chosen.scratch_learning_rate,
         layer_lr_decay=1.0,
+        adapters=Adapters(),
     )
     encoder = load_encoded(context, share.fold).encoder
     blank = randomise(encoder, seed=context.params.seed + share.seed)
@@ -205,7 +208,7 @@ def _run(
     """Train once: to find out how long (None), else on all rows learned from, as long as the records say, if any do."""
     params, data = context.params, load_train_set(context)
     rows = load_encoded(context, share.fold).rows
-    classifier = build(encoder, params, num_classes=len(data.classes))
+    classifier = build(encoder, params, num_classes=len(data.classes), adapters=adapter_spec(params))
     classifier.holds_statistics = is_pretrained
     arrays = TrainingData(rows=rows, labels=data.labels, train=share.learned)
     if chosen is None:
@@ -213,7 +216,7 @@ def _run(
     arrays = augmented(arrays, context, share.fold)
     if not is_pretrained:
         arrays = dataclasses.replace(arrays, views=None)  # every phase sees the rows themselves
-    phases = plan_phases(params.train.policy, classifier.groups, policy_settings(params))
+    phases = plan_phases(params.train.policy, classifier.trainable_groups, policy_settings(params))
     if chosen:
         phases = stop_at_best(phases, [best_epochs(chosen, phases)])
     settings = train_settings(params, seed=params.seed + share.seed)

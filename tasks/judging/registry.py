@@ -22,6 +22,7 @@ from prefect import task
 
 from modalities import get_modality
 from modalities.predictor import load_predictor
+from models.classifiers.references import list_distributions
 from tasks.caching import NO_CACHE, retry_transient
 from tasks.judging.champion import (
     JUDGED_AGAINST,
@@ -176,7 +177,7 @@ def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str,
     rows = read_frame(context.workspace.train_rows).head(3).reset_index(drop=True)
     modality = get_modality(context.params.modality)
     example = modality.to_input(rows, context.params)
-    libraries = sorted({*REQUIREMENTS, *modality.libraries})
+    libraries = sorted({*REQUIREMENTS, *modality.libraries, *list_distributions(fit.model)})
     with tempfile.TemporaryDirectory(dir=context.workspace.state) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # hints on type hints: the signature below says it all
         target = Path(folder) / "model"

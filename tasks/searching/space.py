@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def distributions(search: Search) -> dict[str, BaseDistribution]:
 
 def current_values(params: Params, names: Mapping[str, Any]) -> dict[str, Any]:
     """Return the params' own values of some names."""
-    return {name: getattr(getattr(params, name.partition(".")[0]), name.partition(".")[2]) for name in names}
+    return {name: attrgetter(name)(params) for name in names}
 
 
 def grid(space: Mapping[str, BaseDistribution], params: Params) -> list[dict[str, Any]]:
@@ -50,9 +51,10 @@ def _points(dimension: Dimension, one: BaseDistribution) -> list[Any]:
 def _distribution(name: str, dimension: Dimension) -> BaseDistribution:
     if dimension.choices:
         return CategoricalDistribution(dimension.choices)
-    section, _, key = name.partition(".")
-    annotation = Params.model_fields[section].annotation
-    kind = str(annotation.model_fields[key].annotation)  # type: ignore[union-attr]
+    section: Any = Params
+    for part in name.split("."):
+        section = section.model_fields[part].annotation
+    kind = str(section)
     low, high = dimension.low, dimension.high
     assert low is not None and high is not None  # noqa: S101, PT018 - a span has both
     if "float" in kind:

@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +57,8 @@ def trial_params(params: Params, values: Mapping[str, Value], *, name: str) -> P
     """
     content = params.model_dump(mode="json")
     for key, value in values.items():
-        section, _, leaf = key.partition(".")
-        content[section][leaf] = value
+        *sections, leaf = key.split(".")
+        reduce(dict.__getitem__, sections, content)[leaf] = value
     return parse_params(content, source=name)
 
 

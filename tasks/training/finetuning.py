@@ -19,6 +19,7 @@ from models.training.policies import Phase
 from tasks.caching import step_cache
 from tasks.results import save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
+from tasks.training.adapters import refers_to_encoder
 from tasks.training.device_slots import on_device
 from tasks.training.first_phases import train_first_phases
 from tasks.training.linear_heads import solve_head
@@ -120,7 +121,14 @@ def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     epochs = _follow(training, "final fit")
     directory = context.directory(TRAINING) / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
-    save_finetuned(directory, training.classifier, training.encoder, params=params, classes=data.classes)
+    save_finetuned(
+        directory,
+        training.classifier,
+        training.encoder,
+        params=params,
+        classes=data.classes,
+        refers=refers_to_encoder(context.params),
+    )
     return FinalFit(
         name=FINETUNED,
         model=directory,

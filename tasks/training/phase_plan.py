@@ -8,8 +8,8 @@ from ruamel.yaml import YAML
 
 from modalities import get_modality
 from models.encoders.loading import Encoder
-from models.encoders.structure import HEAD
 from models.training.policies import plan_phases
+from tasks.training.adapters import trainable_groups
 from tasks.training.setup import policy_settings
 from thawline.formats.frames import read_frame
 from thawline.params import Params
@@ -28,7 +28,6 @@ def plan(workspace: Workspace, params: Params) -> list[WrittenPhase]:
     modality = get_modality(params.modality)
     rows = read_frame(workspace.train_rows) if modality.fits_encoder(params) else pd.DataFrame()
     encoder: Encoder = modality.load_encoder(params, workspace.root, rows)
-    groups = (*encoder.structure.groups, HEAD)
     return [
         WrittenPhase(
             name=phase.name,
@@ -38,7 +37,7 @@ def plan(workspace: Workspace, params: Params) -> list[WrittenPhase]:
             min_gain=phase.min_gain,
             exact=phase.exact,
         )
-        for phase in plan_phases(params.train.policy, groups, policy_settings(params))
+        for phase in plan_phases(params.train.policy, trainable_groups(encoder, params), policy_settings(params))
     ]
 
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from modalities import check_changes, get_modality
 from models.activations.store import ActivationStore
+from models.adapters.specs import AdapterSpec
 from models.classifiers.classifier import Classifier, build_classifier
 from models.classifiers.placement import encoder_on
 from models.encoders.loading import Encoder
-from models.encoders.structure import HEAD
 from models.hardware.devices import choose_device
 from models.heads.head import HeadSpec
 from models.inputs.augmentation import Augmentation, Change, with_views
@@ -30,6 +30,7 @@ from models.training.journal import Journal
 from models.training.loop import EpochRecord, go_on, stored_boundaries
 from models.training.policies import Phase, PolicySettings, WrittenPhase, plan_phases
 from models.training.records import TrainingData, TrainSettings
+from tasks.training.adapters import adapter_spec, trainable_groups
 from tasks.training.device_slots import device_slot
 from tasks.training.row_weights import row_weights, trained_on
 from tasks.training.train_set import TrainSet, load_train_set
@@ -82,7 +83,9 @@ def open_training(context: Context, fold: int | None, *, all_rows: bool = False,
     nothing. The classifier is on `train.device`, unless another is named: who only plans needs no GPU.
     """
     data, encoded, params = load_train_set(context), load_encoded(context, fold), context.params
-    classifier = build(encoded.encoder, params, num_classes=len(data.classes), device=device)
+    classifier = build(
+        encoded.encoder, params, num_classes=len(data.classes), device=device, adapters=adapter_spec(params)
+    )
     weights = row_weights(context, len(data.labels))
     arrays = TrainingData(rows=encoded.rows, labels=data.labels, train=learned_rows(context, fold), weights=weights)
     if fold is not None:
@@ -94,7 +97,7 @@ def open_training(context: Context, fold: int | None, *, all_rows: bool = False,
     return Training(
         encoder=encoded.encoder,
         classifier=classifier,
-        phases=plan_phases(params.train.policy, classifier.groups, policy_settings(params)),
+        phases=plan_phases(params.train.policy, classifier.trainable_groups, policy_settings(params)),
         data=arrays,
         settings=train_settings(params, seed=params.seed + (0 if fold is None else 1000 * (fold + 1))),
         store=open_store(context.workspace, params),
@@ -110,11 +113,19 @@ def learned_rows(context: Context, fold: int | None) -> NDArray[np.int64]:
     return trained_on(context, np.arange(len(data.labels)) if fold is None else data.fold_rows(fold)[0])
 
 
-def build(encoder: Encoder, params: Params, *, num_classes: int, device: str | None = None) -> Classifier:
+def build(
+    encoder: Encoder,
+    params: Params,
+    *,
+    num_classes: int,
+    device: str | None = None,
+    adapters: AdapterSpec | None = None,
+) -> Classifier:
     """Return the encoder with a new head, both as `params.model` says; the head's weights follow from the seed.
 
     It is on `params.train.device`, or the one named, from the start: what the frozen layers make of rows is stored by
-    device. All classifiers there share one copy of the encoder, which itself stays where it is.
+    device. All classifiers there share one copy of the encoder, which itself stays where it is. `adapters` are those
+    that train in place of the encoder's weights.
     """
     return build_classifier(
         encoder_on(encoder, choose_device(device or params.train.device)),
@@ -122,6 +133,7 @@ def build(encoder: Encoder, params: Params, *, num_classes: int, device: str | N
         head=head_spec(params),
         pooling=params.model.pooling,
         seed=params.seed,
+        adapters=adapters,
     )
 
 
@@ -135,9 +147,14 @@ def head_spec(params: Params) -> HeadSpec:
 
 def policy_settings(params: Params) -> PolicySettings:
     """Return what the unfreezing policies look at."""
-    names = [field.name for field in dataclasses.fields(PolicySettings) if field.name != "phases"]
-    phases = tuple(WrittenPhase(**dict(phase)) for phase in params.train.phases)
-    return PolicySettings(**{name: getattr(params.train, name) for name in names}, phases=phases)
+    own = ("adapter_learning_rate", "phases")
+    names = [field.name for field in dataclasses.fields(PolicySettings) if field.name not in own]
+    chosen = params.train.adapters
+    return PolicySettings(
+        **{name: getattr(params.train, name) for name in names},
+        adapter_learning_rate=None if chosen.kind == "none" else chosen.learning_rate,
+        phases=tuple(WrittenPhase(**dict(phase)) for phase in params.train.phases),
+    )
 
 
 def train_settings(params: Params, *, seed: int) -> TrainSettings:
@@ -224,7 +241,7 @@ def _encode(context: Context, fold: int | None) -> Encoded:
 
 def groups_of(context: Context) -> tuple[str, ...]:
     """Return the layer groups, input to head, that phases are planned for."""
-    return (*load_encoded(context, 0).encoder.structure.groups, HEAD)
+    return trainable_groups(load_encoded(context, 0).encoder, context.params)
 
 
 def augmented(data: TrainingData, context: Context, fold: int | None) -> TrainingData:

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from thawline.params.adapters import Adapters
 from thawline.params.section import Section
 
 
@@ -229,6 +230,7 @@ class Train(Section):
         "none", description="Weights in the loss: none, or inverse to class frequency. These change probabilities."
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Label smoothing in the loss (0 to 1).")
+    adapters: Adapters = Field(default_factory=Adapters, description="Adapters in place of an encoder's weights.")
     activations: Literal["float32", "float16"] = Field(
         "float32", description="Number format of stored activations; float16 halves the disk space, and rounds."
     )

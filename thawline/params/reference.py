@@ -46,19 +46,29 @@ def render_params(params: Params, keep: Sequence[str] = ()) -> str:
             lines += [f"# {field.description}", f"{name}: {_yaml(value)}", ""]
         elif not keep or name in keep or name in DVC_SECTIONS:
             lines += [f"# {field.description}", f"{name}:"]
-            for key, inner in type(value).model_fields.items():
-                lines += [f"  # {line}" for line in textwrap.wrap(inner.description or "", 100)]
-                lines += _render_value(key, getattr(value, key))
-            lines.append("")
+            lines += [*_render_section(value), ""]
     return "\n".join(lines)
+
+
+def _render_section(section: BaseModel, indent: str = "  ") -> list[str]:
+    """Return the params of a section as YAML, each below its description."""
+    lines = []
+    for key, field in type(section).model_fields.items():
+        value = getattr(section, key)
+        lines += [f"{indent}# {line}" for line in textwrap.wrap(field.description or "", 100)]
+        if isinstance(value, BaseModel):
+            lines += [f"{indent}{key}:", *_render_section(value, f"{indent}  ")]
+        else:
+            lines += [f"{indent}{line}" for line in _render_value(key, value)]
+    return lines
 
 
 def _render_value(key: str, value: Any) -> list[str]:
     """Return a param as YAML, a mapping of sections with a line for each."""
     if isinstance(value, dict) and value and all(isinstance(item, BaseModel) for item in value.values()):
-        items = [f"    {name}: {json.dumps(item.model_dump(exclude_defaults=True))}" for name, item in value.items()]
-        return [f"  {key}:", *items]
-    return [f"  {key}: {_yaml(value)}"]
+        items = [f"  {name}: {json.dumps(item.model_dump(exclude_defaults=True))}" for name, item in value.items()]
+        return [f"{key}:", *items]
+    return [f"{key}: {_yaml(value)}"]
 
 
 def _describe_type(field: FieldInfo) -> str:

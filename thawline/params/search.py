@@ -17,6 +17,11 @@ SEARCHABLE = (
     "model.head_activation",
     "model.head_layers",
     "model.head_units",
+    "train.adapters.alpha",
+    "train.adapters.dropout",
+    "train.adapters.kind",
+    "train.adapters.learning_rate",
+    "train.adapters.rank",
     "train.batch_size",
     "train.class_weights",
     "train.groups_per_phase",
@@ -38,6 +43,11 @@ SEARCHABLE = (
 """What trials may differ in: all of it leaves the folds and the scored rows as they are."""
 
 DEEP = (
+    "train.adapters.alpha",
+    "train.adapters.dropout",
+    "train.adapters.kind",
+    "train.adapters.learning_rate",
+    "train.adapters.rank",
     "train.groups_per_phase",
     "train.layer_lr_decay",
     "train.learning_rate",
@@ -119,8 +129,8 @@ class Search(Section):
     space: dict[str, Dimension] = Field(
         default_factory=default_space,
         description="What trials differ in, by param: {low, high, log} or {choices}. Params that only deeper phases "
-        "use (train.learning_rate, layer_lr_decay, num_epochs, policy, groups_per_phase, max_unfrozen_groups) tell "
-        "trials apart only among those that go deeper: keep more for them.",
+        "use (train.learning_rate, layer_lr_decay, num_epochs, policy, groups_per_phase, max_unfrozen_groups, "
+        "train.adapters) tell trials apart only among those that go deeper: keep more for them.",
     )
 
     _is_safe_to_show = field_validator("storage")(without_password)

@@ -74,7 +74,11 @@ def test_overrides_are_handed_on_and_the_file_is_the_users_own_meanwhile(tmp_pat
 
 def test_a_rendered_params_yaml_gives_the_same_params_back() -> None:
     search = {"space": {"train.learning_rate": {"low": 1e-5, "high": 1e-3, "log": True}}}
-    values = {"validation": {"labels": ["ja", "nein"]}, "train": {"learning_rate": 1e-5}, "search": search}
+    values = {
+        "validation": {"labels": ["ja", "nein"]},
+        "train": {"adapters": {"kind": "lora", "targets": ["q"]}},
+        "search": search,
+    }
     params = parse_params({"name": "x", **values})
     assert Params.model_validate(YAML(typ="safe").load(render_params(params))) == params
 
