@@ -10,6 +10,7 @@ from flows.cross_validation import choose_depths, cross_validate
 from flows.search import Searched, search
 from tasks.candidates.baselines import cross_validate_all, fit_any, list_all_baselines
 from tasks.candidates.blend import blend_folds, blend_shares, fit_blend
+from tasks.candidates.dependence import measure_dependence
 from tasks.candidates.label_audit import audit_labels, record_effect
 from tasks.candidates.outputs import answer_folds, calibrate, check_costs
 from tasks.judging.evaluation import evaluate, score_champion
@@ -20,6 +21,7 @@ from tasks.judging.verdict import decide
 from tasks.profiling.profile import profile_rows
 from tasks.reports.recording import open_run, record_cross_validation, record_left_out, record_outcome
 from tasks.results.cross_validation import CrossValidation, FinalFit, best_of
+from tasks.results.dependence import Dependence
 from tasks.results.depth import Scouted
 from tasks.results.outcomes import RunResult
 from tasks.searching.study import forget_study
@@ -50,7 +52,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         profile_rows(context)
     with open_run(context, tracking) as run_id:
         with watch("baseline"):
-            baselines = _score_baselines(context, tracking, run_id)
+            baselines, dependence = _score_baselines(context, tracking, run_id)
         with watch("scout"):
             deep, scouted = _scout(context)
         with watch("search"):
@@ -104,14 +106,17 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             scouted=scouted,
             found=searched.found,
             exported=exported,
+            dependence=dependence,
         )
 
 
-def _score_baselines(context: Context, tracking: Tracking, run_id: str) -> list[CrossValidation]:
-    """Score all baselines; which are left out, and why, is noted on the run."""
+def _score_baselines(
+    context: Context, tracking: Tracking, run_id: str
+) -> tuple[list[CrossValidation], Dependence | None]:
+    """Score all baselines, one of them by chance as well; which are left out, and why, is noted on the run."""
     baselines, missing = cross_validate_all(context, list_all_baselines(context))
     record_left_out(tracking, run_id, missing)
-    return baselines
+    return baselines, measure_dependence(context, tracking, run_id, baselines)
 
 
 def _scout(context: Context) -> tuple[Context, Scouted | None]:

@@ -38,6 +38,7 @@ from thawline.rows.cells import UNREADABLE, UNUSUAL, Notation, canonical_text, i
 from thawline.rows.columns import carried, constant, content_columns, outer_name
 from thawline.rows.near_duplicates import number_by_appearance
 from thawline.rows.row_hashes import hash_rows
+from thawline.rows.split_columns import carried_for_split, refuse_taken
 
 ROOMS = ("common", "tabular")
 EXCERPT_LENGTH = 120
@@ -61,7 +62,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
     label = require_column(table, columns.label_column, key="ingest.label_column", path=path)
     for name in columns.columns:
         require_column(table, name, key="ingest.columns", path=path)
-    contents = table.drop(columns=[columns.label_column, *columns.drop_columns], errors="ignore")
+    contents = table.drop(columns=not_content(params), errors="ignore")
     if contents.columns.empty:
         raise UnreadableFileError(f"{path} has no column beside the label {columns.label_column!r} to learn from")
     return pd.DataFrame(
@@ -70,7 +71,8 @@ def read(path: Path, params: Params) -> pd.DataFrame:
             "label": as_strings(label, strip=True),
             "source": constant(path.name, table.index),
             "source_row": np.arange(len(table), dtype=np.int64),
-            **carried(table, [name for name in params.validation.slice_columns if name in columns.drop_columns]),
+            **carried(table, [name for name in params.validation.slice_columns if name in not_content(params)[1:]]),
+            **carried_for_split(table, params, path),
         }
     )
 
@@ -250,6 +252,7 @@ def _refuse_contradictions(params: Params) -> None:
             raise ParamsError(
                 f"ingest.{key} names {columns.label_column!r}, which is ingest.label_column; take it out of one of them"
             )
+    refuse_taken(params, dict.fromkeys(columns.columns, "ingest.columns"))
     both = [name for name in columns.columns if name in columns.drop_columns]
     if both:
         raise ParamsError(f"{both[0]!r} stands in ingest.columns and in ingest.drop_columns; take it out of one")

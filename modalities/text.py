@@ -26,6 +26,7 @@ from thawline.formats.tables import Chunk, as_strings, read_chunks, read_table, 
 from thawline.params import Params
 from thawline.rows.columns import carried, constant
 from thawline.rows.near_duplicates import mix, near_duplicate_groups
+from thawline.rows.split_columns import carried_for_split, refuse_taken
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
         raise ParamsError(
             f"ingest.text_column and ingest.label_column are both {columns.text_column!r}; name two different columns"
         )
+    refuse_taken(params, {columns.text_column: "ingest.text_column"})
     table = read_table(path, encoding=columns.encoding, max_mb=columns.max_file_mb)
     text = require_column(table, columns.text_column, key="ingest.text_column", path=path)
     label = require_column(table, columns.label_column, key="ingest.label_column", path=path)
@@ -74,6 +76,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
             "source": pd.Series([path.name] * len(table), index=table.index, dtype="str"),
             "source_row": np.arange(len(table), dtype=np.int64),
             **carried(table, params.validation.slice_columns),
+            **carried_for_split(table, params, path),
         }
     )
 

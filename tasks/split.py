@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from modalities import get_modality
@@ -14,6 +16,8 @@ from thawline.errors import DataRefusedError, StorageError
 from thawline.formats.frames import read_frame, write_frame, write_report
 from thawline.params import Params
 from thawline.params.data import Split
+from thawline.rows.forward_folds import assign_forward_folds
+from thawline.rows.groups import refuse_few_groups, regrouped, with_owners
 from thawline.rows.splits import LEDGER_COLUMNS, assign_folds, empty_ledger, extend_ledger, split_rows
 from thawline.system.files import write_lastingly
 from thawline.workspace import Workspace
@@ -28,25 +32,27 @@ def split(workspace: Workspace, params: Params) -> None:
     Raises:
         StorageError: The ledger is there and can't be read as one.
         DataRefusedError: `split.test_share` or `split.seed` has changed, and there is no new row that it could be of;
-            or the labels are of another column than those by which the ledger's rows were stratified.
+            or the labels are of another column than those by which the ledger's rows were stratified; or
+            `split.group_column` has too few groups.
     """
     rows = read_frame(workspace.clean_rows)
     rows["group"] = get_modality(params.modality).near_duplicate_groups(rows, params)
+    owned = with_owners(rows, params.split.group_column)
     old = read_ledger(workspace)
-    ledger = extend_ledger(old, rows, test_share=params.split.test_share, seed=params.split.seed)
+    ledger = extend_ledger(old, owned.rows, test_share=params.split.test_share, seed=params.split.seed)
     if len(old) and len(rows):
         assigned = _read_assigned(workspace)
         _refuse_other_labels(assigned, params.ingest.label_column)
         if len(ledger) == len(old):
             _refuse_without_effect(assigned, params.split)
-    parts = split_rows(rows, ledger)
-    fold = assign_folds(parts["train"], num_folds=params.split.num_folds, seed=params.split.seed)
-    parts["train"] = parts["train"].assign(fold=fold)
+    parts = regrouped(split_rows(owned.rows, ledger, relations=owned.relations), owned)
+    refuse_few_groups(parts, params.split)
+    parts["train"] = parts["train"].assign(fold=_folds(parts["train"], params.split))
     write_lastingly(workspace.ledger, ledger.to_csv(index=False, lineterminator="\n").encode())
     write_frame(parts["train"], workspace.train_rows)
     write_frame(parts["test"], workspace.test_rows)
     write_frame(parts["held_out"], workspace.held_out_rows)
-    sizes = rows.groupby("group").size()
+    sizes = owned.rows.groupby("group").size()
     report = {
         "rows": len(rows),
         "rows_new_to_ledger": len(ledger) - len(old),
@@ -58,6 +64,12 @@ def split(workspace: Workspace, params: Params) -> None:
         "folds": _count_folds(parts["train"]),
     }
     write_report(report, workspace.reports / "split.json")
+
+
+def _folds(train: pd.DataFrame, chosen: Split) -> npt.NDArray[np.int64]:
+    if chosen.time_column is not None:
+        return assign_forward_folds(train, num_folds=chosen.num_folds)
+    return assign_folds(train, num_folds=chosen.num_folds, seed=chosen.seed)
 
 
 def _refuse_other_labels(assigned: Sequence[Assigned], column: str) -> None:

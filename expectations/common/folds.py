@@ -7,6 +7,8 @@ import pandas as pd
 from expectations.frame import Finding, FrameExpectation, first_rows, positions
 from expectations.suites import Content
 from thawline.params import Params
+from thawline.rows.forward_folds import FIRST_BLOCK
+from thawline.rows.split_columns import MOMENT
 
 
 class ExpectClassesInEveryFold(FrameExpectation):
@@ -20,7 +22,8 @@ class ExpectClassesInEveryFold(FrameExpectation):
         train = frame[frame["split"] == "train"]
         counts = pd.crosstab(train["fold"], train["label"])
         classes = sorted(frame["label"].dropna().unique())
-        counts = counts.reindex(index=range(self.num_folds), columns=classes, fill_value=0)
+        first = FIRST_BLOCK if MOMENT in frame else 0  # by time there is a block that is only learned from
+        counts = counts.reindex(index=range(first, self.num_folds), columns=classes, fill_value=0)
         lacking = [f"fold {fold} has no {label!r}" for label in classes for fold in counts.index[counts[label] == 0]]
         least = int(counts.to_numpy().min()) if counts.size else 0
         message = f"The smallest class has at least {least} rows in each of {self.num_folds} folds; 1 is needed."

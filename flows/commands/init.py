@@ -1,5 +1,6 @@
 """The command `thawline init`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,13 @@ def init(
     image: Annotated[
         str, typer.Option("--image", metavar="COLUMN", help="image: the column of a manifest with the images' paths.")
     ] = "path",
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="COLUMN", help="Column that says whose a row is: a customer, a patient."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="COLUMN", help="Column of dates: the test set is to be the latest.")
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,13 +64,21 @@ def init(
 
     Example: thawline init flights --modality tabular --data flights.parquet --label outcome
 
+    Rows that belong together (--group) are never parted between train and test, nor between folds; by --time the latest
+    rows test. Neither column is learned from.
+
+    Example: thawline init churn --modality tabular --data visits.csv --label left --group customer --time visited
+
     A CSV that is no UTF-8 is read in the encoding that it seems to be in, which is told; --set ingest.encoding says it.
     Every other param can be set so, too, in place of its value in params.yaml.
 
     Example: thawline init mails --data mails.csv --set ingest.encoding=cp1252 --set split.test_share=0.3
     """
     columns = {"label_column": label, "text_column": text, "image_column": image}
-    made = make_workspace(directory, data, modality=modality, columns=columns, overrides=overrides or ())
+    named = {"split.group_column": group, "split.time_column": time}
+    parting = [f"{key}={json.dumps(name)}" for key, name in named.items() if name is not None]
+    overrides = [*parting, *(overrides or ())]
+    made = make_workspace(directory, data, modality=modality, columns=columns, overrides=overrides)
     root = made.workspace.root
     reply.print(f"[green]made[/green] {escape(str(root))} with {made.num_rows:,} rows from {escape(str(data))}")
     reply.print(f"  {describe_labels(made.rows_per_label, made.num_rows)}", markup=False, soft_wrap=True)

@@ -18,6 +18,7 @@ from thawline.errors import UnreadableFileError
 from thawline.formats.tables import Chunk, as_strings, is_table, parse_table, read_chunks, read_table, require_column
 from thawline.params import Params
 from thawline.rows.columns import carried, constant
+from thawline.rows.split_columns import carried_for_split, refuse_taken, split_columns
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,11 @@ def _read_named(root: Root, name: str) -> tuple[bytes, str]:
 
 def _read_classes(root: Root, params: Params) -> pd.DataFrame:
     """Take the folders of one level as classes (`labels_of`); an image outside of them has no label."""
+    for key, name in split_columns(params).items():
+        raise UnreadableFileError(
+            f"{root.path} is a folder a class and has no column {name!r} ({key}); put a manifest beside the images, a "
+            f"table of paths and labels with that column, or leave {key} out"
+        )
     names = root.images()
     labels, remarks = labels_of([PurePosixPath(name).parts[:-1] for name in names], source=root.path)
     for remark in remarks:
@@ -126,6 +132,7 @@ def _read_classes(root: Root, params: Params) -> pd.DataFrame:
 
 def _read_manifest(root: Root, table: pd.DataFrame, path: Path, params: Params) -> pd.DataFrame:
     columns = params.ingest
+    refuse_taken(params, {columns.image_column: "ingest.image_column"})
     names = as_strings(require_column(table, columns.image_column, key="ingest.image_column", path=path), strip=True)
     labels = as_strings(require_column(table, columns.label_column, key="ingest.label_column", path=path), strip=True)
     for row, name in enumerate(names.astype(object).where(names.notna(), "")):
@@ -136,7 +143,8 @@ def _read_manifest(root: Root, table: pd.DataFrame, path: Path, params: Params) 
             "%s: %d images are not named in %s and left out: %s", root.path.name, len(beside), path.name, named(beside)
         )
     rows = _frame(root, [name if isinstance(name, str) else "" for name in names], labels, params)
-    return rows.assign(**carried(table.reset_index(drop=True), params.validation.slice_columns))
+    table = table.reset_index(drop=True)
+    return rows.assign(**carried(table, params.validation.slice_columns), **carried_for_split(table, params, path))
 
 
 def _frame(root: Root, names: list[str], labels: pd.Series, params: Params) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from thawline.formats.decimals import commas_to_points, has_decimal_commas
 from thawline.params import Params
 from thawline.rows.cells import Cells, Notation, as_texts, infer_kind
 from thawline.rows.columns import content_columns, inner_name, outer_name
+from thawline.rows.split_columns import split_columns
 
 ROUNDED_DIGITS = 4
 EXACT_DIGITS = 12
@@ -17,8 +18,8 @@ UNTIDY = r"^\s|\s$|\s\s|[\t\r\n]"
 
 
 def not_content(params: Params) -> list[str]:
-    """Return the columns of a file that are not content: the label, and those to be dropped."""
-    return [params.ingest.label_column, *params.ingest.drop_columns]
+    """Return the columns of a file that are not content: the label, and those that are not to be learned from."""
+    return [params.ingest.label_column, *params.ingest.drop_columns, *split_columns(params).values()]
 
 
 def texts_of(table: pd.DataFrame, params: Params) -> dict[str, pd.Series]:

@@ -17,9 +17,10 @@ from typing import Any
 
 import psutil
 
+from modalities.tables.comparing import not_content
 from thawline.errors import UnreadableFileError, UsageError
 from thawline.params import Params
-from thawline.rows.columns import RESERVED, SLICE, inner_name
+from thawline.rows.columns import CARRIED, RESERVED, SLICE, inner_name
 
 LOGGING = Path(__file__).with_name("log4j2.properties")
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "json"}
@@ -102,7 +103,7 @@ def read_spark(session: Any, paths: list[Path], params: Params) -> Any:
     try:
         frames = [_load(session, path, params) for path in paths]
         frame = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
-        columns = [name for name in frame.columns if name not in RESERVED and not name.startswith(SLICE)]
+        columns = [name for name in frame.columns if name not in RESERVED and not name.startswith(CARRIED)]
         frame = frame.withColumn("normalised", _row_hash(F, frame, columns)).persist()
         num_rows = frame.count()  # reads all of it: what can't be read says so here
     except (PySparkException, Py4JJavaError) as error:
@@ -141,12 +142,12 @@ def _load(session: Any, path: Path, params: Params) -> Any:
     chosen = [
         _cell(F, name, types[name], ingest.columns.get(name)).alias(inner_name(name))
         for name in frame.columns
-        if name != label and name not in ingest.drop_columns
+        if name not in not_content(params)
     ]
     chosen += [
         _text(F, name, types[name]).alias(f"{SLICE}{name}")
         for name in params.validation.slice_columns
-        if name in ingest.drop_columns and name in types
+        if name in not_content(params)[1:] and name in types
     ]
     return frame.select(*chosen, _text(F, label, types[label]).alias("label"), F.lit(path.name).alias("source"))
 

@@ -33,7 +33,7 @@ def blend_folds(context: Context, approaches: Sequence[CrossValidation]) -> Cros
     folds = []
     for parts in zip(*(approach.folds for approach in approaches), strict=True):
         fold = parts[0].fold
-        others, rows = data.fold_rows(fold)
+        others, (_, rows) = data.answered_by(fold), data.fold_rows(fold)
         shares = fit_shares(data.labels[others], [part[others] for part in unseen])
         probabilities = mix([part[rows] for part in unseen], shares)
         path = save_arrays(directory / f"fold-{fold}.npz", rows=rows, probabilities=probabilities)
@@ -52,8 +52,9 @@ def blend_folds(context: Context, approaches: Sequence[CrossValidation]) -> Cros
 
 def blend_shares(context: Context, approaches: Sequence[CrossValidation]) -> dict[str, float]:
     """Return, by name, the shares that all folds' rows ask for, of the approaches that get one."""
-    labels = load_train_set(context).labels
-    shares = fit_shares(labels, [_unseen(context, approach) for approach in approaches])
+    data = load_train_set(context)
+    labels, rows = data.labels[data.scored], data.scored
+    shares = fit_shares(labels, [_unseen(context, approach)[rows] for approach in approaches])
     return {approach.name: share for approach, share in zip(approaches, shares, strict=True) if share > 0}
 
 

@@ -68,8 +68,9 @@ def audit_labels(
         StorageError: No permission, or no space.
     """
     data, best = load_train_set(context), best_of(approaches)
-    probabilities = best.out_of_fold(len(data.labels), len(data.classes))
-    issues = find_label_issues(data.labels, probabilities, data.classes)
+    probabilities = best.out_of_fold(len(data.labels), len(data.classes))[data.scored]
+    issues = find_label_issues(data.labels[data.scored], probabilities, data.classes)
+    issues = issues.assign(row=data.scored[issues["row"].to_numpy()])
     frame = data.frame.iloc[issues["row"]].reset_index(drop=True)
     shown = pd.DataFrame(
         {
@@ -82,7 +83,7 @@ def audit_labels(
     )
     audit = LabelAudit(
         approach=best.name,
-        num_rows=len(data.labels),
+        num_rows=len(data.scored),
         num_flagged=len(shown),
         left_out=_set_aside(context, issues["row"].to_numpy(np.int64)),
         worst=tuple(LabelIssue.model_validate(row) for row in issues.head(NUM_WORST).to_dict("records")),
@@ -93,9 +94,9 @@ def audit_labels(
         tracking.client.log_artifact(run_id, str(context.workspace.reports / f"{STEM}.{suffix}"), "reports")
     if len(shown):
         tracking.client.log_table(run_id, shown.head(MAX_SHOWN), f"{STEM}.json")
-    share = len(shown) / max(len(data.labels), 1)
+    share = len(shown) / max(audit.num_rows, 1)
     console.print(
-        f"  {len(shown):,} of {len(data.labels):,} labels ({share:.1%}) look wrong to {best.name}", markup=False
+        f"  {len(shown):,} of {audit.num_rows:,} labels ({share:.1%}) look wrong to {best.name}", markup=False
     )
     return audit
 

@@ -43,7 +43,7 @@ def answer_folds(context: Context, approach: CrossValidation) -> CrossValidation
     directory = context.directory() / "answered" / approach.name
     folds = []
     for fold in approach.folds:
-        others, rows = data.fold_rows(fold.fold)
+        others, (_, rows) = data.answered_by(fold.fold), data.fold_rows(fold.fold)
         temperature, rule = _fit(chosen, data, unseen, others)
         probabilities = unseen[rows]
         answers = answer(_scaled(probabilities, temperature), rule)
@@ -71,7 +71,7 @@ def calibrate(context: Context, fit: FinalFit, approach: CrossValidation) -> Fin
         return fit
     data = load_train_set(context)
     unseen = approach.out_of_fold(len(data.labels), len(data.classes))
-    temperature, rule = _fit(chosen, data, unseen, np.arange(len(data.labels)))
+    temperature, rule = _fit(chosen, data, unseen, data.scored)
     directory = context.directory() / "calibrated" / fit.name
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(fit.model, directory, copy_function=os.link)
@@ -83,12 +83,15 @@ def calibrate(context: Context, fit: FinalFit, approach: CrossValidation) -> Fin
 def _fit(
     chosen: Predict, data: TrainSet, unseen: NDArray[np.float64], rows: NDArray[np.int64]
 ) -> tuple[float | None, Rule | None]:
-    """Return the temperature and the rule that the params ask for, fitted on some rows; None for what they do not."""
+    """Return the temperature and the rule that the params ask for, fitted on some rows; None for what they do not.
+
+    The first fold by time has no rows before it that anything could be fitted on.
+    """
     labels, probabilities = data.labels[rows], unseen[rows]
-    temperature = fit_temperature(labels, probabilities) if chosen.calibration == "temperature" else None
+    temperature = fit_temperature(labels, probabilities) if chosen.calibration == "temperature" and len(rows) else None
     if chosen.decision == "cost":
         return temperature, cost_rule(chosen.costs, data.classes)
-    if chosen.decision == "f1_macro":
+    if chosen.decision == "f1_macro" and len(rows):
         return temperature, fit_weights(labels, _scaled(probabilities, temperature))
     return temperature, None
 
@@ -100,8 +103,9 @@ def _scaled(probabilities: NDArray[np.float64], temperature: float | None) -> ND
 def _effect(
     chosen: Predict, data: TrainSet, unseen: NDArray[np.float64], approach: CrossValidation, rule: Rule
 ) -> RuleEffect:
+    rows = data.scored
     before, after = (
-        measure_answers(data.labels, unseen, answers, rule)
+        measure_answers(data.labels[rows], unseen[rows], answers[rows], rule)
         for answers in (answers_of(unseen), approach.out_of_fold_answers(len(data.labels)))
     )
     return RuleEffect(objective=chosen.decision, **describe_rule(rule, data.classes), before=before, after=after)

@@ -100,13 +100,15 @@ def _folds(subject: Subject) -> Panel:
     train = subject.rows[subject.rows["split"] == TRAIN]
     counts = train.groupby(["label", "fold"]).size().unstack(fill_value=0)
     shares = counts.div(counts.sum(axis=1), axis=0)
-    num_folds, fewest = counts.shape[1], int(counts.to_numpy().min())
+    numbers = counts.columns.astype(int)
+    names = [f"fold {number + 1}" if number >= 0 else "first block" for number in numbers]
+    fewest = int(counts.to_numpy().min())
     order = [name for name in subject.classes if name in counts.index][:MAX_HEAT_ROWS]
     sizes = ", ".join(f"{size:,}" for size in counts.sum())
     spread = float((shares.max(axis=1) - shares.min(axis=1)).max())
     says = (
-        f"{num_folds} folds of {sizes} rows. The cells are the percentage of a class's training rows; the smallest "
-        f"has {count(fewest, 'row')}"
+        f"{count(len(names), 'fold')} of {sizes} rows. The cells are the percentage of a class's training rows; the "
+        f"smallest has {count(fewest, 'row')}"
     )
     tone: Tone = "warn" if fewest < 5 else "good"
     says += (
@@ -115,7 +117,7 @@ def _folds(subject: Subject) -> Panel:
     picture = heat_map(
         shares.loc[order].to_numpy(dtype=np.float64),
         rows=order,
-        columns=[f"fold {number + 1}" for number in range(num_folds)],
+        columns=names,
         title="Share of each class in each fold",
     )
     hidden = len(counts) - len(order)

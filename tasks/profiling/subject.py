@@ -12,6 +12,7 @@ from modalities import Modality, get_modality
 from tasks.ingest import read_raw
 from thawline.formats.frames import read_frame
 from thawline.params import Params
+from thawline.rows.split_columns import NEAR
 from thawline.workspace import Workspace
 
 TRAIN, TEST, HELD_OUT, DROPPED, UNSPLIT = "train", "test", "held out", "dropped", "not split"
@@ -21,8 +22,8 @@ TRAIN, TEST, HELD_OUT, DROPPED, UNSPLIT = "train", "test", "held out", "dropped"
 class Subject:
     """Prepared rows with `label`, `source`, `source_row`, `normalised`, `group`, `split`, `fold` and `rule`.
 
-    `split` is one of the words above; `rule` says why a dropped row was, `fold` is -1 outside of train. `group` is -1
-    where none was told.
+    `split` is one of the words above; `rule` says why a dropped row was, `fold` is -1 outside of train. `group` is the
+    number of near-duplicates, -1 where none was told.
     """
 
     params: Params
@@ -71,7 +72,8 @@ def read_processed_subject(workspace: Workspace, params: Params) -> Subject:
     rows = pd.concat([frame for frame in frames.values() if len(frame)], ignore_index=True)
     split = np.repeat(list(frames), [len(frame) for frame in frames.values()])
     nowhere = pd.Series(np.nan, index=rows.index)
-    fold, group = (rows.get(name, nowhere).fillna(-1).astype("int64") for name in ("fold", "group"))
+    near = NEAR if NEAR in rows else "group"
+    fold, group = (rows.get(name, nowhere).fillna(-1).astype("int64") for name in ("fold", near))
     rule = rows.get("rule", nowhere).astype(object).fillna("")
     return _subject(rows, params, modality, split=split, fold=fold, group=group, rule=rule)
 

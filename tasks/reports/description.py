@@ -48,6 +48,7 @@ def describe_run(result: RunResult, review: Review) -> str:
         *([escape(result.onnx)] if result.onnx else []),
         "### Cross-validation",
         table(("approach", "macro-F1", "accuracy", "loss", "training time"), [_fold_row(a) for a in review.approaches]),
+        *([] if result.dependence is None else [escape(result.dependence.sentence())]),
         *([] if result.scouted is None else ["### How deep fine-tuning pays", _describe_scouted(result.scouted)]),
         *([] if result.search is None else ["### Search", describe_search(result.search)]),
         "### Epochs of the fine-tuned model, mean over the folds",

@@ -24,10 +24,10 @@ def log_out_of_fold(tracking: Tracking, run_id: str, data: TrainSet, approach: C
 
 
 def out_of_fold_table(data: TrainSet, approach: CrossValidation) -> pd.DataFrame:
-    """Return row id, label, fold, the class answered and all probabilities of each training row."""
-    probabilities = approach.out_of_fold(len(data.labels), len(data.classes))
-    answers = approach.out_of_fold_answers(len(data.labels))
-    table = data.frame[["row_id", "label", "fold"]].reset_index(drop=True)
+    """Return row id, label, fold, the class answered and all probabilities of each training row that a fold scores."""
+    probabilities = approach.out_of_fold(len(data.labels), len(data.classes))[data.scored]
+    answers = approach.out_of_fold_answers(len(data.labels))[data.scored]
+    table = data.frame[["row_id", "label", "fold"]].iloc[data.scored].reset_index(drop=True)
     table["predicted"] = [data.classes[number] for number in answers]
     names = [f"probability_{name}" for name in data.classes]
     return pd.concat([table, pd.DataFrame(probabilities.round(6), columns=names)], axis=1)

@@ -25,6 +25,7 @@ from tasks.presenting.figures import draw_confusion, draw_learning_curves
 from tasks.reports.out_of_fold import log_out_of_fold
 from tasks.reports.pages import record_review
 from tasks.results.cross_validation import CrossValidation
+from tasks.results.dependence import Dependence
 from tasks.results.depth import Scouted
 from tasks.results.judgement import Decision, Evaluation
 from tasks.results.outcomes import RESULT_FILE, RunResult
@@ -107,15 +108,15 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
         return
     record_folds(tracking, parent, approach)
     data = load_train_set(context)
-    probabilities = approach.out_of_fold(len(data.labels), len(data.classes))
+    probabilities = approach.out_of_fold(len(data.labels), len(data.classes))[data.scored]
     histories = [fold.epochs for fold in approach.folds]
     runs.log_scores(tracking, parent, summary)
     tracking.client.log_table(parent, mean_epoch_table(histories), "epochs.json")
     log_out_of_fold(tracking, parent, data, approach)
     tracking.client.log_figure(parent, draw_learning_curves(histories), "figures/learning_curves.png")
     title = "Confusion matrix, out of fold"
-    answers = approach.out_of_fold_answers(len(data.labels))
-    figure = draw_confusion(confusion(data.labels, probabilities, answers), data.classes, title)
+    answers = approach.out_of_fold_answers(len(data.labels))[data.scored]
+    figure = draw_confusion(confusion(data.labels[data.scored], probabilities, answers), data.classes, title)
     tracking.client.log_figure(parent, figure, "figures/confusion_out_of_fold.png")
 
 
@@ -129,6 +130,7 @@ def record_outcome(
     scouted: Scouted | None = None,
     found: SearchResult | None = None,
     exported: Exported | None = None,
+    dependence: Dependence | None = None,
 ) -> RunResult:
     """Record test scores, pictures, pages and verdict on the parent run and return the run's result."""
     review = dataclasses.replace(review, judgement=decision.judgement)  # that of a version registered before stands
@@ -159,6 +161,7 @@ def record_outcome(
         search=found,
         rule=evaluation.rule,
         onnx="" if exported is None else exported.sentence(),
+        dependence=dependence,
     )
     _record_test_scores(tracking, run_id, review.evaluations, candidate=judgement.candidate)
     record_review(tracking, run_id, review, result)

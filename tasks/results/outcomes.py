@@ -3,6 +3,7 @@
 from typing import Any
 
 from tasks.results import Result
+from tasks.results.dependence import Dependence
 from tasks.results.depth import Scouted
 from tasks.results.search import SearchResult
 from thawline.scores.answers import RuleEffect
@@ -42,6 +43,7 @@ class RunResult(Result):
     search: SearchResult | None = None
     rule: RuleEffect | None = None
     onnx: str = ""
+    dependence: Dependence | None = None
 
 
 class Measured(Result):

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from thawline.context import Context
+from thawline.rows.forward_folds import learned_from
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,17 @@ class TrainSet:
 
     def fold_rows(self, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return row numbers of the fold's training and validation part."""
-        return np.flatnonzero(self.folds != fold), np.flatnonzero(self.folds == fold)
+        return learned_from(self.frame, fold), np.flatnonzero(self.folds == fold)
+
+    @property
+    def scored(self) -> NDArray[np.int64]:
+        """Row numbers that a fold is scored on: all, but for the first block of folds by time."""
+        return np.flatnonzero(self.folds >= 0)
+
+    def answered_by(self, fold: int) -> NDArray[np.int64]:
+        """Return row numbers whose out-of-fold predictions may say how the fold's rows are answered."""
+        learned, _ = self.fold_rows(fold)
+        return learned[self.folds[learned] >= 0]
 
 
 def load_train_set(context: Context) -> TrainSet:

@@ -115,8 +115,8 @@ def reproduce(workspace: Workspace, *, force: bool) -> Reproduction:
 
 def say_left_out(workspace: Workspace) -> list[str]:
     """Say how many rows the stages left out, by rule, and the first of them; nothing where they left out none."""
-    held_out = json.loads((workspace.reports / "split.json").read_bytes()).get("held_out", {}).get("rows", 0)
-    near = [f"{held_out:,} rows held out of training, as they are nearly like test rows"] if held_out else []
+    reasons = read_frame(workspace.held_out_rows)["reason"].value_counts()
+    near = [f"{num_rows:,} rows held out of training ({reason})" for reason, num_rows in reasons.items()]
     report = json.loads((workspace.reports / "cleaning.json").read_bytes())
     rules = {rule.replace("_", " "): count for rule, count in report["rows_dropped"].items() if count}
     if not rules:

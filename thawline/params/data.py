@@ -76,6 +76,19 @@ class Split(Section):
         lt=1,
         description="Root mean square difference of two images' thumbnails up to which they share a group (0 to 1).",
     )
+    group_column: str | None = Field(
+        None,
+        min_length=1,
+        description="Column that says whose a row is: a customer, a patient, a thread. Its rows are never parted "
+        "between train and test, nor between folds, and new rows follow those that are known. It is not learned from. "
+        "A row without a value is alone.",
+    )
+    time_column: str | None = Field(
+        None,
+        min_length=1,
+        description="Column of dates by which rows are parted: the latest share of the new rows goes to the test set, "
+        "and each fold is learned from earlier rows than it is scored on. It is not learned from.",
+    )
     seed: int = Field(0, ge=0, description="Seed of the assignment of new rows.")
 
 

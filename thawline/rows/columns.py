@@ -4,7 +4,7 @@ The data of a table comes under the names that its owner gave. A name that the l
 behind it inside the line, and loses it on the way out.
 
 Columns of `validation.slice_columns` that are not learned from are carried beside the content, as 'slice:<name>': what
-they say parts the rows, and no model sees it.
+they say parts the rows, and no model sees it. So are those that say a row's group and moment (`split_columns.py`).
 """
 
 from collections.abc import Iterable
@@ -18,23 +18,25 @@ RESERVED = frozenset(
 ) | frozenset(("embedding", "novelty", "told_apart", "known_as", "known_from"))
 
 SLICE = "slice:"
+CARRIED = (SLICE, "split:")
+"""How columns begin that are carried beside the content."""
 
 
 def content_columns(frame: pd.DataFrame) -> list[str]:
     """Return the columns of `frame` that hold data, in their order."""
-    return [str(name) for name in frame.columns if name not in RESERVED and not str(name).startswith(SLICE)]
+    return [str(name) for name in frame.columns if name not in RESERVED and not str(name).startswith(CARRIED)]
 
 
 def inner_name(name: str) -> str:
     """Return the name of an owner's column inside the line; `outer_name` is the way back."""
-    if name.lstrip("_").startswith(SLICE):
+    if name.lstrip("_").startswith(CARRIED):
         return f"_{name}"
     return f"{name}_" if name.rstrip("_") in RESERVED else name
 
 
 def outer_name(name: str) -> str:
     """Return the owner's name of a column inside the line."""
-    if name.startswith("_") and name.lstrip("_").startswith(SLICE):
+    if name.startswith("_") and name.lstrip("_").startswith(CARRIED):
         return name[1:]
     return name[:-1] if name.endswith("_") and name.rstrip("_") in RESERVED else name
 

@@ -2,21 +2,34 @@
 
 - The ledger says of each row id whether it is train or test. Lines are only ever added: a row never moves, not even
   when it vanishes from the data and comes back.
-- Near-duplicates share a group. A new group is assigned as a unit; a new row in a known group follows it, to test
-  if any of the group is there. An old training row whose group reaches into test (a later row linked the two) stays
-  train in the ledger but is held out of training.
+- Near-duplicates share a group, and rows of one owner where the data names one (a customer, a patient). A new group
+  is assigned as a unit; a new row in a known group follows it, to test if any of the group is there. An old training
+  row whose group reaches into test (a later row linked the two) stays train in the ledger but is held out of training.
+- A new row follows its owner first. So a near-duplicate of a test row, come from an owner whose rows are in train, is
+  held out alone: were it to follow its near-duplicate, all that is known of the owner would have to go.
+- By time, the groups that begin last are the test set of an arrival, and folds are blocks of groups in the order in
+  which they begin; the first block, fold -1, is only ever learned from.
 - Which rows go where depends on the seed and the row ids only, never on the order of rows.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from thawline.rows.near_duplicates import mix
+from thawline.rows.split_columns import MOMENT
 
 LEDGER_COLUMNS = ["row_id", "split"]
+OWNER = "owner"
+"""Number of the owner that the data names for a row."""
 
 Ints = npt.NDArray[np.int64]
+
+
+NEAR_ALONE = {"group": "near-duplicate of a test row"}
+"""Where no owners are named, a group is one of near-duplicates."""
 
 
 def empty_ledger() -> pd.DataFrame:
@@ -32,44 +45,63 @@ def extend_ledger(ledger: pd.DataFrame, rows: pd.DataFrame, *, test_share: float
     decides the rounding, so that many small arrivals keep the share too; for a new class it is rounded to nearest.
     A group larger than its class's whole share of test rows goes to train.
 
+    By time there are no classes: the new groups that begin last go to test, as many as the share of their rows allows.
+
     Args:
         ledger: Columns `row_id` and `split` ('train' or 'test').
-        rows: Columns `row_id` (16 hex digits), `label`, `group`; a row id may stand on several rows.
+        rows: Columns `row_id` (16 hex digits), `label`, `group`, if owners are named `owner`, and `split:time` where
+            time parts; a row id may stand on several rows.
         test_share: Share of new groups that go to test, 0 to 1.
         seed: Changes which.
     """
     known = dict(zip(ledger["row_id"], ledger["split"], strict=True))
-    frame = pd.DataFrame({name: rows[name].to_numpy() for name in ("row_id", "label", "group")})
+    present = [name for name in ("row_id", "label", OWNER, "group", MOMENT) if name in rows]
+    frame = pd.DataFrame({name: rows[name].to_numpy() for name in present})
+    if MOMENT in frame:
+        frame[MOMENT] = frame.groupby("row_id")[MOMENT].transform("min")
     frame = frame.sort_values(["row_id", "label"], kind="stable").drop_duplicates("row_id")
     frame["split"] = frame["row_id"].map(known).astype(object)
-    for split in ("test", "train"):  # in this order: one test row draws its whole group to test
-        in_known_group = frame["group"].isin(frame.loc[frame["split"] == split, "group"]) & frame["split"].isna()
-        frame.loc[in_known_group, "split"] = split
+    for relation in (name for name in (OWNER, "group") if name in frame):
+        for split in ("test", "train"):  # in this order: one test row draws its whole group to test
+            in_known = frame[relation].isin(frame.loc[frame["split"] == split, relation]) & frame["split"].isna()
+            frame.loc[in_known, "split"] = split
     new = frame[~frame["row_id"].isin(known)].copy()
     fresh = new["split"].isna()
     old_classes = set(frame.loc[frame["row_id"].isin(known), "label"])
     units = _units(new[fresh], seed=seed)
-    chosen = _choose_test_groups(units, old_classes=old_classes, test_share=test_share, seed=seed)
+    if MOMENT in units:
+        chosen = _choose_latest(units, is_first=not len(ledger), test_share=test_share, seed=seed)
+    else:
+        chosen = _choose_test_groups(units, old_classes=old_classes, test_share=test_share, seed=seed)
     new["split"] = new["split"].fillna(new["group"].isin(chosen).map({True: "test", False: "train"}))
     lines = new[LEDGER_COLUMNS].sort_values("row_id", kind="stable").astype("str")
     return pd.concat([ledger[LEDGER_COLUMNS], lines], ignore_index=True)
 
 
-def split_rows(rows: pd.DataFrame, ledger: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def split_rows(
+    rows: pd.DataFrame, ledger: pd.DataFrame, *, relations: Mapping[str, str] = NEAR_ALONE
+) -> dict[str, pd.DataFrame]:
     """Part `rows` into 'train', 'test' and 'held_out'.
 
-    Rows go where `ledger` says; training rows whose group holds a test row are held out, with the `reason`.
+    Rows go where `ledger` says; training rows that share a relation with a test row are held out, with the `reason`.
 
     Args:
-        rows: Columns `row_id` and `group`; every row id is in the ledger.
+        rows: Columns `row_id` and those of `relations`; every row id is in the ledger.
         ledger: Columns `row_id` and `split`.
+        relations: Columns of numbers, equal for rows that belong together, and what a row is that shares one.
     """
     split = rows["row_id"].map(dict(zip(ledger["row_id"], ledger["split"], strict=True)))
     is_test = (split == "test").to_numpy()
-    touches_test = rows["group"].isin(rows.loc[is_test, "group"]).to_numpy()
-    held_out = rows[touches_test & ~is_test]
-    reason = pd.Series("near-duplicate of a test row", index=held_out.index, dtype="str")
-    return {"train": rows[~touches_test], "test": rows[is_test], "held_out": held_out.assign(reason=reason)}
+    reason = pd.Series("", index=rows.index, dtype="str")
+    for column, said in relations.items():
+        shared = rows[column].isin(rows.loc[is_test, column]).to_numpy()
+        reason = reason.mask(shared & ~is_test & (reason == "").to_numpy(), said)
+    held_out = (reason != "").to_numpy()
+    return {
+        "train": rows[~is_test & ~held_out],
+        "test": rows[is_test],
+        "held_out": rows[held_out].assign(reason=reason[held_out]),
+    }
 
 
 def assign_folds(rows: pd.DataFrame, *, num_folds: int, seed: int) -> Ints:
@@ -111,6 +143,8 @@ def _units(new: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     counts = counts.sort_values(["group", "count", "label"], ascending=[True, False, True], kind="stable")
     label = counts.drop_duplicates("group").set_index("group")["label"]
     units = frame.groupby("group").agg(size=("key", "size"), key=("key", "min"))
+    if MOMENT in frame:
+        units[MOMENT] = frame.groupby("group")[MOMENT].min()
     return units.assign(label=label).reset_index()
 
 
@@ -123,6 +157,18 @@ def _choose_test_groups(units: pd.DataFrame, *, old_classes: set[str], test_shar
         start = _chance(int(ordered["key"].min()), seed=seed) if label in old_classes and len(ordered) else 0.5
         steps = np.floor(np.arange(len(ordered) + 1) * test_share + start + 1e-9)
         chosen += ordered["group"].to_numpy()[np.diff(steps) > 0].tolist()
+    return chosen
+
+
+def _choose_latest(units: pd.DataFrame, *, is_first: bool, test_share: float, seed: int) -> list[int]:
+    """Pick the groups that begin last, as many as fit into the share of all rows; one larger than it is passed over."""
+    if not len(units):
+        return []
+    wanted = units["size"].sum() * test_share
+    chance = 0.5 if is_first else _chance(int(units["key"].min()), seed=seed)
+    fits = units[units["size"] <= max(1.0, wanted)].sort_values([MOMENT, "key"], ascending=False, kind="stable")
+    fitting = (fits["size"].cumsum() <= np.floor(wanted + chance + 1e-9)).to_numpy()
+    chosen: list[int] = fits["group"].to_numpy()[fitting].tolist()
     return chosen
 
 

@@ -23,7 +23,7 @@ def mix(parts: Sequence[Probabilities], shares: Sequence[float]) -> Probabilitie
 def fit_shares(labels: NDArray[np.int64], parts: Sequence[Probabilities]) -> list[float]:
     """Return the shares at which the mixture has the lowest log loss; models with less than LEAST_SHARE get none.
 
-    Of models that answer alike only the last gets a share.
+    Of models that answer alike only the last gets a share. Without rows all get the same.
 
     The loss is convex in the shares, and few numbers need few rows. They are found by expectation maximisation.
 
@@ -31,6 +31,8 @@ def fit_shares(labels: NDArray[np.int64], parts: Sequence[Probabilities]) -> lis
         labels: (rows,) class numbers.
         parts: (rows, classes) of each model.
     """
+    if not len(labels):
+        return [1 / len(parts)] * len(parts)
     right = np.stack([part[np.arange(len(labels)), labels] for part in parts]).clip(1e-12)
     is_last = [not any(np.allclose(part, later, atol=ALIKE) for later in parts[n:]) for n, part in enumerate(parts, 1)]
     shares = _maximise(right, np.array(is_last, dtype=np.float64))

@@ -1,0 +1,87 @@
+"""What folds by chance would have promised: a cheap approach scored both ways, where a column parts the rows."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from prefect import task
+
+from modalities import get_modality
+from modalities.fitted import class_probabilities
+from tasks.caching import NO_CACHE
+from tasks.candidates.estimators import fit_estimator, list_baselines
+from tasks.candidates.frozen_features import FROZEN, has_frozen_features
+from tasks.results.cross_validation import CrossValidation
+from tasks.results.dependence import Dependence
+from tasks.tracking.runs import Tracking, log_scores
+from tasks.training.linear_heads import choose_strength, head_problem, pooled_vectors
+from tasks.training.row_weights import trained_on
+from tasks.training.train_set import TrainSet, load_train_set
+from thawline.context import Context
+from thawline.rows.split_columns import NEAR, split_columns
+from thawline.rows.splits import assign_folds
+from thawline.scores.metrics import score
+from thawline.system.console import console
+
+Indices = NDArray[np.int64]
+Probabilities = NDArray[np.float64]
+
+
+@task(name="dependence", cache_policy=NO_CACHE)
+def measure_dependence(
+    context: Context, tracking: Tracking, run_id: str, baselines: Sequence[CrossValidation]
+) -> Dependence | None:
+    """Score the head on frozen features, or the cheapest baseline that learns, on folds by chance; record and say it.
+
+    None where no column parts the rows, or where that approach could not be fitted.
+    """
+    found = compare_with_chance(context, baselines)
+    if found is not None:
+        scores = {"by_chance": float(np.mean(found.by_chance)), "by_column": float(np.mean(found.by_column))}
+        log_scores(tracking, run_id, {f"dependence/{name}": value for name, value in scores.items()})
+        console.print(f"  {found.sentence()}", markup=False)
+    return found
+
+
+def compare_with_chance(context: Context, baselines: Sequence[CrossValidation]) -> Dependence | None:
+    """Return the comparison; see `measure_dependence`."""
+    columns = tuple(split_columns(context.params).values())
+    name = FROZEN if has_frozen_features(context.params) else list_baselines(context)[1]
+    known = next((one for one in baselines if one.name == name), None)
+    if not columns or known is None:
+        return None
+    data = load_train_set(context)
+    fit = _frozen if name == FROZEN else _estimator(name)
+    scores = []
+    for learned, scored in _folds_by_chance(data, context):
+        probabilities = fit(context, trained_on(context, learned), scored)
+        scores.append(score(data.labels[scored], probabilities).f1_macro)
+    return Dependence(approach=name, columns=columns, by_chance=tuple(scores), by_column=tuple(known.scores()))
+
+
+def _folds_by_chance(data: TrainSet, context: Context) -> list[tuple[Indices, Indices]]:
+    """Return what folds by chance learn from and are scored on: as many rows as those of the params."""
+    split, rng = context.params.split, np.random.default_rng(context.params.split.seed)
+    near = data.frame[NEAR] if NEAR in data.frame else data.frame["group"]
+    folds = assign_folds(data.frame.assign(group=near), num_folds=split.num_folds, seed=split.seed)
+    found = []
+    for fold in range(split.num_folds):
+        num_learned, others = len(data.fold_rows(fold)[0]), np.flatnonzero(folds != fold)
+        found.append((np.sort(rng.permutation(others)[:num_learned]), np.flatnonzero(folds == fold)))
+    return found
+
+
+def _frozen(context: Context, learned: Indices, scored: Indices) -> Probabilities:
+    problem = head_problem(context, 0)
+    head = problem.solve(learned, choose_strength(context, problem, learned))
+    return head.probabilities(pooled_vectors(context, 0)[0][scored])
+
+
+def _estimator(name: str) -> Callable[[Context, Indices, Indices], Probabilities]:
+    def fit(context: Context, learned: Indices, scored: Indices) -> Probabilities:
+        data = load_train_set(context)
+        estimator = fit_estimator(context, name, data, learned)
+        content = get_modality(context.params.modality).baseline_input(data.frame.iloc[scored])
+        return class_probabilities(estimator, content, len(data.classes))
+
+    return fit
