@@ -8,13 +8,13 @@ from expectations.frame import Finding, FrameExpectation, first_rows, positions
 from expectations.suites import Content
 from thawline.params import Params
 from thawline.rows.forward_folds import FIRST_BLOCK
-from thawline.rows.split_columns import MOMENT
 
 
 class ExpectClassesInEveryFold(FrameExpectation):
     """Each of the folds within train holds every class."""
 
     num_folds: int
+    first_fold: int = 0
     rule: ClassVar[str] = "Each of $num_folds folds must hold every class."
 
     def inspect(self, frame: pd.DataFrame) -> Finding:
@@ -22,8 +22,7 @@ class ExpectClassesInEveryFold(FrameExpectation):
         train = frame[frame["split"] == "train"]
         counts = pd.crosstab(train["fold"], train["label"])
         classes = sorted(frame["label"].dropna().unique())
-        first = FIRST_BLOCK if MOMENT in frame else 0  # by time there is a block that is only learned from
-        counts = counts.reindex(index=range(first, self.num_folds), columns=classes, fill_value=0)
+        counts = counts.reindex(index=range(self.first_fold, self.num_folds), columns=classes, fill_value=0)
         lacking = [f"fold {fold} has no {label!r}" for label in classes for fold in counts.index[counts[label] == 0]]
         least = int(counts.to_numpy().min()) if counts.size else 0
         message = f"The smallest class has at least {least} rows in each of {self.num_folds} folds; 1 is needed."
@@ -65,8 +64,9 @@ class ExpectGroupsWithinFolds(FrameExpectation):
 
 def processed(params: Params, _content: Content) -> list[Any]:
     """Folds are balanced and tight, and the test set is complete."""
+    first = 0 if params.split.time_column is None else FIRST_BLOCK  # by time one block is only learned from
     return [
-        ExpectClassesInEveryFold(num_folds=params.split.num_folds, severity="critical"),
+        ExpectClassesInEveryFold(num_folds=params.split.num_folds, first_fold=first, severity="critical"),
         ExpectEveryClassInTest(severity="warning"),
         ExpectGroupsWithinFolds(severity="critical"),
     ]

@@ -1,5 +1,6 @@
 """The command `thawline check`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -35,18 +36,24 @@ def check(
         raise UsageError(f"--report is about the data of the workspace; leave out {path}, or leave out --report")
     space = open_space(workspace)
     report, place = space.check(path, *overrides or ()).details, Workspace(space.root)
+    from tasks.checking.group_hint import hint_at_groups
     from tasks.checking.validate import refuse_if_critical
+    from tasks.ingest import raw_files
     from tasks.versions.prepare import print_report
+    from thawline.params.file import load_params, overridden
 
     reply.print(f"report: {place.reports / f'validation_{report.suite}.html'}", markup=False, soft_wrap=True)
     print_report(report, reply)
     reply.print(f"  {describe_labels(report.rows_per_class, report.num_rows)}", markup=False, soft_wrap=True)
     told = report.model_dump(mode="json") | {"passed": report.passed}
+    hint = hint_at_groups(raw_files(place) if path is None else [path], load_params(place, overrides or ()))
+    if hint is not None:
+        reply.print(f"  {hint.sentence()}", markup=False, soft_wrap=True)
+        told["group_hint"] = asdict(hint)
     if with_profile:
         from tasks.profiling.profile import (
             profile_workspace,  # brings in the encoders, which a plain check need not wait for
         )
-        from thawline.params.file import load_params, overridden
         from thawline.system.lock import lock_workspace
 
         with lock_workspace(place, "training"), overridden(place, overrides or ()):

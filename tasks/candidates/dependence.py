@@ -31,9 +31,10 @@ Probabilities = NDArray[np.float64]
 def measure_dependence(
     context: Context, tracking: Tracking, run_id: str, baselines: Sequence[CrossValidation]
 ) -> Dependence | None:
-    """Score the head on frozen features, or the cheapest baseline that learns, on folds by chance; record and say it.
+    """Score the head on frozen features, or the last baseline without such, on folds by chance; record and say it.
 
-    None where no column parts the rows, or where that approach could not be fitted.
+    Of a table's baselines the last can learn groups by heart, the linear one can't and would tell nothing. None where
+    no column parts the rows, or where that approach could not be fitted.
     """
     found = compare_with_chance(context, baselines)
     if found is not None:
@@ -46,7 +47,7 @@ def measure_dependence(
 def compare_with_chance(context: Context, baselines: Sequence[CrossValidation]) -> Dependence | None:
     """Return the comparison; see `measure_dependence`."""
     columns = tuple(split_columns(context.params).values())
-    name = FROZEN if has_frozen_features(context.params) else list_baselines(context)[1]
+    name = FROZEN if has_frozen_features(context.params) else list_baselines(context)[-1]
     known = next((one for one in baselines if one.name == name), None)
     if not columns or known is None:
         return None

@@ -29,6 +29,9 @@ CLASSES: dict[str, Any] = {
 }
 
 
+START = pd.Timestamp("2024-01-01")
+
+
 def good(room: str = "common") -> pd.DataFrame:
     """Return 40 rows that satisfy everything in a room: 20 in each class, 8 in test, 5 folds."""
     numbers = list(range(40))
@@ -47,9 +50,11 @@ def good(room: str = "common") -> pd.DataFrame:
             "known_from": "",
             "novelty": 0.5,
             "told_apart": [n / 40 for n in numbers],
+            "split:group": [f"c{n}" for n in numbers],
         }
     )
     frame["embedding"] = vectors(np.eye(40))
+    frame["split:time"] = START + pd.to_timedelta(frame["fold"].where(frame["split"] == "train", 60), unit="D")
     texts = [str(name) for name in frame if frame[name].map(type).eq(str).all()]
     return frame.astype(dict.fromkeys(texts, "str"))
 
@@ -184,6 +189,31 @@ FAILURES: dict[str, tuple[dict[str, Any], Callable[[], pd.DataFrame], str]] = {
         {},
         spoilt("group", [20], 23),
         "2 rows have near-duplicates in another fold",
+    ),
+    "ExpectOwnersApart": (
+        {"column": "customer"},
+        spoilt("split:group", [30], "c2"),
+        "2 rows share their customer with a row of another fold or the test set",
+    ),
+    "ExpectNoOvergrownGroup": (
+        {"column": "customer", "max_share": 0.5},
+        spoilt("group", list(range(8, 28)), 8),
+        "The largest group holds 62.5 % of the training rows; at most 50.0 % may. It has 20 values of customer",
+    ),
+    "ExpectFoldsForward": (
+        {"column": "at"},
+        spoilt("split:time", [10], START - pd.Timedelta(days=1)),
+        "6 rows are in a fold that begins before one of a lower number",
+    ),
+    "ExpectTestLatest": (
+        {"column": "at"},
+        spoilt("split:time", [3], START),
+        "1 of 8 test rows are earlier than the latest training row (2024-01-05 00:00:00)",
+    ),
+    "ExpectNoColumnNamesGroup": (
+        {"column": "customer", "min_same_group": 0.9, "min_same_value": 0.5},
+        table(**{"split:group": ["c1", "c2", "c2", "c1"] * 10}),
+        "1 columns name customer (split.group_column) by another name; none should. 'city' (100% of the pairs",
     ),
     "ExpectClassesNotNumbers": (
         {"max_classes": 1000},

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.checking.group_hint import hint_at_groups
 from tasks.checking.validate import validate_processed
 from tasks.clean import clean
 from tasks.ingest import ingest
@@ -217,3 +218,14 @@ def test_texts_carry_their_thread(tmp_path: Path) -> None:
     train, test, _ = parts_of(space)
     assert not set(train[GROUP]) & set(test[GROUP])
     assert len(test) == 12
+
+
+def test_a_table_of_customers_that_nobody_named_is_hinted_at(tmp_path: Path) -> None:
+    rows = visits(0, num_rows=200).drop(columns="phone")
+    rows["label"] = np.where(rows["customer"].str[1:].astype(float) % 2 == 0, "a", "b")
+    rows.to_csv(tmp_path / "a.csv", index=False)
+    params = Params.model_validate({"name": "test", "modality": "tabular"})
+    hint = hint_at_groups([tmp_path / "a.csv"], params)
+    assert hint is not None
+    assert hint.column == "customer"
+    assert hint_at_groups([tmp_path / "a.csv"], params.with_values("split", group_column="customer")) is None
