@@ -78,9 +78,9 @@ def _codes(values: pd.Series) -> Codes:
 
 def _may_name_groups(codes: Codes) -> bool:
     sizes = np.bincount(codes[codes >= 0])
-    if len(sizes) < MIN_VALUES:
+    if len(sizes) < MIN_VALUES or sizes.max() > MAX_SHARE * len(codes):
         return False
-    return MIN_ROWS_A_VALUE <= sizes.mean() <= MAX_ROWS_A_VALUE and sizes.max() <= MAX_SHARE * len(codes)
+    return MIN_ROWS_A_VALUE <= float(sizes.mean()) <= MAX_ROWS_A_VALUE
 
 
 def _hint(name: str, codes: Codes, others: list[Codes], alike: str) -> GroupHint | None:

@@ -52,7 +52,8 @@ def with_owners(rows: pd.DataFrame, column: str | None) -> OwnedRows:
             "test set; name a column of several values, or leave it out"
         )
     owner = number_owners(rows[GROUP])
-    joined = rows.assign(**{OWNER: owner, NEAR: rows["group"], "group": unite(owner, rows["group"].to_numpy())})
+    joined = rows.assign(owner=owner, group=unite(owner, rows["group"].to_numpy()))
+    joined[NEAR] = rows["group"]
     is_copy = joined[OWNER] != joined.groupby("row_id")[OWNER].transform("first")
     reasons = {OWNER: f"shares its {column} with a test row", NEAR: NEAR_ALONE["group"]}
     copies = joined[is_copy].assign(reason=f"same content as a row of another {column}")
