@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from flows.runners import run_all, workers
 from models.training.policies import Phase
+from tasks.edges import START, after, noted
 from tasks.results.cross_validation import CrossValidation, FoldResult
 from tasks.training.finetuning import (
     FINETUNED,
@@ -37,13 +38,15 @@ def cross_validate(context: Context, works: Sequence[Context] | None = None) -> 
         if all(is_settled(work) for work in works):
             num_phases = {work: len(plan(work)) for work in dict.fromkeys(works)}
             calls = [{"context": work, "fold": fold, "num_phases": num_phases[work]} for fold, work in enumerate(works)]
+            needed = noted(*START)
         else:
             reached = choose_depths(context, works)
             calls = [
                 {"context": works[one.fold], "fold": one.fold, "num_phases": len(one.best_epochs), "chosen": one}
                 for one in reached.folds
             ]
-        return CrossValidation(name=FINETUNED, folds=run_all(context.params, answer_fold, calls))
+            needed = []
+        return CrossValidation(name=FINETUNED, folds=run_all(context.params, answer_fold, calls, needed))
 
 
 def choose_depths(context: Context, works: Sequence[Context] | None = None) -> CrossValidation:
@@ -60,7 +63,7 @@ def deepen(context: Context, works: Sequence[Context] | None = None) -> Iterator
     """
     works = works or [context] * context.params.split.num_folds
     phases = {work: plan(work) for work in dict.fromkeys(works)}
-    heads = {work: train_heads(work) / len(works) for work in dict.fromkeys(works)}
+    heads = {work: after(train_heads, noted(*START))(work) for work in dict.fromkeys(works)}
     reached: dict[int, FoldResult] = {}
     running = list(range(len(works)))
     steps = {fold: stopping_points(phases[works[fold]]) for fold in running}
@@ -71,7 +74,7 @@ def deepen(context: Context, works: Sequence[Context] | None = None) -> Iterator
                 "context": works[fold],
                 "fold": fold,
                 "num_phases": depths[fold],
-                "seconds_before": reached[fold].seconds if fold in reached else heads[works[fold]],
+                "before": reached[fold] if fold in reached else heads[works[fold]],
             }
             for fold in running
         ]

@@ -4,25 +4,27 @@ The second half of the flow `finetune`, in a file of its own because it imports 
 changed never comes here.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from flows.cross_validation import choose_depths, cross_validate
 from flows.search import Searched, search
 from tasks.candidates.baselines import cross_validate_all, fit_any, list_all_baselines
 from tasks.candidates.blend import blend_folds, blend_shares, fit_blend
 from tasks.candidates.dependence import measure_dependence
-from tasks.candidates.label_audit import audit_labels, record_effect
+from tasks.candidates.label_audit import LabelAudit, audit_labels, record_effect
 from tasks.candidates.outputs import answer_folds, calibrate, check_costs
+from tasks.edges import AUDITED, FROZEN, ROWS, START, after, note, noted, unseen
 from tasks.judging.evaluation import evaluate, score_champion
-from tasks.judging.exporting import export_candidate
+from tasks.judging.exporting import Exported, export_candidate
 from tasks.judging.registry import register
-from tasks.judging.review import gather_review
+from tasks.judging.review import Review, gather_review
 from tasks.judging.verdict import decide
 from tasks.profiling.profile import profile_rows
 from tasks.reports.recording import open_run, record_cross_validation, record_left_out, record_outcome
 from tasks.results.cross_validation import CrossValidation, FinalFit, best_of
 from tasks.results.dependence import Dependence
 from tasks.results.depth import Scouted
+from tasks.results.judgement import Decision
 from tasks.results.outcomes import RunResult
 from tasks.searching.study import forget_study
 from tasks.tracking.fold_runs import record_final_fit
@@ -47,7 +49,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         clear_checkpoints(context)
         forget_study(context)
     with watch(FROZEN_LAYERS):
-        run_frozen_layers(context)
+        note(FROZEN, after(run_frozen_layers, noted(ROWS))(context))
     with watch("profile"):
         profile_rows(context)
     with open_run(context, tracking) as run_id:
@@ -65,7 +67,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         if audit.left_out:
             with watch("cross-validate again"):
                 before = [*baselines, finetuned]
-                *baselines, finetuned = _cross_validate_again(fitted, before)
+                *baselines, finetuned = _cross_validate_again(fitted, before, audit)
                 record_effect(context.params.audit, tracking, run_id, before, [*baselines, finetuned])
         with watch("record folds"):
             *baselines, finetuned = [answer_folds(context, each) for each in (*baselines, finetuned)]
@@ -77,17 +79,20 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             for approach in approaches:
                 record_cross_validation(context, tracking, run_id, approach)
         with watch("final fit"):
-            final = fit_final(fitted.tuned, _with_all_rows(fitted, finetuned))
+            final = _fit_final(fitted, finetuned)
             for work in dict.fromkeys((context, deep, *searched.all_works, *fitted.all_works)):
                 clear_checkpoints(work)
             record_final_fit(tracking, run_id, final)
-            fits = [*_fit_baselines(fitted.tuned, {best.name, *shares}), final]
+            fits = [
+                *_fit_baselines(fitted.tuned, [each for each in baselines if each.name in {best.name, *shares}]),
+                final,
+            ]
             fits += [fit_blend(context, fits, shares)] if shares else []
             by_name = {approach.name: approach for approach in approaches}
             fits = [calibrate(context, fit, by_name[fit.name]) for fit in fits]
         with watch("evaluate"):
             evaluations = evaluate(context, fits)
-            champion = score_champion(context, tracking)
+            champion = after(score_champion, noted(ROWS))(context, tracking)
         with watch("gate and register"):
             judgement = decide(
                 context, finetuned=finetuned, baselines=baselines, evaluations=evaluations, champion=champion
@@ -95,13 +100,12 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             review = gather_review(
                 context, judgement, approaches=approaches, evaluations=evaluations, champion=champion, audit=audit
             )
-            exported = export_candidate(context, tracking, run_id, fits, judgement.candidate)
-            decision = register(context, tracking, fits=fits, run_id=run_id, review=review)
+            exported, decision = _export_and_register(tracking, run_id, fits, review)
         return record_outcome(
             tracking,
             run_id,
             decision=decision,
-            review=review,
+            review=unseen(review),
             seconds=watch.seconds,
             scouted=scouted,
             found=searched.found,
@@ -127,10 +131,19 @@ def _scout(context: Context) -> tuple[Context, Scouted | None]:
     return deep, scouted
 
 
-def _cross_validate_again(fitted: Searched, before: Sequence[CrossValidation]) -> list[CrossValidation]:
+def _cross_validate_again(
+    fitted: Searched, before: Sequence[CrossValidation], audit: LabelAudit
+) -> list[CrossValidation]:
     """Return the same approaches without the rows left out, but baselines that can't be fitted any more."""
+    note(AUDITED, audit)  # what is trained from here on comes after it
     baselines, _ = cross_validate_all(fitted.tuned, [each.name for each in before[:-1]])
     return [*baselines, cross_validate(fitted.tuned, fitted.works)]
+
+
+def _fit_final(fitted: Searched, finetuned: CrossValidation) -> FinalFit:
+    """Fine-tune on all of train, as far as the folds have chosen."""
+    chosen = _with_all_rows(fitted, finetuned)
+    return after(fit_final, [] if chosen.folds else noted(*START))(fitted.tuned, chosen)
 
 
 def _with_all_rows(searched: Searched, finetuned: CrossValidation) -> CrossValidation:
@@ -143,6 +156,17 @@ def _with_all_rows(searched: Searched, finetuned: CrossValidation) -> CrossValid
     return finetuned if set(searched.works) == {searched.tuned} else choose_depths(searched.tuned)
 
 
-def _fit_baselines(context: Context, names: Collection[str]) -> list[FinalFit]:
-    """Fit those baselines on all of train that are named; other names are no baselines'."""
-    return [fit_any(context, name) for name in list_all_baselines(context) if name in names]
+def _fit_baselines(context: Context, scored: Sequence[CrossValidation]) -> list[FinalFit]:
+    """Fit baselines on all of train; others among those scored are passed over."""
+    names = list_all_baselines(context)
+    return [fit_any(context, each) for each in scored if each.name in names]
+
+
+def _export_and_register(
+    tracking: Tracking, run_id: str, fits: Sequence[FinalFit], review: Review
+) -> tuple[Exported | None, Decision]:
+    """Write the candidate in other formats, where they are asked for, and register it."""
+    context, judgement = review.context, review.judgement
+    fit = next(each for each in fits if each.name == judgement.candidate)
+    exported = after(export_candidate, [judgement])(context, tracking, run_id, fit)
+    return exported, after(register, [judgement])(context, tracking, fit=fit, run_id=run_id, review=unseen(review))

@@ -7,6 +7,7 @@ from pathlib import Path
 from flows.starting.naming import tell_page
 from modalities import check_changes
 from tasks.caching import remove_half_written
+from tasks.edges import ROWS, after, begin_edges, note
 from tasks.judging.ownership import claim, require_same_task
 from tasks.tracking.flow_artifacts import following_steps
 from tasks.tracking.runs import Tracking, close_stale_runs, open_tracking
@@ -58,24 +59,25 @@ def open_data(
         UsageError: The classifier's name in MLflow belongs to another workspace, or to data of other labels.
         ServiceError: A place that the run writes to later is not there.
     """
+    begin_edges()
     tracking = open_tracking(workspace, params)
     require_places(workspace, params)
     claim(tracking, workspace, params.name)
     remove_half_written(workspace)
     close_stale_runs(tracking)
-    obtain_data(workspace, params)
+    obtained = obtain_data(workspace, params)
     try:
         with watch("validate raw"):
-            validate_raw_files(workspace, params)
+            checked = validate_raw_files(workspace, params, obtained)
         with watch("preprocess"):
-            data = reproduce(workspace, force=fresh)
+            data = after(reproduce, [checked])(workspace, force=fresh)
         with watch("validate processed"):
             context = Context(
                 root=workspace.root, params=params, data_version=data.data_version, code_version=hash_code()
             )
             require_same_task(tracking, params.name, load_train_set(context).classes)
-            validate_processed_rows(context)
-            record_data_version(workspace, data.data_version)
+            checked = validate_processed_rows(context, data)
+            note(ROWS, after(record_data_version, [checked])(workspace, data.data_version))
             pin_inputs(workspace)
     except DataRefusedError as error:
         from tasks.reports.recording import record_refusal

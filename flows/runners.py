@@ -9,7 +9,9 @@ from typing import Any
 from prefect import Task
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
+from prefect.utilities.engine import collect_task_run_inputs_sync
 
+from tasks.edges import after
 from thawline.errors import UsageError
 from thawline.params import Params
 
@@ -40,8 +42,16 @@ def workers(params: Params) -> Iterator["TaskRunner[Any] | None"]:
             _RUNNER.reset(token)
 
 
-def run_all(params: Params, task: Task[..., Any], calls: Sequence[dict[str, Any]]) -> list[Any]:
+def run_all(
+    params: Params, task: Task[..., Any], calls: Sequence[dict[str, Any]], needed: Sequence[object] = ()
+) -> list[Any]:
     """Run a task once for each mapping of arguments, where `params.runner` says; return the results in order.
+
+    Args:
+        params: Say where.
+        task: What is run.
+        calls: Its arguments, by name.
+        needed: Results that each run comes after, beside those among its arguments.
 
     Raises:
         UsageError: `params.runner` asks for Ray, which is not installed.
@@ -49,9 +59,16 @@ def run_all(params: Params, task: Task[..., Any], calls: Sequence[dict[str, Any]
     """
     with workers(params) as runner:
         if runner is None:
-            return [task(**call) for call in calls]
-        futures = [runner.submit(task, call) for call in calls]
+            return [after(task, needed)(**call) for call in calls]
+        futures = [runner.submit(task, call, dependencies=_inputs(call, needed)) for call in calls]
         return [future.result() for future in futures]
+
+
+def _inputs(call: dict[str, Any], needed: Sequence[object]) -> dict[str, set[Any]]:
+    """Return the task runs that arguments come from, which their copies in another process do not tell."""
+    found: dict[str, set[Any]] = {name: collect_task_run_inputs_sync(value) for name, value in call.items()}
+    found[next(iter(call))] |= collect_task_run_inputs_sync(list(needed))
+    return found
 
 
 def _open(params: Params) -> "TaskRunner[Any]":

@@ -14,18 +14,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from flows.cross_validation import deepen
 from flows.runners import workers
 from flows.search_choices import choose_finalists, choose_in_folds, choose_winner
+from tasks.edges import START, TRIALS, after, note, noted
 from tasks.reports.search_runs import record_search
 from tasks.results.cross_validation import CrossValidation
 from tasks.results.search import SearchResult, TrialResult
 from tasks.searching.study import conclude, next_batch, open_study, spent_seconds, summarise, trials_without_gain
-from tasks.searching.trials import Screening, penalised_mean, screen, trial_context
+from tasks.searching.trials import Screening, judge_rung, screen, trial_context
 from tasks.tracking.runs import Tracking
-from tasks.training.finetuning import inner_f1
 from tasks.training.setup import clear_checkpoints
 from thawline.context import Context
 from thawline.system.console import console
@@ -96,7 +94,9 @@ def screen_all(context: Context, screening: Callable[..., dict[int, Screening]] 
     limits, study = context.params.search, open_study(context)
     while batch := next_batch(study, context.params):
         values = {trial.number: dict(trial.params) if trial.number else {} for trial in batch}
-        conclude(study, screening(context, values), penalty=limits.std_error_penalty)
+        screened = after(screening, noted(*START))(context, values)
+        note(TRIALS, list(screened.values()))
+        conclude(study, screened, penalty=limits.std_error_penalty)
         if limits.max_seconds is not None and spent_seconds(study) >= limits.max_seconds:
             break
         if limits.patience is not None and trials_without_gain(study) >= limits.patience:
@@ -112,25 +112,18 @@ def go_deeper(
     Returns:
         The finalists, each as far as it came, and their folds.
     """
-    penalty = context.params.search.std_error_penalty
     running: dict[int, Iterator[CrossValidation]] = {
         trial.number: deepen(trial_context(context, trial.changes)) for trial in finalists
     }
-    reached = {trial.number: trial for trial in finalists}
-    folds: dict[int, CrossValidation] = {}
-    screening = {trial.number: trial.seconds for trial in finalists}
+    screened = {trial.number: trial for trial in finalists}
+    reached, folds = dict(screened), dict[int, CrossValidation]()
     while running:
-        for number in list(running):
-            deeper = next(running[number], None)
-            if deeper is None:
-                del running[number]
-                continue
-            folds[number] = deeper
-            reached[number] = reached[number].gone_deeper(
-                penalised_mean(inner_f1(deeper), penalty),
-                seconds=screening[number] + deeper.seconds,
-                num_phases=num_phases(deeper),
-            )
+        deeper = {number: step for number in running if (step := next(running[number], None)) is not None}
+        for number in running.keys() - deeper.keys():
+            del running[number]
+        folds |= deeper
+        if deeper:
+            reached |= judge_rung(context, {number: screened[number] for number in deeper}, deeper)
         if all(reached[number].num_phases == 1 for number in running):
             continue  # the head alone is what they were screened by
         best = sorted(running, key=lambda number: -reached[number].score)
@@ -138,8 +131,3 @@ def go_deeper(
             logger.info("Trial %02d is behind (%.4f) and goes no deeper", number, reached[number].score)
             del running[number]
     return list(reached.values()), folds
-
-
-def num_phases(approach: CrossValidation) -> int:
-    """Return how many phases a training went through."""
-    return int(np.max([len(fold.best_epochs) for fold in approach.folds]))

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from tasks import edges
 from tasks.candidates.estimators import cross_validate_baseline, fit_baseline, list_baselines
 from tasks.candidates.frozen_features import FROZEN, cross_validate_frozen, fit_frozen, has_frozen_features
+from tasks.edges import after, noted
 from tasks.results.cross_validation import CrossValidation, FinalFit
 from thawline.context import Context
 from thawline.errors import CandidateError
@@ -17,7 +19,9 @@ def list_all_baselines(context: Context) -> list[str]:
 
 def cross_validate_any(context: Context, name: str) -> CrossValidation:
     """Fit a baseline in every fold and score the rest."""
-    return cross_validate_frozen(context) if name == FROZEN else cross_validate_baseline(context, name)
+    if name == FROZEN:
+        return after(cross_validate_frozen, noted(edges.AUDITED, edges.FROZEN, edges.ROWS))(context)
+    return after(cross_validate_baseline, noted(edges.AUDITED, edges.ROWS))(context, name)
 
 
 def cross_validate_all(context: Context, names: Sequence[str]) -> tuple[list[CrossValidation], dict[str, str]]:
@@ -38,6 +42,8 @@ def cross_validate_all(context: Context, names: Sequence[str]) -> tuple[list[Cro
     return fitted, reasons
 
 
-def fit_any(context: Context, name: str) -> FinalFit:
-    """Fit a baseline on all of train and save it."""
-    return fit_frozen(context) if name == FROZEN else fit_baseline(context, name)
+def fit_any(context: Context, scored: CrossValidation) -> FinalFit:
+    """Fit a baseline, which the folds have scored, on all of train and save it."""
+    if scored.name == FROZEN:
+        return after(fit_frozen, [scored])(context)
+    return after(fit_baseline, [scored])(context, scored.name)

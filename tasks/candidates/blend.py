@@ -25,6 +25,7 @@ from thawline.system.memory import peak_memory_bytes
 BLEND = "blend"
 
 
+@task(name="blend folds", cache_policy=NO_CACHE)
 def blend_folds(context: Context, approaches: Sequence[CrossValidation]) -> CrossValidation:
     """Mix all approaches' predictions of each fold by the shares that are best on the other folds."""
     data = load_train_set(context)

@@ -35,10 +35,12 @@ def check_costs(context: Context) -> None:
 
 def answer_folds(context: Context, approach: CrossValidation) -> CrossValidation:
     """Return the approach as `predict.decision` has its rows answered: each fold by what the others say."""
-    chosen = context.params.predict
-    if chosen.decision == "most_probable":
-        return approach
-    data = load_train_set(context)
+    return approach if context.params.predict.decision == "most_probable" else _answer_folds(context, approach)
+
+
+@task(name="answer folds", task_run_name="answers of {approach.name}", cache_policy=NO_CACHE)
+def _answer_folds(context: Context, approach: CrossValidation) -> CrossValidation:
+    chosen, data = context.params.predict, load_train_set(context)
     unseen = approach.out_of_fold(len(data.labels), len(data.classes))
     directory = context.directory() / "answered" / approach.name
     folds = []

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from modalities.fitted import apply_all
 from modalities.predictor import Predictor, load_predictors
 from models.prediction.shared_layers import FrozenLayers
+from tasks.caching import NO_CACHE
 from tasks.judging.champion import count_challengers, find_champion
 from tasks.results import load_arrays, save_arrays
 from tasks.results.cross_validation import FinalFit
@@ -85,6 +86,7 @@ def champion_of(champion: ScoredChampion | None, classes: list[str]) -> TestPred
     return predictions_of(champion.predictions, classes)
 
 
+@task(name="score champion", cache_policy=NO_CACHE)
 @on_device
 def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | None:
     """Predict the test rows with the champion; None where there is none.

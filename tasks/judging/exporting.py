@@ -2,7 +2,6 @@
 
 import logging
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +44,10 @@ class Exported(Result):
 
 
 @task(name="export", cache_policy=NO_CACHE, **retry_transient(MlflowException, OSError))
-def export_candidate(
-    context: Context, tracking: Tracking, run_id: str, fits: Sequence[FinalFit], candidate: str
-) -> Exported | None:
+def export_candidate(context: Context, tracking: Tracking, run_id: str, fit: FinalFit) -> Exported | None:
     """Write the candidate as ONNX into the run and compare it, if `export.onnx` asks for it; None if it does not."""
     if not context.params.export.onnx:
         return None
-    fit = next(fit for fit in fits if fit.name == candidate)
     rows = read_test_rows(context.workspace)
     chosen = np.unique(np.linspace(0, len(rows) - 1, NUM_COMPARED).astype(np.int64))
     try:

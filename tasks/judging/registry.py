@@ -9,7 +9,6 @@ import importlib.metadata
 import logging
 import tempfile
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import mlflow
@@ -72,15 +71,13 @@ SERVED = Path(__file__).with_name("served_model.py")
 
 
 @task(name="register", cache_policy=NO_CACHE, **retry_transient(MlflowException, OSError))
-def register(
-    context: Context, tracking: Tracking, *, fits: Sequence[FinalFit], run_id: str, review: Review
-) -> Decision:
+def register(context: Context, tracking: Tracking, *, fit: FinalFit, run_id: str, review: Review) -> Decision:
     """Register the candidate as challenger, unless its very data, params and code are registered already.
 
     Args:
         context: The run's context.
         tracking: The open tracking store.
-        fits: The fitted models, the candidate among them.
+        fit: The fitted candidate.
         run_id: The MLflow run that holds the model.
         review: Its judgement says whether the champion's alias moves. A version registered before keeps its own,
             unless that could not be: its champion could not be scored, or was another by then.
@@ -91,7 +88,6 @@ def register(
         version = find_version(tracking, name, fingerprint)
         registered = version is None
         if version is None:
-            fit = next(fit for fit in fits if fit.name == judgement.candidate)
             tags = {
                 FINGERPRINT: fingerprint,
                 **_verdict_tags(judgement),

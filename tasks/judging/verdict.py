@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from prefect import task
+
+from tasks.caching import NO_CACHE
 from tasks.candidates.blend import BLEND
 from tasks.judging.evaluation import champion_of, predictions_of
 from tasks.results.cross_validation import CrossValidation
@@ -15,6 +18,7 @@ LOSS_FACTOR = 2
 """A loss counts at twice the significance of a gain: keeping a worse model out is worth a better one's second try."""
 
 
+@task(name="gates", cache_policy=NO_CACHE)
 def decide(
     context: Context,
     *,

@@ -10,6 +10,7 @@ from prefect import task
 from expectations.report import ValidationReport
 from tasks.caching import step_cache
 from tasks.checking.validate import refuse_if_critical, validate_processed
+from tasks.edges import FROZEN, ROWS, after, noted
 from tasks.versions.dvc_repo import reproduce_data
 from tasks.versions.prepare import print_report
 from thawline.context import Context, hash_code
@@ -28,7 +29,8 @@ def profile_rows(context: Context) -> Path:
     Raises:
         StorageError: No permission, or the disk is full.
     """
-    made = Path(draw_profile(context))
+    draw = after(draw_profile, noted(FROZEN, ROWS))
+    made = Path(draw(context))
     if not made.is_file():  # somebody tidied .thawline
         made = Path(draw_profile.with_options(refresh_cache=True)(context))
     page = context.workspace.reports / PAGE

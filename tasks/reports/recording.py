@@ -120,6 +120,7 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     tracking.client.log_figure(parent, figure, "figures/confusion_out_of_fold.png")
 
 
+@task(name="outcome pages", cache_policy=NO_CACHE)
 def record_outcome(
     tracking: Tracking,
     run_id: str,

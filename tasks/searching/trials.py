@@ -24,7 +24,10 @@ from models.training.policies import Phase, plan_phases
 from models.training.records import TrainingData
 from tasks.caching import NO_CACHE
 from tasks.results import Result
+from tasks.results.cross_validation import CrossValidation
+from tasks.results.search import TrialResult
 from tasks.training.device_slots import on_device
+from tasks.training.finetuning import inner_f1
 from tasks.training.first_phases import is_exact
 from tasks.training.linear_heads import pooled_vectors, solve_head
 from tasks.training.setup import groups_of, has_own_vectors, head_spec, open_training, policy_settings, train_settings
@@ -118,6 +121,21 @@ def screen(context: Context, trials: Mapping[int, Mapping[str, Value]], *, fused
     for first, *others in heads.values():
         results |= {number: results[first].model_copy(update={"seconds": 0.0}) for number in others}
     return {number: _checked(results[number]) for number in trials}
+
+
+@task(name="rung", cache_policy=NO_CACHE)
+def judge_rung(
+    context: Context, screened: Mapping[int, TrialResult], deeper: Mapping[int, CrossValidation]
+) -> dict[int, TrialResult]:
+    """Return the trials of a rung, by number, with the score that their folds came to and all seconds so far."""
+    return {
+        number: screened[number].gone_deeper(
+            penalised_mean(inner_f1(folds), context.params.search.std_error_penalty),
+            seconds=screened[number].seconds + folds.seconds,
+            num_phases=max(len(fold.best_epochs) for fold in folds.folds),
+        )
+        for number, folds in deeper.items()
+    }
 
 
 def _head_key(params: Params) -> object:

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlflow.entities import Metric
+from prefect import task
 
+from tasks.caching import NO_CACHE
 from tasks.presenting.epoch_tables import epoch_table, seconds_per_phase
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.tracking import runs
@@ -23,6 +25,7 @@ def record_folds(tracking: Tracking, parent: str, approach: CrossValidation) -> 
         runs.end_run(tracking, run_id)
 
 
+@task(name="record final fit", cache_policy=NO_CACHE)
 def record_final_fit(tracking: Tracking, parent: str, fit: FinalFit) -> None:
     """Record the fit on all of train as child run `final`."""
     run_id = runs.start_run(tracking, "final", role="final", parent=parent)

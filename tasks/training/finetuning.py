@@ -17,7 +17,7 @@ from modalities.predictor import save_finetuned
 from models.training.loop import EpochRecord, phases_left_plain, predict_probabilities
 from models.training.policies import Phase
 from tasks.caching import step_cache
-from tasks.results import save_arrays
+from tasks.results import Result, save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.training.adapters import refers_to_encoder
 from tasks.training.device_slots import on_device
@@ -36,31 +36,37 @@ log = logging.getLogger(__name__)
 FINETUNED = "finetuned"
 
 
+class Heads(Result):
+    """The head phase of all folds is done, and where it ended is written; `seconds` are a fold's share of its time."""
+
+    seconds: float
+
+
 @task(name="heads", **step_cache(TRAINING))
 @on_device
-def train_heads(context: Context) -> float:
+def train_heads(context: Context) -> Heads:
     """Run the head phase of all folds at once, where the schedule begins with one and the folds share an encoder.
 
-    Each fold's result is written where `train_fold` goes on from it; what is returned is the seconds.
+    Each fold's result is written where `train_fold` goes on from it.
     """
     started = time.monotonic()
     if get_modality(context.params.modality).fits_encoder(context.params):
-        return 0.0
+        return Heads(seconds=0.0)
     folds = range(context.params.split.num_folds)
     _begin(context, {fold: open_training(context, fold) for fold in folds}, description="heads of all folds")
-    return time.monotonic() - started
+    return Heads(seconds=(time.monotonic() - started) / len(folds))
 
 
 @task(name="fold", task_run_name="fold {fold}, {num_phases} phases", **step_cache(TRAINING))
 @on_device
-def train_fold(context: Context, fold: int, num_phases: int, seconds_before: float = 0.0) -> FoldResult:
+def train_fold(context: Context, fold: int, num_phases: int, before: Heads | FoldResult | None = None) -> FoldResult:
     """Fine-tune on the training part of one fold but its inner rows, which decide how far; score the fold's own rows.
 
     Args:
         context: The work.
         fold: Number of the fold.
         num_phases: Phases to run; those that were run before are taken from their checkpoint.
-        seconds_before: What earlier calls for this fold took.
+        before: What it goes on from, if anything is done.
     """
     started = time.monotonic()
     training = open_training(context, fold)
@@ -71,7 +77,7 @@ def train_fold(context: Context, fold: int, num_phases: int, seconds_before: flo
         fold=fold,
         train_f1_macro=_train_f1_at_best(epochs),
         **_judge(training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}.npz"),
-        seconds=seconds_before + time.monotonic() - started,
+        seconds=(0.0 if before is None else before.seconds) + time.monotonic() - started,
         epochs=_as_dicts(epochs, training.phases),
         best_epochs=best_epochs(epochs, training.phases),
     )

@@ -14,15 +14,24 @@ from modalities import get_modality
 from models.prediction.shared_layers import FrozenLayers
 from models.training.loop import stored_boundaries
 from tasks.caching import NO_CACHE
+from tasks.results import Result
 from tasks.training.device_slots import held_device, on_device
 from tasks.training.setup import build, load_encoded, open_store, open_training
+from tasks.training.train_set import load_train_set
 from thawline.context import Context
 
 
+class Stored(Result):
+    """What frozen layers make of so many training rows is stored, where the encoder is shared by all folds."""
+
+    num_rows: int
+
+
 @task(name="frozen layers", cache_policy=NO_CACHE)
-def run_frozen_layers(context: Context) -> None:
+def run_frozen_layers(context: Context) -> Stored:
     """Fill the activation store with all that folds, profile and label audit will read of it, in one pass."""
     fill_for_training(context)
+    return Stored(num_rows=len(load_train_set(context).labels))
 
 
 def open_frozen_layers(context: Context) -> FrozenLayers | None:

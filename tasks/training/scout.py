@@ -21,6 +21,7 @@ from models.inputs.rows import Indices, draw_in_order
 from models.training.loop import predict_probabilities
 from models.training.policies import plan_phases
 from tasks.caching import step_cache
+from tasks.edges import DEPTH, FROZEN, ROWS, after, note, noted
 from tasks.results.depth import Rung, Scouted
 from tasks.training.device_slots import on_device
 from tasks.training.first_phases import train_first_phases
@@ -58,7 +59,8 @@ def settle_depth(context: Context) -> tuple[Context, Scouted | None]:
     train = context.params.train
     if train.policy != POLICY or train.depth is not None:
         return context, None
-    found = scout(context)
+    found = after(scout, noted(FROZEN, ROWS))(context)
+    note(DEPTH, found)
     return context.with_params(context.params.with_values("train", depth=found.depth)), found
 
 

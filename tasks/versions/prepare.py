@@ -10,7 +10,9 @@ from expectations.pages import is_written
 from expectations.report import ValidationReport
 from tasks.caching import NO_CACHE, retry_transient, step_cache
 from tasks.checking.validate import DATA_DOCS, refuse_if_critical, validate_processed, validate_raw
+from tasks.edges import after
 from tasks.ingest import raw_files
+from tasks.results import Result
 from tasks.tracking.flow_artifacts import check_artifacts, publish
 from tasks.versions.dvc_locks import set_aside_half_written
 from tasks.versions.dvc_repo import Reproduction, init_dvc, reproduce_data
@@ -22,14 +24,21 @@ from thawline.errors import DvcError, ServiceError, UsageError
 from thawline.formats.frames import read_frame
 from thawline.params import Params
 from thawline.params.scopes import CHECKS
+from thawline.rows.data_versions import Version
 from thawline.system.console import console
 from thawline.workspace import Workspace
 
 NUM_NAMED = 3
 
 
+class RawFiles(Result):
+    """The accepted files that a run goes on, by name."""
+
+    names: tuple[str, ...]
+
+
 @task(name="obtain data", cache_policy=NO_CACHE, **retry_transient(ServiceError))
-def obtain_data(workspace: Workspace, params: Params) -> None:
+def obtain_data(workspace: Workspace, params: Params) -> RawFiles:
     """Bring in all data that the run goes on: the initial file, and what is tracked but missing here.
 
     Raises:
@@ -38,6 +47,7 @@ def obtain_data(workspace: Workspace, params: Params) -> None:
         ServiceError: The remote does not answer.
     """
     settle_raw_files(workspace, params)
+    return RawFiles(names=tuple(path.name for path in raw_files(workspace)))
 
 
 def settle_raw_files(workspace: Workspace, params: Params) -> None:
@@ -84,14 +94,15 @@ def accept_initial_file(workspace: Workspace, params: Params) -> None:
     accept_file(workspace, params, source)
 
 
-def validate_raw_files(workspace: Workspace, params: Params) -> None:
+def validate_raw_files(workspace: Workspace, params: Params, obtained: RawFiles) -> ValidationReport:
     """Check all accepted files; of the same files, params and code the report that is there already is taken.
 
     Raises:
         DataRefusedError: A critical expectation failed.
     """
     tracks = tracks_version(workspace)
-    _heed(check_raw, Context(root=workspace.root, params=params, data_version=tracks, code_version=hash_code()))
+    context = Context(root=workspace.root, params=params, data_version=tracks, code_version=hash_code())
+    return _heed(check_raw, context, obtained)
 
 
 @task(name="validate raw", **step_cache(CHECKS))
@@ -131,13 +142,13 @@ def say_left_out(workspace: Workspace) -> list[str]:
     ]
 
 
-def validate_processed_rows(context: Context) -> None:
+def validate_processed_rows(context: Context, reproduced: Reproduction) -> ValidationReport:
     """Check train and test rows; of the same rows, params and code the report that is there already is taken.
 
     Raises:
         DataRefusedError: A critical expectation failed.
     """
-    _heed(check_processed, context)
+    return _heed(check_processed, context, reproduced)
 
 
 @task(name="validate processed", **step_cache(CHECKS))
@@ -146,21 +157,25 @@ def check_processed(context: Context) -> ValidationReport:
     return validate_processed(context.workspace, context.params)
 
 
-def _heed(check: Task[[Context], ValidationReport], context: Context) -> None:
+def _heed(
+    check: Task[[Context], ValidationReport], context: Context, checked: Result | Reproduction
+) -> ValidationReport:
     """Print what a check says, and stop where it is critical; what somebody tidied out of reports/ is made anew."""
-    report, reports = check(context), context.workspace.reports
+    report, reports = after(check, [checked])(context), context.workspace.reports
     if not is_written(report, reports, reports / DATA_DOCS):
-        report = check.with_options(refresh_cache=True)(context)
+        report = after(check.with_options(refresh_cache=True), [checked])(context)
     print_report(report)
     publish(check_artifacts(context.params.name, report))
     refuse_if_critical(report)
+    return report
 
 
 @task(name="record version", cache_policy=NO_CACHE, **retry_transient(DvcError))
-def record_data_version(workspace: Workspace, data_version: str) -> None:
+def record_data_version(workspace: Workspace, data_version: str) -> Version:
     """Note the state of the data, which has passed all checks, in its ledger."""
     entry = record_version(workspace, data_version)
     console.print(f"  data version {entry.version}: {entry.rows:,} rows")
+    return entry
 
 
 @task(name="push data", cache_policy=NO_CACHE, **retry_transient(ServiceError))

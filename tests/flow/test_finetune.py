@@ -129,11 +129,30 @@ def test_the_same_again_changes_nothing_and_fresh_gives_the_same_digits_with_fol
     fresh = run_thawline("run", "--fresh", "--set", "runner.kind=process", cwd=finished.directory)
     assert fresh.code == 0, fresh.told
     assert fresh.json["run_id"] != finished.first.json["run_id"]
+    needs = read_graph(fresh)
+    assert needs["validate raw"] == {"obtain data"}
+    assert needs["preprocess"] == {"validate raw"}
+    assert needs["validate processed"] == {"preprocess"}
+    assert needs["frozen layers"] == needs["baseline tfidf_logistic"] == {"record version"}
+    assert needs["heads"] == {"frozen layers"}
+    assert needs["fold 0, 2 phases"] == {"heads"}
+    assert needs["fold 0 on all rows, 2 phases"] == {"fold 0, 2 phases"}
+    assert needs["evaluate"] == {name for name in needs if name.startswith("calibrate ")}
+    assert needs["register"] == {"gates", f"calibrate {fresh.json['candidate']}"}
+    assert needs["outcome pages"] == {"register"}
     for key in ("metrics", "cv", "baseline", "gates", "version"):
         assert fresh.json[key] == finished.first.json[key], key
     assert fresh.json["registered"] is False
     assert "not registered again" in fresh.told
     assert len(MlflowClient(finished.mlflow_uri).search_model_versions("name = 'mails'")) == 1
+
+
+def read_graph(outcome: Outcome) -> dict[str, set[str]]:
+    """Return, by name, which tasks each task of a run comes after, as Prefect draws it."""
+    (flow_run_id,) = re.findall(r"runs/flow-run/(\S+)", outcome.told)
+    nodes = dict(httpx.get(f"{prefect_api()}/flow_runs/{flow_run_id}/graph-v2").json()["nodes"])
+    names = {key: re.sub(r"-[0-9a-f]{3}$", "", node["label"]) for key, node in nodes.items()}
+    return {names[key]: {names[parent["id"]] for parent in node["parents"]} for key, node in nodes.items()}
 
 
 def test_a_search_is_recorded_trial_by_trial_and_its_winner_is_what_is_trained(finished: Finished) -> None:

@@ -19,6 +19,7 @@ from models.training.policies import Phase
 from tasks.results.cross_validation import CrossValidation, FoldResult
 from tasks.results.depth import Rung
 from tasks.results.search import TrialResult
+from tasks.training.finetuning import Heads
 from tasks.training.scout import NUM_PARTS, choose_depth
 from thawline.context import Context
 from thawline.params.file import parse_params
@@ -109,11 +110,11 @@ def test_the_depth_of_a_fold_is_decided_without_the_rows_that_it_is_scored_on(
     phases = [Phase(f"top_{depth}", ("head",), (0.1,), 1, 1, min_gain=0.0) for depth in range(NUM_DEPTHS)]
 
     def score(coins: Coins) -> float:
-        def run(_params: Any, _task: Any, calls: Sequence[dict[str, Any]]) -> list[FoldResult]:
+        def run(_params: Any, _task: Any, calls: Sequence[dict[str, Any]], _needed: Any = ()) -> list[FoldResult]:
             return [coins.fold_result(call["num_phases"] - 1, call["fold"]) for call in calls]
 
         monkeypatch.setattr(flows.cross_validation, "plan", lambda _context: phases)
-        monkeypatch.setattr(flows.cross_validation, "train_heads", lambda _context: 0.0)
+        monkeypatch.setattr(flows.cross_validation, "train_heads", lambda _context: Heads(seconds=0.0))
         monkeypatch.setattr(flows.cross_validation, "run_all", run)
         return cross_validate(context).mean()
 
@@ -151,7 +152,7 @@ def test_each_fold_goes_as_deep_as_its_own_inner_rows_gain(context: Context, mon
     inner = {1: [0.5] * NUM_FOLDS, 2: [0.9, 0.48, 0.505, 0.52, 0.5]}  # by number of phases
     asked = []
 
-    def run(_params: Any, task: Any, calls: Sequence[dict[str, Any]]) -> list[FoldResult]:
+    def run(_params: Any, task: Any, calls: Sequence[dict[str, Any]], _needed: Any = ()) -> list[FoldResult]:
         asked.extend((task.name, call["fold"], call["num_phases"]) for call in calls)
         given = {"scores": {}, "train_f1_macro": 1.0, "seconds": 1.0, "predictions": Path(), "num_fitted": 1}
         return [
@@ -166,7 +167,7 @@ def test_each_fold_goes_as_deep_as_its_own_inner_rows_gain(context: Context, mon
         ]
 
     monkeypatch.setattr(flows.cross_validation, "plan", lambda _context: phases)
-    monkeypatch.setattr(flows.cross_validation, "train_heads", lambda _context: 0.0)
+    monkeypatch.setattr(flows.cross_validation, "train_heads", lambda _context: Heads(seconds=0.0))
     monkeypatch.setattr(flows.cross_validation, "run_all", run)
     reached = cross_validate(context)
     assert [len(fold.best_epochs) for fold in reached.folds] == [2, 1, 1, 2, 1]

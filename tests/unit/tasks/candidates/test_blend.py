@@ -76,7 +76,7 @@ def test_a_folds_own_labels_have_no_say_in_how_it_is_answered(context: Context, 
     in_first = np.arange(len(LABELS)) % NUM_FOLDS == 0
     baseline = approach(tmp_path, "baseline", opinions(~in_first))  # right everywhere but in the first fold
     finetuned = approach(tmp_path, "finetuned", opinions(in_first))
-    blended = blend_folds(context, [baseline, finetuned])
+    blended = blend_folds.fn(context, [baseline, finetuned])
     assert blended.folds[0].scores["accuracy"] == 0, "the other folds say: the baseline"
     unseen = blended.out_of_fold(len(LABELS), 2)
     assert unseen[in_first] == pytest.approx(opinions(~in_first)[in_first])

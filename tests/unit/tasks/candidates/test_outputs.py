@@ -9,6 +9,7 @@ import pytest
 
 from modalities import get_modality
 from modalities.predictor import load_predictor, save_baseline
+from tasks.candidates import outputs
 from tasks.candidates.outputs import answer_folds, calibrate, check_costs
 from tasks.judging.evaluation import evaluate, predictions_of
 from tasks.results import save_arrays
@@ -57,6 +58,12 @@ def place(
         )
     fit = FinalFit(name="tfidf_logistic", model=tmp_path / "model", seconds=1, num_fitted=80, peak_memory_bytes=1)
     return context, fit, CrossValidation(name="tfidf_logistic", folds=folds)
+
+
+@pytest.fixture(autouse=True)
+def outside_flows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call the step as a function."""
+    monkeypatch.setattr(outputs, "_answer_folds", outputs._answer_folds.fn)
 
 
 def test_a_model_is_left_alone_unless_something_is_asked_for(tmp_path: Path) -> None:

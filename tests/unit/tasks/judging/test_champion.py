@@ -168,11 +168,11 @@ def run_to_the_registry(
     run = tracking.client.create_run(tracking.experiment_id)
     monkeypatch.setattr(registry, "render_card", lambda *_, **__: "card")
     monkeypatch.setattr(registry, "_log_model", lambda *_: run.info.artifact_uri)
-    fits: list[Any] = [SimpleNamespace(name="finetuned")]
+    fit: Any = SimpleNamespace(name="finetuned")
     review: Any = SimpleNamespace(
         judgement=judgement, predictions=SimpleNamespace(labels=[0] * num_rows), classes=["ham", "spam"]
     )
-    return registry.register.fn(context, tracking, fits=fits, run_id=run.info.run_id, review=review)
+    return registry.register.fn(context, tracking, fit=fit, run_id=run.info.run_id, review=review)
 
 
 def test_a_version_whose_champion_could_not_be_scored_is_judged_anew_by_the_next_run_and_only_then_decided(

@@ -97,8 +97,8 @@ def test_a_champion_that_cannot_be_scored_promotes_nobody_whatever_the_reason(
     model = SimpleNamespace(aliases={"champion": "3"})
     client: Any = SimpleNamespace(search_registered_models=lambda _: [model])
     made = FinalFit(name="finetuned", model=place.root / "challenger", seconds=1, num_fitted=80, peak_memory_bytes=1)
-    champion = score_champion(place, Tracking(client, "sqlite://", "1"))
-    judgement = decide(
+    champion = score_champion.fn(place, Tracking(client, "sqlite://", "1"))
+    judgement = decide.fn(
         place,
         finetuned=folds("finetuned", 0.9),
         baselines=[folds("majority", 0.3)],

@@ -70,7 +70,9 @@ def test_what_the_scout_chose_all_folds_and_the_final_fit_do_on_all_their_rows(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "scout", scout.fn)
-    monkeypatch.setattr(flows.cross_validation, "run_all", lambda _, task, calls: [task.fn(**call) for call in calls])
+    monkeypatch.setattr(
+        flows.cross_validation, "run_all", lambda _, task, calls, _needed=(): [task.fn(**call) for call in calls]
+    )
     deep, found = settle_depth(work(root, min_gain=0))
     assert found is not None
     assert [one.depth for one in found.rungs][:2] == [0, 1]
