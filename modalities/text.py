@@ -182,12 +182,22 @@ def to_rows(given: Any, params: Params) -> pd.DataFrame:
 
 
 def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
-    """Load the encoder; see `models.encoders.loading.load_encoder`."""
+    """Load the encoder; see `models.encoders.loading.load_encoder`.
+
+    Raises:
+        ParamsError: It can't be used as `model.pooling` or `model.max_tokens` says.
+    """
     from models.encoders.loading import load_encoder as load
+    from models.encoders.suggested import is_decoder
     from models.encoders.tokenizing import tokenize
 
     encoder = load(encoder_name(params), root=root, settings={"attention_dropout": params.model.attention_dropout})
     tokenize(encoder, [], max_tokens=params.model.max_tokens)  # refuses more tokens than the encoder has positions
+    if params.model.pooling == "cls" and is_decoder(vars(encoder.network.config)):
+        raise ParamsError(
+            "model.pooling 'cls' is the first token, which has seen none of the others in a decoder such as encoder "
+            f"'{encoder.name}'; set it to 'last_token' or 'mean'"
+        )
     return encoder
 
 

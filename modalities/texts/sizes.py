@@ -1,6 +1,7 @@
-"""How many tokens a new workspace's texts ask for."""
+"""How many tokens a new workspace's texts ask for, and what the encoder asks for that a person has named."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ MAX_TOKENS_READ = 1_000_000
 def sizes(frame: pd.DataFrame, params: Params) -> list[Sizes]:
     """Return how many tokens nine texts of ten need, 64 to 128, to 512 where that is affordable; told from a sample.
 
-    And that the default encoder is a small one.
+    And that the default encoder is a small one, or what the files of a person's own ask for.
     """
     sample = frame.sample(min(len(frame), NUM_MEASURED), random_state=params.seed)
     texts = prepare(sample, params)[0][CONTENT].dropna()
@@ -43,4 +44,15 @@ def sizes(frame: pd.DataFrame, params: Params) -> list[Sizes]:
             f"model.encoder is MiniLM, small and quick: `thawline encoders get {MPNET.name}`, then `thawline compare "
             f"--encoder {MPNET.name}` says whether a larger one is worth its seconds",
         ),
+        *(_asked_by_encoder(params.model.encoder) if "encoder" in params.model.model_fields_set else ()),
+    ]
+
+
+def _asked_by_encoder(name: str) -> list[Sizes]:
+    """Return what the files of an encoder ask for that is on this machine; a relative path is one from here."""
+    from models.encoders.suggested import suggest  # takes seconds
+
+    return [
+        Sizes({param: value}, f"model.{param} is {value!r}: {why}")
+        for param, (value, why) in suggest(name, root=Path.cwd()).items()
     ]

@@ -70,7 +70,7 @@ def capture(
     Args:
         network: The whole network.
         structure: Its parts.
-        boundaries: Each from 1 and not below `start`.
+        boundaries: Each from 1 and above `start`.
         batch: The rows' batch.
         forward: Runs network and batch.
         start: A boundary and the states there, to go on from; values at padded positions don't matter.
@@ -106,38 +106,44 @@ def capture(
 def prove_splits(network: nn.Module, structure: Divided, probe: Batch, forward: Forward) -> frozenset[int]:
     """Return the boundaries at which the split forward gives what the whole one gives.
 
+    From the top down: what begins at a boundary has to give what is at the next one that has been proved, or else what
+    the network gives. So a proof takes two passes, however many blocks there are.
+
     Args:
         network: In eval mode.
         structure: Its parts.
-        probe: A batch of two short rows; padded positions, if there are any, are told by its `attention_mask`.
+        probe: A batch of two rows; padded positions, if there are any, are told by its `attention_mask`.
         forward: Runs network and batch.
     """
-    splits = set()
+    splits: set[int] = set()
     mask = probe.get("attention_mask")
     real = slice(None) if mask is None else mask.bool()
     with torch.no_grad():
         states, whole = capture(network, structure, structure.boundaries, probe, forward=forward, to_the_end=True)
         if whole is None:
             raise RuntimeError("the probe ended before the network")
-        for boundary, there in states.items():
-            given = there if mask is None else there * mask.bool()[..., None]
+        ordered = sorted(states, reverse=True)
+        for boundary, above in zip(ordered, [0, *ordered], strict=False):
+            ends = [above] if above in splits else []
+            there = states[boundary]
             try:
-                _, hidden = capture(
+                found, hidden = capture(
                     network,
                     structure,
-                    (),
+                    ends,
                     structure.above(probe),
                     forward=forward,
-                    start=(boundary, given),
-                    to_the_end=True,
+                    start=(boundary, there if mask is None else there * mask.bool()[..., None]),
+                    to_the_end=not ends,
                 )
             except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
                 logger.debug("%s can't be split at %d: %s", type(network).__name__, boundary, error)
                 continue
+            expected, given = (states[above], found.get(above)) if ends else (whole, hidden)
             if (
-                hidden is not None
-                and hidden.shape == whole.shape
-                and torch.allclose(hidden[real], whole[real], rtol=1e-4, atol=1e-5)
+                given is not None
+                and given.shape == expected.shape
+                and torch.allclose(given[real], expected[real], rtol=1e-4, atol=1e-5)
             ):
                 splits.add(boundary)
     missing = sorted(set(range(1, len(structure.groups))) - splits)
@@ -151,14 +157,21 @@ def prove_splits(network: nn.Module, structure: Divided, probe: Batch, forward: 
 
 
 def view_with(network: nn.Module, forwards: Mapping[str, Callable[..., Any]]) -> nn.Module:
-    """Return a shallow copy of a network in which the modules at some paths have other forwards, and no hooks."""
+    """Return a shallow copy of a network in which the modules at some paths have other forwards, and no hooks.
+
+    What is compiled of them is left out as well: it would run the old forward.
+    """
     root = _shallow_copy(network)
     copies = {"": root}
     for path, forward in forwards.items():
         parent, _, name = path.rpartition(".")
         stub = _shallow_copy(network.get_submodule(path))
         stub.forward = forward
-        stub.__dict__ |= {"_forward_hooks": OrderedDict(), "_forward_pre_hooks": OrderedDict()}
+        stub.__dict__ |= {
+            "_forward_hooks": OrderedDict(),
+            "_forward_pre_hooks": OrderedDict(),
+            "_compiled_call_impl": None,
+        }
         setattr(_copy_parents(parent, copies), name, stub)
     return root
 

@@ -31,8 +31,9 @@ class StackStructure:
     """Paths of the parts of a network that stacks blocks on embeddings, and the layer group of each of its modules.
 
     `late` are the paths of modules that run after the last block, `tuple_size` says how long a tuple is that a block
-    returns, its states first; 0 where it returns the states alone. `splits` are the boundaries at which the network can
-    be cut: see `splitting.prove_splits`.
+    returns, its states first; 0 where it returns the states alone. `embedding_width` is how wide the embeddings are,
+    0 for as wide as the blocks. `splits` are the boundaries at which the network can be cut: see
+    `splitting.prove_splits`.
     """
 
     embeddings: str
@@ -40,6 +41,7 @@ class StackStructure:
     num_blocks: int
     late: frozenset[str]
     tuple_size: int = 0
+    embedding_width: int = 0
     splits: frozenset[int] = frozenset()
 
     @property
@@ -78,13 +80,25 @@ class StackStructure:
         return block.register_forward_pre_hook(hook, with_kwargs=True)
 
     def view(self, network: nn.Module, boundary: int, states: Tensor) -> nn.Module:
-        """Return a view whose embeddings give `states`, which the blocks below the boundary pass on."""
+        """Return a view whose block above the boundary is given `states`, whatever comes there.
+
+        The embeddings give the states, too, or zeros where they are of another width, and the blocks below pass on
+        what they are given: they stay where they are, so that all keep their numbers, by which networks choose an
+        attention for each.
+        """
+        begun = f"{self.blocks}.{boundary - 1}"
+        block = network.get_submodule(begun)
+
+        def begin(hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG001 - the name it is given by
+            return block(states, *args, **kwargs)
 
         def pass_on(hidden_states: Tensor, *_args: object, **_kwargs: object) -> Any:
             return (hidden_states, *[None] * (self.tuple_size - 1)) if self.tuple_size else hidden_states
 
         below = {f"{self.blocks}.{number}": pass_on for number in range(boundary - 1)}
-        return view_with(network, {self.embeddings: returning(states), **below})
+        is_wide = self.embedding_width in (0, states.shape[-1])
+        embedded = states if is_wide else states.new_zeros(*states.shape[:-1], self.embedding_width)
+        return view_with(network, {self.embeddings: returning(embedded), **below, begun: begin})
 
     def above(self, batch: Batch) -> Batch:
         """Return the batch: it has the mask, which every block looks at."""
@@ -93,7 +107,7 @@ class StackStructure:
 
 def token_probe(vocab_size: int, pad_token_id: int | None) -> dict[str, Tensor]:
     """Return a batch of two short rows of token ids, the second padded."""
-    pad = pad_token_id or 0
+    pad = max(pad_token_id or 0, 0)  # -1 stands for none in some configurations
     ids = torch.arange(16).reshape(2, 8) % max(vocab_size - pad - 1, 1) + pad + 1
     ids %= vocab_size
     mask = torch.ones(2, 8, dtype=torch.long)
@@ -112,16 +126,28 @@ def find_structure(network: nn.Module, probe: Mapping[str, Tensor]) -> StackStru
         LayerGroupError: No list of blocks, or no embeddings, can be found.
     """
     blocks = find_blocks(network)
+    embeddings = _find_embeddings(network, blocks)
     listed = _module_list(network, blocks)
-    given: list[Any] = []
-    with listed[0].register_forward_hook(lambda _module, _args, output: given.append(output)):
+    given: dict[str, Any] = {}
+    handles = [
+        network.get_submodule(path).register_forward_hook(
+            lambda _m, _a, output, path=path: given.update({path: output})
+        )
+        for path in (embeddings, f"{blocks}.0")
+    ]
+    try:
         late = find_late(network, blocks, lambda: network(**probe))
+    finally:
+        for handle in handles:
+            handle.remove()
+    first, embedded = given.get(f"{blocks}.0"), given.get(embeddings)
     return StackStructure(
-        embeddings=_find_embeddings(network),
+        embeddings=embeddings,
         blocks=blocks,
         num_blocks=len(listed),
         late=late,
-        tuple_size=next((len(output) for output in given if isinstance(output, tuple)), 0),
+        tuple_size=len(first) if isinstance(first, tuple) else 0,
+        embedding_width=embedded.shape[-1] if isinstance(embedded, Tensor) else 0,
     )
 
 
@@ -176,15 +202,26 @@ def find_blocks(network: nn.Module) -> str:
     return str(max(lists, key=lambda path: lists[path]))  # the first, that is the outermost, of equal ones
 
 
-def _find_embeddings(network: nn.Module) -> str:
+def _find_embeddings(network: nn.Module, blocks: str) -> str:
+    """Return the path of the outermost module that holds the input embedding, and no blocks."""
     table = network.get_input_embeddings()  # type: ignore[operator]  # every PreTrainedModel has it
-    for name, child in network.named_children():
-        if any(module is table for module in child.modules()):
-            return name
+    for path, module in network.named_modules():
+        holds_blocks = not path or f"{blocks}.".startswith(f"{path}.")
+        if not holds_blocks and any(inner is table for inner in module.modules()):
+            return str(path)
     raise LayerGroupError(
         f"the input embeddings of {type(network).__name__} are in none of its children "
         f"({', '.join(name for name, _ in network.named_children())}); choose another encoder"
     )
+
+
+def count_positions(network: nn.Module) -> int | None:
+    """Return how many tokens a network with a table of positions can take; None where there is no such table."""
+    for path, module in network.named_modules():
+        if path.endswith(("position_embeddings", "wpe")) and isinstance(module, nn.Embedding):
+            reserved = 0 if module.padding_idx is None else module.padding_idx + 1
+            return module.num_embeddings - reserved
+    return None
 
 
 def find_late(network: nn.Module, blocks: str, run: Callable[[], object]) -> frozenset[str]:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from models.encoders.loading import Encoder
+from models.encoders.structure import count_positions
 from models.inputs.rows import TokenRows
 from thawline.errors import ParamsError
 
@@ -60,15 +60,6 @@ def tokenize_with(
         max_tokens=max_tokens,
         pad_token_id=pad_token_id,
     )
-
-
-def count_positions(network: nn.Module) -> int | None:
-    """Return how many tokens a network with a table of positions can take; None where there is no such table."""
-    for path, module in network.named_modules():
-        if path.endswith("position_embeddings") and isinstance(module, nn.Embedding):
-            reserved = 0 if module.padding_idx is None else module.padding_idx + 1
-            return module.num_embeddings - reserved
-    return None
 
 
 def _token_ids(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> list[list[int]]:

@@ -49,11 +49,17 @@ def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
     Args:
         hidden: Token states.
         mask: 1 for tokens, 0 for padding.
-        pooling: `mean` over the tokens, or `cls`, the first token's state.
+        pooling: `mean` over the tokens, or `max`; `cls`, the first token's state; `last_token`, that of the last, on
+            whichever side the padding is.
     """
     if pooling == "cls":
         return hidden[:, 0]
+    if pooling == "last_token":
+        last = (mask * torch.arange(mask.shape[1], device=mask.device)).argmax(dim=1)
+        return hidden[torch.arange(len(hidden), device=hidden.device), last]
+    weights = mask[..., None].to(hidden.dtype)
+    if pooling == "max":
+        return hidden.masked_fill(weights == 0, -torch.inf).amax(dim=1)
     if pooling == "mean":
-        weights = mask[..., None].to(hidden.dtype)
         return (hidden * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
-    raise ValueError(f"pooling '{pooling}' is neither 'mean' nor 'cls'")
+    raise ValueError(f"pooling '{pooling}' is none of mean, max, cls and last_token")

@@ -12,6 +12,7 @@ import dataclasses
 import importlib
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -90,7 +91,7 @@ class Family:
     """The whole forward pass of the network."""
 
     pool: Callable[[Any, Tensor, Batch, str], Tensor]
-    """Network, hidden, batch and 'mean' or 'cls' to (B, D). Raises ValueError for a pooling it can't do."""
+    """Network, hidden, batch and 'mean', 'cls', 'max' or 'last_token' to (B, D). Raises ValueError otherwise."""
 
     num_features: Callable[[Any], int]
     """D."""
@@ -120,9 +121,13 @@ class Family:
     varying: tuple[int, ...] = (0,)
     """Axes of a batch's tensors whose size changes from batch to batch: rows, and positions where they are padded."""
 
+    proof: Callable[[Any, Batch], AbstractContextManager[Batch]] = lambda _network, probe: nullcontext(probe)
+    """Network and probe to the rows that cuts are proved on, for the time of a block."""
+
     def prove_splits(self, network: Any, structure: Any, probe: Batch) -> Any:
         """Return the structure with the boundaries at which the split forward gives what the whole one gives."""
-        return dataclasses.replace(structure, splits=prove_splits(network, structure, probe, self.hidden))
+        with self.proof(network, probe) as rows:
+            return dataclasses.replace(structure, splits=prove_splits(network, structure, rows, self.hidden))
 
 
 def list_families(takes: str | None = None) -> list[str]:

@@ -82,6 +82,7 @@ def _hidden(network: Any, batch: Batch) -> Tensor:
 
 def _pool(network: Any, hidden: Tensor, _batch: Batch, pooling: str) -> Tensor:
     """Return (B, D): the class token's state, or the mean over positions; of a feature map with its final norm."""
+    require_pooling_of_images(pooling)
     has_class_token = getattr(network.embeddings, "cls_token", None) is not None
     if pooling == "cls":
         if hidden.ndim != 3 or not has_class_token:
@@ -93,6 +94,12 @@ def _pool(network: Any, hidden: Tensor, _batch: Batch, pooling: str) -> Tensor:
         return vectors if norm is None else norm(vectors)
     first = 1 + getattr(network.config, "num_register_tokens", 0) if has_class_token else 0
     return hidden[:, first:].mean(dim=1)
+
+
+def require_pooling_of_images(pooling: str) -> None:
+    """Refuse with a ValueError a pooling that only rows of tokens can have."""
+    if pooling not in ("mean", "cls"):
+        raise ValueError("images have no last token and are pooled by mean or class token")
 
 
 def _num_features(network: Any) -> int:

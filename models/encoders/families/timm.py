@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from models.encoders import chain
 from models.encoders.efficientnet_names import rename_efficientnet
 from models.encoders.families import EncoderSource, Family, Loaded
-from models.encoders.families.images import FORMS, pixel_probe
+from models.encoders.families.images import FORMS, pixel_probe, require_pooling_of_images
 from models.encoders.families.layers import group_by_matcher
 from models.encoders.splitting import Batch
 from models.inputs.pixels import PixelProcessor, load_processor
@@ -129,6 +129,7 @@ def _hidden(network: Any, batch: Batch) -> Tensor:
 
 def _pool(network: Any, hidden: Tensor, _batch: Batch, pooling: str) -> Tensor:
     """Return (B, D): the class token's state, the mean over patches, or what the network itself pools."""
+    require_pooling_of_images(pooling)
     num_prefix = getattr(network, "num_prefix_tokens", 0)
     if pooling == "cls":
         if hidden.ndim != 3 or num_prefix == 0:

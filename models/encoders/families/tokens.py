@@ -3,7 +3,9 @@
 Weights are read from safetensors only and no code of the model's author runs.
 """
 
-from collections.abc import Mapping
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from models.encoders.families import EncoderSource, Family, Loaded
 from models.encoders.families.transformers_files import fingerprint, load_pretrained, quiet_loading, rebuild
 from models.encoders.splitting import Batch
 from models.encoders.structure import find_structure, token_probe
+from models.encoders.windows import beyond_window
 from models.heads.head import pool
 from thawline.errors import EncoderNotFoundError, first_line
 
@@ -42,8 +45,15 @@ def load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Loade
 
 
 def _hidden(network: Any, batch: Batch) -> Tensor:
-    hidden: Tensor = network(**batch).last_hidden_state
+    options = {"use_cache": False} if _can_cache(type(network).forward) else {}
+    hidden: Tensor = network(**batch, **options).last_hidden_state
     return hidden
+
+
+@functools.cache
+def _can_cache(forward: Callable[..., Any]) -> bool:
+    """Return whether a network, as decoders do, would keep keys and values for a text that goes on: none does here."""
+    return "use_cache" in inspect.signature(forward).parameters
 
 
 def _save(network: Any, tokenizer: Any, directory: Path) -> None:
@@ -74,4 +84,5 @@ FAMILY = Family(
     save=_save,
     rebuild=_rebuild,
     varying=(0, 1),
+    proof=lambda network, probe: beyond_window(network, probe, _hidden),
 )

@@ -1,5 +1,6 @@
 """A workspace is made whole or not at all, beside whatever lies there, in any git repository and DVC project."""
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -291,6 +292,30 @@ def test_input_sizes_follow_from_the_rows_unless_they_are_given(tmp_path: Path, 
     made = initialise(tmp_path / "given", data, params)
     assert load_params(made.workspace).model.max_tokens == 32
     assert not any("max_tokens" in remark for remark in made.remarks)
+
+
+@pytest.mark.usefixtures("without_dvc")
+@pytest.mark.parametrize(
+    ("kind", "more", "given", "pooling"),
+    [
+        ("qwen3", {}, [], "last_token"),
+        ("qwen3", {}, ["model.pooling=mean"], "mean"),
+        ("gemma3_text", {"use_bidirectional_attention": True}, [], "all_layers"),
+        ("bert", {}, [], "all_layers"),
+    ],
+)
+def test_a_decoder_is_read_at_its_last_token_unless_a_pooling_is_given(
+    tmp_path: Path, data: Path, *, kind: str, more: dict[str, bool], given: list[str], pooling: str
+) -> None:
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder" / "config.json").write_text(json.dumps({"model_type": kind, **more}))
+    overrides = [f"model.encoder={tmp_path / 'encoder'}", *given]
+    made = initialise(
+        tmp_path / "space", data, params_for(tmp_path / "space", modality="text", columns={}, overrides=overrides)
+    )
+    assert load_params(made.workspace).model.pooling == pooling
+    said = "model.pooling is 'last_token': the encoder is a decoder"
+    assert any(said in remark for remark in made.remarks) == (pooling == "last_token")
 
 
 @pytest.mark.usefixtures("without_dvc")
