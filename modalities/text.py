@@ -188,25 +188,23 @@ def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
         ParamsError: It can't be used as `model.pooling` or `model.max_tokens` says.
     """
     from models.encoders.loading import load_encoder as load
-    from models.encoders.suggested import is_decoder
+    from models.encoders.suggested import require_seen
     from models.encoders.tokenizing import tokenize
 
-    encoder = load(encoder_name(params), root=root, settings={"attention_dropout": params.model.attention_dropout})
+    settings = {"attention_dropout": params.model.attention_dropout, "pooling": params.model.pooling}
+    encoder = load(encoder_name(params), root=root, settings=settings)
     tokenize(encoder, [], max_tokens=params.model.max_tokens)  # refuses more tokens than the encoder has positions
-    if params.model.pooling == "cls" and is_decoder(vars(encoder.network.config)):
-        raise ParamsError(
-            "model.pooling 'cls' is the first token, which has seen none of the others in a decoder such as encoder "
-            f"'{encoder.name}'; set it to 'last_token' or 'mean'"
-        )
+    require_seen(encoder, params.model.pooling)
     return encoder
 
 
 def encode(tokenizer: Any, frame: pd.DataFrame, params: Params) -> Any:
-    """Tokenize the texts, cut to `model.max_tokens`."""
+    """Tokenize the texts behind `model.prompt`, cut to `model.max_tokens`."""
     from models.encoders.tokenizing import tokenize_with
 
     row_ids = frame["row_id"].tolist() if "row_id" in frame else None
-    return tokenize_with(tokenizer, frame[CONTENT].tolist(), max_tokens=params.model.max_tokens, row_ids=row_ids)
+    texts = [params.model.prompt + text for text in frame[CONTENT]] if params.model.prompt else frame[CONTENT].tolist()
+    return tokenize_with(tokenizer, texts, max_tokens=params.model.max_tokens, row_ids=row_ids)
 
 
 def augment(params: Params, tokenizer: Any, frame: pd.DataFrame) -> Any:

@@ -32,6 +32,7 @@ WRITTEN: Final[dict[str, Any]] = {
     "keep.run_days": 30,
     "model.attention_dropout": 0.1,
     "model.encoder": "other",
+    "model.prompt": "query: ",
     "name": "another",
     "notify.blocks": ["slack-webhook/team"],
     "predict.costs": {"a": {"b": 5.0}},

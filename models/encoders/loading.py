@@ -98,7 +98,8 @@ def _assemble(name: str, family: Family, source: EncoderSource, loaded: Loaded) 
     network.eval().requires_grad_(requires_grad=False)
     try:
         probe = family.probe(network, loaded.processor)
-        dropped = drop_unused(network, lambda: family.pool(network, family.hidden(network, probe), probe, "mean"))
+        pooling = loaded.pooling
+        dropped = drop_unused(network, lambda: family.pool(network, family.hidden(network, probe), probe, pooling))
     except (AttributeError, TypeError, ValueError) as error:
         raise EncoderNotFoundError(
             f"model.encoder '{name}': {type(network).__name__} does not run on {family.takes} alone ({error}); "

@@ -7,9 +7,11 @@ from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 
+from models.encoders.catalogue import CATALOGUE, short_name
 from models.encoders.families import EncoderSource
-from models.encoders.loading import resolve_encoder
-from thawline.errors import EncoderNotFoundError
+from models.encoders.loading import Encoder, resolve_encoder
+from models.encoders.sentence_modules import FILE, OWN
+from thawline.errors import EncoderNotFoundError, ParamsError
 
 LAST_TOKEN = "last_token"  # noqa: S105 - of a text
 
@@ -21,14 +23,39 @@ def suggest(name: str, *, root: Path) -> dict[str, tuple[str, str]]:
         name: As `model.encoder` says it.
         root: Where relative paths start.
     """
+    if short_name(name) in CATALOGUE:  # what those are read by was measured
+        return {}
     try:
         source = resolve_encoder(name, root=root)
     except EncoderNotFoundError:  # whoever loads it says so
         return {}
-    if is_decoder(read_file(source, "config.json")):
-        why = "the encoder is a decoder, in which only the last token has seen the whole text"
-        return {"pooling": (LAST_TOKEN, why)}
-    return {}
+    found = {}
+    if read_file(source, FILE):
+        found["pooling"] = (OWN, f"the encoder comes with {FILE}, which says how it makes one vector of a text")
+    elif is_decoder(read_file(source, "config.json")):
+        found["pooling"] = (
+            LAST_TOKEN,
+            "the encoder is a decoder, in which only the last token has seen the whole text",
+        )
+    settings = read_file(source, "config_sentence_transformers.json")
+    prompts = {name.lower(): prompt for name, prompt in (settings.get("prompts") or {}).items()} if settings else {}
+    chosen = str(settings.get("default_prompt_name") or "classification").lower() if settings else ""
+    if prompts.get(chosen):
+        found["prompt"] = (prompts[chosen], f"the encoder was trained with it, under the name '{chosen}'")
+    return found
+
+
+def require_seen(encoder: Encoder, pooling: str) -> None:
+    """Refuse to read an encoder by a token that has seen none of the others.
+
+    Raises:
+        ParamsError: It is a decoder, and the pooling its first token.
+    """
+    if pooling == "cls" and is_decoder(vars(encoder.network.config)):
+        raise ParamsError(
+            "model.pooling 'cls' is the first token, which has seen none of the others in a decoder such as encoder "
+            f"'{encoder.name}'; set it to 'last_token' or 'mean'"
+        )
 
 
 def is_decoder(config: Mapping[str, Any]) -> bool:

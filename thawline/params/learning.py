@@ -77,12 +77,19 @@ class Model(Section):
         "them, and takes the middle of its longer side; 'squeeze' shows all of it, pressed together, for classes that "
         "show at the ends of long images.",
     )
-    pooling: Literal["mean", "cls", "max", "last_token", "all_layers", "grid"] = Field(
+    pooling: Literal["mean", "cls", "max", "last_token", "own", "all_layers", "grid"] = Field(
         "mean",
         description="How states become the one vector that the head sees: their mean or maximum, that of the first "
-        "token (the class token) or of the last, the only one that has seen the whole text in a decoder, or mean and "
-        "maximum of the states of all layers, each normalised: a head on these needs less of the encoder to be "
-        "trained. 'grid' is the latter, and of images besides what a layer half way up sees in each of 3 x 3 parts.",
+        "token (the class token) or of the last, the only one that has seen the whole text in a decoder; a sentence "
+        "encoder's own way, as its modules.json says, with dense layers and normalisation; or mean and maximum of the "
+        "states of all layers, each normalised: a head on these needs less of the encoder to be trained. 'grid' is the "
+        "latter, and of images besides what a layer half way up sees in each of 3 x 3 parts.",
+    )
+    prompt: str = Field(
+        "",
+        max_length=2000,
+        description="What is put before every text, as some encoders were trained with: 'query: '. `thawline init` "
+        "takes what the encoder's files say.",
     )
     head_layers: int = Field(0, ge=0, le=8, description="Hidden layers in the head; 0 is a linear head.")
     head_units: int = Field(128, ge=1, le=8192, description="Units of each hidden layer of the head.")

@@ -56,13 +56,15 @@ class Structure(Divided, Protocol):
 class Loaded:
     """A pretrained network as its library gives it.
 
-    `processor` turns raw rows into its input. `missing` are names of tensors that the weights lack.
+    `processor` turns raw rows into its input. `missing` are names of tensors that the weights lack. `pooling` is one
+    that uses all parts which are to be kept.
     """
 
     network: nn.Module
     processor: Any
     missing: tuple[str, ...] = ()
     commit: str | None = None
+    pooling: str = "mean"
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Family:
     """The whole forward pass of the network."""
 
     pool: Callable[[Any, Tensor, Batch, str], Tensor]
-    """Network, hidden, batch and 'mean', 'cls', 'max' or 'last_token' to (B, D). Raises ValueError otherwise."""
+    """Network, hidden, batch and `model.pooling` to (B, D). Raises ValueError for one that it can't do."""
 
     num_features: Callable[[Any], int]
     """D."""

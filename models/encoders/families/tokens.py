@@ -5,7 +5,9 @@ Weights are read from safetensors only and no code of the model's author runs.
 
 import functools
 import inspect
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,15 @@ from torch import Tensor
 from models.encoders.catalogue import FORMS
 from models.encoders.families import EncoderSource, Family, Loaded
 from models.encoders.families.transformers_files import fingerprint, load_pretrained, quiet_loading, rebuild
+from models.encoders.sentence_modules import OWN, SentenceModules, build, load_own
 from models.encoders.splitting import Batch
-from models.encoders.structure import find_structure, token_probe
+from models.encoders.structure import StackStructure, find_structure, token_probe
 from models.encoders.windows import beyond_window
 from models.heads.head import pool
 from thawline.errors import EncoderNotFoundError, first_line
 
 TAKES = "token ids"
+_SENTENCE = "sentence.json"
 
 
 def load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Loaded:
@@ -35,13 +39,16 @@ def load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Loade
         with quiet_loading():
             network, missing = load_pretrained(source.location, settings.get("attention_dropout"))
             tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, trust_remote_code=False)
+        pooling = settings.get("pooling", "mean")
+        if pooling == OWN:
+            network.sentence = load_own(source.location, is_hub=source.kind == "hub", width=network.config.hidden_size)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise EncoderNotFoundError(
             f"model.encoder '{name}' can't be loaded: {first_line(error)}; {FORMS}, with config.json, "
             "*.safetensors and a tokenizer. Give one that is on this machine, or go online for a hub id"
         ) from error
     commit = getattr(network.config, "_commit_hash", None)
-    return Loaded(network, tokenizer, missing=missing, commit=commit)
+    return Loaded(network, tokenizer, missing=missing, commit=commit, pooling=OWN if pooling == OWN else "mean")
 
 
 def _hidden(network: Any, batch: Batch) -> Tensor:
@@ -56,13 +63,46 @@ def _can_cache(forward: Callable[..., Any]) -> bool:
     return "use_cache" in inspect.signature(forward).parameters
 
 
+def _pool(network: Any, hidden: Tensor, batch: Batch, pooling: str) -> Tensor:
+    if pooling == OWN and (sentence := _sentence(network)) is not None:
+        vectors: Tensor = sentence(hidden, batch["attention_mask"])
+        return vectors
+    return pool(hidden, batch["attention_mask"], pooling)
+
+
+def _sentence(network: Any) -> SentenceModules | None:
+    """Return what a sentence encoder does behind its blocks, if it is to be done."""
+    return getattr(network, "sentence", None)
+
+
+def _num_features(network: Any) -> int:
+    sentence = _sentence(network)
+    return int(network.config.hidden_size) if sentence is None else sentence.num_features
+
+
+def _find_structure(network: Any, probe: Batch) -> StackStructure:
+    structure = find_structure(network, probe)
+    return structure if _sentence(network) is None else replace(structure, late=structure.late | {"sentence"})
+
+
+def _fingerprint(network: Any) -> dict[str, str | int | None]:
+    sentence = _sentence(network)
+    own = {} if sentence is None else {"sentence": json.dumps(sentence.describe(), sort_keys=True)}
+    return {**fingerprint(network), **own}
+
+
 def _save(network: Any, tokenizer: Any, directory: Path) -> None:
     network.config.save_pretrained(directory / "encoder")
+    if (sentence := _sentence(network)) is not None:
+        (directory / "encoder" / _SENTENCE).write_text(json.dumps(sentence.describe(), indent=1), encoding="utf-8")
     tokenizer.save_pretrained(directory / "tokenizer")
 
 
 def _rebuild(directory: Path) -> tuple[Any, Any]:
     network = rebuild(directory / "encoder")
+    description = directory / "encoder" / _SENTENCE
+    if description.is_file():
+        network.sentence = build(json.loads(description.read_text(encoding="utf-8")))
     return network, transformers.AutoTokenizer.from_pretrained(directory / "tokenizer", trust_remote_code=False)
 
 
@@ -74,13 +114,13 @@ FAMILY = Family(
     load=load,
     probe=lambda network, _tokenizer: token_probe(network.config.vocab_size, network.config.pad_token_id),
     hidden=_hidden,
-    pool=lambda _network, hidden, batch, pooling: pool(hidden, batch["attention_mask"], pooling),
-    num_features=lambda network: int(network.config.hidden_size),
+    pool=_pool,
+    num_features=_num_features,
     positions=lambda _structure, states, _boundary, batch: (states, batch["attention_mask"]),
     num_channels=lambda network, _structure, _boundary: int(network.config.hidden_size),
-    find_structure=find_structure,
+    find_structure=_find_structure,
     width_at=lambda network, _structure, _boundary: int(network.config.hidden_size),
-    fingerprint=fingerprint,
+    fingerprint=_fingerprint,
     save=_save,
     rebuild=_rebuild,
     varying=(0, 1),
