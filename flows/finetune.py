@@ -16,6 +16,7 @@ from flows.starting.naming import name_run, tell_page
 from modalities import check_changes
 from tasks.arriving.announcements import announce_model
 from tasks.arriving.due import noting_training
+from tasks.judging.approval import settle_approval
 from tasks.judging.past_runs import find_unchanged_run
 from tasks.profiling.profile import profile_rows
 from tasks.results.outcomes import RunResult
@@ -65,6 +66,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
             result = train_and_judge(context, tracking, watch, fresh=fresh)
         else:
             profile_rows(context)  # the page that this run made, in case somebody tidied it away
+        result = settle_approval(workspace, params, tracking, result)
         show_outcome(workspace, tracking, result)
         announce_model(workspace, params, result)
         with lock_workspace(workspace, "data", wait_s=-1):

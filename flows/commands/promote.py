@@ -18,6 +18,8 @@ def promote(
 ) -> None:
     """Make a version champion by your word, whatever its gates said. It is recorded as forced.
 
+    A version that passed its gates and waits for a person (`gates.approval`) is recorded as agreed to instead.
+
     Only the alias moves; `thawline rollback` moves it back.
 
     Example: thawline promote 4 --reason "recall matters more here, agreed with the owner"
@@ -32,8 +34,8 @@ def promote(
     with lock_workspace(place, "registry", wait_s=WAIT_S):
         done = move(open_own(place, params), params.name, version, reason=reason)
     reply.print(
-        f"{done.model}: version {done.champion} is champion by force, in place of {done.before or 'none'}, "
-        f"by the word of {done.by}",
+        f"{done.model}: version {done.champion} is champion{' by force' if done.forced else ''}, in place of "
+        f"{done.before or 'none'}, by the word of {done.by}",
         markup=False,
     )
     if as_json:

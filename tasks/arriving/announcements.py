@@ -15,6 +15,7 @@ DROPPED = "thawline.file.dropped"
 DUE = "thawline.training.due"
 MODEL_PROMOTED = "thawline.model.promoted"
 MODEL_REFUSED = "thawline.model.refused"
+MODEL_WAITS = "thawline.model.waits"
 ROOT = "thawline.root"
 MAX_NAMED, MAX_CHARS = 10, 300
 

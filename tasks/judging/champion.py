@@ -3,14 +3,15 @@
 A version's tags tell its story, and are written before the alias moves, so that a killed process is completed by the
 same command or the next run:
 
-- `thawline.promoted`: 'true' or 'false' as the gates said, 'undecided' where the champion could not be scored;
-  'forced' or 'rolled back' once a person has decided.
+- `thawline.promoted`: 'true' or 'false' as the gates said, 'undecided' where the champion could not be scored,
+  'waiting' where it passed and a person is to agree; 'forced' or 'rolled back' once a person has decided otherwise.
 - `thawline.judged_against`: the champion the gates compared it with. The alias moves by itself only while that
   version still holds it; where another does, the next run of the same data, params and code judges anew.
 - `thawline.test_rows`: on how many test rows that was; the next challengers of the same champion have to show more.
 - `thawline.champion_since`, `thawline.previous_champion`: set as it becomes champion; such a version is never
   promoted by itself again.
-- `thawline.forced`, `thawline.rolled_back`: a person's reason, with the time and who it was.
+- `thawline.forced`, `thawline.rolled_back`: a person's reason, with the time and who it was; `thawline.approved` and
+  `thawline.refused` the same of a version that waited for a person.
 - `thawline.decided_by`: who that was, the last who decided.
 
 Callers hold the lock `registry`.
@@ -37,6 +38,11 @@ ROLLED_BACK = "thawline.rolled_back"
 DECIDED_BY = "thawline.decided_by"
 NOBODY = "none"
 UNDECIDED = "undecided"
+WAITING = "waiting"
+WAITS = "Waits for a person: "
+"""How the verdict on a version begins that passed its gates and is to be agreed to."""
+APPROVED = "thawline.approved"
+REFUSED = "thawline.refused"
 TEST_ROWS = "thawline.test_rows"
 NO_REASON = "no reason given"
 ABSENT = frozenset(("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"))
@@ -103,12 +109,12 @@ def is_open(tracking: Tracking, version: ModelVersion) -> bool:
     if version.tags.get(PROMOTED) == UNDECIDED:
         return True
     holders = {str(version.version), _judged_against(version)}
-    return _is_pending(version) and find_champion(tracking, version.name) not in holders
+    return _is_pending(version, WAITING) and find_champion(tracking, version.name) not in holders
 
 
-def _is_pending(version: ModelVersion) -> bool:
+def _is_pending(version: ModelVersion, *also: str) -> bool:
     tags = version.tags
-    return tags.get(PROMOTED) == "true" and SINCE not in tags and ROLLED_BACK not in tags
+    return tags.get(PROMOTED) in {"true", *also} and SINCE not in tags and ROLLED_BACK not in tags
 
 
 def _judged_against(version: ModelVersion) -> str | None:
@@ -127,6 +133,9 @@ def promote(tracking: Tracking, name: str, version: str, *, reason: str) -> Move
     before = find_champion(tracking, name)
     if before == version:
         raise UsageError(f"version {version} of {name!r} is the champion already; nothing was changed")
+    if found.tags.get(PROMOTED) == WAITING and before == _judged_against(found):
+        approve(tracking, name, version, by=who(), reason=reason)
+        return Move(model=name, champion=version, before=before, forced=False, reason=reason, by=who())
     tracking.client.set_model_version_tag(name, version, FORCED, f"{_now()} by {who()}: {reason}")
     tracking.client.set_model_version_tag(name, version, DECIDED_BY, who())
     tracking.client.set_model_version_tag(name, version, PROMOTED, "forced")
@@ -134,6 +143,27 @@ def promote(tracking: Tracking, name: str, version: str, *, reason: str) -> Move
     _crown(tracking, name, version, before=before)
     _note(tracking, found, FORCED, f"forced to champion in place of version {before or NOBODY}: {reason}")
     return Move(model=name, champion=version, before=before, forced=True, reason=reason, by=who())
+
+
+def approve(tracking: Tracking, name: str, version: str, *, by: str, reason: str) -> None:
+    """Let a version that waits for a person become champion, unless another has become it meanwhile."""
+    _decide(tracking, name, version, said=(APPROVED, by, reason), promoted="true")
+    promote_if_pending(tracking, name, tracking.client.get_model_version(name, version))
+
+
+def refuse(tracking: Tracking, name: str, version: str, *, by: str, reason: str) -> None:
+    """Let a version that waits for a person stay what it is; `promote` can still make it champion."""
+    _decide(tracking, name, version, said=(REFUSED, by, reason), promoted="false")
+
+
+def _decide(tracking: Tracking, name: str, version: str, *, said: tuple[str, str, str], promoted: str) -> None:
+    tag, by, reason = said
+    found = _require_version(tracking, name, version)
+    tracking.client.set_model_version_tag(name, version, tag, f"{_now()} by {by}: {reason}")
+    tracking.client.set_model_version_tag(name, version, DECIDED_BY, by)
+    tracking.client.set_model_version_tag(name, version, PROMOTED, promoted)
+    what = "agreed to" if tag == APPROVED else "refused"
+    _note(tracking, found, tag, f"{what}: {reason}", by=by)
 
 
 def rollback(tracking: Tracking, name: str, *, reason: str = NO_REASON) -> Move:
@@ -180,6 +210,11 @@ def tell_standing(tracking: Tracking, name: str, version: str) -> str:
         return f"Version {version} was rolled back ({tags[ROLLED_BACK]})."
     if tags.get(PROMOTED) == "forced":
         return f"Version {version} was made champion by force, not by the gates ({tags[FORCED]})."
+    if tags.get(PROMOTED) == WAITING:
+        return f"Version {version} waits for a person: `thawline promote {version} --reason ...` makes it champion."
+    for tag, became in ((APPROVED, "agreed to by a person"), (REFUSED, "not agreed to")):
+        if tag in tags:
+            return f"Version {version} was {became} ({tags[tag]})."
     return ""
 
 
@@ -209,14 +244,17 @@ def _require_version(tracking: Tracking, name: str, version: str) -> ModelVersio
             raise UsageError(f"{name!r} has no version {version!r}; there are: {there}") from None
 
 
-def _note(tracking: Tracking, version: ModelVersion, tag: str, text: str) -> None:
-    """Leave a person's decision in the run that made the version, if it is still there."""
+def _note(tracking: Tracking, version: ModelVersion, tag: str, text: str, *, by: str | None = None) -> None:
+    """Leave a person's decision in the version's description, and in the run that made it, if it is still there."""
+    by = by or who()
+    note = f"{_now()} by {by}: version {version.version} {text}"
+    card = f"> **{note}**\n\n{version.description or ''}"
+    tracking.client.update_model_version(version.name, version.version, description=card)
     if not version.run_id:
         return
-    note = f"{_now()} by {who()}: version {version.version} {text}"
     try:
         page = tracking.client.get_run(version.run_id).data.tags.get(MLFLOW_RUN_NOTE, "")
-        set_tags(tracking, version.run_id, {tag: note, DECIDED_BY: who(), MLFLOW_RUN_NOTE: f"> **{note}**\n\n{page}"})
+        set_tags(tracking, version.run_id, {tag: note, DECIDED_BY: by, MLFLOW_RUN_NOTE: f"> **{note}**\n\n{page}"})
     except MlflowException as error:
         if error.error_code not in ABSENT:
             raise

@@ -7,7 +7,17 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from tasks.judging.champion import ABSENT, DECIDED_BY, FORCED, ROLLED_BACK, aliases_of, is_open, tell_standing
+from tasks.judging.champion import (
+    ABSENT,
+    APPROVED,
+    DECIDED_BY,
+    FORCED,
+    REFUSED,
+    ROLLED_BACK,
+    aliases_of,
+    is_open,
+    tell_standing,
+)
 from tasks.results.outcomes import RESULT_FILE, RunResult
 from tasks.tracking.runs import ROLE, Tracking, find_finished_run, search_runs
 from thawline.errors import UsageError
@@ -83,6 +93,6 @@ def _summarise(run: Run) -> dict[str, Any]:
         "test_f1_macro": metrics.get("test_f1_macro"),
         "version": tags.get("thawline.version"),
         "verdict": tags.get("thawline.verdict") or tags.get("thawline.error"),
-        "decision": tags.get(ROLLED_BACK) or tags.get(FORCED),
+        "decision": next((tags[tag] for tag in (ROLLED_BACK, FORCED, APPROVED, REFUSED) if tag in tags), None),
         "decided_by": tags.get(DECIDED_BY),
     }

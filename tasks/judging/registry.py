@@ -30,6 +30,8 @@ from tasks.judging.champion import (
     SINCE,
     TEST_ROWS,
     UNDECIDED,
+    WAITING,
+    WAITS,
     aliases_of,
     is_open,
     promote_if_pending,
@@ -44,6 +46,7 @@ from tasks.training.device_slots import on_device
 from tasks.versions.git_command import read_code_commit
 from thawline.context import Context
 from thawline.formats.frames import read_frame
+from thawline.params import Params
 from thawline.rooms import ROOT
 from thawline.system.lock import lock_workspace
 
@@ -90,7 +93,7 @@ def register(context: Context, tracking: Tracking, *, fit: FinalFit, run_id: str
         if version is None:
             tags = {
                 FINGERPRINT: fingerprint,
-                **_verdict_tags(judgement),
+                **_verdict_tags(judgement, context.params),
                 TEST_ROWS: str(len(review.predictions.labels)),
                 "thawline.candidate": judgement.candidate,
                 "thawline.data_version": context.data_version,
@@ -101,7 +104,7 @@ def register(context: Context, tracking: Tracking, *, fit: FinalFit, run_id: str
             version = tracking.client.create_model_version(name, source, run_id, tags=tags, description=card)
         elif is_open(tracking, version):
             log.info("%s version %s is judged anew", name, version.version)
-            for tag, value in _verdict_tags(judgement).items():
+            for tag, value in _verdict_tags(judgement, context.params).items():
                 tracking.client.set_model_version_tag(name, version.version, tag, value)
         else:
             log.info("%s version %s has the same data, params and code: not registered again", name, version.version)
@@ -113,7 +116,9 @@ def register(context: Context, tracking: Tracking, *, fit: FinalFit, run_id: str
             registered=registered,
             promoted=version.tags[PROMOTED] == "true" and SINCE in version.tags,
             aliases=aliases_of(tracking, name, number),
-            judgement=_told(Judgement.model_validate_json(version.tags[JUDGEMENT]), is_open(tracking, version)),
+            judgement=_told(
+                Judgement.model_validate_json(version.tags[JUDGEMENT]), version, is_open(tracking, version)
+            ),
         )
 
 
@@ -123,17 +128,20 @@ def find_version(tracking: Tracking, name: str, fingerprint: str) -> ModelVersio
     return found[0] if found else None
 
 
-def _verdict_tags(judgement: Judgement) -> dict[str, str]:
+def _verdict_tags(judgement: Judgement, params: Params) -> dict[str, str]:
     """Return the tags in an order in which a version that has only some of them yet is promoted by none."""
+    passed = WAITING if params.gates.approval == "person" else "true"
     return {
         JUDGEMENT: judgement.model_dump_json(),
-        PROMOTED: UNDECIDED if judgement.lacks_champion else str(judgement.passed).lower(),
+        PROMOTED: UNDECIDED if judgement.lacks_champion else passed if judgement.passed else "false",
         JUDGED_AGAINST: judgement.champion or NOBODY,
     }
 
 
-def _told(judgement: Judgement, is_open: bool) -> Judgement:
-    """Return a judgement that says so if somebody else became champion while it was made."""
+def _told(judgement: Judgement, version: ModelVersion, is_open: bool) -> Judgement:
+    """Return a judgement that says so if a person is to agree, or if another became champion while it was made."""
+    if judgement.passed and not is_open and version.tags[PROMOTED] == WAITING:
+        return judgement.model_copy(update={"verdict": WAITS + judgement.verdict.removeprefix("Promoted: ")})
     if not (judgement.passed and is_open):
         return judgement
     against = f"version {judgement.champion}" if judgement.champion else "thresholds only"

@@ -25,7 +25,14 @@ from prefect.events.actions import SendNotification
 from prefect.events.schemas.automations import AutomationCore, Posture
 from prefect.exceptions import ObjectNotFound
 
-from tasks.arriving.announcements import MODEL_PROMOTED, MODEL_REFUSED, REFUSED, server_key, workspace_resource
+from tasks.arriving.announcements import (
+    MODEL_PROMOTED,
+    MODEL_REFUSED,
+    MODEL_WAITS,
+    REFUSED,
+    server_key,
+    workspace_resource,
+)
 from thawline.errors import UsageError
 from thawline.params import Params
 from thawline.workspace import Workspace
@@ -62,6 +69,11 @@ SUBJECTS = {
         frozenset({MODEL_REFUSED}),
         "version {{ event.payload.version }} was refused",
         "{{ event.payload.verdict }}\n\n`thawline show {{ event.payload.run_id }}` lists the gates.",
+    ),
+    "model waits": Subject(
+        frozenset({MODEL_WAITS}),
+        "version {{ event.payload.version }} waits for a person",
+        "{{ event.payload.verdict }}\n\nThe page of its flow run in Prefect has a form.",
     ),
     "model promoted": Subject(
         frozenset({MODEL_PROMOTED}),

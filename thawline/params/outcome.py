@@ -115,6 +115,18 @@ class Gates(Section):
         le=1,
         description="Largest gap in test accuracy between two slices of `validation.slice_columns` (0 to 1).",
     )
+    approval: Literal["none", "person"] = Field(
+        "none",
+        description="Who has the last word on a version that passed its gates: nobody beside them, or a person. The "
+        "flow run then pauses with a form in Prefect's pages; where Prefect's server ends with the command, it waits "
+        "for `thawline promote`.",
+    )
+    approval_hours: float = Field(
+        24.0,
+        gt=0,
+        le=24 * 14,
+        description="How long the form waits for an answer; then the version is refused (hours).",
+    )
     significance: float = Field(
         0.05,
         gt=0,
