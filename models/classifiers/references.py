@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from models.encoders.catalogue import CATALOGUE
 from models.encoders.loading import Encoder, load_encoder
 from thawline.errors import EncoderNotFoundError, UsageError
 
@@ -28,13 +29,13 @@ def describe_encoder(encoder: Encoder) -> dict[str, Any]:
 
 
 def find_encoder(reference: Mapping[str, Any], *, takes: str, directory: Path) -> Encoder:
-    """Load the encoder that the classifier in `directory` refers to: by its name, else from where it was.
+    """Load the encoder that the classifier in `directory` refers to: by its name, or from where it was.
 
     Raises:
         EncoderNotFoundError: It is in neither place, or its weights are others.
     """
     others, reasons = [], []
-    for name in dict.fromkeys((reference["name"], reference["place"])):
+    for name in _candidates(reference["name"], reference["place"]):
         try:
             encoder = load_encoder(name, root=Path.cwd(), takes=takes, settings=reference["settings"])
         except UsageError as error:
@@ -52,6 +53,17 @@ def find_encoder(reference: Mapping[str, Any], *, takes: str, directory: Path) -
     raise EncoderNotFoundError(f"{told} and which is not here ({reasons[0]}); {_REMEDY}")
 
 
+def _candidates(name: str, place: str) -> list[str]:
+    """Return what an encoder may be called here: one in a directory or file by its place, before the name from here.
+
+    Such a name is not tried where it leads nowhere: it would be taken for a hub id.
+    """
+    if "package:" in name or name in CATALOGUE or name == place:
+        return [name]
+    is_here = (Path.cwd() / name.rpartition("@")[2]).exists()
+    return [place, name] if is_here else [place]
+
+
 def list_distributions(model: Path) -> set[str]:
     """Return the Python distributions that a model's directory needs for the encoders that it refers to."""
     needed: set[str] = set()
@@ -60,5 +72,5 @@ def list_distributions(model: Path) -> set[str]:
         if isinstance(reference, dict) and "weights_hash" in reference:
             needed.add("peft")
             carried = re.search(r"(?:^|@)package:(\w+)", reference["name"])
-            needed.update(importlib.metadata.packages_distributions()[carried[1]] if carried else ())
+            needed.update(importlib.metadata.packages_distributions().get(carried[1], ()) if carried else ())
     return needed

@@ -278,6 +278,10 @@ OPERATIONS: dict[str, Treatment] = {
     ),
     "$ thawline prune": Commands(before={"thawline prune": leave_old_files}),
 }
+ADAPTERS: dict[str, Treatment] = {
+    "train:": Printed(by="test_the_params_of_the_guide_are_valid"),
+    "from peft": Printed(by="test_peft_loads_the_adapters_onto_the_encoder_and_gives_the_same_states"),
+}
 SCALING: dict[str, Treatment] = {
     "runner.kind=local": Printed(by="`python -m tests.faults.ray_nodes --only-kill`, which takes minutes"),
     "export RAY_AUTH_MODE": Parsed(
@@ -289,6 +293,7 @@ SPAM: dict[str, Treatment] = {
 }
 DOCUMENTS = {
     "README.md": README,
+    "docs/adapters.md": ADAPTERS,
     "docs/operations.md": OPERATIONS,
     "docs/scaling.md": SCALING,
     "examples/spam/README.md": SPAM,

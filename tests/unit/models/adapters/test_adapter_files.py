@@ -158,6 +158,21 @@ def test_without_its_encoder_a_version_says_what_it_needs(own: Encoder, tmp_path
         load_classifier(tmp_path / "saved")
 
 
+def test_an_encoder_by_a_relative_name_is_found_where_it_was_or_below_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    save_encoder(CONFIGS["bert"](), tmp_path / "bert")
+    encoder = load_encoder("bert", root=tmp_path)
+    save_classifier(trained(encoder), encoder.processor, tmp_path / "saved", settings={}, encoder=encoder)
+    load_classifier(tmp_path / "saved")
+    (tmp_path / "moved").mkdir()
+    shutil.move(tmp_path / "bert", tmp_path / "moved" / "bert")
+    with pytest.raises(EncoderNotFoundError, match=rf"not here .*no directory {tmp_path}/bert"):  # and no hub is asked
+        load_classifier(tmp_path / "saved")
+    monkeypatch.chdir(tmp_path / "moved")
+    load_classifier(tmp_path / "saved")
+
+
 def lose_weights(directory: Path) -> None:
     path = directory / "adapter_model.safetensors"
     tensors = safetensors.torch.load_file(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.torch
+from ruamel.yaml import YAML
 
 from modalities.predictor import load_predictor
 from tasks.results.cross_validation import CrossValidation
@@ -19,7 +20,9 @@ from tests.unit.models.conftest import make_texts
 from tests.unit.tasks.words import words_context, write_words
 from thawline.context import Context
 from thawline.errors import ParamsError, PolicyError
+from thawline.params.adapters import Adapters
 from thawline.params.file import parse_params
+from thawline.rooms import ROOT
 
 TRAIN = {"policy": "lp_ft", "num_epochs": 1, "learning_rate": 1e-3, "batch_size": 16, "inner_share": 0.2}
 BLOCKS = ("block_0", "block_1", "block_2", "head")
@@ -70,6 +73,13 @@ def test_a_saved_model_answers_as_what_was_trained(root: Path, merge: bool, monk
     other = work(root, f"merge {not merge}", merge=not merge)
     again = fit_final.fn(other, CrossValidation(name="finetuned", folds=kept))
     np.testing.assert_allclose(load_predictor(again.model).prepared_probabilities(frame), answered, atol=1e-6)
+
+
+def test_the_params_of_the_guide_are_valid() -> None:
+    guide = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8")
+    written = YAML(typ="safe").load(guide.partition("```yaml\n")[2].partition("```")[0])
+    chosen = parse_params({"name": "x", **written}).train.adapters
+    assert chosen.model_dump() == {**Adapters().model_dump(), "kind": "lora"}
 
 
 def test_tables_have_no_pretrained_encoder_to_adapt() -> None:
