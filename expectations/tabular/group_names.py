@@ -12,6 +12,8 @@ from thawline.rows.columns import content_columns
 from thawline.rows.split_columns import GROUP
 
 MIN_SAME_GROUP, MIN_SAME_VALUE = 0.9, 0.5
+MAX_GROUPS = 5000
+"""Of more groups the first are looked at, whole."""
 
 
 class ExpectNoColumnNamesGroup(FrameExpectation):
@@ -44,6 +46,7 @@ def agreement(values: pd.Series, groups: pd.Series) -> tuple[float, float]:
     Rows without value or group do not count; 0 where there is no pair.
     """
     pairs = pd.DataFrame({"value": values.to_numpy(), "group": groups.to_numpy()}).dropna()
+    pairs = pairs[pd.factorize(pairs["group"])[0] < MAX_GROUPS]
 
     def num_pairs(keys: list[str]) -> float:
         sizes = pairs.groupby(keys, observed=True).size().astype("float64")

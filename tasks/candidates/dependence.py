@@ -1,5 +1,6 @@
 """What folds by chance would have promised: a cheap approach scored both ways, where a column parts the rows."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -51,20 +52,25 @@ def compare_with_chance(context: Context, baselines: Sequence[CrossValidation]) 
     known = next((one for one in baselines if one.name == name), None)
     if not columns or known is None:
         return None
-    data = load_train_set(context)
+    data = _regarded_by_chance(load_train_set(context))
     fit = _frozen if name == FROZEN else _estimator(name)
     scores = []
     for learned, scored in _folds_by_chance(data, context):
-        probabilities = fit(context, trained_on(context, learned), scored)
+        probabilities = fit(context, data, trained_on(context, learned), scored)
         scores.append(score(data.labels[scored], probabilities).f1_macro)
     return Dependence(approach=name, columns=columns, by_chance=tuple(scores), by_column=tuple(known.scores()))
+
+
+def _regarded_by_chance(data: TrainSet) -> TrainSet:
+    """Return the training rows with groups of near-duplicates alone: strengths, too, are chosen as they would be."""
+    near = data.frame[NEAR] if NEAR in data.frame else data.frame["group"]
+    return dataclasses.replace(data, frame=data.frame.assign(group=near))
 
 
 def _folds_by_chance(data: TrainSet, context: Context) -> list[tuple[Indices, Indices]]:
     """Return what folds by chance learn from and are scored on: as many rows as those of the params."""
     split, rng = context.params.split, np.random.default_rng(context.params.split.seed)
-    near = data.frame[NEAR] if NEAR in data.frame else data.frame["group"]
-    folds = assign_folds(data.frame.assign(group=near), num_folds=split.num_folds, seed=split.seed)
+    folds = assign_folds(data.frame, num_folds=split.num_folds, seed=split.seed)
     found = []
     for fold in range(split.num_folds):
         num_learned, others = len(data.fold_rows(fold)[0]), np.flatnonzero(folds != fold)
@@ -72,15 +78,14 @@ def _folds_by_chance(data: TrainSet, context: Context) -> list[tuple[Indices, In
     return found
 
 
-def _frozen(context: Context, learned: Indices, scored: Indices) -> Probabilities:
+def _frozen(context: Context, data: TrainSet, learned: Indices, scored: Indices) -> Probabilities:
     problem = head_problem(context, 0)
-    head = problem.solve(learned, choose_strength(context, problem, learned))
+    head = problem.solve(learned, choose_strength(context, problem, learned, data))
     return head.probabilities(pooled_vectors(context, 0)[0][scored])
 
 
-def _estimator(name: str) -> Callable[[Context, Indices, Indices], Probabilities]:
-    def fit(context: Context, learned: Indices, scored: Indices) -> Probabilities:
-        data = load_train_set(context)
+def _estimator(name: str) -> Callable[[Context, TrainSet, Indices, Indices], Probabilities]:
+    def fit(context: Context, data: TrainSet, learned: Indices, scored: Indices) -> Probabilities:
         estimator = fit_estimator(context, name, data, learned)
         content = get_modality(context.params.modality).baseline_input(data.frame.iloc[scored])
         return class_probabilities(estimator, content, len(data.classes))

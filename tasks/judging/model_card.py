@@ -55,9 +55,12 @@ def _use(review: Review) -> str:
 
 
 def _data(review: Review) -> str:
+    group, time = review.context.params.split.group_column, review.context.params.split.time_column
+    owners = "" if group is None else f" and rows of one {escape(group)}"
+    drawn = "drawn by row id" if time is None else f"the latest of each arrival by {escape(time)}"
     return (
         f"Version `{review.context.data_version}`: {len(review.train_labels):,} training rows and {len(review.test):,} "
-        "test rows, drawn by row id, near-duplicates on one side, read once. The run's `data/dvc.lock` names them."
+        f"test rows, {drawn}, near-duplicates{owners} on one side, read once. The run's `data/dvc.lock` names them."
     )
 
 

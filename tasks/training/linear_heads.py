@@ -13,7 +13,7 @@ from models.inputs.rows import draw_in_order
 from tasks.training.device_slots import on_device
 from tasks.training.row_weights import row_weights
 from tasks.training.setup import has_own_vectors, learned_rows, open_training
-from tasks.training.train_set import load_train_set
+from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
 from thawline.params.scopes import HEADS
 from thawline.rows.splits import assign_folds
@@ -68,11 +68,14 @@ def head_problem(context: Context, fold: int | None) -> HeadProblem:
     )
 
 
-def choose_strength(context: Context, problem: HeadProblem, rows: Indices) -> float:
-    """Return how strongly a head on these rows is regularised, chosen on parts of them; groups stay whole."""
+def choose_strength(context: Context, problem: HeadProblem, rows: Indices, data: TrainSet | None = None) -> float:
+    """Return how strongly a head on these rows is regularised, chosen on parts of them; groups stay whole.
+
+    `data` are the training rows with other groups than theirs.
+    """
     seed = context.params.seed
     tried = draw_in_order(rows, MAX_TRIED_ROWS, np.random.default_rng(seed))
-    parts = assign_folds(load_train_set(context).frame.iloc[tried], num_folds=NUM_PARTS, seed=seed)
+    parts = assign_folds((data or load_train_set(context)).frame.iloc[tried], num_folds=NUM_PARTS, seed=seed)
     return problem.choose_strength(tried, parts)
 
 
