@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from modalities import get_modality
+from tasks.checking.group_hint import hint_at_groups
 from tasks.clean import count_classes
 from tasks.rules import DVC_YAML
 from tasks.versions.dvc_repo import write_dvc_config
@@ -58,7 +59,8 @@ def initialise(directory: Path, data: Path, params: Params) -> Made:
     params, told = _with_encoding(params, data)
     rows = get_modality(params.modality).read(data, params)
     params, reason = with_sizes(params, rows)
-    told = [*told, *reason]
+    hint = hint_at_groups([data], params)
+    told = [*told, *reason, *([] if hint is None else [hint.sentence()])]
     with storage_errors(), staging_for(workspace.root) as staging:
         _make(Workspace(staging), params, data)
         with moved_in(staging, workspace.root), _settled_with_git(workspace) as remarks:

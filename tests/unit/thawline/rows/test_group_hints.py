@@ -13,7 +13,14 @@ NOISE = RNG.choice(["a", "b"], 600)
 
 TABLES: dict[str, tuple[dict[str, object], str | None]] = {
     "labels of a customer agree": ({"customer": CUSTOMERS, "label": np.where(CUSTOMERS % 2, "a", "b")}, "customer"),
-    "columns of a customer agree": ({"customer": CUSTOMERS, "age": CUSTOMERS % 50, "label": NOISE}, "customer"),
+    "columns of a customer agree": (
+        {"customer": CUSTOMERS, "age": CUSTOMERS % 50, "town": CUSTOMERS % 7, "label": NOISE},
+        "customer",
+    ),
+    "a feature that goes with others": (
+        {"clock": CUSTOMERS, "hour": CUSTOMERS // 10, "minute": CUSTOMERS % 10, "label": NOISE},
+        None,
+    ),
     "rows by chance": ({"customer": CUSTOMERS, "label": NOISE}, None),
     "a row number": ({"row": np.arange(600), "label": np.where(SIZE > 0, "a", "b")}, None),
     "few categories": ({"city": CUSTOMERS % 5, "label": np.where(CUSTOMERS % 5 > 2, "a", "b")}, None),
