@@ -1,5 +1,7 @@
 """Rows of one owner stay together and time goes forward, over many arrivals; what can't be done is refused in words."""
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from tasks.checking.validate import validate_processed
 from tasks.clean import clean
 from tasks.ingest import ingest
 from tasks.split import read_ledger, split
+from tests.unit.models.image_networks import make_images
 from thawline.errors import DataRefusedError, ParamsError, ThawlineError, UnreadableFileError
 from thawline.params import Params
 from thawline.rows.split_columns import GROUP, MOMENT, NEAR
@@ -218,6 +221,30 @@ def test_texts_carry_their_thread(tmp_path: Path) -> None:
     train, test, _ = parts_of(space)
     assert not set(train[GROUP]) & set(test[GROUP])
     assert len(test) == 12
+
+
+def test_images_carry_their_patient_from_the_manifest(tmp_path: Path) -> None:
+    space = space_of(tmp_path)
+    images, _ = make_images(40)
+    table = pd.DataFrame({"path": [f"{n}.png" for n in range(40)], "label": ["a", "b"] * 20})
+    with zipfile.ZipFile(space.raw / "rows.zip", "w") as archive:
+        for name, image in zip(table["path"], images, strict=True):
+            content = io.BytesIO()
+            image.save(content, "PNG")
+            archive.writestr(name, content.getvalue())
+        archive.writestr("rows.csv", table.assign(patient=np.arange(40) // 4).to_csv(index=False))
+    run(space, {"group_column": "patient", "max_pixel_difference": 0.0}, modality="image")
+    train, test, _ = parts_of(space)
+    assert not set(train[GROUP]) & set(test[GROUP])
+    assert len(test) == 8
+
+
+def test_folders_of_images_have_no_patients(tmp_path: Path) -> None:
+    space = space_of(tmp_path)
+    (space.raw / "scans" / "a").mkdir(parents=True)
+    make_images(1)[0][0].save(space.raw / "scans" / "a" / "1.png")
+    with pytest.raises(UnreadableFileError, match="is a folder a class and has no column 'patient'"):
+        run(space, {"group_column": "patient"}, modality="image")
 
 
 def test_a_table_of_customers_that_nobody_named_is_hinted_at(tmp_path: Path) -> None:
