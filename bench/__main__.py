@@ -1,8 +1,9 @@
-"""Measure side by side, what this product and its peers take and give: `python -m bench [W1 ... W6 quality]`.
+"""Measure side by side, what this product and its peers take and give: `python -m bench [W1 ... W6 quality tables]`.
 
 - W1: five folds on mails; W2: the same with a search of 20 trials; W3: five folds on images.
 - W4: five folds on a table, and the checks of large ones; W5: what costs grow with; W6: the line around a training.
 - quality: all sides over some twenty data sets, two folds each; it goes on where it was stopped.
+- tables: the same over some thirty tables.
 
 The figures are saved under .bench/results; `python -m bench.report` writes docs/benchmarks.md from them.
 """
@@ -27,6 +28,7 @@ WORKS: dict[str, Callable[[Options], None]] = {
     "W5": growth.measure,
     "W6": line.measure,
     "quality": tournament.measure,
+    "tables": tournament.measure_tables,
 }
 
 
@@ -45,8 +47,10 @@ def main() -> None:
     parser.add_argument("--sides", nargs="*", default=[], help="only these: thawline, or a module of bench/peers")
     parser.add_argument("--garments", type=Path, help="images to take instead of the example's")
     parser.add_argument("--flights", type=Path, help="a table to take instead of the example's")
-    parser.add_argument("--data", type=Path, help="directory of the data sets of 'quality' that are not shipped")
-    parser.add_argument("--sets", nargs="*", default=[], help="only these data sets of 'quality'")
+    parser.add_argument(
+        "--data", type=Path, help="directory of the data sets of 'quality' and 'tables' that are not shipped"
+    )
+    parser.add_argument("--sets", nargs="*", default=[], help="only these data sets of 'quality' or 'tables'")
     chosen = vars(parser.parse_args())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # what was started is ended, too
     works = chosen.pop("works") or list(WORKS)

@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from bench.packaged_tables import TABLES
 from bench.rows import ROOT, Shared, share
 from modalities import get_modality
 from tasks.upkeep.initialise import params_for, with_sizes
 
 MODALITIES = {"text": "text", "image": "image", "table": "tabular"}
 SEED = 0
+MAX_TABLE_ROWS = 2000
 MAX_TOKENS = 128
 """Longer inputs than a new workspace would take are cut here for all sides: full fine-tuning is to end, too."""
 
@@ -90,6 +92,12 @@ def list_sets() -> list[DataSet]:
         *(DataSet(f"remote_work-{rows}", "table", rows, *_table("remote_work.csv.gz")) for rows in (1000, 5000)),
         *(DataSet(f"income-{rows}", "table", rows, *_table("income.csv.gz")) for rows in (1000, 5000)),
     ]
+
+
+def list_tables() -> list[DataSet]:
+    """Return the sets of the work `tables`: real tables that no default of the product was chosen on."""
+    packaged = [DataSet(f"{one.item}", "table", MAX_TABLE_ROWS, one.writer()) for one in TABLES if not one.chosen_on]
+    return [*packaged, *(one for one in list_sets() if one.kind == "table")]
 
 
 def _example(name: str, file: str) -> Callable[[Path, Path], Path]:

@@ -28,6 +28,7 @@ def main(task_directory: Path, root: Path, out: Path, *, baseline: str) -> None:
     from flows.search import Searched, search
     from tasks.candidates.baselines import cross_validate_all, cross_validate_any, list_all_baselines
     from tasks.candidates.blend import BLEND, blend_folds
+    from tasks.candidates.outputs import answer_folds
     from tasks.tracking.runs import open_tracking, start_run
     from tasks.training.scout import settle_depth
 
@@ -51,8 +52,11 @@ def main(task_directory: Path, root: Path, out: Path, *, baseline: str) -> None:
             baselines, _ = cross_validate_all(tuned, list_all_baselines(tuned))
             parts = [*baselines, scores]
             scores = blend_folds(tuned, parts)
-            answers: dict[str, Any] = {part.name: part.out_of_fold_answers(len(rows)) for part in parts}
+            answers: dict[str, Any] = {
+                part.name: answer_folds(tuned, part).out_of_fold_answers(len(rows)) for part in parts
+            }
             np.savez(out / PARTS, **answers)
+        scores = answer_folds(tuned, scores)
         took = time.perf_counter() - started
         extra: dict[str, Any] = {"trials": [trial.model_dump(mode="json") for trial in found.trials]} if found else {}
         epochs = [fold.best_epochs for fold in scores.folds]

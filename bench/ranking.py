@@ -32,11 +32,22 @@ fine-tuned model is better than that side beyond noise, a - where it is worse (9
 The sets are opened as `thawline init` would open them, texts cut at 128 tokens at most for all sides; *depth* is how
 many layer groups the scout found to pay, 0 the head alone, which the frozen encoder's own is. Ranks are among sides
 that fine-tune, on the sets that each took part in; p is that of Wilcoxon's test over these sets."""
+OF_TABLES = """Two folds a set: half of the rows are learned from, all of them judge, 2,000 at most. No default was
+chosen on any of these tables. *Thawline, as it answers* is what a run has beside its candidates: the mixture of
+logistic regression, gradient boosting and the network, answered by the threshold (weights, of more classes) of the best
+macro-F1 on out-of-fold rows, which `thawline init` asks for where the data is a table. A + stands where that is better
+than the side beyond noise, a - where it is worse (95 %, paired bootstrap over the rows). AutoGluon tunes its threshold,
+too; of scikit-learn's boosting both are shown. Ranks are among that and the peers; p is that of Wilcoxon's test over
+the sets."""
+INTRODUCTIONS = {OURS: INTRODUCTION, ANSWER: OF_TABLES}
 
 
 @dataclass(frozen=True)
 class Played:
-    """What the sides came to on a set: `answers` (rows,) by side, -1 nowhere, and each side's figures."""
+    """What the sides came to on a set: `answers` (rows,) by side, -1 nowhere, and each side's figures.
+
+    `own` is the side that others are compared with: the fine-tuned model, or what a run answers with.
+    """
 
     name: str
     facts: Mapping[str, Any]
@@ -45,6 +56,7 @@ class Played:
     groups: Ints
     answers: Mapping[str, Ints]
     figures: Mapping[str, Mapping[str, Any]]
+    own: str = OURS
 
     def f1_macro(self, side: str) -> float:
         """Return the mean over the folds."""
@@ -52,8 +64,8 @@ class Played:
 
     @cached_property
     def signs(self) -> dict[str, str]:
-        """How OURS stands beside each other side, see `compare`."""
-        return {side: self.compare(OURS, side) for side in self.answers if side != OURS}
+        """How `own` stands beside each other side, see `compare`."""
+        return {side: self.compare(self.own, side) for side in self.answers if side != self.own}
 
     def compare(self, one: str, other: str) -> str:
         """Return BETTER or WORSE, as `one` is beside `other` beyond noise, '' if it is neither."""
@@ -65,26 +77,26 @@ class Played:
         return BETTER if low > 0 else WORSE if high < 0 else ""
 
 
-def load_played(place: Path) -> list[Played]:
+def load_played(place: Path, own: str = OURS) -> list[Played]:
     """Return the sets that were played on, in the order of their names."""
-    return [_load(path.parent) for path in sorted(place.glob(f"*/{FACTS}"))]
+    return [_load(path.parent, own) for path in sorted(place.glob(f"*/{FACTS}"))]
 
 
-def _load(directory: Path) -> Played:
+def _load(directory: Path, own: str) -> Played:
     answers = {path.stem: np.load(path) for path in directory.glob("*.npy")}
     with np.load(directory / ROWS) as rows:
         labels, groups = rows["labels"], np.unique(rows["groups"], return_inverse=True)[1]
     figures = {side: json.loads((directory / f"{side}.json").read_text()) for side in answers}
     told = json.loads((directory / FACTS).read_text())
-    return Played(directory.name, told["facts"], told["machine"], labels, groups, answers, figures)
+    return Played(directory.name, told["facts"], told["machine"], labels, groups, answers, figures, own)
 
 
-def standings(sets: Sequence[Played]) -> str:
-    """Return both tables: every side on every set, and every side over all sets."""
-    own = [played for played in sets if OURS in played.answers]
+def standings(sets: Sequence[Played], work: str) -> str:
+    """Return both tables of a tournament: every side on every set, and every side over all sets."""
+    own = [played for played in sets if played.own in played.answers]
     if not own:
-        return "Not measured yet: `python -m bench quality`.\n"
-    return "\n".join([INTRODUCTION, "", scores_table(own), "", summary_table(own), ""])
+        return f"Not measured yet: `python -m bench {work}`.\n"
+    return "\n".join([INTRODUCTIONS[own[0].own], "", scores_table(own), "", summary_table(own), ""])
 
 
 def scores_table(sets: Sequence[Played]) -> str:
@@ -105,16 +117,16 @@ def summary_table(sets: Sequence[Played]) -> str:
         "| side | sets | rank | Thawline better, level, worse | mean difference | p | times our seconds |",
         "|---|---|---|---|---|---|---|",
     ]
-    ranks = average_ranks(sets)
+    ranks, played_own = average_ranks(sets), sets[0].own
     for side, title in _titles(sets).items():
         there = [played for played in sets if side in played.answers]
         rank = f"{ranks[side]:.2f}" if side in ranks else ""
-        if side == OURS:
+        if side == played_own:
             lines.append(f"| {title} | {len(there)} | {rank} | | | | 1.0 |")
             continue
         signs = [played.signs[side] for played in there]
         counts = ", ".join(str(signs.count(sign)) for sign in (BETTER, "", WORSE))
-        differences = [played.f1_macro(OURS) - played.f1_macro(side) for played in there]
+        differences = [played.f1_macro(played.own) - played.f1_macro(side) for played in there]
         chance = f"{wilcoxon(differences).pvalue:.3f}" if any(differences) else ""
         ratios = [ratio for played in there if (ratio := _ratio(played, side)) is not None]
         took = f"{statistics.median(ratios):.1f}" if ratios else ""
@@ -124,10 +136,14 @@ def summary_table(sets: Sequence[Played]) -> str:
 
 
 def average_ranks(sets: Sequence[Played]) -> dict[str, float]:
-    """Return the mean rank of each side that fine-tunes, 1 the best; sides that are level share theirs."""
+    """Return the mean rank of each side, 1 the best; sides that are level share theirs.
+
+    Where OURS is compared, among sides that fine-tune; where its answer is, among that and all peers.
+    """
     found: dict[str, list[float]] = {}
     for played in sets:
-        sides = [side for side in FINE_TUNING if side in played.answers]
+        ranked = FINE_TUNING if played.own == OURS else (played.own, *(peer.name for peer in PEERS))
+        sides = [side for side in ranked if side in played.answers]
         if len(sides) > 1:
             for side, rank in zip(sides, rankdata([-played.f1_macro(side) for side in sides]), strict=True):
                 found.setdefault(side, []).append(float(rank))
@@ -149,5 +165,5 @@ def _cell(played: Played, side: str) -> str:
 
 
 def _ratio(played: Played, side: str) -> float | None:
-    took, own = (played.figures[one].get("processor_seconds") for one in (side, OURS))
+    took, own = (played.figures[one].get("processor_seconds") for one in (side, played.own))
     return took / own if took and own else None

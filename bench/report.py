@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench import results
-from bench.ranking import load_played, standings
+from bench.ranking import ANSWER, load_played, standings
 from bench.rows import ROOT
 from bench.sides import BLEND, OURS
-from bench.tournament import WORK as QUALITY
+from bench.tournament import QUALITY, TABLES
 
 GPU_PARTS = ("frozen_pass", "head_phase", "top_block", "full_fine_tuning")
 TARGET = ROOT / "docs" / "benchmarks.md"
@@ -40,7 +40,6 @@ TITLES = {
     "W6": "W6: the line around the training",
 }
 
-
 GPU = results.PLACE / "gpu.json"
 GPU_TITLE = "## On a GPU\n"
 NO_GPU = """Not measured: there was no GPU. `python -m bench.gpu` on a machine with one is made to take less than eight
@@ -54,14 +53,18 @@ does.
 def main() -> None:
     """Write the page."""
     measured = json.loads(GPU.read_text()) if GPU.is_file() else None
-    TARGET.write_text("\n".join([page(results.load()), quality_section(), gpu_section(measured)]))
+    TARGET.write_text("\n".join([page(results.load()), *tournament_sections(), gpu_section(measured)]))
 
 
-def quality_section() -> str:
-    """Return the tournament's tables and the machines that its sets were played on."""
-    sets = load_played(results.PLACE / QUALITY)
+def tournament_sections() -> list[str]:
+    """Return the tables of each tournament and the machines that its sets were played on."""
+    return [_tournament(QUALITY, "Over many data sets", OURS), _tournament(TABLES, "Over many tables", ANSWER)]
+
+
+def _tournament(work: str, title: str, own: str) -> str:
+    sets = load_played(results.PLACE / work, own)
     machines = "\n".join(sorted({machine_line(dict(played.machine)) for played in sets}))
-    return f"## Over many data sets\n\n{machines}\n\n{standings(sets)}"
+    return f"## {title}\n\n{machines}\n\n{standings(sets, work)}"
 
 
 def gpu_section(found: Entry | None) -> str:

@@ -1,9 +1,9 @@
-"""The tournament: every side over many data sets, those that nobody tuned to among them: `python -m bench quality`.
+"""The tournaments: every side over many data sets, those that nobody tuned to among them: `python -m bench quality`.
 
-Two folds a set, each side on both: half of the rows are learned from, and all of them judge. What a side came to on a
-set is saved at once under .bench/results/quality, and a side that has been there is not run again: stopped, it goes on
-where it was; what is to be measured anew is deleted there. `--data` names a directory with the sets that are not
-shipped; those that are not there are named and left out.
+`tables` is the same over more tables. Two folds a set, each side on both: half of the rows are learned from, and all of
+them judge. What a side came to on a set is saved at once under .bench/results/quality (or tables), and a side that has
+been there is not run again: stopped, it goes on where it was; what is to be measured anew is deleted there. `--data`
+names a directory with the sets that are not shipped; those that are not there are named and left out.
 """
 
 import dataclasses
@@ -11,12 +11,13 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bench.cross_validation import run_side, say
-from bench.data_sets import DataSet, list_sets
+from bench.data_sets import DataSet, list_sets, list_tables
 from bench.machine import describe_machine
 from bench.options import Options
 from bench.ours import PARTS
@@ -25,7 +26,8 @@ from bench.peers.protocol import PREDICTIONS, Ints
 from bench.rows import Shared
 from bench.sides import BLEND, OURS, Measured, run_ours, score_folds
 
-WORK = "quality"
+QUALITY, TABLES = "quality", "tables"
+"""The works, and the directories of what they come to."""
 ROWS, FACTS = "rows.npz", "facts.json"
 FINE_TUNED = "finetuned"
 NUM_FOLDS = 2
@@ -34,19 +36,28 @@ SETS_QUICK = ("tumours-569",)
 
 
 def measure(options: Options) -> None:
-    """Run all sides on all sets and save what they came to."""
-    for data_set in list_sets():
+    """Run all sides on the sets of all kinds and save what they came to."""
+    _measure(QUALITY, list_sets(), options)
+
+
+def measure_tables(options: Options) -> None:
+    """Run all sides on many tables and save what they came to."""
+    _measure(TABLES, list_tables(), options)
+
+
+def _measure(work: str, sets: Sequence[DataSet], options: Options) -> None:
+    for data_set in sets:
         if (options.quick and data_set.name not in SETS_QUICK) or not options.wants_set(data_set.name):
             continue
         if absent := data_set.missing(options.data):
             print(f"  {data_set.name}: left out, {absent}", file=sys.stderr, flush=True)
             continue
         with tempfile.TemporaryDirectory() as directory:
-            _play(data_set, Path(directory), options)
+            _play(data_set, Path(directory), options.place / work / data_set.name, options)
 
 
-def _play(data_set: DataSet, place: Path, options: Options) -> None:
-    """Run the sides that have not been on a set."""
+def _play(data_set: DataSet, place: Path, kept: Path, options: Options) -> None:
+    """Run the sides that have not been on a set; `kept` gets what they come to."""
     num_rows = NUM_ROWS_QUICK if options.quick else options.rows
     shared = data_set.share(
         place,
@@ -56,7 +67,6 @@ def _play(data_set: DataSet, place: Path, options: Options) -> None:
         threads=options.threads,
         told=options.for_peers,
     )
-    kept = options.place / WORK / data_set.name
     _open(kept, shared, options)
     print(f"  {data_set.name}: {len(shared.labels)} rows", file=sys.stderr, flush=True)
     if options.wants(OURS) and not (kept / f"{OURS}.json").is_file():

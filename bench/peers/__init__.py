@@ -31,6 +31,8 @@ class Peer:
 PEERS = (
     Peer("sklearn_text", "scikit-learn: TF-IDF, logistic regression", ("text",), fine_tunes=False),
     Peer("sklearn_table", "scikit-learn: gradient boosting", ("table",), fine_tunes=False),
+    Peer("sklearn_table_threshold", "scikit-learn: the same, threshold tuned", ("table",), fine_tunes=False),
+    Peer("catboost_table", "CatBoost", ("table",), "autogluon", fine_tunes=False),
     Peer("hf_full", "Hugging Face Trainer: all layers, 3 epochs", ("text", "image")),
     Peer("hf_freeze", "Hugging Face Trainer: freezing by hand, length buckets", ("text", "image")),
     Peer("hf_halving", "Hugging Face Trainer: successive halving, 20 trials", ("text",), searches=True),

@@ -10,13 +10,19 @@ from bench.peers.protocol import Ints, Task, run
 
 
 def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFrame) -> Ints:
+    given, asked = features_of(training, validation)
+    model = HistGradientBoostingClassifier(random_state=task.seed)
+    model.fit(given, training["label"].to_numpy())
+    predicted: Ints = model.predict(asked)
+    return predicted
+
+
+def features_of(training: pd.DataFrame, validation: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both with their columns of texts as categories, those of the training rows."""
     features = [name for name in validation.columns if name != "fold"]
     texts = [name for name in features if not pd.api.types.is_numeric_dtype(training[name])]
     kinds = {name: pd.CategoricalDtype(sorted(training[name].dropna().unique())[:255]) for name in texts}
-    model = HistGradientBoostingClassifier(random_state=task.seed)
-    model.fit(training[features].astype(kinds), training["label"].to_numpy())
-    predicted: Ints = model.predict(validation[features].astype(kinds))
-    return predicted
+    return training[features].astype(kinds), validation[features].astype(kinds)
 
 
 if __name__ == "__main__":

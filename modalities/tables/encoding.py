@@ -18,6 +18,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "clean": {"conflicting_labels": "keep"},
     "features": {"scale": "quantile"},
     "model": {"encoder": ENCODER, "pooling": "cls"},
+    "predict": {"blend": True, "decision": "f1_macro"},
     "train": {
         "policy": "full",
         "num_epochs": 10,

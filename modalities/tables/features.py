@@ -59,11 +59,12 @@ def logistic_regression(params: Params) -> Any:
 
 
 def gradient_boosting(params: Params) -> Any:
-    """Return gradient boosting on histograms; it takes missing numbers and scales as they are."""
+    """Return gradient boosting, several times; it takes missing numbers and scales as they are."""
     from sklearn.compose import make_column_selector, make_column_transformer
-    from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OrdinalEncoder
+
+    from modalities.tables.boosting import BaggedBoosting
 
     categories = OrdinalEncoder(
         min_frequency=params.features.min_category_rows,
@@ -75,10 +76,7 @@ def gradient_boosting(params: Params) -> Any:
         (categories, make_column_selector(dtype_exclude="number")),
         ("passthrough", make_column_selector(dtype_include="number")),
     )
-    boosting = HistGradientBoostingClassifier(
-        max_iter=params.baseline.num_trees, early_stopping=True, random_state=params.seed
-    )
-    return make_pipeline(columns, boosting)
+    return make_pipeline(columns, BaggedBoosting(num_trees=params.baseline.num_trees, seed=params.seed))
 
 
 def standardised(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.float32]:

@@ -16,7 +16,9 @@ class Baseline(Section):
     inverse_regularization: float = Field(
         10.0, gt=0, description="C of the logistic regression; larger means less regularisation."
     )
-    num_trees: int = Field(200, ge=1, le=10_000, description="Most trees of gradient boosting, for each class.")
+    num_trees: int = Field(
+        1000, ge=1, le=10_000, description="Most trees of each member of gradient boosting, for each class."
+    )
 
 
 class FTTransformer(Section):

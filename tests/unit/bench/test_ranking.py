@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bench.ranking import BETTER, FROZEN, WORSE, Played, average_ranks, standings
+from bench.ranking import ANSWER, BETTER, FROZEN, WORSE, Played, average_ranks, standings
 from bench.sides import OURS
 
 RNG = np.random.default_rng(0)
@@ -38,7 +38,7 @@ def test_ranks_are_among_sides_that_fine_tune_and_level_ones_share_theirs() -> N
 
 
 def test_the_tables_name_what_was_there_and_leave_empty_what_was_not() -> None:
-    text = standings([played("one", right={OURS: 0.95, "hf_full": 0.6}), played("two", right={OURS: 0.9})])
+    text = standings([played("one", right={OURS: 0.95, "hf_full": 0.6}), played("two", right={OURS: 0.9})], "quality")
     lines = [line for line in text.splitlines() if line.startswith("| two |")]
     assert len(lines) == 1
     assert lines[0].endswith("|  |")
@@ -46,4 +46,11 @@ def test_the_tables_name_what_was_there_and_leave_empty_what_was_not() -> None:
 
 
 def test_nothing_measured_is_said() -> None:
-    assert "Not measured yet" in standings([])
+    assert "Not measured yet: `python -m bench tables`" in standings([], "tables")
+
+
+def test_where_the_answer_is_compared_all_peers_have_ranks() -> None:
+    found = [dataclasses.replace(played("one", right={OURS: 0.6, ANSWER: 0.9, "sklearn_table": 0.7}), own=ANSWER)]
+    assert average_ranks(found) == {ANSWER: 1, "sklearn_table": 2}
+    assert found[0].signs == {OURS: BETTER, "sklearn_table": BETTER}
+    assert "No default was chosen" in standings(found, "tables")

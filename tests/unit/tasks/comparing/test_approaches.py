@@ -153,4 +153,4 @@ def test_baselines_are_tuned_by_what_regularises_them() -> None:
     strengths = [one.get_params()["logisticregression__C"] for one in list_candidates(tfidf)]
     assert strengths == [10.0, 1.0, 100.0]
     assert len(list_candidates(get_modality("text").baselines["majority"](params))) == 1
-    assert len(list_candidates(get_modality("tabular").baselines["gradient_boosting"](params))) == 3
+    assert len(list_candidates(get_modality("tabular").baselines["gradient_boosting"](params))) == 1
