@@ -8,7 +8,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-ORDER = ("init", "check", "run", "arrive", "compare", "predict", "runs", "show", "promote", "rollback", "reproduce")
+ORDER = (
+    "init",
+    "check",
+    "run",
+    "arrive",
+    "compare",
+    "predict",
+    "runs",
+    "show",
+    "diff",
+    "promote",
+    "rollback",
+    "reproduce",
+)
 """Commands in the order of a user's first days; the others follow by name."""
 
 

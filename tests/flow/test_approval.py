@@ -63,12 +63,7 @@ def ask(waiting: tuple[Workspace, Tracking, RunResult], answer: dict[str, str] |
         return settle_approval(workspace, params, tracking, result)
 
     def fill_in() -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if begun and answer is not None:
-                address = f"{prefect_api()}/flow_runs/{begun[0]}/resume"
-                if httpx.post(address, json={"run_input": answer}, timeout=30).json()["status"] == "ACCEPT":
-                    return
+        while not begun or not is_taken(begun[0], answer or {}):
             time.sleep(0.2)
 
     person = threading.Thread(target=fill_in, daemon=True)
@@ -77,6 +72,15 @@ def ask(waiting: tuple[Workspace, Tracking, RunResult], answer: dict[str, str] |
     settled = asking()
     assert httpx.get(f"{prefect_api()}/flow_runs/{begun[0]}").json()["state_type"] == "COMPLETED"
     return settled
+
+
+def is_taken(flow_run_id: str, answer: dict[str, str]) -> bool:
+    """Send the form; a run that does not wait yet, or a busy server, does not take it."""
+    try:
+        sent = httpx.post(f"{prefect_api()}/flow_runs/{flow_run_id}/resume", json={"run_input": answer}, timeout=60)
+    except httpx.HTTPError:
+        return False
+    return sent.status_code < 300 and sent.json()["status"] == "ACCEPT"
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,12 @@ def test_runs_and_show_tell_the_same_verdict(finished: Finished) -> None:
     shown = run_thawline("show", finished.first.json["run_id"][:8], cwd=finished.directory)
     assert shown.json["verdict"] == finished.first.json["verdict"]
     assert run_thawline("show", "nonsense", cwd=finished.directory).code == 2
+    itself = finished.first.json["run_id"]
+    same = run_thawline("diff", itself[:10], itself, cwd=finished.directory)
+    assert same.code == 0, same.told
+    assert same.json["num_paired"] == finished.first.json["rows"]["train"]
+    assert same.json["cells"] == {}
+    assert same.json["comparison"]["f1_interval"] == [0, 0]
 
 
 def test_a_cleaning_param_runs_clean_and_split_again_but_not_ingest(tmp_path: Path, mails: Path) -> None:
