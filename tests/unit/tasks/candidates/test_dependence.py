@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.candidates import outputs
 from tasks.candidates.blend import blend_folds, blend_shares
 from tasks.candidates.dependence import compare_with_chance
 from tasks.candidates.estimators import cross_validate_baseline
 from tasks.candidates.frozen_features import cross_validate_frozen
-from tasks.candidates.outputs import answer_folds
 from tasks.clean import clean
 from tasks.ingest import ingest
 from tasks.reports.out_of_fold import out_of_fold_table
@@ -55,7 +55,7 @@ def test_what_is_made_of_unseen_rows_leaves_the_first_block_out(workspace: Works
     context = make_context(workspace, BY_BOTH, calibration="temperature", decision="f1_macro")
     data = load_train_set(context)
     approaches = [cross_validate_baseline.fn(context, "tfidf_logistic"), cross_validate_frozen.fn(context)]
-    blended = answer_folds(context, blend_folds(context, approaches))
+    blended = outputs._answer_folds.fn(context, blend_folds.fn(context, approaches))
     table = out_of_fold_table(data, blended)
     assert len(table) == len(data.scored) < len(data.labels)
     assert table.notna().all(axis=None)

@@ -10,7 +10,7 @@ from prefect.server.events.schemas.automations import Automation
 from prefect.server.utilities.user_templates import render_user_template, validate_user_template
 from pydantic import ValidationError
 
-from tasks.arriving.announcements import MODEL_PROMOTED, MODEL_REFUSED, REFUSED
+from tasks.arriving.announcements import MODEL_PROMOTED, MODEL_REFUSED, MODEL_WAITS, REFUSED
 from tasks.upkeep.notifications import SUBJECTS, list_automations, set_up_notifications
 from thawline.errors import UsageError
 from thawline.params import Params
@@ -38,6 +38,7 @@ def test_they_are_set_off_by_this_workspace_alone() -> None:
         "data refused": {REFUSED},
         "flow failed": {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
         "model refused": {MODEL_REFUSED},
+        "model waits": {MODEL_WAITS},
         "model promoted": {MODEL_PROMOTED},
     }
     failed = automations.pop("flow failed").trigger
