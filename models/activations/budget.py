@@ -7,11 +7,14 @@ that has been unused the longest first; processes that read one keep what they h
 import json
 import logging
 import os
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.activations.segments import TEMPORARY, remove_segment
+from thawline.errors import StorageError
+from thawline.system.files import MIN_FREE_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -86,3 +89,23 @@ def make_room(root: Path, needed_bytes: int, *, budget_bytes: int, keep: Collect
         remove_segment(segment.directory)
         used -= segment.size_bytes
     return max(0, budget_bytes - used)
+
+
+def require_disk(root: Path, needed_bytes: int, *, groups: Collection[str]) -> None:
+    """Refuse to begin with what the disk can't hold.
+
+    Args:
+        root: The store's directory.
+        needed_bytes: What is to be written.
+        groups: The layer groups above the boundaries that it is of.
+
+    Raises:
+        StorageError: Less is free, but for a little that a system needs.
+    """
+    free = max(shutil.disk_usage(root).free - MIN_FREE_BYTES, 0)
+    if needed_bytes > free:
+        raise StorageError(
+            f"stored activations below {', '.join(sorted(set(groups)))} take {needed_bytes / 1e9:.2f} GB, and "
+            f"{free / 1e9:.2f} GB are free in {root}; free some, or let the store take less (store.budget_gb): what "
+            "does not fit is computed in each epoch"
+        )

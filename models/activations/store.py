@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 from filelock import FileLock
 
-from models.activations.budget import list_stored, make_room
+from models.activations.budget import list_stored, make_room, require_disk
 from models.activations.canary import recompute
 from models.activations.partition import Partition, describe_space
 from models.activations.prefix import (
@@ -82,7 +82,7 @@ class ActivationStore:
 
         Raises:
             LayerGroupError: A group below a boundary has been trained, so its states must not be shared.
-            StorageError: No space, or no permission to write.
+            StorageError: No space, which is said before it starts, or no permission to write.
         """
         for boundary in boundaries:
             _check(classifier, boundary)
@@ -98,6 +98,8 @@ class ActivationStore:
             missing = self._missing(classifier, rows, places)  # another process may have filled them meanwhile
             missing = self._fitting(classifier, rows, missing)
             if missing:
+                needed = sum(int(self._sizes(classifier, rows, *each).sum()) for each in missing.items())
+                require_disk(self.directory, needed, groups=[classifier.groups[place.boundary] for place in missing])
                 self._compute(classifier, rows, missing)
         finally:
             lock.release()

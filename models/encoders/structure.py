@@ -3,7 +3,7 @@
 - Blocks are the largest `nn.ModuleList` of like modules; embeddings are the child that holds the input embedding.
 - What runs after the last block (a final norm) belongs to the top block, everything else outside the blocks to the
   embeddings: tables shared by all blocks (relative positions) sit below all of them, so that a frozen prefix is frozen.
-- What never reaches the output (BERT's pooler under mean pooling) is found by its missing gradient and dropped.
+- What never reaches the output (BERT's pooler under mean pooling) is no part of the output's graph and dropped.
 
 A probe is a tiny input, two rows of which one is padded, in the network's own batch keys.
 """
@@ -167,9 +167,7 @@ def drop_unused(network: nn.Module, features: Callable[[], Tensor]) -> tuple[str
     with torch.enable_grad():
         for parameter in flags:
             parameter.requires_grad_(True)
-        loss = features().float().pow(2).sum()
-        gradients = torch.autograd.grad(loss, list(flags), allow_unused=True)
-    used = {parameter for parameter, gradient in zip(flags, gradients, strict=True) if gradient is not None}
+        used = _reaching(features())
     dropped = []
     for name, child in list(network.named_children()):
         parameters = list(child.parameters())
@@ -181,6 +179,18 @@ def drop_unused(network: nn.Module, features: Callable[[], Tensor]) -> tuple[str
     if dropped:
         logger.debug("Dropped parts that never reach the output: %s", ", ".join(dropped))
     return tuple(dropped)
+
+
+def _reaching(output: Tensor) -> set[Any]:
+    """Return the parameters that an output was computed from, by its graph: gradients would take their memory again."""
+    found, seen, waiting = set(), set(), [output.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            found.add(getattr(node, "variable", None))
+            waiting += [following for following, _ in node.next_functions]
+    return found
 
 
 def find_blocks(network: nn.Module) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 from torch import nn
 
 from models.classifiers.classifier import Classifier
+from models.hardware.memory import GRADIENT_AND_ADAMW_BYTES, WEIGHT_BYTES, free_bytes
 from models.training.policies import Phase, check_phase
+from thawline.errors import PolicyError
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,13 @@ def apply_phase(classifier: Classifier, phase: Phase) -> list[ParamGroup]:
         Optimizer parameter groups, one per trainable layer group, in model order.
 
     Raises:
-        PolicyError: `phase` names a group in which nothing can train, names none or one twice, or lacks a rate.
+        PolicyError: `phase` names a group in which nothing can train, names none or one twice, or lacks a rate; or
+            memory is too small for what trains.
         LayerGroupError: A parameter is in no group.
     """
     check_phase(phase)
     rates = dict(zip(phase.trainable, phase.learning_rates, strict=True))
+    _require_memory(classifier, phase)
     classifier.unfreeze(phase.trainable)
 
     def num_axes(parameter: nn.Parameter) -> int:
@@ -58,6 +62,21 @@ def apply_phase(classifier: Classifier, phase: Phase) -> list[ParamGroup]:
         for group in classifier.layer_groups()
         if group.name in rates
     ]
+
+
+def _require_memory(classifier: Classifier, phase: Phase) -> None:
+    """Refuse a phase whose weights, gradients and averages can't be held: the system would end us without a word."""
+    groups = [group for group in classifier.layer_groups() if group.name in phase.trainable]
+    sizes = {group.name: sum(parameter.numel() for parameter in group.trained) for group in groups}
+    num_weights, new = sum(sizes.values()), sum(sizes[name] for name in sizes.keys() - classifier.trainable)
+    needed = num_weights * GRADIENT_AND_ADAMW_BYTES + new * WEIGHT_BYTES
+    free = free_bytes(classifier.device)
+    if needed > free:
+        raise PolicyError(
+            f"phase '{phase.name}' trains {num_weights / 1e6:,.0f} million weights, which take {needed / 1e9:.1f} GB "
+            f"of memory with gradients and AdamW's averages, and {free / 1e9:.1f} GB are free; unfreeze fewer groups "
+            "(train.max_unfrozen_groups), or train adapters on them (train.adapters.kind)"
+        )
 
 
 def optimizer_groups(groups: Sequence[ParamGroup], *, weight_decay: float) -> list[dict[str, Any]]:

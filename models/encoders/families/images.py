@@ -1,6 +1,6 @@
 """Vision encoders of Hugging Face transformers: ViT, DINOv2, Swin, ConvNeXt and others that stack blocks or stages.
 
-Weights are read from safetensors only and no code of the model's author runs.
+What weights are read from, `transformers_files.py` says; no code of the model's author runs.
 """
 
 import inspect

@@ -1,6 +1,6 @@
 """Text encoders of Hugging Face transformers: token ids in, one state a token out.
 
-Weights are read from safetensors only and no code of the model's author runs.
+What weights are read from, `transformers_files.py` says; no code of the model's author runs.
 """
 
 import functools

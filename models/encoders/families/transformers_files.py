@@ -1,7 +1,12 @@
-"""What families of transformers share: loading without noise, and what of a configuration decides the output."""
+"""What families of transformers share: loading without noise, and what of a configuration decides the output.
+
+Weights are safetensors, or pickles that torch reads with `weights_only=True`: no code in them runs, nor any of the
+model's author.
+"""
 
 import hashlib
 import json
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +16,17 @@ import torch
 import transformers
 from transformers.initialization import no_init_weights
 
+from thawline.params.file import nearest
+
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 """What the configurations of transformers call it."""
+PICKLED = "pytorch_model.bin"
 _NOISE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
 
 
 def read_configuration(location: str, attention_dropout: float | None) -> Any:
     """Return a network's configuration, with attention's dropout as asked for where it has one (None: as it is)."""
+    _require_known(location)
     config = transformers.AutoConfig.from_pretrained(location, trust_remote_code=False)
     for name in ATTENTION_DROPOUTS:
         if attention_dropout is not None and hasattr(config, name):
@@ -31,16 +40,50 @@ def load_pretrained(location: str, attention_dropout: float | None) -> tuple[Any
     Raises:
         OSError, ValueError, KeyError, RuntimeError, SafetensorError: Nothing loadable is there.
     """
-    network, info = transformers.AutoModel.from_pretrained(
-        location,
-        config=read_configuration(location, attention_dropout),
-        dtype=torch.float32,
-        use_safetensors=True,
-        trust_remote_code=False,
-        weights_only=True,
-        output_loading_info=True,
-    )
+    config = read_configuration(location, attention_dropout)
+    try:
+        network, info = transformers.AutoModel.from_pretrained(
+            location,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=_has_safetensors(Path(location)),
+            trust_remote_code=False,
+            weights_only=True,
+            output_loading_info=True,
+        )
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{PICKLED} holds more than tensors, and code in a file of weights is never run; where you trust it, load "
+            "it with transformers and save it anew with save_pretrained, which writes model.safetensors"
+        ) from error
     return network, tuple(info["missing_keys"])
+
+
+def _has_safetensors(directory: Path) -> bool:
+    """Return whether weights are read from safetensors, as those of a hub always are, or from a pickle of tensors."""
+    if not directory.is_dir() or any(directory.glob("*.safetensors")):
+        return True
+    if not any(directory.glob(f"{Path(PICKLED).stem}*.bin")):
+        there = ", ".join(
+            sorted(path.name for path in directory.iterdir() if path.suffix not in (".json", ".txt", ".md"))
+        )
+        raise ValueError(f"it has no weights, neither *.safetensors nor {PICKLED}, but {there or 'nothing else'}")
+    return False
+
+
+def _require_known(location: str) -> None:
+    """Refuse with a ValueError a directory whose architecture transformers does not know, by its name."""
+    path = Path(location) / "config.json"
+    kind = json.loads(path.read_text(encoding="utf-8")).get("model_type") if path.is_file() else None
+    if kind is None or kind in transformers.CONFIG_MAPPING:
+        return
+    known = list(transformers.CONFIG_MAPPING.keys())
+    near = nearest(kind, known)
+    raise ValueError(
+        f"its config.json names the architecture '{kind}', which is none of the {len(known)} that transformers "
+        f"{transformers.__version__} knows{f' (near: {near})' if near else ''}; a newer transformers may know it, and "
+        "code that comes with weights is never run"
+    )
 
 
 def rebuild(location: Path) -> Any:

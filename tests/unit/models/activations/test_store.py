@@ -26,6 +26,7 @@ from models.inputs.rows import TokenRows
 from models.training.phases import apply_phase
 from tests.unit.models.conftest import CONFIGS, make_classifier, make_texts, phase, save_encoder
 from thawline.errors import LayerGroupError, StorageError
+from thawline.system.files import MIN_FREE_BYTES
 
 POOLED = 4
 
@@ -345,6 +346,16 @@ def test_a_full_disk_is_told_and_leaves_nothing(
             store.fill(classifier, rows, (3,))
     assert not list(store.directory.glob("*/*"))
     store.fill(classifier, rows, (3,))
+
+
+def test_too_full_a_disk_is_told_before_anything_is_computed(
+    store: ActivationStore, classifier: Classifier, rows: TokenRows, monkeypatch: pytest.MonkeyPatch
+):
+    usage = shutil.disk_usage(store.directory.parent)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage._replace(free=MIN_FREE_BYTES + 1000))
+    monkeypatch.setattr("models.activations.store.compute_states", None)
+    with pytest.raises(StorageError, match=r"below block_2 take 0\.\d\d GB, and 0.00 GB are free in .*store.budget_gb"):
+        store.fill(classifier, rows, (3,))
 
 
 def test_progress_sees_every_block(tmp_path: Path, classifier: Classifier, rows: TokenRows):

@@ -1,3 +1,4 @@
+import json
 import sys
 from pathlib import Path
 
@@ -78,10 +79,41 @@ def test_incomplete_weights_are_refused_by_name(directory: Path):
         load_encoder("tiny", root=directory.parent)
 
 
-def test_pickled_weights_are_refused(directory: Path):
+def test_pickled_tensors_load_as_safetensors_do(directory: Path):
+    before = load_encoder("tiny", root=directory.parent).weights_hash
     torch.save(load_file(directory / "model.safetensors"), directory / "pytorch_model.bin")
     (directory / "model.safetensors").unlink()
-    with pytest.raises(EncoderNotFoundError, match=r"'tiny' can't be loaded: .*safetensors"):
+    assert load_encoder("tiny", root=directory.parent).weights_hash == before
+
+
+class Told:
+    """Something whose unpickling runs code."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("ran"),)
+
+
+def test_code_in_pickled_weights_is_refused_and_does_not_run(directory: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(directory)
+    torch.save({**load_file(directory / "model.safetensors"), "more": Told()}, directory / "pytorch_model.bin")
+    (directory / "model.safetensors").unlink()
+    with pytest.raises(
+        EncoderNotFoundError, match=r"pytorch_model.bin holds more than tensors, .* with save_pretrained"
+    ):
+        load_encoder("tiny", root=directory.parent)
+    assert not (directory / "ran").exists()
+
+
+def test_a_directory_without_weights_says_what_is_there_instead(directory: Path):
+    (directory / "model.safetensors").rename(directory / "tf_model.h5")
+    with pytest.raises(EncoderNotFoundError, match=r"neither \*.safetensors nor pytorch_model.bin, but tf_model.h5;"):
+        load_encoder("tiny", root=directory.parent)
+
+
+def test_an_unknown_architecture_is_named_with_what_is_known_and_needed(directory: Path):
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | {"model_type": "qwen9"}))
+    with pytest.raises(EncoderNotFoundError, match=r"'qwen9', which is none of the \d+ that transformers .* newer"):
         load_encoder("tiny", root=directory.parent)
 
 

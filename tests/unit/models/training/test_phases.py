@@ -6,6 +6,7 @@ from torch import nn
 
 from models.classifiers.classifier import Classifier
 from models.encoders.loading import Encoder
+from models.hardware.memory import free_bytes
 from models.inputs.rows import TokenRows
 from models.training.phases import apply_phase, optimizer_groups
 from tests.unit.models.conftest import phase, places
@@ -92,3 +93,14 @@ def test_each_trainable_parameter_is_optimized_once(encoders: dict[str, Encoder]
 def test_bad_phases(classifier: Classifier, bad, message: str):
     with pytest.raises(PolicyError, match=message):
         apply_phase(classifier, bad)
+
+
+def test_too_little_memory_for_what_trains_is_told_before_it_is_taken(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("models.training.phases.free_bytes", lambda _device: 1000)
+    with pytest.raises(PolicyError, match=r"trains 0 million weights, .* 0.0 GB are free; unfreeze fewer groups"):
+        apply_phase(classifier, phase("block_2", "head"))
+    assert classifier.trainable == {"head"}
+    monkeypatch.undo()
+    assert free_bytes(torch.device("cpu")) > 1e6
