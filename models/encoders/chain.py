@@ -3,7 +3,7 @@
 - Modules are watched once on a probe. Boundary k is cut behind the last module that ends before any module with
   parameters of group k or above begins; that module's output is the state.
 - In the view above a cut its module returns the given states, those before it return zeros of the shape that they
-  returned on the probe. Nothing below the cut is computed.
+  returned on the probe. Nothing below the cut is computed but what is no row's own, as the angles of positions.
 
 Shapes: B rows; a state of shape S at a boundary is (B, 1, W) outside, W the product of S.
 """
@@ -19,6 +19,9 @@ from torch.utils.hooks import RemovableHandle
 
 from models.encoders.splitting import Batch, Forward, returning, view_with
 from thawline.errors import LayerGroupError
+
+PROBE_ROWS = 2
+"""Rows of a probe, by which what is had of each row is told from what all share."""
 
 
 @dataclass(frozen=True)
@@ -207,10 +210,11 @@ def _find_cut(calls: list[_Call], upper: Collection[str]) -> Cut | None:
     if begin is None:
         return None
     outermost: list[_Call] = []
+    shared: list[_Call] = []
     for call in calls:
         ends_before = call.end < begin and call.path not in containing
-        if ends_before and not any(call.path.startswith(f"{other.path}.") for other in outermost):
-            outermost.append(call)
+        if ends_before and not any(call.path.startswith(f"{other.path}.") for other in (*outermost, *shared)):
+            (outermost if _is_of_rows(call.output) else shared).append(call)
     if not outermost:
         return None
     last = max(outermost, key=lambda call: call.end)
@@ -241,16 +245,17 @@ def _members(network: nn.Module, groups: Mapping[str, str], calls: list[_Call]) 
 
 @dataclass(frozen=True)
 class _Shape:
-    """A tensor without its values and rows."""
+    """A tensor without its values; `is_of_rows` says whether its first axis is that of the rows, which is left out."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
+    is_of_rows: bool
 
 
 def _template(output: Any) -> Any:
     """Return what a module returned, each tensor replaced by its shape."""
     if isinstance(output, Tensor):
-        return _Shape(tuple(output.shape[1:]), output.dtype)
+        return _Shape(tuple(output.shape[1:]), output.dtype, is_of_rows=output.shape[:1] == (PROBE_ROWS,))
     if isinstance(output, Mapping):
         return {name: _template(value) for name, value in output.items()} | {"": type(output)}
     if isinstance(output, tuple | list):
@@ -270,6 +275,12 @@ def _fill(template: Any, like: Tensor, given: list[Tensor]) -> Any:
     if isinstance(template, tuple | list):
         return type(template)(_fill(value, like, given) for value in template)
     return template
+
+
+def _is_of_rows(template: Any) -> bool:
+    """Return whether what a module returned has any rows of the probe in it, or no tensor at all."""
+    state = _first_tensor(template)
+    return state is None or state.is_of_rows
 
 
 def _first_tensor(template: Any) -> _Shape | None:

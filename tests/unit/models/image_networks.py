@@ -27,6 +27,7 @@ VIT_LIKE = {
 HUGGING_FACE: dict[str, Callable[[], transformers.PretrainedConfig]] = {
     "vit": lambda: transformers.ViTConfig(**VIT_LIKE),
     "dinov2": lambda: transformers.Dinov2Config(**VIT_LIKE, mlp_ratio=2),
+    "dinov3": lambda: transformers.DINOv3ViTConfig(**VIT_LIKE, num_register_tokens=2),
     "convnext": lambda: transformers.ConvNextConfig(
         hidden_sizes=[8, 12, 16, 16], depths=[1, 1, 2, 1], image_size=SIDE, patch_size=4
     ),
