@@ -7,7 +7,7 @@ import pandas as pd
 
 from modalities import AUTO
 from modalities.tables.features import to_features
-from thawline.errors import EncoderNotFoundError
+from thawline.errors import EncoderNotFoundError, ParamsError
 from thawline.params import Params
 from thawline.system.console import progress
 from thawline.workspace import Workspace
@@ -48,12 +48,17 @@ def load_encoder(params: Params, root: Path, frame: pd.DataFrame) -> Any:
 
     Raises:
         EncoderNotFoundError: `model.encoder` is neither 'ft_transformer' nor a directory with an encoder for tables.
+        ParamsError: `model.pooling` is one that only texts have.
     """
     from models.encoders.loading import load_encoder as load
     from models.hardware.devices import choose_device
     from models.tables.pretraining import PretrainedEpoch, PretrainSettings
     from models.tables.table_encoders import NAME, TableSettings, fit_encoder
 
+    if params.model.pooling in ("own", "last_token"):
+        raise ParamsError(
+            f"model.pooling {params.model.pooling!r} is of texts: cells of a table have no last one; set it to 'cls'"
+        )
     if not fits_encoder(params):
         if not (root / params.model.encoder).is_dir():
             raise EncoderNotFoundError(

@@ -208,3 +208,10 @@ def test_what_is_fitted_is_fitted_on_the_rows_given() -> None:
     model.fit(MODALITY.baseline_input(rows.head(100)), labels[:100])
     imputer = model[0].named_transformers_["pipeline"][0]
     assert imputer.statistics_[0] == pytest.approx(rows["number"].head(100).mean())
+
+
+@pytest.mark.parametrize("pooling", ["own", "last_token"])
+def test_a_pooling_of_texts_is_refused(tmp_path: Path, pooling: str) -> None:
+    params = Params.model_validate({"name": "cells", "modality": "tabular", "model": {"pooling": pooling}})
+    with pytest.raises(ParamsError, match=rf"model.pooling '{pooling}' is of texts: .*; set it to 'cls'"):
+        MODALITY.load_encoder(params, tmp_path, pd.DataFrame())
