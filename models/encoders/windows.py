@@ -52,7 +52,7 @@ def beyond_window(network: Any, probe: Batch, forward: Forward) -> Iterator[Batc
         forward: Runs network and batch.
     """
     rows = long_rows(network, probe)
-    config = network.config
+    config = network.config.get_text_config()
     long = _long_windows(config, WINDOWS, longest=_WINDOW)
     with torch.no_grad():
         before = forward(network, rows) if long else None

@@ -41,7 +41,7 @@ def load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Loade
             tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, trust_remote_code=False)
         pooling = settings.get("pooling", "mean")
         if pooling == OWN:
-            network.sentence = load_own(source.location, is_hub=source.kind == "hub", width=network.config.hidden_size)
+            network.sentence = load_own(source.location, is_hub=source.kind == "hub", width=_text(network).hidden_size)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise EncoderNotFoundError(
             f"model.encoder '{name}' can't be loaded: {first_line(error)}; {FORMS}, with config.json, "
@@ -70,6 +70,11 @@ def _pool(network: Any, hidden: Tensor, batch: Batch, pooling: str) -> Tensor:
     return pool(hidden, batch["attention_mask"], pooling)
 
 
+def _text(network: Any) -> Any:
+    """Return the configuration of what reads texts: all of it, but in networks that read images as well."""
+    return network.config.get_text_config()
+
+
 def _sentence(network: Any) -> SentenceModules | None:
     """Return what a sentence encoder does behind its blocks, if it is to be done."""
     return getattr(network, "sentence", None)
@@ -77,7 +82,7 @@ def _sentence(network: Any) -> SentenceModules | None:
 
 def _num_features(network: Any) -> int:
     sentence = _sentence(network)
-    return int(network.config.hidden_size) if sentence is None else sentence.num_features
+    return int(_text(network).hidden_size) if sentence is None else sentence.num_features
 
 
 def _find_structure(network: Any, probe: Batch) -> StackStructure:
@@ -112,14 +117,14 @@ FAMILY = Family(
     advice="choose an encoder-only model such as BERT",
     recognises=lambda source: source.architecture is None,
     load=load,
-    probe=lambda network, _tokenizer: token_probe(network.config.vocab_size, network.config.pad_token_id),
+    probe=lambda network, _tokenizer: token_probe(_text(network).vocab_size, _text(network).pad_token_id),
     hidden=_hidden,
     pool=_pool,
     num_features=_num_features,
     positions=lambda _structure, states, _boundary, batch: (states, batch["attention_mask"]),
-    num_channels=lambda network, _structure, _boundary: int(network.config.hidden_size),
+    num_channels=lambda network, _structure, _boundary: int(_text(network).hidden_size),
     find_structure=_find_structure,
-    width_at=lambda network, _structure, _boundary: int(network.config.hidden_size),
+    width_at=lambda network, _structure, _boundary: int(_text(network).hidden_size),
     fingerprint=_fingerprint,
     save=_save,
     rebuild=_rebuild,

@@ -215,6 +215,24 @@ def test_the_first_token_of_a_decoder_is_refused(tmp_path: Path):
         text.load_encoder(params, tmp_path, pd.DataFrame())
 
 
+def test_of_a_network_that_reads_images_as_well_the_part_that_reads_texts_is_left(tmp_path: Path):
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24}
+    config = transformers.Gemma3Config(
+        text_config={**LIKE_LLAMA, **MIXED, "sliding_window": 4096, "query_pre_attn_scalar": 8},
+        vision_config={**sizes, "image_size": 32, "patch_size": 8},
+        mm_tokens_per_image=4,
+        **{f"{name}_index": number for number, name in enumerate(("image_token", "boi_token", "eoi_token"), start=57)},
+    )
+    encoder = load_encoder(str(save_encoder(config, tmp_path / "gemma3")), root=tmp_path)
+    assert encoder.dropped == ("vision_tower", "multi_modal_projector")
+    assert encoder.structure.splits == {1, 2, 3, 4}
+    classifier = make_classifier(encoder, pooling="last_token")
+    save_classifier(classifier, encoder.processor, tmp_path / "saved", settings={})
+    loaded, _, _ = load_classifier(tmp_path / "saved")
+    rows = tokenize(encoder, make_texts(5)[0], max_tokens=24)
+    assert (predict_probabilities(loaded, rows) == predict_probabilities(classifier, rows)).all()
+
+
 @pytest.mark.parametrize("name", ["llama", "electra"])
 def test_a_saved_classifier_predicts_the_same(networks: dict[str, Encoder], tmp_path: Path, name: str):
     classifier = make_classifier(networks[name], pooling="last_token")
