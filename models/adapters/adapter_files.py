@@ -9,7 +9,7 @@ from typing import Any
 import safetensors.torch
 from torch import nn
 
-from models.adapters.injection import build_config
+from models.adapters.injection import build_config, inject
 from models.adapters.specs import AdapterPlan
 
 _WEIGHTS = "adapter_model.safetensors"
@@ -51,10 +51,10 @@ def load_adapters(network: Any, directory: Path) -> None:
     Raises:
         ValueError, KeyError, OSError, RuntimeError, SafetensorError: They are damaged, or of another architecture.
     """
-    from peft import PeftConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
+    from peft import PeftConfig, get_peft_model_state_dict, set_peft_model_state_dict
 
     weights = safetensors.torch.load_file(directory / _WEIGHTS)
-    inject_adapter_in_model(PeftConfig.from_pretrained(str(directory)), network)
+    inject(network, PeftConfig.from_pretrained(str(directory)))
     own = {f"{_PREFIX}{name}" for name in get_peft_model_state_dict(network, save_embedding_layers=False)}
     if own != weights.keys():
         raise ValueError(

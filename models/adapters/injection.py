@@ -20,7 +20,7 @@ def is_adapter(path: str) -> bool:
     return any(part.startswith(_MARKS) for part in path.split("."))
 
 
-def inject_adapters(network: nn.Module, plan: AdapterPlan, group: str) -> None:
+def inject_adapters(network: Any, plan: AdapterPlan, group: str) -> None:
     """Put adapters around the layers of a group; they change nothing until they are trained.
 
     Their first weights follow from the plan's seed and the group alone, whatever was injected before.
@@ -31,12 +31,13 @@ def inject_adapters(network: nn.Module, plan: AdapterPlan, group: str) -> None:
     number = list(plan.layers).index(group)
     with RANDOM_STATE, seeded(torch.device("cpu"), (plan.seed, number)):
         try:
-            _inject(network, build_config(plan, plan.layers[group]))
+            inject(network, build_config(plan, plan.layers[group]))
         except (ValueError, TypeError, NotImplementedError) as error:
             raise ParamsError(
                 f"train.adapters.kind '{plan.spec.kind}' can't go to {', '.join(plan.layers[group])} of "
                 f"{type(network).__name__}: {first_line(error)}; choose another kind, or other train.adapters.targets"
             ) from error
+    del network.peft_config  # what is injected is in the network itself; the next group's would be taken for a second
 
 
 def build_config(plan: AdapterPlan, layers: Collection[str]) -> Any:
@@ -70,10 +71,10 @@ def merge_adapters(network: nn.Module) -> None:
         setattr(network.get_submodule(parent), name, layer)
 
 
-def _inject(network: Any, config: Any) -> None:
+def inject(network: Any, config: Any) -> None:
+    """Put the adapters of a configuration of peft into a network, which has it as `peft_config` then."""
     from peft import inject_adapter_in_model
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # hints for those who share a network between adapters
+        warnings.simplefilter("ignore")  # hints at what it does by itself
         inject_adapter_in_model(config, network)
-    del network.peft_config  # what is injected is in the network itself; the next group's would be taken for a second

@@ -13,12 +13,15 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from models.encoders.families import get_family
 from models.encoders.loading import Encoder
 from models.hardware.devices import threads
 from thawline.errors import ParamsError
 
+LINEAR = (nn.Linear, Conv1D)
+"""The second is GPT-2's: a linear layer with its weight the other way round."""
 ALL_LINEAR = "all-linear"
 """As peft says it: every linear layer."""
 
@@ -64,14 +67,14 @@ def plan_adapters(encoder: Encoder, network: nn.Module, spec: AdapterSpec, *, se
     layers = _find_layers(encoder, network)
     chosen = {path for path in layers if _is_named(path, spec.targets)} if spec.targets else set()
     if ALL_LINEAR in spec.targets:
-        chosen |= {path for path, layer in layers.items() if isinstance(layer, nn.Linear)}
+        chosen |= {path for path, layer in layers.items() if isinstance(layer, LINEAR)}
     for name in spec.targets:
         if name != ALL_LINEAR and not any(_is_named(path, (name,)) for path in layers):
             raise ParamsError(_unknown(name, network, layers))
     known, feedforward = _known_names(network, spec.kind)
     if not spec.targets:
         chosen = {path for path in layers if _is_named(path, known)} or {
-            path for path, layer in layers.items() if isinstance(layer, nn.Linear) and _is_in_attention(path)
+            path for path, layer in layers.items() if isinstance(layer, LINEAR) and _is_in_attention(path)
         }
     if not chosen:
         raise ParamsError(
@@ -99,7 +102,7 @@ def _find_layers(encoder: Encoder, network: nn.Module) -> dict[str, nn.Module]:
     fitting = {
         path: module
         for path, module in network.named_modules()
-        if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
+        if isinstance(module, LINEAR) or (isinstance(module, nn.Conv2d) and module.groups == 1)
     }
     handles = [module.register_forward_hook(lambda *_, path=path: ran.add(path)) for path, module in fitting.items()]
     try:

@@ -22,6 +22,7 @@ from models.heads.head import HeadSpec
 from models.training.loop import predict_probabilities
 from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
 from tests.unit.models.image_networks import load_network, make_rows
+from tests.unit.models.text_networks import DECODERS
 from thawline.errors import EncoderNotFoundError, UsageError
 
 KINDS = ("lora", "dora", "ia3")
@@ -82,6 +83,16 @@ def test_saved_classifiers_of_images_predict_the_same(tmp_path: Path, network: s
     assert predict_probabilities(load_classifier(tmp_path / "saved")[0], rows) == pytest.approx(
         predict_probabilities(classifier, rows), abs=1e-5
     )
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_saved_decoders_predict_the_same(tmp_path: Path, name: str):
+    path = save_encoder(DECODERS[name](), tmp_path / "encoder")
+    encoder = load_encoder(str(path), root=tmp_path, settings={"pooling": "last_token"})
+    classifier, rows = trained(encoder), tokenize(encoder, make_texts(20)[0], max_tokens=24)
+    save_classifier(classifier, encoder.processor, tmp_path / "saved", settings={}, encoder=encoder)
+    expected = predict_probabilities(classifier, rows)
+    assert predict_probabilities(load_classifier(tmp_path / "saved")[0], rows) == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_version_holds_adapters_and_head_and_no_copy_of_the_encoder(own: Encoder, tmp_path: Path):
