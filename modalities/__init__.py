@@ -41,10 +41,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Values of the params section `model` that follow from what the rows are like, and why in a sentence."""
+    """Values of a section of the params that follow from what the rows are like, and why in a sentence."""
 
     chosen: dict[str, Any]
     reason: str
+    section: str = "model"
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from modalities.tables.comparing import (
     texts_of,
 )
 from modalities.tables.overview import overview
+from modalities.tables.sizes import sizes
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
 from thawline.formats.tables import Chunk, as_strings, read_chunks, read_table, require_column
 from thawline.params import Params
@@ -242,6 +243,7 @@ MODALITY = Modality(
     rooms=ROOMS,
     standardised=features.standardised,
     spark_frame=spark.spark_frame,
+    sizes=sizes,
 )
 
 

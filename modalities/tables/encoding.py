@@ -19,6 +19,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "features": {"scale": "quantile"},
     "model": {"encoder": ENCODER, "pooling": "cls"},
     "predict": {"blend": True, "decision": "f1_macro"},
+    "pretrain": {"num_epochs": 0},
     "train": {
         "policy": "full",
         "num_epochs": 10,

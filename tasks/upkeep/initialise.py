@@ -31,6 +31,9 @@ from thawline.system.lock import lock_workspace
 from thawline.system.staging import moved_in, replaced, staging_for
 from thawline.workspace import Workspace
 
+SIZED = ("model", "train")
+"""Sections of the params of which values may follow from the rows."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -89,10 +92,10 @@ def with_sizes(params: Params, rows: pd.DataFrame) -> tuple[Params, list[str]]:
     """Return the params with the input sizes that the rows ask for, but those that were given, and why."""
     measure = get_modality(params.modality).sizes
     found = [] if measure is None else measure(rows, params)
-    free = [each for each in found if not each.chosen.keys() & params.model.model_fields_set]
-    chosen = {name: value for each in free for name, value in each.chosen.items()}
-    model = params.model.model_copy(update=chosen)
-    return params.model_copy(update={"model": model}), [each.reason for each in free]
+    free = [each for each in found if not each.chosen.keys() & getattr(params, each.section).model_fields_set]
+    for each in free:
+        params = params.with_values(each.section, **each.chosen)
+    return params, [each.reason for each in free]
 
 
 def _make(workspace: Workspace, params: Params, data: Path) -> None:
@@ -174,6 +177,9 @@ def params_for(directory: Path, *, modality: str, columns: dict[str, str], overr
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", directory.expanduser().resolve().name).strip("-_") or "classifier"
     values = {"name": name, "modality": modality, "ingest": columns}
     params = parse_params({**values, **defaults}, overrides, source="the command line")
-    given = parse_params(values, overrides, source="the command line").model.model_fields_set
-    model = params.model.model_construct(_fields_set=set(given), **dict(params.model))
-    return params.model_copy(update={"model": model})  # what the kind of data suggests counts as not given
+    given = parse_params(values, overrides, source="the command line")
+    for name in SIZED:  # what the kind of data suggests counts as not given
+        section = getattr(params, name)
+        known = section.model_construct(_fields_set=set(getattr(given, name).model_fields_set), **dict(section))
+        params = params.model_copy(update={name: known})
+    return params

@@ -18,7 +18,7 @@ NO_RULES = (
         "modalities/nearest_imputer.py",
         "modalities/texts/sizes.py",
     ),
-    *(f"modalities/tables/{name}.py" for name in ("boosting", "encoding", "features", "spark")),
+    *(f"modalities/tables/{name}.py" for name in ("boosting", "encoding", "features", "sizes", "spark")),
     *("modalities/images/choice.py", "modalities/images/learning.py"),
     *("tasks/stage.py", "tasks/rules.py", "thawline/page/*", "thawline/params/*"),
     *("thawline/system/addresses.py", "thawline/system/console.py", "thawline/errors.py", "thawline/system/files.py"),

@@ -215,3 +215,12 @@ def test_a_pooling_of_texts_is_refused(tmp_path: Path, pooling: str) -> None:
     params = Params.model_validate({"name": "cells", "modality": "tabular", "model": {"pooling": pooling}})
     with pytest.raises(ParamsError, match=rf"model.pooling '{pooling}' is of texts: .*; set it to 'cls'"):
         MODALITY.load_encoder(params, tmp_path, pd.DataFrame())
+
+
+@pytest.mark.parametrize(("num_rows", "epochs", "patience"), [(500, 50, 10), (5_000, 20, 4), (9_000, 11, 3)])
+def test_the_fewer_rows_the_more_epochs(num_rows: int, epochs: int, patience: int) -> None:
+    assert MODALITY.sizes is not None
+    (found,) = MODALITY.sizes(pd.DataFrame({"a": range(num_rows)}), PARAMS)
+    assert found.section == "train"
+    assert found.chosen == {"num_epochs": epochs, "patience": patience}
+    assert MODALITY.sizes(pd.DataFrame({"a": range(10_000)}), PARAMS) == []
