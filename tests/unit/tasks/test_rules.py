@@ -32,6 +32,27 @@ def test_a_dvc_yaml_of_an_earlier_version_is_brought_up_to_date_with_a_word(
     assert (tmp_path / "dvc.yaml").read_text() == content
 
 
+BEFORE = "name: mails # ours\nsplit:\n  # rows that test\n  test_share: 0.3\n"
+
+
+def test_params_that_a_stage_names_and_an_earlier_version_did_not_have_are_written_with_their_defaults(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "dvc.yaml").write_text(OURS)
+    (tmp_path / "params.yaml").write_text(BEFORE)
+    bring_stages(Workspace(tmp_path))
+    written = (tmp_path / "params.yaml").read_text()
+    assert written.startswith(BEFORE)
+    found = YAML(typ="safe").load(written)
+    assert found["split"] == {"test_share": 0.3, "group_column": None, "time_column": None}
+    assert found["validation"] == {"slice_columns": []}
+    assert "params.yaml had no validation.slice_columns, split.group_column" in caplog.text
+    caplog.clear()
+    bring_stages(Workspace(tmp_path))
+    assert (tmp_path / "params.yaml").read_text() == written
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("content", [None, "", "stages", "{", "stages: []\n"])
 def test_what_is_no_dvc_yaml_of_ours_is_left_to_dvc(tmp_path: Path, content: str | None) -> None:
     if content is not None:
