@@ -239,7 +239,7 @@ MODALITY = Modality(
     },
     baseline_input=features.to_features,
     content={},
-    libraries=("rtdl-num-embeddings", "rtdl-revisiting-models"),
+    libraries=("lightgbm", "rtdl-num-embeddings", "rtdl-revisiting-models"),
     rooms=ROOMS,
     standardised=features.standardised,
     spark_frame=spark.spark_frame,

@@ -24,7 +24,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = "63be09a35a77860e"
+SOURCES = "5dec2ebff0aafd64"
 DVC_YAML = Path(str(files("tasks"))) / "templates" / "dvc.yaml"
 OPTION = "--rules"
 

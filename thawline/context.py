@@ -20,6 +20,7 @@ from thawline.workspace import Workspace
 LIBRARIES = (
     "numpy",
     "pandas",
+    "peft",
     "pillow",
     "scikit-learn",
     "timm",
