@@ -7,8 +7,6 @@ otherwise. `tests/contract/test_rules.py` fails until one has looked: SOURCES is
 
 import io
 import logging
-import sys
-from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from thawline.errors import UsageError
-from thawline.params.file import load_params
+from thawline.params.file import write_lacking
 from thawline.system.files import write_atomically
 from thawline.workspace import Workspace
 
@@ -40,7 +38,9 @@ def bring_stages(workspace: Workspace) -> list[str]:
     path = workspace.root / DVC_YAML.name
     yaml = YAML()
     wanted = yaml.load(DVC_YAML.read_bytes())["stages"]
-    _write_params_that_lack(workspace, [name for stage in wanted.values() for name in stage.get("params", ())])
+    lacking = write_lacking(workspace, [name for stage in wanted.values() for name in stage.get("params", ())])
+    if lacking:
+        log.warning("params.yaml had no %s, which DVC asks for: written with the default", ", ".join(lacking))
     try:
         content: Any = yaml.load(path.read_bytes())
         stages = content["stages"]
@@ -59,30 +59,6 @@ def bring_stages(workspace: Workspace) -> list[str]:
         write_atomically(path, stream.getvalue().encode())
     log.warning("dvc.yaml was of another version of thawline: %s brought to this one, and run anew", ", ".join(stale))
     return stale
-
-
-def _write_params_that_lack(workspace: Workspace, names: Sequence[str]) -> None:
-    """Write params that a stage names one by one into params.yaml, with their defaults, where a section lacks them.
-
-    DVC knows no defaults: a params.yaml of before there was such a param, or written by hand, would be refused.
-    """
-    if not workspace.params_file.is_file():
-        return
-    given = YAML(typ="safe").load(workspace.params_file.read_bytes())
-    parted = [name.partition(".") for name in dict.fromkeys(names) if "." in name]
-    lacking = [(section, key) for section, _, key in parted if key not in (given.get(section) or {})]
-    if not lacking:
-        return
-    defaults, yaml = load_params(workspace), YAML()
-    yaml.width = sys.maxsize
-    content = yaml.load(workspace.params_file.read_bytes())
-    for section, key in lacking:
-        content[section] = content.get(section) or {}
-        content[section][key] = getattr(getattr(defaults, section), key)
-    stream = io.StringIO()
-    yaml.dump(content, stream)
-    write_atomically(workspace.params_file, stream.getvalue().encode())
-    log.warning("params.yaml had no %s: written with the default", ", ".join(".".join(one) for one in lacking))
 
 
 def require_version(arguments: list[str]) -> None:

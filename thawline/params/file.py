@@ -7,7 +7,9 @@ the file meanwhile.
 
 import difflib
 import io
+import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from ruamel.yaml.error import YAMLError
 from thawline.errors import ParamsError
 from thawline.params import Params
 from thawline.system.addresses import masked
+from thawline.system.files import write_atomically
 from thawline.workspace import Workspace
 
 HANDED = "THAWLINE_PARAMS"
@@ -77,16 +80,47 @@ def with_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[
 @contextmanager
 def overridden(workspace: Workspace, overrides: Sequence[str]) -> Iterator[None]:
     """Hand DVC and its stages the params as they are now with `overrides` on top, for the time of the block."""
-    stream = io.StringIO()
-    YAML().dump(with_overrides(_read(workspace.params_file), overrides), stream)
     before = os.environ.get(HANDED)
-    os.environ[HANDED] = stream.getvalue()
+    os.environ[HANDED] = _dumped(with_overrides(_read(workspace.params_file), overrides))
     try:
         yield
     finally:
         os.environ.pop(HANDED)
         if before is not None:
             os.environ[HANDED] = before
+
+
+def write_lacking(workspace: Workspace, names: Sequence[str]) -> list[str]:
+    """Write params such as 'split.seed' into params.yaml, and into what is handed on, where their section lacks them.
+
+    For DVC, which knows no defaults: it refuses a file of before there was such a param, or one written by hand. All
+    that stands in the file stays as it is; lines of the defaults come first in their section.
+
+    Returns:
+        The names that were lacking.
+
+    Raises:
+        StorageError: No permission or no space.
+    """
+    path = workspace.params_file
+    if not path.is_file():
+        return []
+    given, defaults = _read(path), load_params(workspace)
+    text, handed, lacking = path.read_text(encoding="utf-8"), handed_params(), []
+    for name in dict.fromkeys(names):
+        section, dot, key = name.partition(".")
+        if not dot or key in (given.get(section) or {}):
+            continue
+        value = getattr(getattr(defaults, section), key)
+        text = _with_line(text, section, f"  {key}: {json.dumps(_plain(value))}")
+        if handed is not None:
+            handed.setdefault(section, {})[key] = _plain(value)
+        lacking.append(name)
+    if lacking:
+        write_atomically(path, text.encode())
+    if lacking and handed is not None:
+        os.environ[HANDED] = _dumped(handed)
+    return lacking
 
 
 def handed_params() -> dict[str, Any] | None:
@@ -99,6 +133,23 @@ def nearest(name: str, known: Sequence[str]) -> str | None:
     """Return the one of `known` that looks most like `name`, if any looks like it at all."""
     matches = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return matches[0] if matches else None
+
+
+def _with_line(text: str, section: str, line: str) -> str:
+    """Return YAML with a line more at the beginning of a section, which is made at the end where there is none."""
+    head = re.search(rf"^{section}:[ \t]*(#.*)?$", text, re.MULTILINE)
+    if head:
+        return f"{text[: head.end()]}\n{line}{text[head.end() :]}"
+    inline = re.search(rf"^{section}:[ \t]*\{{", text, re.MULTILINE)
+    if inline:
+        return f"{text[: inline.end()]}{line.strip()}, {text[inline.end() :]}"
+    return f"{text.rstrip()}\n\n{section}:\n{line}\n"
+
+
+def _dumped(values: Mapping[str, Any]) -> str:
+    stream = io.StringIO()
+    YAML().dump(dict(values), stream)
+    return stream.getvalue()
 
 
 def _read(path: Path) -> dict[str, Any]:

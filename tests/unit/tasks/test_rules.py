@@ -9,6 +9,7 @@ from tasks import rules
 from tasks.rules import DVC_YAML, VERSION, bring_stages, require_version
 from tasks.versions.dvc_repo import run_dvc, write_dvc_config
 from thawline.errors import UsageError
+from thawline.params.file import handed_params, overridden
 from thawline.workspace import Workspace
 
 OURS = DVC_YAML.read_text()
@@ -32,23 +33,32 @@ def test_a_dvc_yaml_of_an_earlier_version_is_brought_up_to_date_with_a_word(
     assert (tmp_path / "dvc.yaml").read_text() == content
 
 
-BEFORE = "name: mails # ours\nsplit:\n  # rows that test\n  test_share: 0.3\n"
+BEFORE = {
+    "a section": "name: mails # ours\nsplit: # of rows\n  # test\n  test_share: 0.3\n\ntrain:\n  policy: full\n",
+    "on a line": "name: mails\nsplit: {test_share: 0.3}\n",
+}
 
 
+@pytest.mark.parametrize("form", BEFORE)
 def test_params_that_a_stage_names_and_an_earlier_version_did_not_have_are_written_with_their_defaults(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, form: str
 ) -> None:
     (tmp_path / "dvc.yaml").write_text(OURS)
-    (tmp_path / "params.yaml").write_text(BEFORE)
-    bring_stages(Workspace(tmp_path))
+    (tmp_path / "params.yaml").write_text(BEFORE[form])
+    workspace = Workspace(tmp_path)
+    with overridden(workspace, ["split.seed=3"]):
+        bring_stages(workspace)
+        handed = handed_params()
+    assert handed is not None
     written = (tmp_path / "params.yaml").read_text()
-    assert written.startswith(BEFORE)
     found = YAML(typ="safe").load(written)
     assert found["split"] == {"test_share": 0.3, "group_column": None, "time_column": None}
+    assert handed["split"] == {**found["split"], "seed": 3}
     assert found["validation"] == {"slice_columns": []}
+    assert [line for line in BEFORE["a section"].splitlines() if line not in written] == [] or form != "a section"
     assert "params.yaml had no validation.slice_columns, split.group_column" in caplog.text
     caplog.clear()
-    bring_stages(Workspace(tmp_path))
+    bring_stages(workspace)
     assert (tmp_path / "params.yaml").read_text() == written
     assert caplog.text == ""
 
