@@ -9,7 +9,7 @@ from typing import Any
 from prefect import Task
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
-from prefect.utilities.engine import collect_task_run_inputs_sync
+from prefect.utilities.engine import collect_task_run_inputs_sync, link_state_to_task_run_result
 
 from tasks.edges import after
 from thawline.errors import UsageError
@@ -61,7 +61,10 @@ def run_all(
         if runner is None:
             return [after(task, needed)(**call) for call in calls]
         futures = [runner.submit(task, call, dependencies=_inputs(call, needed)) for call in calls]
-        return [future.result() for future in futures]
+        results = [future.result() for future in futures]
+        for future, result in zip(futures, results, strict=True):  # a result from elsewhere is a copy, of no task yet
+            link_state_to_task_run_result(future.state, result)
+        return results
 
 
 def _inputs(call: dict[str, Any], needed: Sequence[object]) -> dict[str, set[Any]]:

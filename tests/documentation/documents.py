@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx
+import numpy as np
+import pandas as pd
 from line import change_params
 from mlflow import MlflowClient
 from servers import postgresql, s3, s3_environment
@@ -77,6 +79,29 @@ def have_fetched_an_encoder(shell: Shell) -> None:
     cache = shell.directory / "cache"
     save_encoder(CONFIGS["distilbert"](), cache / "thawline" / "encoders" / "mpnet")
     shell.run(f"export XDG_CACHE_HOME={cache}")
+
+
+def visits(shell: Shell) -> None:
+    """Write a table of visits, four of each customer."""
+    rng = np.random.default_rng(0)
+    customers = np.repeat(np.arange(60), 4)
+    rows = {"customer": [f"c{number}" for number in customers], "spent": rng.normal(50, 20, 240).round(2)}
+    pd.DataFrame({**rows, "left": np.where(customers % 2, "yes", "no")}).to_csv(
+        shell.here() / "visits.csv", index=False
+    )
+
+
+def departures(shell: Shell) -> None:
+    """Write a table of flights, one an hour."""
+    rng = np.random.default_rng(0)
+    rows = {"departs": pd.date_range("2013-01-01", periods=240, freq="h"), "distance": rng.integers(100, 2000, 240)}
+    late = np.where(rng.random(240) < 0.5, "late", "on_time")
+    pd.DataFrame({**rows, "outcome": late}).to_parquet(shell.here() / "flights.parquet")
+
+
+def enter_a_clone(shell: Shell) -> None:
+    """Let programs be found."""
+    shell.run(". .venv/bin/activate")
 
 
 def enter_a_workspace(shell: Shell) -> None:
@@ -291,12 +316,27 @@ SCALING: dict[str, Treatment] = {
 SPAM: dict[str, Treatment] = {
     "cd examples/spam": Parsed(why="it is the demo on the same mails, which takes minutes"),
 }
+GROUPS: dict[str, Treatment] = {
+    "thawline init churn": Commands(
+        before={"thawline init churn": visits, "thawline init delays": departures},
+        after={
+            "thawline init churn": has("churn/params.yaml"),
+            "thawline init delays": has("delays/params.yaml"),
+        },
+    ),
+    "frozen_logistic: macro-F1": Printed(by="tests/unit/tasks/candidates/test_dependence.py"),
+}
 DOCUMENTS = {
     "README.md": README,
+    "docs/groups_and_time.md": GROUPS,
     "docs/adapters.md": ADAPTERS,
     "docs/operations.md": OPERATIONS,
     "docs/scaling.md": SCALING,
     "examples/spam/README.md": SPAM,
 }
-BEGINNINGS: dict[str, Callable[[Shell], None]] = {"README.md": use_a_server, "docs/operations.md": enter_a_workspace}
+BEGINNINGS: dict[str, Callable[[Shell], None]] = {
+    "README.md": use_a_server,
+    "docs/operations.md": enter_a_workspace,
+    "docs/groups_and_time.md": enter_a_clone,
+}
 """What is there when a document begins, but for what `make setup` makes."""

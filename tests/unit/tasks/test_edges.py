@@ -1,5 +1,6 @@
 """What makes an edge in Prefect's graph of a flow run."""
 
+import contextvars
 import weakref
 
 from tasks import edges
@@ -31,8 +32,11 @@ def test_what_is_needed_is_the_first_that_there_is() -> None:
 
 
 def test_outside_a_flow_nothing_is_noted() -> None:
-    note(ROWS, "rows")
-    assert noted(ROWS) == []
+    def outside() -> list[object]:
+        note(ROWS, "rows")
+        return noted(ROWS)
+
+    assert contextvars.Context().run(outside) == []
 
 
 def test_a_step_that_needs_nothing_more_is_called_as_it_is() -> None:

@@ -25,7 +25,7 @@ def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 @pytest.mark.parametrize("command", ["promote", "rollback"])
 def test_aliases_move_while_a_training_runs(training: Workspace, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    moved = SimpleNamespace(model="x", champion="2", before="1", by="ada")
+    moved = SimpleNamespace(model="x", champion="2", before="1", by="ada", forced=True)
     monkeypatch.setattr("tasks.judging.ownership.open_own", lambda *_: None)
     monkeypatch.setattr(f"tasks.judging.champion.{command}", lambda *_, **__: moved)
     with lock_workspace(training, "training"):
