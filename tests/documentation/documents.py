@@ -157,8 +157,10 @@ def use_none(shell: Shell, _told: Told) -> None:
 
 
 def leave_old_files(shell: Shell) -> None:
-    """Write what may be removed, one of each kind, and old."""
+    """Write what may be removed, one of each kind, and old; logs are not there, unless a server had much to say."""
     state = shell.here() / ".thawline"
+    for path in (state / "logs").glob("*.previous.log"):  # Prefect's runner tells of Ctrl-C if it came that far
+        path.unlink()
     space = {"boundary": "top", "weights": "w", "dtype": "float32"}
     old = {
         "store/w/s/manifest.json": json.dumps({"space": space, "num_rows": 1, "files": {"a": {"size_bytes": 100}}}),

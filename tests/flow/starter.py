@@ -45,7 +45,6 @@ HEAVY = [
         "apprise",
     ),
     *("dvc_data.index", "dvc_data.hashfile.build", "dvc_http", "scmrepo.git", "networkx", "flufl.lock", "configobj"),
-    "rich._emoji_codes",  # else imported when a server first logs, which Ctrl-C may break off: an error in its log
     *("prefect", "prefect.flow_engine", "prefect.engine", "prefect.runner", "prefect.events"),
 ]
 """Not DVC itself, which reads what it is told to before it is imported (`tasks/versions/dvc_command.py`)."""
