@@ -126,13 +126,13 @@ def reproduce(workspace: Workspace, *, force: bool) -> Reproduction:
 
 def say_left_out(workspace: Workspace) -> list[str]:
     """Say how many rows the stages left out, by rule, and the first of them; nothing where they left out none."""
-    reasons = read_frame(workspace.held_out_rows)["reason"].value_counts()
+    reasons = read_frame(workspace.held_out_rows, ["reason"])["reason"].value_counts()
     near = [f"{num_rows:,} rows held out of training ({reason})" for reason, num_rows in reasons.items()]
     report = json.loads((workspace.reports / "cleaning.json").read_bytes())
     rules = {rule.replace("_", " "): count for rule, count in report["rows_dropped"].items() if count}
     if not rules:
         return near
-    places = read_frame(workspace.dropped_rows)[["source", "source_row"]].head(NUM_NAMED)
+    places = read_frame(workspace.dropped_rows, ["source", "source_row"]).head(NUM_NAMED)
     first = ", ".join(f"{source} row {row}" for source, row in places.itertuples(index=False))
     counted = ", ".join(f"{count:,} {rule}" for rule, count in rules.items())
     total, place = sum(rules.values()), workspace.dropped_rows.relative_to(workspace.root)

@@ -6,7 +6,7 @@ depend on the machine. So Parquet goes without pandas' own metadata, which names
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,9 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def read_frame(path: Path) -> pd.DataFrame:
-    """Read what `write_frame` wrote."""
-    frame: pd.DataFrame = pq.read_table(path).to_pandas()
+def read_frame(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read what `write_frame` wrote, all of it or some columns."""
+    frame: pd.DataFrame = pq.read_table(path, columns=None if columns is None else list(columns)).to_pandas()
     return frame
 
 

@@ -105,22 +105,21 @@ def write_lacking(workspace: Workspace, names: Sequence[str]) -> list[str]:
     path = workspace.params_file
     if not path.is_file():
         return []
-    given, defaults = _read(path), load_params(workspace)
-    text, handed, lacking = path.read_text(encoding="utf-8"), handed_params(), []
-    for name in dict.fromkeys(names):
-        section, dot, key = name.partition(".")
-        if not dot or key in (given.get(section) or {}):
-            continue
-        value = getattr(getattr(defaults, section), key)
-        text = _with_line(text, section, f"  {key}: {json.dumps(_plain(value))}")
+    given = _read(path)
+    parted = {name: name.split(".") for name in names if "." in name}
+    lacking = {name: (section, key) for name, (section, key) in parted.items() if key not in (given.get(section) or {})}
+    if not lacking:
+        return []
+    defaults = parse_params(given, source=str(path)).model_dump(mode="json")
+    text, handed = path.read_text(encoding="utf-8"), handed_params()
+    for section, key in lacking.values():
+        text = _with_line(text, section, f"  {key}: {json.dumps(defaults[section][key])}")
         if handed is not None:
-            handed.setdefault(section, {})[key] = _plain(value)
-        lacking.append(name)
-    if lacking:
-        write_atomically(path, text.encode())
-    if lacking and handed is not None:
+            handed.setdefault(section, {})[key] = defaults[section][key]
+    write_atomically(path, text.encode())
+    if handed is not None:
         os.environ[HANDED] = _dumped(handed)
-    return lacking
+    return list(lacking)
 
 
 def handed_params() -> dict[str, Any] | None:
