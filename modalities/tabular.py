@@ -28,6 +28,7 @@ from modalities.tables.comparing import (
     normalise,
     not_content,
     note,
+    slices_beside,
     texts_of,
 )
 from modalities.tables.overview import overview
@@ -72,7 +73,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
             "label": as_strings(label, strip=True),
             "source": constant(path.name, table.index),
             "source_row": np.arange(len(table), dtype=np.int64),
-            **carried(table, [name for name in params.validation.slice_columns if name in not_content(params)[1:]]),
+            **carried(table, slices_beside(params)),
             **carried_for_split(table, params, path),
         }
     )

@@ -19,7 +19,17 @@ UNTIDY = r"^\s|\s$|\s\s|[\t\r\n]"
 
 def not_content(params: Params) -> list[str]:
     """Return the columns of a file that are not content: the label, and those that are not to be learned from."""
-    return [params.ingest.label_column, *params.ingest.drop_columns, *split_columns(params).values()]
+    return [params.ingest.label_column, *_not_learned(params)]
+
+
+def slices_beside(params: Params) -> list[str]:
+    """Return the columns of slices that are carried beside the content, as they are not to be learned from."""
+    beside = _not_learned(params)
+    return [name for name in params.validation.slice_columns if name in beside]
+
+
+def _not_learned(params: Params) -> list[str]:
+    return [*params.ingest.drop_columns, *split_columns(params).values()]
 
 
 def texts_of(table: pd.DataFrame, params: Params) -> dict[str, pd.Series]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from modalities.tables.comparing import not_content
+from modalities.tables.comparing import not_content, slices_beside
 from thawline.errors import UnreadableFileError, UsageError
 from thawline.params import Params
 from thawline.rows.columns import CARRIED, RESERVED, SLICE, inner_name
@@ -144,11 +144,7 @@ def _load(session: Any, path: Path, params: Params) -> Any:
         for name in frame.columns
         if name not in not_content(params)
     ]
-    chosen += [
-        _text(F, name, types[name]).alias(f"{SLICE}{name}")
-        for name in params.validation.slice_columns
-        if name in not_content(params)[1:] and name in types
-    ]
+    chosen += [_text(F, name, types[name]).alias(f"{SLICE}{name}") for name in slices_beside(params) if name in types]
     return frame.select(*chosen, _text(F, label, types[label]).alias("label"), F.lit(path.name).alias("source"))
 
 
