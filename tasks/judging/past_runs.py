@@ -1,9 +1,7 @@
 """Past runs, as the command line shows them."""
 
-from pathlib import Path
 from typing import Any
 
-import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
@@ -19,7 +17,7 @@ from tasks.judging.champion import (
     tell_standing,
 )
 from tasks.results.outcomes import RESULT_FILE, RunResult
-from tasks.tracking.runs import ROLE, Tracking, find_finished_run, search_runs
+from tasks.tracking.runs import ROLE, Tracking, download, find_finished_run, search_runs
 from thawline.errors import UsageError
 from thawline.system.addresses import masked
 
@@ -51,8 +49,7 @@ def load_result(tracking: Tracking, run: Run) -> RunResult | None:
     """
     if not any(item.path == RESULT_FILE for item in tracking.client.list_artifacts(run.info.run_id)):
         return None
-    path = mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{RESULT_FILE}", tracking_uri=tracking.uri)
-    result = RunResult.model_validate_json(Path(path).read_text(encoding="utf-8"))
+    result = RunResult.model_validate_json(download(tracking, run, RESULT_FILE).read_text(encoding="utf-8"))
     now = {
         "mlflow_uri": masked(tracking.uri),
         "aliases": aliases_of(tracking, result.model, result.version),

@@ -16,14 +16,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import mlflow
 from mlflow.entities import Run
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
 from tasks.judging.past_runs import load_result
 from tasks.results.outcomes import RunResult
-from tasks.tracking.runs import Tracking
+from tasks.tracking.runs import Tracking, download
 from tasks.versions.dvc_repo import run_dvc
 from tasks.versions.git_command import call_git, read_code_commit
 from thawline.context import hash_code
@@ -137,7 +136,7 @@ def compare_results(before: RunResult, after: RunResult, remarks: list[str]) -> 
 
 
 def _download(tracking: Tracking, run: Run) -> Path:
-    kept = Path(mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/data", tracking_uri=tracking.uri))
+    kept = download(tracking, run, "data")
     if not (kept / "params.json").is_file() or not (kept / "raw").is_dir():
         raise UsageError(
             f"run {run.info.run_id} was recorded before runs kept all that is needed to make them again (params.json "

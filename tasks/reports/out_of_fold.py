@@ -5,12 +5,15 @@ at about a tenth of the bytes.
 """
 
 import pandas as pd
+from mlflow.entities import Run
 
 from tasks.results.cross_validation import CrossValidation
-from tasks.tracking.runs import Tracking
+from tasks.tracking.runs import Tracking, download
 from tasks.training.train_set import TrainSet
 
 STEM = "out_of_fold"
+PROBABILITY = "probability_"
+"""How the columns of probabilities begin, before the class."""
 MAX_JSON_CELLS = 200_000
 """A larger table is written as Parquet; so many take some 4 MB in JSON."""
 
@@ -29,5 +32,15 @@ def out_of_fold_table(data: TrainSet, approach: CrossValidation) -> pd.DataFrame
     answers = approach.out_of_fold_answers(len(data.labels))[data.scored]
     table = data.frame[["row_id", "label", "fold"]].iloc[data.scored].reset_index(drop=True)
     table["predicted"] = [data.classes[number] for number in answers]
-    names = [f"probability_{name}" for name in data.classes]
+    names = [f"{PROBABILITY}{name}" for name in data.classes]
     return pd.concat([table, pd.DataFrame(probabilities.round(6), columns=names)], axis=1)
+
+
+def load_out_of_fold(tracking: Tracking, run: Run) -> pd.DataFrame | None:
+    """Return the table that a run has logged, None where it has none."""
+    kept = {item.path for item in tracking.client.list_artifacts(run.info.run_id)}
+    name = next((name for name in (f"{STEM}.parquet", f"{STEM}.json") if name in kept), None)
+    if name is None:
+        return None
+    path = download(tracking, run, name)
+    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_json(path, orient="split", dtype=False)

@@ -1,16 +1,16 @@
 """Two runs of the line beside each other: params, data, scores, and the rows that both answered unseen."""
 
 from collections import Counter
-from pathlib import Path
+from collections.abc import Mapping
+from typing import TypeVar
 
-import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.entities import Run
 from pydantic import BaseModel, ConfigDict
 
 from tasks.judging.past_runs import load_result
-from tasks.reports.out_of_fold import STEM
+from tasks.reports.out_of_fold import PROBABILITY, load_out_of_fold
 from tasks.results.outcomes import RunResult
 from tasks.tracking.runs import Tracking
 from tasks.versions.version_records import compare_versions
@@ -20,7 +20,7 @@ from thawline.rows.data_versions import Difference
 from thawline.scores.comparison import Comparison, TestPredictions, compare
 from thawline.workspace import Workspace
 
-PROBABILITY = "probability_"
+Value = TypeVar("Value")
 
 
 class RunDifference(BaseModel):
@@ -55,18 +55,19 @@ def compare_runs(workspace: Workspace, params: Params, tracking: Tracking, runs:
     """
     before, after = (_require_result(tracking, run) for run in runs)
     data, remarks = _compare_data(workspace, params, before, after)
-    tables = [_load_out_of_fold(tracking, run) for run in runs]
+    tables = [load_out_of_fold(tracking, run) for run in runs]
     paired = pair_rows(*tables) if all(table is not None for table in tables) else None  # type: ignore[arg-type]
     if paired is None or not len(paired[0].labels):
         remarks.append("No rows that both answered out of fold are kept, so nothing is compared row by row.")
         paired = None
     if before.data_version != after.data_version:
         remarks.append("Scores on the test set are of different test rows where rows were added or removed.")
+    params_of: tuple[dict[str, str], dict[str, str]] = (runs[0].data.params, runs[1].data.params)
     return RunDifference(
         before=before.run_id,
         after=after.run_id,
         verdicts=(before.verdict, after.verdict),
-        params=_differing(*(run.data.params for run in runs)),
+        params={name: pair for name, pair in sorted(_pairs(*params_of).items()) if pair[0] != pair[1]},
         data_versions=(before.data_version, after.data_version),
         data=data,
         rows={name: (before.rows[name], after.rows[name]) for name in before.rows},
@@ -138,25 +139,11 @@ def _compare_data(
         return None, [f"What changed in the data can't be told: {error}."]
 
 
-def _load_out_of_fold(tracking: Tracking, run: Run) -> pd.DataFrame | None:
-    kept = {item.path for item in tracking.client.list_artifacts(run.info.run_id)}
-    name = next((name for name in (f"{STEM}.parquet", f"{STEM}.json") if name in kept), None)
-    if name is None:
-        return None
-    path = Path(mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{name}", tracking_uri=tracking.uri))
-    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_json(path, orient="split", dtype=False)
-
-
 def _scores(result: RunResult) -> dict[str, float]:
     baselines = {f"folds, {name}": scores["cv_f1_macro"] for name, scores in result.baseline.items()}
     test = {f"test, {name}": value for name, value in result.metrics.items()}
     return {**baselines, "folds, finetuned": result.cv["mean"], **test}
 
 
-def _pairs(before: dict[str, float], after: dict[str, float]) -> dict[str, tuple[float | None, float | None]]:
+def _pairs(before: Mapping[str, Value], after: Mapping[str, Value]) -> dict[str, tuple[Value | None, Value | None]]:
     return {name: (before.get(name), after.get(name)) for name in dict.fromkeys([*before, *after])}
-
-
-def _differing(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[str | None, str | None]]:
-    names = sorted({*before, *after})
-    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}

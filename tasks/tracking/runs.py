@@ -250,6 +250,11 @@ def log_pictures(tracking: Tracking, run_id: str, pictures: Mapping[str, bytes],
         tracking.client.log_artifacts(run_id, made, folder)
 
 
+def download(tracking: Tracking, run: Run, name: str) -> Path:
+    """Return a local copy of a run's artifact, a file or a folder."""
+    return Path(mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{name}", tracking_uri=tracking.uri))
+
+
 def end_run(tracking: Tracking, run_id: str, *, status: str = "FINISHED") -> None:
     """Close a run with an MLflow status: FINISHED, FAILED or KILLED."""
     tracking.client.set_terminated(run_id, status=status)
