@@ -5,7 +5,6 @@ only if it is called when the network runs: some networks read a layer's weights
 around it would change nothing.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from models.encoders.families import get_family
 from models.encoders.loading import Encoder
 from models.hardware.devices import threads
 from thawline.errors import ParamsError
+from thawline.params.file import nearest
 
 LINEAR = (nn.Linear, Conv1D)
 """The second is GPT-2's: a linear layer with its weight the other way round."""
@@ -79,8 +79,8 @@ def plan_adapters(encoder: Encoder, network: nn.Module, spec: AdapterSpec, *, se
     if not chosen:
         raise ParamsError(
             f"train.adapters.kind '{spec.kind}' goes to linear layers of attention, and {type(network).__name__} has "
-            f"none; name others in train.adapters.targets (it has {_ends(layers) or 'none that fit'}), or set "
-            "train.adapters.kind to none"
+            f"none; name others in train.adapters.targets (it has {', '.join(_ends(layers)) or 'none that fit'}), or "
+            "set train.adapters.kind to none"
         )
     groups = {
         name: tuple(path for path in layers if path in chosen and encoder.structure.group_of(path) == name)
@@ -140,14 +140,15 @@ def _is_in_attention(path: str) -> bool:
 
 
 def _unknown(name: str, network: nn.Module, layers: Mapping[str, nn.Module]) -> str:
-    ends = sorted({path.rpartition(".")[2] for path in layers})
-    near = difflib.get_close_matches(name, ends, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'? " if near else ""
+    ends = _ends(layers)
+    near = nearest(name, ends)
+    hint = f"did you mean '{near}'? " if near else ""
     return (
         f"train.adapters.targets: no layer of {type(network).__name__} that can have an adapter is called '{name}'; "
-        f"{hint}there are {_ends(layers) or 'none'}, and '{ALL_LINEAR}'"
+        f"{hint}there are {', '.join(ends) or 'none'}, and '{ALL_LINEAR}'"
     )
 
 
-def _ends(layers: Mapping[str, nn.Module]) -> str:
-    return ", ".join(sorted({path.rpartition(".")[2] for path in layers}))
+def _ends(layers: Mapping[str, nn.Module]) -> list[str]:
+    """Return the ends of the layers' paths, by which they are named."""
+    return sorted({path.rpartition(".")[2] for path in layers})

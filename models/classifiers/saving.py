@@ -113,9 +113,8 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
         reference = config.get(ENCODER)
         if reference is not None:
             encoder = find_encoder(reference, takes=family.takes, directory=directory)
-            network.load_state_dict(
-                encoder.network.state_dict(), assign=True
-            )  # its configuration stays that of training
+            # only its weights: the configuration stays that of training
+            network.load_state_dict(encoder.network.state_dict(), assign=True)
             if (directory / ADAPTER).is_dir():
                 load_adapters(network, directory / ADAPTER)
                 merge_adapters(network)

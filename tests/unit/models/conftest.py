@@ -29,19 +29,13 @@ BERT_LIKE = {
     "num_attention_heads": 4,
     "intermediate_size": 48,
 }
+RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
+DISENTANGLED = {**RELATIVE, "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": True}
 CONFIGS = {
     "bert": lambda: transformers.BertConfig(**BERT_LIKE),
     "roberta": lambda: transformers.RobertaConfig(**BERT_LIKE),
     "distilbert": lambda: transformers.DistilBertConfig(**SMALL, dim=32, n_layers=3, n_heads=4, hidden_dim=48),
-    "deberta-v2": lambda: transformers.DebertaV2Config(
-        **BERT_LIKE,
-        relative_attention=True,
-        position_buckets=8,
-        norm_rel_ebd="layer_norm",
-        pos_att_type=["p2c", "c2p"],
-        share_att_key=True,
-        position_biased_input=False,
-    ),
+    "deberta-v2": lambda: transformers.DebertaV2Config(**BERT_LIKE, **DISENTANGLED),
     "modernbert": lambda: transformers.ModernBertConfig(
         **BERT_LIKE,
         cls_token_id=2,

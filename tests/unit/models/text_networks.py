@@ -6,7 +6,8 @@ import torch
 import transformers
 from torch import Tensor
 
-VOCAB_SIZE = 60
+from tests.unit.models.conftest import BERT_LIKE, CONFIGS, DISENTANGLED, RELATIVE, VOCAB_SIZE
+
 WINDOW = 8
 LIKE_LLAMA = {
     "vocab_size": VOCAB_SIZE,
@@ -50,31 +51,14 @@ def padded(length: int, *, side: str) -> dict[str, Tensor]:
     return {"input_ids": ids.where(mask.bool(), 1), "attention_mask": mask}
 
 
-def like_bert(**more: object) -> dict[str, object]:
-    """Return settings of a tiny network of BERT's kind."""
-    sizes = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48}
-    return {"vocab_size": VOCAB_SIZE, "max_position_embeddings": 66, "pad_token_id": 1, **sizes, **more}
-
-
-RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
-DISENTANGLED = {**RELATIVE, "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": True}
 ENCODERS: dict[str, Callable[[], transformers.PretrainedConfig]] = {
-    "modernbert": lambda: transformers.ModernBertConfig(
-        **like_bert(
-            cls_token_id=2,
-            sep_token_id=3,
-            bos_token_id=2,
-            eos_token_id=3,
-            global_attn_every_n_layers=2,
-            local_attention=8,
-        )
-    ),
-    "deberta": lambda: transformers.DebertaConfig(**like_bert(**RELATIVE)),
+    "modernbert": CONFIGS["modernbert"],
+    "deberta": lambda: transformers.DebertaConfig(**BERT_LIKE, **RELATIVE),
     "deberta-v2 with a convolution": lambda: transformers.DebertaV2Config(
-        **like_bert(**DISENTANGLED, conv_kernel_size=3)
+        **BERT_LIKE, **DISENTANGLED, conv_kernel_size=3
     ),
-    "deberta-v3": lambda: transformers.DebertaV2Config(**like_bert(**DISENTANGLED)),
-    "xlm-roberta": lambda: transformers.XLMRobertaConfig(**like_bert()),
-    "mpnet": lambda: transformers.MPNetConfig(**like_bert(bos_token_id=2, eos_token_id=3)),
-    "electra": lambda: transformers.ElectraConfig(**like_bert(embedding_size=16)),
+    "deberta-v3": CONFIGS["deberta-v2"],
+    "xlm-roberta": lambda: transformers.XLMRobertaConfig(**BERT_LIKE),
+    "mpnet": CONFIGS["mpnet"],
+    "electra": lambda: transformers.ElectraConfig(**BERT_LIKE, embedding_size=16),
 }
