@@ -3,7 +3,7 @@
 - W1: five folds on mails; W2: the same with a search of 20 trials; W3: five folds on images.
 - W4: five folds on a table, and the checks of large ones; W5: what costs grow with; W6: the line around a training.
 - quality: all sides over some twenty data sets, two folds each; it goes on where it was stopped.
-- tables: the same over some thirty tables.
+- tables: the same over two dozen tables.
 
 The figures are saved under .bench/results; `python -m bench.report` writes docs/benchmarks.md from them.
 """
