@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from flows.cross_validation import choose_depths, cross_validate
 from flows.search import Searched, search
+from tasks.candidates.abstention import check_promise
 from tasks.candidates.baselines import cross_validate_all, fit_any, list_all_baselines
 from tasks.candidates.blend import blend_folds, blend_shares, fit_blend
 from tasks.candidates.dependence import measure_dependence
@@ -42,9 +43,10 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
     """Profile, baseline, scout, search, folds, final fit, evaluation, gates and registration, under one MLflow run.
 
     Raises:
-        ParamsError: `predict.costs` names what is no label.
+        ParamsError: `predict.costs` names what is no label, or so few rows can't promise `predict.max_error`.
     """
     check_costs(context)
+    check_promise(context)
     if fresh:  # what an earlier run of the same work began is not gone on with
         clear_checkpoints(context)
         forget_study(context)

@@ -38,11 +38,17 @@ def export_model(model: Path, rows: pd.DataFrame, directory: Path) -> float:
     encoded = get_modality(predictor.params.modality).encode(processor, rows, predictor.params)
     directory.mkdir(parents=True, exist_ok=True)
     difference = export_onnx(
-        classifier, encoded, directory / GRAPH, temperature=described.get("temperature"), rule=predictor.rule
+        classifier,
+        encoded,
+        directory / GRAPH,
+        temperature=described.get("temperature"),
+        rule=predictor.rule,
+        limit=predictor.limit,
     )
     classifier.family.save(classifier.network, processor, directory)
     outputs = {
         "classes": predictor.classes,
+        "limit": predictor.limit,
         "largest_difference": difference,
         "tolerance": TOLERANCE,
         "num_rows_compared": len(rows),

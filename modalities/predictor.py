@@ -28,11 +28,14 @@ from models.encoders.loading import Encoder
 from models.export.transformers_directory import export_transformers
 from models.prediction.shared_layers import FrozenLayers
 from thawline.params import Params
+from thawline.scores.abstention import NEVER, confidence_of
 from thawline.scores.answers import Rule, answer, preferences
 from thawline.scores.metrics import answers_of
 from thawline.system.files import write_atomically
 
 PROBABILITY = "probability_"
+NO_ANSWER = "no_answer"
+"""Column of why a row has no answer, '' where it has one; of models that keep a limit."""
 SERVED = ("name", "modality", "ingest", "clean", "features")
 """What of the params a model answers by, apart from a network's `model`; nothing else goes with it."""
 
@@ -41,13 +44,15 @@ SERVED = ("name", "modality", "ingest", "clean", "features")
 class Predictor:
     """A fitted model: class names, the params it answers by, and what answers prepared rows.
 
-    `rule` says which class is answered, see `thawline.scores.answers`; None for the most probable.
+    `rule` says which class is answered, see `thawline.scores.answers`; None for the most probable. Below `limit`, a
+    probability of the class answered, there is no answer; None where there always is one.
     """
 
     classes: list[str]
     params: Params
     model: Calibrated
     rule: Rule | None = None
+    limit: float | None = None
 
     def prepared_probabilities(self, rows: pd.DataFrame, frozen: FrozenLayers | None = None) -> NDArray[np.float64]:
         """Return probabilities (rows, classes) of prepared rows, see `apply_all`.
@@ -60,7 +65,8 @@ class Predictor:
         """Predict raw rows, as `Modality.to_rows` takes them, in their order.
 
         Returns:
-            `label` and one `probability_CLASS` column a class.
+            `label`, None where the model is too little sure, one `probability_CLASS` column a class, and of a model
+            that keeps a limit NO_ANSWER.
         """
         return self.predict_prepared(self.prepare(given))
 
@@ -75,8 +81,21 @@ class Predictor:
         probabilities = self.prepared_probabilities(rows)
         columns = [f"{PROBABILITY}{name}" for name in self.classes]
         predicted = pd.DataFrame(probabilities, columns=columns, index=rows.index)
-        predicted.insert(0, "label", [self.classes[number] for number in self.answers(probabilities)])
+        answers = self.answers(probabilities)
+        predicted.insert(0, "label", [self.classes[number] for number in answers])
+        if self.limit is not None:
+            confidence = confidence_of(probabilities, answers)
+            sure = predicted["label"].astype(object)  # text of pandas has no None, and None is what JSON has a word for
+            predicted["label"] = sure.where(confidence >= self.limit, None)
+            predicted[NO_ANSWER] = [self._why_not(each) for each in confidence]
         return predicted
+
+    def _why_not(self, confidence: float) -> str:
+        if self.limit is None or confidence >= self.limit:
+            return ""
+        if self.limit == NEVER:
+            return "no confidence keeps the error that was promised"
+        return f"confidence {confidence:.4f}, an answer needs {self.limit:.4f}"
 
     def answers(self, probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
         """Return the number of the class (rows,) that is answered, of probabilities (rows, classes)."""
@@ -145,11 +164,11 @@ def load_predictors(directories: Sequence[Path]) -> list[Predictor]:
     return [_load(directory, loaded) for directory in directories]
 
 
-def set_outputs(directory: Path, *, temperature: float | None, rule: Rule | None) -> None:
-    """Let the model in `directory` divide its logits by a temperature (above 0), and answer by a rule."""
+def set_outputs(directory: Path, *, temperature: float | None, rule: Rule | None, limit: float | None = None) -> None:
+    """Let the model in `directory` divide its logits by a temperature (above 0), answer by a rule, and keep a limit."""
     path = directory / "predictor.json"
     description = json.loads(path.read_text(encoding="utf-8"))
-    outputs = {"temperature": temperature, "rule": None if rule is None else rule.tolist()}
+    outputs = {"temperature": temperature, "rule": None if rule is None else rule.tolist(), "limit": limit}
     write_atomically(path, json.dumps({**description, **outputs}, indent=2).encode())
 
 
@@ -170,7 +189,8 @@ def _load(directory: Path, loaded: dict[tuple[int, int], Network | Estimator]) -
             loaded[key] = Estimator(load_estimator(directory / "baseline.skops"), params, len(description["classes"]))
         model = loaded[key]
     rule = None if description.get("rule") is None else np.array(description["rule"])
-    return Predictor(description["classes"], params, Calibrated(model, description.get("temperature")), rule)
+    calibrated = Calibrated(model, description.get("temperature"))
+    return Predictor(description["classes"], params, calibrated, rule, description.get("limit"))
 
 
 @contextmanager

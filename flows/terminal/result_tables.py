@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from models.encoders.catalogue import Known, is_there
+from tasks.presenting.abstention import tell_abstention
 from tasks.presenting.answer_rule import tell_rule
 from tasks.results.outcomes import ComparedApproaches, RunResult, SuggestedRate
 from tasks.upkeep.findings import Finding
@@ -45,6 +46,8 @@ def print_result(result: RunResult) -> None:
         reply.print(alarm, style="yellow", markup=False)
     if result.rule is not None:
         reply.print(tell_rule(result.rule), markup=False)
+    if result.abstention is not None:
+        reply.print(tell_abstention(result.abstention), markup=False)
     if result.onnx:
         reply.print(result.onnx, markup=False)
     held = f", {' and '.join(result.aliases)}" if result.aliases else ""

@@ -1,7 +1,8 @@
 """A classifier as an ONNX graph that other runtimes load: a network's input in, probabilities and answers out.
 
-The graph holds network, head, temperature and rule of answers; what makes a network's input of texts, images and cells
-is written beside it. What onnxruntime makes of sample rows is compared with what torch makes of them.
+The graph holds network, head, temperature, rule of answers and the limit below which there is none; what makes a
+network's input of texts, images and cells is written beside it. What onnxruntime
+makes of sample rows is compared with what torch makes of them.
 """
 
 import warnings
@@ -32,18 +33,23 @@ NEEDED = ("onnx", "onnxscript", "onnxruntime")
 class Outputs(nn.Module):
     """A classifier with what follows its logits, its inputs by position."""
 
-    def __init__(self, classifier: Classifier, names: list[str], temperature: float, rule: NDArray[np.float64]) -> None:
+    def __init__(
+        self, classifier: Classifier, names: list[str], *, temperature: float, rule: NDArray[np.float64], limit: float
+    ) -> None:
         super().__init__()
         self.classifier = classifier
         self.names = names
         self.temperature = temperature
+        self.limit = limit
         self.register_buffer("rule", torch.tensor(rule, dtype=torch.float32))
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, Tensor]:
-        """Return probabilities (B, C) and the numbers of the classes that are answered (B,)."""
+        """Return probabilities (B, C) and the numbers of the classes that are answered (B,), -1 for no answer."""
         logits = self.classifier(dict(zip(self.names, tensors, strict=True)))
         probabilities = (logits / self.temperature).softmax(dim=1)
-        return probabilities, (probabilities @ self.rule).argmax(dim=1)
+        answers = (probabilities @ self.rule).argmax(dim=1)
+        is_sure = probabilities.gather(1, answers[:, None])[:, 0] >= self.limit
+        return probabilities, torch.where(is_sure, answers, -1)
 
 
 def export_onnx(
@@ -53,6 +59,7 @@ def export_onnx(
     *,
     temperature: float | None = None,
     rule: NDArray[np.float64] | None = None,
+    limit: float | None = None,
 ) -> float:
     """Write the graph to `path` and return the largest difference of a probability between onnxruntime and torch.
 
@@ -62,6 +69,7 @@ def export_onnx(
         path: The file, in a directory that is there; removed again if the export fails.
         temperature: What logits are divided by; None for nothing.
         rule: The rule of answers (C, C), see `thawline.scores.answers`; None for the most probable class.
+        limit: The probability that the class answered must have, else the answer is -1; None for an answer always.
 
     Raises:
         ExportError: A library is missing, the network can't be exported, or the difference is above TOLERANCE.
@@ -72,7 +80,7 @@ def export_onnx(
     classifier = place(classifier, torch.device("cpu")).eval()
     batch = rows.batch(np.argsort(rows.lengths, kind="stable")[[0, -1]])
     matrix = np.eye(classifier.num_classes) if rule is None else rule
-    outputs = Outputs(classifier, list(batch), temperature or 1.0, matrix).eval()
+    outputs = Outputs(classifier, list(batch), temperature=temperature or 1.0, rule=matrix, limit=limit or 0.0).eval()
     try:
         _write(outputs, batch, classifier.family.varying, path)
         difference = _largest_difference(outputs, rows, path)

@@ -1,7 +1,8 @@
-"""What is made of a model's outputs: a temperature, so that probabilities mean what they say, and a rule of answers.
+"""What is made of a model's outputs: a temperature, a rule of answers, and a limit below which there is no answer.
 
-Both are fitted on the rows that the folds' models had not seen. Where a rule is scored on those very rows, each fold is
-answered by one that was fitted on the others, so that the gain is not that of knowing the labels.
+With the temperature probabilities mean what they say. All are fitted on the rows that the folds' models had not seen.
+Where a rule is scored on those very rows, each fold is answered by one that was fitted on the others, so that the gain
+is not that of knowing the labels.
 """
 
 import os
@@ -13,6 +14,7 @@ from prefect import task
 
 from modalities.predictor import set_outputs
 from tasks.caching import NO_CACHE
+from tasks.candidates.abstention import choose_abstention
 from tasks.results import save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit
 from tasks.training.train_set import TrainSet, load_train_set
@@ -61,7 +63,7 @@ def _answer_folds(context: Context, approach: CrossValidation) -> CrossValidatio
 
 @task(name="calibrate", task_run_name="calibrate {fit.name}", cache_policy=NO_CACHE)
 def calibrate(context: Context, fit: FinalFit, approach: CrossValidation) -> FinalFit:
-    """Return the fit as it is, or a copy of it with the temperature and the rule of its out-of-fold predictions.
+    """Return the fit as it is, or a copy of it with what its out-of-fold predictions say of outputs.
 
     Args:
         context: The run's context.
@@ -69,7 +71,8 @@ def calibrate(context: Context, fit: FinalFit, approach: CrossValidation) -> Fin
         approach: Its cross-validation, as `answer_folds` returns it.
     """
     chosen = context.params.predict
-    if (chosen.calibration, chosen.decision) == ("none", "most_probable"):
+    abstention = choose_abstention(context, approach)
+    if (chosen.calibration, chosen.decision, abstention) == ("none", "most_probable", None):
         return fit
     data = load_train_set(context)
     unseen = approach.out_of_fold(len(data.labels), len(data.classes))
@@ -77,9 +80,10 @@ def calibrate(context: Context, fit: FinalFit, approach: CrossValidation) -> Fin
     directory = context.directory() / "calibrated" / fit.name
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(fit.model, directory, copy_function=os.link)
-    set_outputs(directory, temperature=temperature, rule=rule)
+    limit = None if abstention is None else abstention.limit
+    set_outputs(directory, temperature=temperature, rule=rule, limit=limit)
     effect = None if rule is None else _effect(chosen, data, unseen, approach, rule)
-    return fit.model_copy(update={"model": directory, "rule": effect})
+    return fit.model_copy(update={"model": directory, "rule": effect, "abstention": abstention})
 
 
 def _fit(

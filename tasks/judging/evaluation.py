@@ -31,6 +31,7 @@ from thawline.errors import DataRefusedError, ThawlineError
 from thawline.formats.frames import read_frame
 from thawline.params.validation import Validation
 from thawline.rows.columns import slice_values
+from thawline.scores.abstention import Sureness, answered, confidence_of
 from thawline.scores.answers import Rule, RuleEffect, answer, measure_answers
 from thawline.scores.comparison import TestPredictions
 from thawline.scores.gates import Unscorable
@@ -167,6 +168,7 @@ def _score(
 ) -> Evaluation:
     classes = predictor.classes
     labels, answers = label_numbers(frame, classes), predictor.answers(probabilities)
+    sure = Sureness(confidence_of(probabilities, answers), answers != labels, group_numbers(frame))
     directory = context.directory() / "test"
     return Evaluation(
         name=fit.name,
@@ -189,6 +191,9 @@ def _score(
             groups=group_numbers(frame),
         ),
         rule=_on_test(fit.rule, predictor.rule, labels, probabilities),
+        abstention=None
+        if fit.abstention is None
+        else fit.abstention.model_copy(update={"test": answered(sure, fit.abstention.limit)}),
     )
 
 

@@ -3,6 +3,7 @@
 import importlib.metadata
 
 from tasks.judging.review import Review
+from tasks.presenting.abstention import tell_abstention
 from tasks.presenting.answer_rule import describe_rule
 from tasks.presenting.markdown import escape, table
 
@@ -50,7 +51,8 @@ def _use(review: Review) -> str:
     return (
         f"Tells one of {len(review.classes)} classes ({', '.join(map(escape, review.classes[:20]))}{more}) from "
         f"{review.context.params.modality} data like that it was trained on. Input: the columns of the signature. "
-        "Output: `label` and one `probability_CLASS` a class."
+        "Output: `label` and one `probability_CLASS` a class"
+        + ("." if review.evaluation.abstention is None else "; where `label` is empty, `no_answer` says why.")
     )
 
 
@@ -77,14 +79,18 @@ def _slices(review: Review) -> str:
 def _limits(review: Review) -> str:
     few = [name for name, scores in review.evaluation.per_class.items() if scores["num_rows"] < 30]
     error = review.evaluation.scores["expected_calibration_error"]
+    kept = review.evaluation.abstention
+    always = "It answers with one of its classes whatever it is given; it does not know that something is none of them."
+    unlike = " Nothing is promised of rows that are unlike those learned from."
     limits = [
-        "It answers with one of its classes whatever it is given; it does not know that something is none of them.",
+        always if kept is None else f"{tell_abstention(kept)}{unlike}",
         f"Its probabilities have an expected calibration error of {error:.4f} on the test set.",
     ]
     if review.context.params.train.class_weights != "none":
         limits.append("It was trained with class weights: its probabilities are not the frequencies of the data.")
     scaled = review.context.params.predict.calibration != "none"
-    parts = [name for name, there in (("temperature", scaled), ("rule of answers", review.evaluation.rule)) if there]
+    outputs = (("temperature", scaled), ("rule of answers", review.evaluation.rule), ("limit of confidence", kept))
+    parts = [name for name, there in outputs if there]
     if parts:
         limits.append(
             f"Its {' and '.join(parts)} are applied by `mlflow.pyfunc`, `mlflow models serve` and `thawline predict`; "

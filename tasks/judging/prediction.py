@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from prefect import task
 
 from modalities import get_modality
-from modalities.predictor import Predictor
+from modalities.predictor import NO_ANSWER, Predictor
 from tasks.caching import NO_CACHE, retry_transient
 from tasks.tracking.runs import Tracking, load_registered, service_errors
 from tasks.training.device_slots import device_slot
@@ -32,19 +32,23 @@ MAX_NAMED = 10
 class Predicted:
     """What was predicted so far: how many rows, by which version, and 'row N: why' of the first of two kinds.
 
-    An unreadable row has no answer; a doubted one has, though some of its cells were not read plainly.
+    An unreadable row has no answer; a doubted one has, though some of its cells were not read plainly. Of an unanswered
+    one the model is too little sure.
     """
 
     num_rows: int = 0
     version: str = ""
     num_unreadable: int = 0
     num_doubted: int = 0
+    num_unanswered: int = 0
     unreadable: list[str] = field(default_factory=list)
     doubted: list[str] = field(default_factory=list)
 
     def add(self, part: pd.DataFrame) -> None:
         """Count the rows of a part."""
-        has_problem, is_lost = part[PROBLEM] != "", part["predicted_label"].isna()
+        is_unanswered = part[NO_ANSWER] != "" if NO_ANSWER in part else pd.Series(False, index=part.index)
+        has_problem, is_lost = part[PROBLEM] != "", part["predicted_label"].isna() & ~is_unanswered
+        self.num_unanswered += int(is_unanswered.sum())
         self.num_rows, self.version = self.num_rows + len(part), part[VERSION].iloc[0]
         self.num_unreadable += int(is_lost.sum())
         self.num_doubted += int((has_problem & ~is_lost).sum())
@@ -62,7 +66,8 @@ class Predicted:
             (self.num_unreadable, self.unreadable, "can't be read and have no answer"),
             (self.num_doubted, self.doubted, "have cells that were not read plainly (column problem)"),
         )
-        return [
+        unsure = f"{self.num_unanswered:,} of them have no answer, as the model is too little sure (column {NO_ANSWER})"
+        return [unsure] * (self.num_unanswered > 0) + [
             f"{count:,} of them {what}, rows counted from 0: {'; '.join(named)}"
             + (f"; and {count - len(named):,} more" * (count > len(named)))
             for count, named, what in kinds
@@ -95,6 +100,8 @@ def write_predictions(target: Path, parts: Iterable[pd.DataFrame]) -> Predicted:
 
 def predict_source(tracking: Tracking, params: Params, source: Path, *, alias: str) -> Iterator[pd.DataFrame]:
     """Yield the rows of `source` with `predicted_label`, a `probability_CLASS` a class, and `model_version`.
+
+    A model that keeps a limit gives a label of None to rows that it is too little sure of, and says so in NO_ANSWER.
 
     Raises:
         UsageError: No version holds the alias, or the model does not take these columns.
@@ -158,6 +165,8 @@ def predict_chunks(
         problems = said if chunk.problems is None else chunk.problems.where(chunk.problems != "", said)
         is_lost = modality.unanswerable(rows).to_numpy(dtype=bool)
         answer = answer.mask(np.broadcast_to(is_lost[:, None], answer.shape)).astype({"predicted_label": "str"})
+        if NO_ANSWER in answer:
+            answer[NO_ANSWER] = answer[NO_ANSWER].mask(is_lost, "")  # `problem` says why
         ours = answer.set_axis(chunk.kept.index).assign(**{VERSION: version})
         ours.insert(0, PROBLEM, problems)
         kept = _renamed(chunk.kept, [str(column) for column in ours], name if number == 0 else "")

@@ -166,7 +166,7 @@ def describe_input(example: pd.DataFrame, answer: pd.DataFrame) -> ModelSignatur
     The model reads cells by itself, as text; MLflow would refuse a whole number where training saw fractions, and a
     date as text.
     """
-    signature = infer_signature(example, answer)
+    signature = infer_signature(example, answer.fillna({"label": ""}))  # of three rows that it is too unsure of
     typed = (DataType.string, DataType.binary)
     columns = [
         ColSpec(column.type if column.type in typed else AnyType(), column.name) for column in signature.inputs.inputs

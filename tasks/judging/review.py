@@ -8,12 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modalities import get_modality
+from tasks.candidates.abstention import unseen_sureness
 from tasks.candidates.label_audit import LabelAudit
 from tasks.judging.evaluation import predictions_of, read_test_rows
 from tasks.results.cross_validation import CrossValidation
 from tasks.results.judgement import Evaluation, Judgement, ScoredChampion
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
+from thawline.scores.abstention import Sureness, confidence_of
 from thawline.scores.comparison import TestPredictions, flipped_rows
 
 NUM_MISTAKES = 20
@@ -42,6 +44,7 @@ class Review:
 
     `approaches` are all that were cross-validated, the fine-tuned one last; `evaluation` is the candidate's. `issues`
     are training rows whose label is probably wrong, to a model that did not see them; `audit` says how many there are.
+    `unseen` says how sure the candidate was of training rows that it had not seen.
     """
 
     context: Context
@@ -55,11 +58,19 @@ class Review:
     test: pd.DataFrame
     audit: LabelAudit | None = None
     issues: Sequence[Mistake] = ()
+    unseen: Sureness | None = None
 
     @property
     def classes(self) -> list[str]:
         """Names of the classes, in the order of the probabilities."""
         return self.predictions.classes
+
+    @property
+    def sureness(self) -> Sureness:
+        """How sure the candidate is of the test rows."""
+        of = self.predictions
+        groups = np.arange(len(of.labels)) if of.groups is None else of.groups
+        return Sureness(confidence_of(of.probabilities, of.answers), of.answers != of.labels, groups)
 
     @property
     def tuned(self) -> CrossValidation:
@@ -79,6 +90,7 @@ def gather_review(
     """Gather what the pages show of a judged candidate."""
     data = load_train_set(context)
     evaluation = next(each for each in evaluations if each.name == judgement.candidate)
+    candidate = next(each for each in approaches if each.name == judgement.candidate)
     arrays = None if champion is None else champion.predictions
     return Review(
         context=context,
@@ -92,6 +104,7 @@ def gather_review(
         test=read_test_rows(context.workspace),
         audit=audit,
         issues=_label_issues(context, audit),
+        unseen=unseen_sureness(context, candidate).of(data.scored),
     )
 
 

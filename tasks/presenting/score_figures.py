@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tasks.presenting.figures import BLUE, GREY, PALETTE, canvas
+from tasks.presenting.figures import BLUE, GREY, ORANGE, PALETTE, canvas
+from thawline.scores.abstention import Sureness, coverage_curve
 from thawline.scores.calibration import measure_reliability
 from thawline.scores.curves import Curve, precision_recall_curves, roc_curves
 
@@ -49,6 +50,22 @@ def draw_reliability(labels: NDArray[np.int64], probabilities: NDArray[np.floati
     bars = counts.bar(bins.confidence, bins.num_rows, width=0.035, color=BLUE)
     counts.bar_label(bars, padding=2, fontsize=9)
     counts.set(xlabel="Mean probability of the predicted class", ylabel="Rows", xlim=(lowest - 0.04, 1.04))
+    return figure
+
+
+def draw_coverage(unseen: Sureness | None, test: Sureness, title: str) -> Figure:
+    """Draw which share of the answers is wrong where only the surest rows are answered, over the share answered."""
+    figure, (axes,) = canvas(1, width=7, height=4.4, title=title)
+    for part, colour, name in ((unseen, ORANGE, "out of fold"), (test, BLUE, "test")):
+        if part is not None:
+            coverage, error = coverage_curve(part)
+            axes.plot(coverage, error, color=colour, linewidth=2, label=name)
+    for promised in (0.01, 0.05):
+        axes.axhline(promised, color=GREY, linewidth=1, linestyle=":")
+    axes.set(xlabel="Share of the rows that is answered, the surest first", ylabel="Share of the answers that is wrong")
+    axes.set(xlim=(-0.02, 1.02))
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, loc="upper left")
     return figure
 
 

@@ -9,6 +9,7 @@ from modalities import encoder_name
 from models.encoders.catalogue import is_there, larger_than
 from tasks.candidates.blend import BLEND
 from tasks.judging.review import Review
+from tasks.presenting.abstention import broken_promise, tell_abstention
 from tasks.presenting.answer_rule import brings_nothing, describe_rule
 from tasks.presenting.epoch_tables import mean_epoch_table
 from tasks.presenting.markdown import escape, table
@@ -42,6 +43,8 @@ def describe_run(result: RunResult, review: Review) -> str:
     rule = review.evaluation.rule
     if rule is not None:
         parts += ["### How it answers", describe_rule(rule)]
+    if result.abstention is not None:
+        parts += ["### What it leaves unanswered", tell_abstention(result.abstention)]
     if result.comparison is not None:
         parts += ["### Against the champion", _describe_comparison(result.comparison, review.judgement.champion or "")]
     parts += [
@@ -121,7 +124,7 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
         steps.append("Look at `tables/flipped_rows.json`: the rows that were right before and are wrong now.")
     if "slice gap" in failed:
         steps.append("Collect more rows of the slice that is served worst, or look at how it was labelled.")
-    if result.alarms:
+    if len(result.alarms) > bool(broken_promise(result.abstention)):
         steps.append("It overfits: fewer epochs, more dropout, or a smaller `train.learning_rate`.")
     if result.metrics["expected_calibration_error"] > UNCALIBRATED:
         steps.append(

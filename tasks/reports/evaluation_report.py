@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from PIL import Image, UnidentifiedImageError
 
 from tasks.judging.review import Review, confident_mistakes
+from tasks.presenting.abstention import PROMISE_COLUMNS, promise_rows, tell_abstention
 from tasks.presenting.answer_rule import rule_rows, tell_rule
 from tasks.presenting.figures import draw_confusion
-from tasks.presenting.score_figures import draw_curves, draw_reliability
+from tasks.presenting.score_figures import draw_coverage, draw_curves, draw_reliability
 from thawline.scores.metrics import confusion
 
 TEMPLATE = "evaluation.html.j2"
@@ -48,6 +49,9 @@ def render_evaluation(review: Review, *, name: str, alarms: list[str], figures: 
         comparison=review.judgement.comparison,
         alarms=alarms,
         rule=None if rule is None else (tell_rule(rule), rule_rows(rule)),
+        abstention="" if review.evaluation.abstention is None else tell_abstention(review.evaluation.abstention),
+        promises=[] if review.unseen is None else promise_rows(review.unseen, review.sureness),
+        promise_columns=PROMISE_COLUMNS,
         data_version=review.context.data_version,
         num_train=len(review.train_labels),
         num_test=len(review.test),
@@ -72,6 +76,9 @@ def score_figures(review: Review) -> Mapping[str, Figure]:
             of.labels, of.probabilities, of.classes, f"ROC and precision-recall of {subject}"
         ),
         "Reliability": draw_reliability(of.labels, of.probabilities, f"Reliability of {subject}"),
+        "Error over coverage": draw_coverage(
+            review.unseen, review.sureness, f"Error over coverage of {review.evaluation.name}"
+        ),
     }
 
 

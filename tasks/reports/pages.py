@@ -17,6 +17,7 @@ FIGURES = {
     "Confusion matrix": "confusion_test",
     "ROC and precision-recall": "roc_precision_recall",
     "Reliability": "reliability",
+    "Error over coverage": "error_over_coverage",
 }
 NUM_MISTAKES = 500
 

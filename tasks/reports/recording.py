@@ -19,6 +19,7 @@ from tasks.caching import NO_CACHE
 from tasks.candidates.blend import BLEND
 from tasks.judging.exporting import Exported
 from tasks.judging.review import Review
+from tasks.presenting.abstention import abstention_metrics, broken_promise
 from tasks.presenting.answer_rule import rule_metrics
 from tasks.presenting.epoch_tables import ALARMING_GAP, mean_epoch_table, overfitting_alarms
 from tasks.presenting.figures import draw_confusion, draw_learning_curves
@@ -161,6 +162,7 @@ def record_outcome(
         scouted=scouted,
         search=found,
         rule=evaluation.rule,
+        abstention=evaluation.abstention,
         onnx="" if exported is None else exported.sentence(),
         dependence=dependence,
     )
@@ -172,14 +174,17 @@ def record_outcome(
 
 
 def _alarms(review: Review) -> list[str]:
-    """Return signs of overfitting in words: the fine-tuned model's by its epochs, any other candidate's by its gap."""
+    """Return what is wrong in words: a broken promise, and signs of overfitting.
+
+    Those are the fine-tuned model's by its epochs, any other candidate's by its gap.
+    """
     limit = review.context.params.gates.max_overfitting_gap
     limit = ALARMING_GAP if limit is None else limit
     alarms = overfitting_alarms([fold.epochs for fold in review.tuned.folds], limit)
     candidate = next(each.summary() for each in review.approaches if each.name == review.judgement.candidate)
     if overfitting_gap(candidate) > limit and (candidate.name != review.tuned.name or not alarms):
         alarms.insert(0, f"{candidate.name} may overfit: {tell_gap(candidate)}; held-out scores decide.")
-    return alarms
+    return [*filter(None, [broken_promise(review.evaluation.abstention)]), *alarms]
 
 
 def _record_test_scores(tracking: Tracking, run_id: str, evaluations: Sequence[Evaluation], *, candidate: str) -> None:
@@ -189,6 +194,8 @@ def _record_test_scores(tracking: Tracking, run_id: str, evaluations: Sequence[E
         if each.rule is not None and each.name == candidate:
             scores |= rule_metrics(each.rule)
             tracking.client.log_text(run_id, each.rule.model_dump_json(indent=1), "decision.json")
+        if each.abstention is not None and each.name == candidate:
+            scores |= abstention_metrics(each.abstention)
         scores |= {f"{prefix}{key}": value for key, value in each.scores.items()}
         for key, (low, high) in each.intervals.items():
             scores |= {f"{prefix}{key}_low": low, f"{prefix}{key}_high": high}

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.results import Result, load_arrays
+from thawline.scores.abstention import Abstention
 from thawline.scores.answers import RuleEffect
 from thawline.scores.gates import CrossValidated
 from thawline.scores.metrics import answers_of
@@ -99,7 +100,7 @@ def best_of(approaches: Sequence[CrossValidation]) -> CrossValidation:
 
 
 class FinalFit(Result):
-    """A model fitted on all of train: its directory, its history, what it took, and the rule that it answers by."""
+    """A model fitted on all of train: its directory, its history, what it took, and by what it answers or does not."""
 
     name: str
     model: Path
@@ -108,3 +109,4 @@ class FinalFit(Result):
     num_fitted: int
     peak_memory_bytes: int
     rule: RuleEffect | None = None
+    abstention: Abstention | None = None

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import model_validator
 
 from tasks.results import Result
+from thawline.scores.abstention import Abstention
 from thawline.scores.answers import RuleEffect
 from thawline.scores.comparison import Comparison
 from thawline.scores.gates import UNSCORED, Gate
@@ -26,6 +27,7 @@ class Evaluation(Result):
     slices: list[SliceScores]
     predictions: Path
     rule: RuleEffect | None = None
+    abstention: Abstention | None = None
 
 
 class ScoredChampion(Result):

@@ -6,6 +6,7 @@ from tasks.results import Result
 from tasks.results.dependence import Dependence
 from tasks.results.depth import Scouted
 from tasks.results.search import SearchResult
+from thawline.scores.abstention import Abstention
 from thawline.scores.answers import RuleEffect
 from thawline.scores.comparison import Comparison
 from thawline.scores.gates import Gate
@@ -42,6 +43,7 @@ class RunResult(Result):
     scouted: Scouted | None = None
     search: SearchResult | None = None
     rule: RuleEffect | None = None
+    abstention: Abstention | None = None
     onnx: str = ""
     dependence: Dependence | None = None
 

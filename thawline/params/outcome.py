@@ -36,6 +36,21 @@ class Predict(Section):
         "twentieth is left out.",
     )
 
+    min_confidence: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Give no answer where the probability of the class answered is lower (0 to 1). Scores and gates "
+        "are those of all rows answered, with the share that has an answer beside. Unset: every row has one.",
+    )
+    max_error: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Give no answer below the confidence from which on at most this share of the answers is wrong (0 "
+        "to 1): promised with a confidence of 95 %, for rows like those learned from, by the folds' unseen rows.",
+    )
+
     @field_validator("costs")
     @classmethod
     def _are_costs_of_errors(cls, value: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
@@ -52,6 +67,15 @@ class Predict(Section):
         if bool(self.costs) != (self.decision == "cost"):
             have = "names no costs" if not self.costs else f"has costs, which decision '{self.decision}' does not use"
             raise ValueError(f"{have}; set decision: cost and costs together, or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _is_given_or_promised(self) -> Self:
+        if self.min_confidence is not None and self.max_error is not None:
+            raise ValueError(
+                f"has min_confidence {self.min_confidence:g} and max_error {self.max_error:g}, and the error promised "
+                "asks for a confidence of its own; set one of them"
+            )
         return self
 
 

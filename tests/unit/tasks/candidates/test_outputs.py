@@ -1,22 +1,28 @@
-"""What is made of a model's outputs, only where it is asked for: how sure it is, and which class is answered."""
+"""What is made of a model's outputs, only where it is asked for: how sure it is, which class is answered, or none."""
 
+import io
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.pyfunc.scoring_server import predictions_to_json
 
 from modalities import get_modality
-from modalities.predictor import load_predictor, save_baseline
+from modalities.predictor import NO_ANSWER, load_predictor, save_baseline
 from tasks.candidates import outputs
+from tasks.candidates.abstention import check_promise
 from tasks.candidates.outputs import answer_folds, calibrate, check_costs
 from tasks.judging.evaluation import evaluate, predictions_of
+from tasks.judging.registry import describe_input
 from tasks.results import save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from thawline.context import Context
 from thawline.errors import ParamsError
 from thawline.params import Params
+from thawline.scores.abstention import NEVER
 from thawline.scores.calibration import apply_temperature, fit_temperature
 from thawline.scores.scorecard import score_fully
 
@@ -24,6 +30,12 @@ LABELS = np.repeat([1, 0], 40)
 TIMID = np.where(LABELS[:, None] == [0, 1], 0.6, 0.4)
 SHY = np.where(LABELS[:, None] == 1, [0.65, 0.35], [0.8, 0.2])
 """Spam is never more probable than ham, but more so than in any ham."""
+
+
+UNSURE = np.where(
+    (np.arange(80) % 10 == 0)[:, None], [0.52, 0.48], np.where(LABELS[:, None] == 1, [0.1, 0.9], [0.9, 0.1])
+)
+"""Every tenth row is told to be ham by a hair, half of them are spam."""
 
 
 def place(
@@ -132,3 +144,65 @@ def test_costs_of_an_unknown_label_are_refused_before_anything_is_trained(tmp_pa
     context, _, _ = place(tmp_path, SHY, decision="cost", costs={"hma": {"spam": 2.0}})
     with pytest.raises(ParamsError, match="'hma'"):
         check_costs(context)
+
+
+def test_below_a_given_confidence_there_is_no_answer_and_scores_are_those_of_all_rows(tmp_path: Path) -> None:
+    context, fit, approach = place(tmp_path, UNSURE, min_confidence=0.8)
+    kept = calibrate.fn(context, fit, answer_folds(context, approach))
+    assert kept.abstention is not None
+    unseen = kept.abstention.out_of_fold
+    assert (unseen.num_rows, unseen.num_answered, unseen.num_wrong) == (80, 72, 0)
+    predictor = load_predictor(kept.model)
+    answer = predictor.predict(pd.DataFrame({"text": ["win money 3", "the patch", "neither"]}))
+    assert answer["label"].tolist() == ["spam", "ham", None]
+    assert [bool(reason) for reason in answer[NO_ANSWER]] == [False, False, True]
+    assert answer[NO_ANSWER][2].endswith("an answer needs 0.8000")
+    plain = load_predictor(fit.model).predict(pd.DataFrame({"text": ["neither"]}))
+    assert NO_ANSWER not in plain
+    assert answer.filter(like="probability_").iloc[2].tolist() == plain.filter(like="probability_").iloc[0].tolist()
+    (with_limit, without) = evaluate.fn(context, [kept, fit])
+    assert with_limit.scores == without.scores
+    assert with_limit.abstention is not None
+    assert with_limit.abstention.test is not None
+    assert with_limit.abstention.test.num_rows == 80
+
+
+def test_no_answer_is_null_over_http_and_the_signature_has_its_column(tmp_path: Path) -> None:
+    context, fit, approach = place(tmp_path, UNSURE, min_confidence=1.0)
+    given = pd.DataFrame({"text": ["neither", "the patch"]})
+    answer = load_predictor(calibrate.fn(context, fit, approach).model).predict(given)
+    sent = io.StringIO()
+    predictions_to_json(answer, sent)
+    assert [row["label"] for row in json.loads(sent.getvalue())["predictions"]] == [None, None]
+    columns = {column.name: str(column.type) for column in describe_input(given, answer).outputs.inputs}
+    assert (columns["label"], columns[NO_ANSWER]) == ("DataType.string", "DataType.string")
+
+
+def test_a_promised_error_is_kept_by_the_limit_that_unseen_rows_ask_for(tmp_path: Path) -> None:
+    told = np.where(LABELS[:, None] == 1, [0.1, 0.9], [0.9, 0.1])
+    context, fit, approach = place(
+        tmp_path, np.where((np.arange(80) // 2 % 2 == 0)[:, None], [0.52, 0.48], told), max_error=0.2
+    )
+    check_promise(context)
+    kept = calibrate.fn(context, fit, approach).abstention
+    assert kept is not None
+    assert (kept.limit, kept.max_error) == (0.9, 0.2)
+    assert kept.out_of_fold.num_answered == 0, "each fold by the limit of the other, whose rows alone are too few"
+
+
+def test_a_promise_that_so_few_rows_can_not_hold_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    context, _, _ = place(tmp_path, UNSURE, max_error=0.01)
+    with pytest.raises(
+        ParamsError, match=r"max_error = 0\.01 can be promised from 688 training rows on .* there are 80"
+    ):
+        check_promise(context)
+
+
+def test_a_limit_that_nothing_reaches_answers_nothing_and_says_so(tmp_path: Path) -> None:
+    wrong = np.roll(UNSURE, 40, axis=0)
+    context, fit, approach = place(tmp_path, wrong, max_error=0.2)
+    kept = calibrate.fn(context, fit, approach)
+    assert kept.abstention is not None
+    assert kept.abstention.limit == NEVER
+    answer = load_predictor(kept.model).predict(pd.DataFrame({"text": ["win money"]}))
+    assert (answer["label"][0], answer[NO_ANSWER][0]) == (None, "no confidence keeps the error that was promised")

@@ -1,5 +1,6 @@
 """Rows are predicted in parts, in their order; one that can't be read is named and has no answer."""
 
+import dataclasses
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from prefect.states import Failed
 
 from flows import score as flow
 from modalities import get_modality
-from modalities.predictor import Predictor, load_predictor, save_baseline
+from modalities.predictor import NO_ANSWER, Predictor, load_predictor, save_baseline
 from tasks.judging import prediction
 from tasks.judging.prediction import Predicted, predict_chunks
 from thawline.errors import ServiceError, UnreadableFileError, UsageError
@@ -158,6 +159,21 @@ def test_what_of_a_table_was_doubted_or_not_read_stands_beside_its_answer(of_tab
             "row 0: x: not a number; row 1: x: decimal comma"
         ),
     ]
+
+
+def test_a_row_that_the_model_is_too_unsure_of_has_no_answer_and_is_told_apart_from_one_that_can_not_be_read(
+    of_tables: Predictor, tmp_path: Path
+) -> None:
+    (tmp_path / "odd.csv").write_text("x,city\n-5,Rome\n1.02,Oslo\nhigh,Rome\n,\n9,Oslo\n")
+    answer = predicted(dataclasses.replace(of_tables, limit=0.9), tmp_path / "odd.csv")
+    assert answer["predicted_label"].fillna("-").tolist() == ["low", "-", "-", "-", "high"]
+    assert [bool(reason) for reason in answer[NO_ANSWER]] == [False, True, True, False, False]
+    told = Predicted()
+    told.add(answer)
+    assert (told.num_unanswered, told.num_unreadable, told.num_doubted) == (2, 1, 1)
+    assert told.sayings()[0] == "2 of them have no answer, as the model is too little sure (column no_answer)"
+    answer.to_json(tmp_path / "answers.jsonl", orient="records", lines=True)
+    assert '"predicted_label":null' in (tmp_path / "answers.jsonl").read_text()
 
 
 @pytest.mark.parametrize(("num_rows", "said"), [(0, "0 rows"), (1, "1 row"), (2000, "2,000 rows")])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.presenting.abstention import abstention_metrics, broken_promise
 from tasks.presenting.answer_rule import brings_nothing, rule_metrics, tell_rule
 from tasks.reports.description import describe_run, epoch_markdown, next_steps
 from tasks.presenting.epoch_tables import mean_epoch_table, overfitting_alarms, seconds_per_phase
@@ -21,6 +22,7 @@ from tasks.results.depth import Rung, Scouted
 from tasks.results.judgement import Evaluation, Judgement
 from tasks.results.outcomes import RunResult
 from tasks.judging.review import Mistake, Review, confident_mistakes, flipped_table
+from thawline.scores.abstention import NEVER, Abstention, Answered
 from thawline.scores.answers import RuleEffect, cost_rule, describe_rule
 from thawline.scores.comparison import TestPredictions, compare
 from thawline.context import Context
@@ -196,6 +198,28 @@ def test_a_rule_of_answers_stands_on_page_card_and_description_with_what_it_chan
     assert (brings_nothing(RULE), brings_nothing(worse)) == (False, True)
     costs = RuleEffect(objective="cost", **describe_rule(cost_rule({"a": {"b": 5.0}}, ["a", "b"]), ["a", "b"]))
     assert "a answered as b costs 5, b answered as a costs 1" in tell_rule(costs)
+
+
+def test_a_limit_stands_on_page_card_and_description_with_what_it_leaves_of_the_test_rows(review: Review) -> None:
+    counted = {"num_rows": 60, "num_answered": 40, "num_wrong": 1}
+    kept = Abstention(limit=0.75, max_error=0.05, out_of_fold=counted, test=counted)
+    evaluation = review.evaluation.model_copy(update={"abstention": kept})
+    careful = dataclasses.replace(review, evaluation=evaluation, evaluations=[evaluation], unseen=review.sureness)
+    texts = (
+        describe_run(result_of(careful, abstention=kept), careful),
+        render_card(careful, git_commit="0"),
+        render_evaluation(careful, name="mails", alarms=[], figures={}),
+    )
+    for text in texts:
+        for told in ("At most 5.0% of the answers wrong", "confidence of 0.7500 on", "66.7% of the rows, 2.50% of them"):
+            assert told in text, told
+    assert "its classes whatever it is given" not in texts[1]
+    assert "no promise" in texts[2]
+    assert broken_promise(kept) == broken_promise(None) == ""
+    assert "answers nothing" in broken_promise(kept.model_copy(update={"limit": NEVER}))
+    bad = kept.model_copy(update={"test": Answered(num_rows=60, num_answered=50, num_wrong=20)})
+    assert "40.00% are wrong" in broken_promise(bad)
+    assert abstention_metrics(bad)["answered/test_error"] == 0.4
 
 
 def test_what_to_do_next_depends_on_what_failed(review: Review) -> None:

@@ -20,6 +20,9 @@ BAD = [
     pytest.param({"name": "x"}, ["train.num_epochs=0"], "greater than or equal to 1", id="below its bound"),
     pytest.param({"name": "x"}, ["split.test_share=2"], "less than 0.9", id="above its bound"),
     pytest.param({"name": "x"}, ["split.test_share=much"], "valid number", id="text for a number"),
+    pytest.param(
+        {"name": "x"}, ["predict.max_error=0.1", "predict.min_confidence=0.5"], "set one of them", id="two limits"
+    ),
     pytest.param({"name": "x"}, ["train"], "not of the form KEY=VALUE", id="no equals sign"),
     pytest.param({"name": "x"}, ["=3"], "not of the form KEY=VALUE", id="no key"),
     pytest.param({"name": "x"}, ["name.first=a"], "a value, not a section", id="through a value"),
