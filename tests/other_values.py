@@ -36,6 +36,8 @@ WRITTEN: Final[dict[str, Any]] = {
     "name": "another",
     "notify.blocks": ["slack-webhook/team"],
     "predict.costs": {"a": {"b": 5.0}},
+    "predict.max_error": 0.4,
+    "predict.min_confidence": 0.6,
     "schedule.clean": "0 5 * * *",
     "schedule.score": "0 6 * * *",
     "schedule.score_input": "rows.csv",
