@@ -64,9 +64,9 @@ def main(task_directory: Path, root: Path, out: Path, *, baseline: str) -> None:
         told = {"seconds": took, "fold_seconds": fold_seconds, "processor_seconds": time.process_time() - processor}
         extra |= {"depth": scouted.depth} if scouted else {}
         extra |= {"fine_tuning": before} if baseline == BLEND else {}
-        write_result(
-            out, scores.out_of_fold_answers(len(rows)), **told, search_seconds=searched, best_epochs=epochs, **extra
-        )
+        unseen = scores.out_of_fold(len(rows), rows["label"].nunique())
+        answered = scores.out_of_fold_answers(len(rows))
+        write_result(out, answered, unseen, **told, search_seconds=searched, best_epochs=epochs, **extra)
         return told
 
     json.dump(line(), sys.stdout)

@@ -37,8 +37,9 @@ chosen on any of these tables. *Thawline, as it answers* is what a run has besid
 logistic regression, gradient boosting and the network, answered by the threshold (weights, of more classes) of the best
 macro-F1 on out-of-fold rows, which `thawline init` asks for where the data is a table. A + stands where that is better
 than the side beyond noise, a - where it is worse (95 %, paired bootstrap over the rows). AutoGluon tunes its threshold,
-too; of scikit-learn's boosting both are shown. Ranks are among that and the peers; p is that of Wilcoxon's test over
-the sets."""
+too; of scikit-learn's boosting both are shown. Ranks are among that and the peers; *difference* is in macro-F1, those
+in log loss and AUC stand beside (ours less the side's, the mean over the sets); p is that of Wilcoxon's test over the
+sets."""
 INTRODUCTIONS = {OURS: INTRODUCTION, ANSWER: OF_TABLES}
 
 
@@ -114,15 +115,15 @@ def scores_table(sets: Sequence[Played]) -> str:
 def summary_table(sets: Sequence[Played]) -> str:
     """Return, of every side over its sets: rank, how Thawline's fine-tuned model stands beside it, and seconds."""
     lines = [
-        "| side | sets | rank | Thawline better, level, worse | mean difference | p | times our seconds |",
-        "|---|---|---|---|---|---|---|",
+        "| side | sets | rank | Thawline better, level, worse | difference | p | log loss | AUC | times our seconds |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     ranks, played_own = average_ranks(sets), sets[0].own
     for side, title in _titles(sets).items():
         there = [played for played in sets if side in played.answers]
         rank = f"{ranks[side]:.2f}" if side in ranks else ""
         if side == played_own:
-            lines.append(f"| {title} | {len(there)} | {rank} | | | | 1.0 |")
+            lines.append(f"| {title} | {len(there)} | {rank} | | | | | | 1.0 |")
             continue
         signs = [played.signs[side] for played in there]
         counts = ", ".join(str(signs.count(sign)) for sign in (BETTER, "", WORSE))
@@ -131,7 +132,8 @@ def summary_table(sets: Sequence[Played]) -> str:
         ratios = [ratio for played in there if (ratio := _ratio(played, side)) is not None]
         took = f"{statistics.median(ratios):.1f}" if ratios else ""
         mean = f"{statistics.mean(differences):+.4f}"
-        lines.append(f"| {title} | {len(there)} | {rank} | {counts} | {mean} | {chance} | {took} |")
+        more = " | ".join(_mean_difference(there, side, score) for score in ("log_loss", "auc"))
+        lines.append(f"| {title} | {len(there)} | {rank} | {counts} | {mean} | {chance} | {more} | {took} |")
     return "\n".join(lines)
 
 
@@ -162,6 +164,13 @@ def _cell(played: Played, side: str) -> str:
         return ""
     sign = played.signs.get(side)
     return f"{played.f1_macro(side):.4f}{f' {sign}' if sign else ''}"
+
+
+def _mean_difference(sets: Sequence[Played], side: str, score: str) -> str:
+    """Return by how much ours is above a side in a score of probabilities, '' where one of both tells none."""
+    both = [[played.figures[one]["more"].get(score) for one in (played.own, side)] for played in sets]
+    told = [statistics.mean(own) - statistics.mean(other) for own, other in both if own and other]
+    return f"{statistics.mean(told):+.4f}" if told else ""
 
 
 def _ratio(played: Played, side: str) -> float | None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 
 from bench.peers import Peer
-from bench.peers.protocol import PREDICTIONS, RESULT, Ints
+from bench.peers.protocol import PREDICTIONS, PROBABILITIES, RESULT, Floats, Ints
 from bench.processes import Finished, run_module
 from bench.rows import Shared
 
@@ -78,7 +78,10 @@ def measured(shared: Shared, out: Path, finished: Finished, *, side: str, title:
         (out / "errors.txt").write_text(finished.errors)
         return Measured(side, title, len(labels), reason=finished.reason, process_seconds=finished.seconds)
     result = json.loads((out / RESULT).read_text())
-    scores = score_folds(labels, np.load(out / PREDICTIONS), shared.folds.to_numpy())
+    folds = shared.folds.to_numpy()
+    scores = score_folds(labels, np.load(out / PREDICTIONS), folds)
+    if (out / PROBABILITIES).is_file():
+        result |= score_probabilities(labels, np.load(out / PROBABILITIES), folds)
     return Measured(
         side,
         title,
@@ -111,4 +114,19 @@ def score_folds(labels: Ints, predictions: Ints, folds: Ints) -> dict[str, list[
         truth, answer = labels[rows], predictions[rows]
         scores["f1_macro"].append(float(f1_score(truth, answer, labels=classes, average="macro", zero_division=0)))
         scores["accuracy"].append(float(accuracy_score(truth, answer)))
+    return scores
+
+
+def score_probabilities(labels: Ints, probabilities: Floats, folds: Ints) -> dict[str, list[float]]:
+    """Return log loss and AUC (of more than two classes: each against the rest, the mean) of each fold that was run."""
+    scores: dict[str, list[float]] = {"log_loss": [], "auc": []}
+    classes = np.unique(labels)
+    for fold in np.unique(folds):
+        rows: npt.NDArray[np.bool_] = (folds == fold) & ~np.isnan(probabilities).any(axis=1)
+        if not rows.any():
+            continue
+        told = probabilities[rows] / probabilities[rows].sum(axis=1, keepdims=True)
+        scores["log_loss"].append(float(log_loss(labels[rows], told, labels=classes)))
+        ranked = told[:, 1] if len(classes) == 2 else told
+        scores["auc"].append(float(roc_auc_score(labels[rows], ranked, multi_class="ovr", labels=classes)))
     return scores

@@ -32,7 +32,10 @@ PEERS = (
     Peer("sklearn_text", "scikit-learn: TF-IDF, logistic regression", ("text",), fine_tunes=False),
     Peer("sklearn_table", "scikit-learn: gradient boosting", ("table",), fine_tunes=False),
     Peer("sklearn_table_threshold", "scikit-learn: the same, threshold tuned", ("table",), fine_tunes=False),
+    Peer("lightgbm_table", "LightGBM", ("table",), fine_tunes=False),
+    Peer("lightgbm_table_tuned", "LightGBM: 25 trials, threshold tuned", ("table",), fine_tunes=False),
     Peer("catboost_table", "CatBoost", ("table",), "autogluon", fine_tunes=False),
+    Peer("catboost_table_tuned", "CatBoost: 10 trials, threshold tuned", ("table",), "autogluon", fine_tunes=False),
     Peer("hf_full", "Hugging Face Trainer: all layers, 3 epochs", ("text", "image")),
     Peer("hf_freeze", "Hugging Face Trainer: freezing by hand, length buckets", ("text", "image")),
     Peer("hf_halving", "Hugging Face Trainer: successive halving, 20 trials", ("text",), searches=True),
@@ -41,7 +44,8 @@ PEERS = (
     Peer("fastai_image", "fastai: fine_tune", ("image",), "fastai"),
     Peer("setfit_text", "SetFit: 100 steps of pairs", ("text",), "setfit"),
     Peer("autogluon_text", "AutoGluon: MultiModalPredictor", ("text",), "autogluon_multimodal"),
-    Peer("autogluon_table", "AutoGluon: TabularPredictor", ("table",), "autogluon", fine_tunes=False),
+    Peer("autogluon_table", "AutoGluon: medium quality", ("table",), "autogluon", fine_tunes=False),
+    Peer("autogluon_table_good", "AutoGluon: good quality", ("table",), "autogluon", fine_tunes=False),
     Peer("ludwig_text", "Ludwig: auto_transformer", ("text",), "ludwig"),
 )
 

@@ -4,21 +4,31 @@ import numpy as np
 import pandas as pd
 from catboost import CatBoostClassifier
 
-from bench.peers.protocol import Ints, Task, columns_of, run
+from bench.peers.protocol import Floats, Ints, Task, columns_of, run
 
 MISSING = "(missing)"
 
 
-def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFrame) -> Ints:
+def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFrame) -> tuple[Ints, Floats]:
+    given, asked, texts = features_of(training, validation)
+    told = untuned(task, texts).fit(given, training["label"].to_numpy()).predict_proba(asked)
+    return np.argmax(told, axis=1), told
+
+
+def features_of(training: pd.DataFrame, validation: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return both as CatBoost takes them, and which columns hold texts."""
     features, texts = columns_of(training, validation)
     given, asked = (
         frame[features].assign(**{name: _texts(frame[name]) for name in texts}) for frame in (training, validation)
     )
-    model = CatBoostClassifier(
+    return given, asked, texts
+
+
+def untuned(task: Task, texts: list[str]) -> CatBoostClassifier:
+    """Return the library's defaults."""
+    return CatBoostClassifier(
         thread_count=task.threads, random_seed=task.seed, verbose=False, allow_writing_files=False, cat_features=texts
     )
-    model.fit(given, training["label"].to_numpy())
-    return np.asarray(model.predict(asked)).reshape(-1).astype(np.int64)
 
 
 def _texts(column: pd.Series) -> pd.Series:

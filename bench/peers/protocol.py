@@ -1,7 +1,8 @@
 """What passes between the benchmark and a peer: a task in, predictions and seconds out. For any environment.
 
 TASK holds `rows.parquet` (content columns, `label` as a class number, `fold`) and `task.json`; OUT gets
-`predictions.npy` (a class a row, -1 where its fold was not run) and `result.json`.
+`predictions.npy` (a class a row, -1 where its fold was not run), `result.json` and, of a side that tells them,
+`probabilities.npy` (a row, a class; NaN where its fold was not run).
 """
 
 import importlib.metadata
@@ -18,7 +19,9 @@ import numpy.typing as npt
 import pandas as pd
 
 Ints = npt.NDArray[np.int64]
-ROWS, TASK, PREDICTIONS, RESULT = "rows.parquet", "task.json", "predictions.npy", "result.json"
+Floats = npt.NDArray[np.float64]
+ROWS, TASK, RESULT = "rows.parquet", "task.json", "result.json"
+PREDICTIONS, PROBABILITIES = "predictions.npy", "probabilities.npy"
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def columns_of(training: pd.DataFrame, validation: pd.DataFrame) -> tuple[list[s
     return content, [name for name in content if not pd.api.types.is_numeric_dtype(training[name])]
 
 
-FoldFunction = Callable[[Task, pd.DataFrame, pd.DataFrame], Ints]
+FoldFunction = Callable[[Task, pd.DataFrame, pd.DataFrame], Ints | tuple[Ints, Floats]]
+"""Task, training rows and validation rows of a fold to a class for each of the latter; and probabilities, if told."""
 
 
 def read_task(directory: Path) -> tuple[Task, pd.DataFrame]:
@@ -80,22 +84,26 @@ def run(train_and_predict: FoldFunction, *, libraries: Sequence[str]) -> None:
     """Run a side on the task that the command line names; the seconds are those of the folds, imports are before.
 
     Args:
-        train_and_predict: Task, training rows and validation rows of a fold to a class for each of the latter.
+        train_and_predict: What a side does in a fold.
         libraries: Distributions whose versions are written down.
     """
     task, rows = read_task(Path(sys.argv[1]))
-    predictions = np.full(len(rows), -1, dtype=np.int64)
+    predictions, probabilities = np.full(len(rows), -1), np.full((len(rows), task.num_classes), np.nan)
     fold_seconds = []
     processor = time.process_time()
     for fold in task.folds:
         started = time.perf_counter()
         is_validation = (rows["fold"] == fold).to_numpy()
         training, validation = rows[~is_validation], rows[is_validation]
-        predictions[is_validation] = train_and_predict(task, training, validation.drop(columns="label"))
+        answer = train_and_predict(task, training, validation.drop(columns="label"))
+        if isinstance(answer, tuple):
+            answer, probabilities[is_validation] = answer
+        predictions[is_validation] = answer
         fold_seconds.append(time.perf_counter() - started)
     write_result(
         Path(sys.argv[2]),
         predictions,
+        probabilities,
         seconds=sum(fold_seconds),
         processor_seconds=time.process_time() - processor,
         fold_seconds=fold_seconds,
@@ -103,7 +111,9 @@ def run(train_and_predict: FoldFunction, *, libraries: Sequence[str]) -> None:
     )
 
 
-def write_result(out: Path, predictions: Ints, **values: object) -> None:
-    """Write what a side came to."""
+def write_result(out: Path, predictions: Ints, probabilities: Floats, **values: object) -> None:
+    """Write what a side came to; probabilities that are all NaN are those of a side that tells none."""
     np.save(out / PREDICTIONS, predictions)
+    if not np.isnan(probabilities).all():
+        np.save(out / PROBABILITIES, probabilities)
     (out / RESULT).write_text(json.dumps(values, indent=2))

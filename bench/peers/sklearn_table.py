@@ -3,18 +3,18 @@
 Categories are handed over as such (`categorical_features="from_dtype"`), missing values as they are.
 """
 
+import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from bench.peers.protocol import Ints, Task, columns_of, run
+from bench.peers.protocol import Floats, Ints, Task, columns_of, run
 
 
-def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFrame) -> Ints:
+def train_and_predict(task: Task, training: pd.DataFrame, validation: pd.DataFrame) -> tuple[Ints, Floats]:
     given, asked = features_of(training, validation)
     model = HistGradientBoostingClassifier(random_state=task.seed)
-    model.fit(given, training["label"].to_numpy())
-    predicted: Ints = model.predict(asked)
-    return predicted
+    told = model.fit(given, training["label"].to_numpy()).predict_proba(asked)
+    return np.argmax(told, axis=1), told
 
 
 def features_of(training: pd.DataFrame, validation: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
