@@ -19,13 +19,13 @@ from thawline.params import Params
 from thawline.params.file import load_params
 from thawline.params.reference import render_params
 from thawline.rows.cleaning import drop_rows
+from thawline.rows.columns import content_columns
 from thawline.rows.row_ids import row_ids
 from thawline.rows.splits import assign_folds
 from thawline.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = {"text": "spam", "image": "garments", "table": "flights"}
-NOT_CONTENT = {"row_id", "label", "source", "source_row", "group", "fold"}
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,7 @@ def share(
     workspace.train_rows.parent.mkdir(parents=True)
     write_frame(frame, workspace.train_rows)
     classes = sorted(frame["label"].unique())
-    content = [name for name in frame.columns if name not in NOT_CONTENT]
-    rows = frame[content].assign(
+    rows = frame[content_columns(frame)].assign(
         label=frame["label"].map(classes.index).astype(np.int64), fold=frame["fold"].astype(np.int64)
     )
     directory = place / "task"

@@ -1,4 +1,4 @@
-"""LightGBM, 25 random trials and a threshold; the space is the one of TabRepo (Salinas and Erickson, AutoML 2024)."""
+"""LightGBM, 15 random trials and a threshold; the space is the one of TabRepo (Salinas and Erickson, AutoML 2024)."""
 
 import pandas as pd
 from scipy.stats import loguniform, randint, uniform
@@ -8,7 +8,7 @@ from bench.peers.protocol import Floats, Ints, Task, run
 from bench.peers.sklearn_table import features_of
 from bench.peers.tuning import answer_tuned
 
-NUM_TRIALS = 25
+NUM_TRIALS = 15
 SPACE = {
     "learning_rate": loguniform(5e-3, 0.1),
     "n_estimators": randint(50, 500),
