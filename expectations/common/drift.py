@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from expectations.frame import Finding, FrameExpectation, first_rows, positions
+from expectations.frame import Finding, FrameExpectation
 from expectations.suites import Content
 from thawline.params import Params
 from thawline.rows.drift import count_bins, count_categories, shannon_distance, stability_index
@@ -70,24 +70,8 @@ class ExpectStableLabels(FrameExpectation):
         return _finding(drifts, len(frame), self, limit=self.max_distance, what=what, key="max_category_drift")
 
 
-class ExpectClassesSeenBefore(FrameExpectation):
-    """Every label of the new rows is one of those so far."""
-
-    labels: dict[str, int]
-    rule: ClassVar[str] = "Every label of new rows must be one of those so far."
-
-    def inspect(self, frame: pd.DataFrame) -> Finding:
-        """Name the new labels and their rows."""
-        rows = positions(frame["label"].notna() & ~frame["label"].isin(list(self.labels)))
-        message = f"{len(rows)} rows have a label that no row had so far."
-        if len(rows):
-            named = ", ".join(repr(label) for label in frame["label"].iloc[rows].unique()[:NUM_NAMED])
-            message += f" New: {named}. Mend the labels, or hand over enough rows of a new class to learn it."
-        return Finding(not len(rows), len(rows), 0, message, first_rows(rows), len(rows))
-
-
 def arrival(params: Params, _content: Content, profile: Mapping[str, Any]) -> list[Any]:
-    """Columns and labels have not drifted, and no class is new."""
+    """Columns and labels have not drifted."""
     limits = params.validation
     rows = limits.min_drift_rows
     distance = {"max_distance": limits.max_category_drift, "min_rows": rows, "severity": "warning"}
@@ -95,7 +79,6 @@ def arrival(params: Params, _content: Content, profile: Mapping[str, Any]) -> li
         ExpectStableNumbers(numbers=profile["numbers"], max_index=limits.max_drift, min_rows=rows, severity="warning"),
         ExpectStableCategories(categories=profile["categories"], **distance),
         ExpectStableLabels(labels=profile["labels"], **distance),
-        ExpectClassesSeenBefore(labels=profile["labels"], severity="warning"),
     ]
 
 

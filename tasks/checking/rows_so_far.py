@@ -50,7 +50,22 @@ class RowsSoFar:
     @cached_property
     def profile(self) -> dict[str, Any]:
         """What they are like: what drift is told from."""
-        return profile(self.measures, self.known["label"])
+        columns = sorted(self.columns.union(map(str, self.measures.columns)))
+        return profile(self.measures, self.known["label"]) | {"columns": columns}
+
+    def read(self, path: Path) -> pd.DataFrame:
+        """Read a file as these rows were; a column that it lacks is asked for only if the owner named it.
+
+        Raises:
+            DataError: It can't be read.
+        """
+        modality, kinds = get_modality(self.params.modality), self.settled.ingest.columns
+        named = self.params.ingest.columns
+        if kinds == named:
+            return modality.read(path, self.settled)
+        first = next(modality.stream(path, self.params), None)
+        there = {name: kind for name, kind in kinds.items() if name in named or first is None or name in first.given}
+        return modality.read(path, self.settled.with_values("ingest", columns=there))
 
 
 class Reference:
@@ -97,7 +112,7 @@ def extend(so_far: RowsSoFar, path: Path) -> RowsSoFar:
         DataError: It can't be read.
     """
     modality = get_modality(so_far.params.modality)
-    piece = modality.read(path, so_far.settled)
+    piece = so_far.read(path)
     files = (*so_far.files, path)
     num_rows = len(so_far.known) + len(piece)
     if num_rows >= 2 * so_far.num_settled or not so_far.columns.issuperset(content_columns(piece)):

@@ -122,7 +122,7 @@ def validate_against(
     if so_far is None:
         return validate_file(path, params, reports=reports, workspace=workspace, named_share=named_share)
     modality, settled = get_modality(params.modality), so_far.settled
-    frame = _prepare(modality.read(path, settled), settled, modality)
+    frame = _prepare(so_far.read(path), settled, modality)
     frame["normalised"] = modality.normalised(frame)
     new = modality.measures(frame)
     vectors = look_at_arrival(frame, so_far.sample, settled, workspace)

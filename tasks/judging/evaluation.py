@@ -51,6 +51,8 @@ UNSCORABLE = (
 raise. What is not named here ends the run, which promotes nobody either."""
 
 NUM_BOOTSTRAP_SAMPLES = 1000
+FEWEST_SHARED = 2
+"""Classes that a champion and the data must have in common."""
 
 
 @task(name="evaluate")
@@ -84,7 +86,8 @@ def champion_of(champion: ScoredChampion | None, classes: list[str]) -> TestPred
         return None
     if champion.predictions is None:
         return Unscorable(version=champion.version, reason=champion.unscorable)
-    return predictions_of(champion.predictions, classes)
+    shape = {"new_classes": champion.new_classes, "gone_classes": champion.gone_classes}
+    return predictions_of(champion.predictions, classes).model_copy(update=shape)
 
 
 @task(name="score champion", cache_policy=NO_CACHE)
@@ -92,8 +95,8 @@ def champion_of(champion: ScoredChampion | None, classes: list[str]) -> TestPred
 def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | None:
     """Predict the test rows with the champion; None where there is none.
 
-    Of a champion that can't be scored (no room to load it, its columns or files are gone, it answers labels that the
-    data no longer has) the result says why: the gates refuse the challenger then.
+    Of a champion that can't be scored (no room to load it, its columns or files are gone, it has less than two classes
+    in common with the data) the result says why: the gates refuse the challenger then.
 
     Raises:
         ServiceError: The registry does not say whether there is one.
@@ -107,6 +110,7 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
     try:
         with service_errors(tracking.uri):
             model = load_registered(tracking.uri, f"{name}/{version}").unwrap_python_model()
+            known = list(model.predictor.classes)
             probabilities, answers = _answers(model.predictor, frame, classes, frozen)
     except UNSCORABLE as error:
         reason = _first_line(error)
@@ -121,16 +125,26 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
         groups=group_numbers(frame),
     )
     num_before = count_challengers(tracking, name, version, num_rows=len(frame), but=context.key())
-    return ScoredChampion(version=version, predictions=arrays, num_before=num_before)
+    return ScoredChampion(
+        version=version,
+        predictions=arrays,
+        num_before=num_before,
+        new_classes=sorted(set(classes) - set(known)),
+        gone_classes=sorted(set(known) - set(classes)),
+    )
 
 
 def _answers(
     predictor: Predictor, frame: pd.DataFrame, classes: list[str], frozen: FrozenLayers | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return what `Predictor.aligned` does of a champion that is of this label set and whose answers are numbers."""
-    gone = sorted(set(predictor.classes) - set(classes))
-    if gone:
-        raise DataRefusedError(f"it answers {gone}, and no training row has such a label any more")
+    """Return what `Predictor.aligned` does of a champion whose answers are numbers, and can be compared."""
+    shared = set(predictor.classes) & set(classes)
+    if len(shared) < FEWEST_SHARED:
+        gone = sorted(set(predictor.classes) - shared)
+        raise DataRefusedError(
+            f"it answers {gone}, which no training row is labelled with any more, and of the classes that there are it "
+            f"knows {len(shared)}; at least {FEWEST_SHARED} are needed to compare"
+        )
     probabilities, answers = predictor.aligned(frame, classes, frozen)
     if not np.isfinite(probabilities).all():
         raise ThawlineError("its probabilities are not all numbers")

@@ -34,12 +34,15 @@ class ScoredChampion(Result):
     """The champion on the test rows: its version, and either a .npz as of `Evaluation` or why it can't be scored.
 
     `num_before` counts the challengers that these rows have compared with it already (`tasks.judging.champion`).
+    `new_classes` are those of the data that it does not know, `gone_classes` those of its own that no row has any more.
     """
 
     version: str
     predictions: Path | None = None
     unscorable: str = ""
     num_before: float = 0.0
+    new_classes: list[str] = []
+    gone_classes: list[str] = []
 
     @model_validator(mode="after")
     def _is_scored_or_says_why_not(self) -> Self:

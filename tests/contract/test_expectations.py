@@ -103,6 +103,7 @@ def table(**columns: Any) -> Callable[[], pd.DataFrame]:
 
 
 # Class: (arguments, a frame that fails, a part of its message)
+COMMON_COLUMNS = ["city", "size", "text"]
 FAILURES: dict[str, tuple[dict[str, Any], Callable[[], pd.DataFrame], str]] = {
     "ExpectColumnOfType": (
         {"column": "label", "type_": "str"},
@@ -285,7 +286,22 @@ FAILURES: dict[str, tuple[dict[str, Any], Callable[[], pd.DataFrame], str]] = {
     "ExpectClassesSeenBefore": (
         {"labels": {"a": 50, "b": 50}},
         spoilt("label", [7], "c"),
-        "1 rows have a label that no row had so far. New: 'c'",
+        "1 rows have a label that no row had so far (validation.new_classes). New: 'c'",
+    ),
+    "ExpectClassesStillThere": (
+        {"labels": {"a": 50, "b": 50, "rare": 1}},
+        lambda: good().assign(label=pd.Series(["a"] * 40, dtype="str")),
+        "1 classes of the rows so far have no row (validation.absent_classes). Absent: 'b' (some 20 expected)",
+    ),
+    "ExpectColumnsSeenBefore": (
+        {"columns": COMMON_COLUMNS},
+        lambda: good().assign(floor=1.0),
+        "1 columns were in no file so far (validation.new_columns). New: 'floor'",
+    ),
+    "ExpectColumnsStillThere": (
+        {"columns": COMMON_COLUMNS},
+        lambda: good().drop(columns=COMMON_COLUMNS[:1]),
+        "1 columns of the rows so far are not in the file (validation.absent_columns). Absent: ",
     ),
     "ExpectFewShortTexts": (
         {"content": "text", "min_chars": 3, "max_share": 0.0},

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from thawline.params.section import Section
 
+Change = Literal["accept", "refuse", "ignore"]
+
 
 class Validation(Section):
     """Limits of the expectations that run before and after preprocessing."""
@@ -108,6 +110,22 @@ class Validation(Section):
         le=1,
         description="Largest Jensen-Shannon distance of an arrival from the data so far, for the label and for columns "
         "of categories (0 to 1); warning.",
+    )
+    new_columns: Change = Field(
+        "accept",
+        description="A column that no row so far has (modality tabular): accept says so and learns from it, missing in "
+        "older rows; refuse makes it critical; ignore says nothing.",
+    )
+    absent_columns: Change = Field(
+        "refuse",
+        description="A column of the rows so far that a new file lacks (modality tabular): as new_columns; "
+        "accepted, its cells are missing there. One that ingest.columns names must be there.",
+    )
+    new_classes: Change = Field("accept", description="A label that no row so far has: as new_columns.")
+    absent_classes: Change = Field(
+        "accept",
+        description="A class of which a new file has no row, where so many rows would lack it by chance less than once "
+        "in 1,000 times: as new_columns.",
     )
     min_drift_rows: int = Field(50, ge=1, description="Smaller arrivals are not tested for drift (rows).")
     min_chars: int = Field(2, ge=0, description="Shorter texts count as short (characters).")

@@ -21,7 +21,8 @@ class TestPredictions(BaseModel):
     """Class probabilities (rows, classes) of one model on the test rows, whose true classes are `labels` (rows,).
 
     `decided` are the classes (rows,) that its rule answers; without one the most probable are answered. `groups` are
-    the numbers (rows,) of groups of near-duplicates; without them each row stands alone.
+    the numbers (rows,) of groups of near-duplicates; without them each row stands alone. `new_classes` are those of
+    `classes` that the model does not know, `gone_classes` those that it knows beside them.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -32,11 +33,19 @@ class TestPredictions(BaseModel):
     classes: list[str]
     decided: NDArray[np.int64] | None = None
     groups: NDArray[np.int64] | None = None
+    new_classes: list[str] = []
+    gone_classes: list[str] = []
 
     @property
     def answers(self) -> NDArray[np.int64]:
         """The class (rows,) that each row is answered with."""
         return answers_of(self.probabilities) if self.decided is None else self.decided
+
+    def of_rows(self, rows: NDArray[np.bool_]) -> "TestPredictions":
+        """Return those of some rows."""
+        per_row = ("labels", "probabilities", "decided", "groups")
+        taken = {name: values[rows] for name in per_row if (values := getattr(self, name)) is not None}
+        return self.model_copy(update=taken)
 
 
 class Comparison(BaseModel):
@@ -47,7 +56,8 @@ class Comparison(BaseModel):
     the largest that are beyond chance; comparisons made before there were such have none.
     `num_mended` rows only the challenger has right, `num_broken` only the champion; `mcnemar_p` is the two-sided
     probability of so uneven a pair if both were equally good (exact test, McNemar 1947). `per_class` has, by class,
-    the change of precision, recall and F1.
+    the change of precision, recall and F1. Rows of `new_classes`, which the champion does not know, are left out; in
+    place of `gone_classes`, which the data no longer has, it answers with others.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +72,8 @@ class Comparison(BaseModel):
     per_class: dict[str, dict[str, float]]
     precision_loss: Loss | None = None
     recall_loss: Loss | None = None
+    new_classes: list[str] = []
+    gone_classes: list[str] = []
 
 
 def compare(challenger: TestPredictions, champion: TestPredictions, *, significance: float = 0.1) -> Comparison:
@@ -69,9 +81,14 @@ def compare(challenger: TestPredictions, champion: TestPredictions, *, significa
 
     Args:
         challenger: One.
-        champion: The other; the groups of both are the same.
+        champion: The other; the groups of both are the same. Rows of its `new_classes` are left out.
         significance: Chance at which a loss counts as real.
     """
+    new_classes = champion.new_classes
+    judged = np.array([name not in new_classes for name in challenger.classes])
+    if new_classes:
+        rows = judged[challenger.labels]
+        challenger, champion = challenger.of_rows(rows), champion.of_rows(rows)
     new_samples, old_samples = resample(
         challenger.labels,
         [challenger.answers, champion.answers],
@@ -80,24 +97,28 @@ def compare(challenger: TestPredictions, champion: TestPredictions, *, significa
         num_samples=NUM_BOOTSTRAP_SAMPLES,
         seed=0,
     )
-    changes = (new_samples.f1 - old_samples.f1).mean(axis=1)
+    counted = judged if new_classes else slice(None)
+    changes = (new_samples.f1 - old_samples.f1)[:, counted].mean(axis=1)
     low, high = np.quantile(changes, [0.025, 0.975])
     losses = {
         metric: _worst_loss(metric, challenger, champion, (new_samples, old_samples), significance) for metric in LOST
     }
     mended, broken = (len(rows) for rows in flipped_rows(challenger, champion))
     new, old = (score(each.labels, each.probabilities, each.answers) for each in (challenger, champion))
+    by_class = _class_changes(challenger, champion)
     return Comparison(
-        f1_change=new.f1_macro - old.f1_macro,
+        f1_change=(new.f1_macro - old.f1_macro) * float(len(judged) / judged.sum()),
         f1_interval=(float(low), float(high)),
         accuracy_change=new.accuracy - old.accuracy,
         probability_no_gain=max(float((changes <= 0).mean()), 0.5 ** _count_differing(challenger, champion)),
         num_mended=mended,
         num_broken=broken,
         mcnemar_p=_two_sided(mended, broken),
-        per_class=_class_changes(challenger, champion),
+        per_class={name: change for name, change in by_class.items() if name not in new_classes},
         precision_loss=losses["precision"],
         recall_loss=losses["recall"],
+        new_classes=new_classes,
+        gone_classes=champion.gone_classes,
     )
 
 

@@ -209,8 +209,22 @@ def _gain(comparison: Comparison, limits: Gates, num_before: float) -> Gate:
         message=f"test macro-F1 changes by {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}) against the "
         f"champion, {comparison.num_mended} rows mended and {comparison.num_broken} broken; probability "
         f"{comparison.probability_no_gain:.4f} that it is no gain, at most {limit:.4f} allowed"
-        f"{told if num_before else ''}",
+        f"{told if num_before else ''}{_tell_classes(comparison)}",
     )
+
+
+def _tell_classes(comparison: Comparison) -> str:
+    """Say on which classes both were compared, where they are not all."""
+    told = ""
+    if comparison.new_classes:
+        told += f"; rows labelled {_named(comparison.new_classes)} do not count, as the champion does not know them"
+    if comparison.gone_classes:
+        told += f"; no row is labelled {_named(comparison.gone_classes)} any more, so the champion answers otherwise"
+    return told
+
+
+def _named(classes: Sequence[str]) -> str:
+    return ", ".join(map(repr, classes))
 
 
 def _kept(metric: str, loss: Loss, limit: float) -> Gate:

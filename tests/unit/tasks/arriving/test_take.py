@@ -277,7 +277,7 @@ def test_a_file_without_a_column_of_the_rows_so_far_is_refused_and_stops_nobody(
     drop(workspace, table(40, seed=1).drop(columns="city"), "a.csv")
     drop(workspace, table(40, seed=2), "b.csv")
     records = {record.name: record for record in take(workspace)}
-    assert "no column 'city'" in records["a.csv"].reason
+    assert "not in the file (validation.absent_columns). Absent: 'city'" in records["a.csv"].reason
     assert records["b.csv"].state == "accepted"
 
 

@@ -34,10 +34,12 @@ def workspace(tmp_path: Path) -> Workspace:
     return space
 
 
-def arrive(workspace: Workspace, frame: pd.DataFrame) -> ValidationReport:
+def arrive(workspace: Workspace, frame: pd.DataFrame, **rules: str) -> ValidationReport:
     path = workspace.root.parent / "new.csv"
     frame.to_csv(path, index=False)
-    params = Params.model_validate({"name": "test", "modality": "tabular", "clean": {"conflicting_labels": "keep"}})
+    params = Params.model_validate(
+        {"name": "test", "modality": "tabular", "clean": {"conflicting_labels": "keep"}, "validation": rules}
+    )
     return validate_arrival(path, workspace, params, reports=workspace.reports)
 
 
@@ -80,9 +82,35 @@ def test_a_few_rows_are_not_judged_by_chance_and_read_by_the_kinds_so_far(worksp
     assert other == {"expect_relevant_rows"}  # each is nine deviations away: no chance
 
 
-def test_a_column_that_is_gone_is_refused_by_name(workspace: Workspace) -> None:
+SHAPES = {
+    "new_columns": (table(80, seed=1).assign(floor=np.arange(80) % 3), "expect_columns_seen_before", "New: 'floor'"),
+    "absent_columns": (table(80, seed=1).drop(columns="city"), "expect_columns_still_there", "Absent: 'city'"),
+    "new_classes": (table(80, seed=1).assign(label="c"), "expect_classes_seen_before", "New: 'c'"),
+    "absent_classes": (table(80, seed=1).assign(label="a"), "expect_classes_still_there", "Absent: 'b'"),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_each_change_of_shape_is_accepted_with_a_word_refused_or_not_looked_at(workspace: Workspace, name: str) -> None:
+    frame, check, told = SHAPES[name]
+    found = {rule: arrive(workspace, frame, **{name: rule}) for rule in ("accept", "refuse", "ignore")}
+    accepted, refused = ([each for each in found[rule].checks if each.name == check] for rule in ("accept", "refuse"))
+    assert [(each.severity, each.passed, told in each.message) for each in accepted] == [("warning", False, True)]
+    assert [(each.severity, each.passed, told in each.message) for each in refused] == [("critical", False, True)]
+    assert check not in {each.name for each in found["ignore"].checks}
+    assert found["accept"].passed
+    assert not found["refuse"].passed
+
+
+def test_a_column_that_the_owner_named_must_be_there_whatever_the_rule(workspace: Workspace) -> None:
+    params = Params.model_validate(
+        {"name": "test", "modality": "tabular", "ingest": {"columns": {"city": "categorical"}},
+         "validation": {"absent_columns": "accept"}}
+    )  # fmt: skip
+    path = workspace.root.parent / "new.csv"
+    table(80, seed=1).drop(columns="city").to_csv(path, index=False)
     with pytest.raises(Exception, match=r"no column 'city' \(ingest\.columns\)"):
-        arrive(workspace, table(80, seed=1).drop(columns="city"))
+        validate_arrival(path, workspace, params)
 
 
 def test_the_first_file_is_checked_by_itself(tmp_path: Path) -> None:

@@ -82,3 +82,21 @@ def test_few_groups_that_differ_are_never_surer_than_a_sign_test() -> None:
     old = labels.copy()
     old[:3] = (old[:3] + 1) % 3
     assert compare(of(labels, labels), of(labels, old)).probability_no_gain >= 0.5**3
+
+
+def test_rows_of_a_class_that_the_champion_does_not_know_do_not_count_for_either() -> None:
+    labels = np.arange(120) % 3
+    said = np.where(labels == 2, 0, labels)  # the champion knows two of three classes, and those without a fault
+    names = ["0", "1", "2"]
+    challenger = TestPredictions(labels=labels, probabilities=np.eye(3)[labels], classes=names)
+    champion = TestPredictions(labels=labels, probabilities=np.eye(3)[said], classes=names)
+    assert compare(challenger, champion).f1_change > 0.3
+    known = compare(challenger, champion.model_copy(update={"new_classes": ["2"]}))
+    assert (known.f1_change, known.f1_interval, known.num_mended, known.new_classes) == (0, (0, 0), 0, ["2"])
+    assert set(known.per_class) == {"0", "1"}
+    confused = np.where(np.arange(120) % 9 == 0, 2, labels)  # 14 rows of class 0 are called the new one
+    worse = challenger.model_copy(update={"probabilities": np.eye(3)[confused]})
+    lost = compare(worse, champion.model_copy(update={"new_classes": ["2"]}))
+    assert lost.f1_change == pytest.approx((2 * 26 / 66 - 1) / 2)  # 26 of 40 rows left of class 0
+    assert lost.recall_loss is not None
+    assert lost.recall_loss.of == "class '0'"
