@@ -14,10 +14,11 @@ from great_expectations.data_context.types.base import (
 )
 
 from expectations.common.schema import ExpectColumnOfType
+from expectations.extra import ASKED_BY, explain
 from expectations.frame import Finding, naming, num_named, runs_on_spark
 from expectations.report import Check, Example, LeftOut, Severity, ValidationReport
 from expectations.spark import value_counts
-from thawline.errors import ThawlineError
+from thawline.errors import ThawlineError, UsageError
 
 MAX_CLASSES = 200
 
@@ -43,6 +44,7 @@ def validate(
 
     Raises:
         ThawlineError: An expectation itself broke; it never passes or fails by accident.
+        UsageError: One of `validation.extra` did.
     """
     frame = frame.reset_index(drop=True)
     with naming(int(named_share * len(frame)) + 1):
@@ -112,7 +114,7 @@ def _run(suite: gx.ExpectationSuite, source: Any, frame: Any) -> tuple[list[tupl
     for expectation in suite.expectations:
         result = outcomes[_key(expectation.configuration)]
         _refuse_broken(result)
-        findings.append((expectation, expectation.explain(result.result, passed=bool(result.success))))
+        findings.append((expectation, explain(expectation, result.result, passed=bool(result.success))))
     return findings, outcome
 
 
@@ -152,6 +154,11 @@ def _refuse_broken(result: Any) -> None:
     broken = [entry for entry in entries if entry.get("raised_exception")]
     if broken:
         config = result.expectation_config
+        if ASKED_BY in (config.meta or {}):
+            raise UsageError(
+                f"{config.type} of {config.meta[ASKED_BY]} broke on these rows: {broken[0].get('exception_message')}; "
+                f"mend its arguments {dict(config.kwargs)}, or the class"
+            )
         raise ThawlineError(
             f"expectation {config.type} {dict(config.kwargs)} broke: {broken[0].get('exception_message')}; this is a "
             "fault of the expectation, not of the data"

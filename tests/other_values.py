@@ -58,6 +58,7 @@ WRITTEN: Final[dict[str, Any]] = {
     "train.checkpoint_steps": 2,
     "train.phases": _PHASES,
     "validation.categories": {"city": ["k", "m", "w", "x"]},
+    "validation.extra": [{"type": "ExpectTableRowCountToBeBetween", "arguments": {"max_value": 10}}],
     "validation.labels": ["a", "b", "c"],
     "validation.min_rows": 1000,
     "validation.ranges": {"age": [0, 200]},

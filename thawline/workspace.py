@@ -112,6 +112,11 @@ class Workspace:
         return self.root / ".thawline"
 
     @property
+    def validations(self) -> Path:
+        """What each validation of the data found, as Great Expectations stores it."""
+        return self.state / "validations"
+
+    @property
     def steps(self) -> Path:
         """Files of the steps' results, a directory for each piece of work (`Context.directory`)."""
         return self.state / "steps"

@@ -4,7 +4,9 @@ Raw rows are checked as stage `clean` will see them: content is prepared first, 
 in their HTML count as the same content here too.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +16,7 @@ from expectations.report import LeftOut, ValidationReport
 from modalities import Modality, get_modality
 from tasks.checking.rows_so_far import RowsSoFar, read_so_far
 from tasks.checking.sampled_vectors import look_at_arrival, look_at_rows, without_vectors
+from tasks.checking.trends import DATA_DOCS, write_trends
 from tasks.ingest import raw_files, read_raw
 from thawline.errors import DataRefusedError, UsageError
 from thawline.formats.frames import read_frame
@@ -21,27 +24,43 @@ from thawline.params import Params
 from thawline.rows.known_rows import find_known
 from thawline.workspace import Workspace
 
-DATA_DOCS = "data_docs"
-
 SuiteName = Literal["raw", "processed", "arrival"]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a validation is written down: what a person opens into `reports`, and all in the workspace's history.
+
+    `version` says which data it is of. Without a workspace nothing is kept, and its own expectations are not known.
+    """
+
+    workspace: Workspace | None = None
+    version: str = ""
+    reports: Path | None = None
+
+    @property
+    def root(self) -> Path | None:
+        """The workspace's directory, if there is one."""
+        return None if self.workspace is None else self.workspace.root
+
+
 def validate_raw(workspace: Workspace, params: Params) -> ValidationReport:
-    """Check all accepted files together; write validation_raw.json, .html and Data Docs into reports/.
+    """Check all accepted files together; write validation_raw.json, .html, history and Data Docs into reports/.
 
     Raises:
         DataError: There is no file, or one can't be read.
     """
     modality = get_modality(params.modality)
     title = f"{params.name}: data/raw"
+    place = Place(workspace, tracks_version(workspace), workspace.reports)
     if params.validation.engine == "spark":
-        return validate_with_spark(raw_files(workspace), params, title=title, reports=workspace.reports)
+        return validate_with_spark(raw_files(workspace), params, title=title, place=place)
     frame = read_raw(workspace, params, modality)
-    return _validate_raw(frame, params, modality, title=title, reports=workspace.reports, workspace=workspace)
+    return _validate_raw(frame, params, modality, title=title, place=place)
 
 
-def validate_processed(workspace: Workspace, params: Params) -> ValidationReport:
-    """Check train and test; write validation_processed.json, .html and Data Docs into reports/.
+def validate_processed(workspace: Workspace, params: Params, data_version: str) -> ValidationReport:
+    """Check train and test; write validation_processed.json, .html, history and Data Docs into reports/.
 
     Raises:
         DataRefusedError: Stage `split` has not made them yet.
@@ -49,8 +68,9 @@ def validate_processed(workspace: Workspace, params: Params) -> ValidationReport
     frame = read_processed(workspace)
     modality = get_modality(params.modality)
     frame["normalised"] = modality.normalised(frame)
-    suite = _suite("processed", params, modality)
-    return _check(frame, suite, modality, title=f"{params.name}: train and test", reports=workspace.reports)
+    place = Place(workspace, data_version, workspace.reports)
+    suite = _suite("processed", params, modality, columns=frame.columns, place=place)
+    return _check(frame, suite, modality, params, title=f"{params.name}: train and test", place=place)
 
 
 def validate_file(
@@ -67,20 +87,19 @@ def validate_file(
         path: The file.
         params: Limits and columns.
         reports: Directory for validation_raw.json and the pages; none are written without it.
-        workspace: Its activation store serves the checks on vectors, which are left out without it.
+        workspace: Its activation store serves the checks on vectors, which are left out without it; what is found is
+            kept in its history.
         named_share: Share of the rows that checks name at least, if so many break them.
 
     Raises:
         DataError: The file can't be read.
     """
     modality = get_modality(params.modality)
-    title = f"{params.name}: {path.name}"
+    title, place = f"{params.name}: {path.name}", Place(workspace, path.name, reports)
     if params.validation.engine == "spark":
-        return validate_with_spark([path], params, title=title, reports=reports)
+        return validate_with_spark([path], params, title=title, place=place)
     frame = modality.read(path, params)
-    return _validate_raw(
-        frame, params, modality, title=title, reports=reports, workspace=workspace, named_share=named_share
-    )
+    return _validate_raw(frame, params, modality, title=title, place=place, named_share=named_share)
 
 
 def validate_arrival(
@@ -129,28 +148,29 @@ def validate_against(
     measured = {str(name): new[name] for name in new if name not in frame}
     known = find_known(frame, so_far.known)
     frame = frame.assign(**measured, **vectors.columns, **{str(name): known[name] for name in known})
+    place = Place(workspace, path.name, reports)
     suite = _suite(
         "arrival",
         settled if vectors.columns else without_vectors(settled),
         modality,
         {**so_far.profile, **vectors.profile},
+        columns=frame.columns,
+        place=place,
     )
     title = f"{params.name}: arrival {path.name}"
     return _check(
-        frame, suite, modality, title=title, reports=reports, left_out=vectors.left_out, named_share=named_share
+        frame, suite, modality, params, title=title, place=place, left_out=vectors.left_out, named_share=named_share
     )
 
 
-def validate_with_spark(
-    paths: list[Path], params: Params, *, title: str, reports: Path | None = None
-) -> ValidationReport:
+def validate_with_spark(paths: list[Path], params: Params, *, title: str, place: Place) -> ValidationReport:
     """Check files with Spark, which never brings their rows into this process; checks it can't run are named.
 
     Args:
         paths: Files, or directories of Parquet files.
         params: Limits and columns.
         title: What is validated, for the reader of the report.
-        reports: Directory for validation_raw.json and the pages; none are written without it.
+        place: Where it is written down.
 
     Raises:
         DataError: There is no file, or one can't be read.
@@ -164,14 +184,12 @@ def validate_with_spark(
         )
     if not paths:
         raise DataRefusedError("data/raw holds no data; hand over a file with `thawline arrive FILE`")
-    from expectations.pages import write_data_docs, write_report
     from expectations.validation import validate_spark
 
     with modality.spark_frame(paths, params) as frame:
-        report, outcome = validate_spark(frame, _suite("raw", params, modality), title=title)
-    if reports is not None:
-        write_report(report, reports)
-        write_data_docs(outcome, reports / DATA_DOCS)
+        suite = _suite("raw", params, modality, columns=frame.columns, place=place)
+        report, outcome = validate_spark(frame, suite, title=title)
+    _write(report, outcome, place, params)
     return report
 
 
@@ -202,30 +220,45 @@ def read_processed(workspace: Workspace) -> pd.DataFrame:
     return pd.concat([train, test], ignore_index=True)
 
 
+def tracks_version(workspace: Workspace) -> str:
+    """Return a hash of DVC's tracks in data/raw: of the names and contents of all accepted files."""
+    digest = hashlib.sha256()
+    for track in sorted(workspace.raw.glob("*.dvc")):
+        digest.update(track.name.encode() + b"\0" + track.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
 def _validate_raw(
-    frame: pd.DataFrame,
-    params: Params,
-    modality: Modality,
-    *,
-    title: str,
-    reports: Path | None,
-    workspace: Workspace | None,
-    named_share: float = 0.0,
+    frame: pd.DataFrame, params: Params, modality: Modality, *, title: str, place: Place, named_share: float = 0.0
 ) -> ValidationReport:
     frame = _prepare(frame, params, modality)
     frame["normalised"] = modality.normalised(frame)
-    vectors = look_at_rows(frame, params, workspace)
-    suite = _suite("raw", params if vectors.columns else without_vectors(params), modality)
+    vectors = look_at_rows(frame, params, place.workspace)
     frame = frame.assign(**vectors.columns)
+    limits = params if vectors.columns else without_vectors(params)
+    suite = _suite("raw", limits, modality, columns=frame.columns, place=place)
     return _check(
-        frame, suite, modality, title=title, reports=reports, left_out=vectors.left_out, named_share=named_share
+        frame, suite, modality, params, title=title, place=place, left_out=vectors.left_out, named_share=named_share
     )
 
 
-def _suite(name: SuiteName, params: Params, modality: Modality, profile: Mapping[str, Any] | None = None) -> Any:
+def _suite(
+    name: SuiteName,
+    params: Params,
+    modality: Modality,
+    profile: Mapping[str, Any] | None = None,
+    *,
+    columns: Collection[str],
+    place: Place,
+) -> Any:
     from expectations.suites import build_suite
 
-    return build_suite(name, params, content=modality.content, rooms=modality.rooms, profile=profile)
+    suite = build_suite(name, params, content=modality.content, rooms=modality.rooms, profile=profile)
+    if params.validation.extra:
+        from expectations.extra import with_extra
+
+        suite = with_extra(suite, params, columns=columns, root=place.root)
+    return suite
 
 
 def _prepare(frame: pd.DataFrame, params: Params, modality: Modality) -> pd.DataFrame:
@@ -236,20 +269,34 @@ def _prepare(frame: pd.DataFrame, params: Params, modality: Modality) -> pd.Data
 
 def _check(
     frame: pd.DataFrame,
-    expectations: Any,
+    suite: Any,
     modality: Modality,
+    params: Params,
     *,
     title: str,
-    reports: Path | None,
+    place: Place,
     left_out: tuple[LeftOut, ...] = (),
     named_share: float = 0.0,
 ) -> ValidationReport:
-    from expectations.pages import write_data_docs, write_report
     from expectations.validation import validate
 
-    report, outcome = validate(frame, expectations, excerpt=modality.excerpt, title=title, named_share=named_share)
+    report, outcome = validate(frame, suite, excerpt=modality.excerpt, title=title, named_share=named_share)
     report = report.model_copy(update={"left_out": left_out})
-    if reports is not None:
-        write_report(report, reports)
-        write_data_docs(outcome, reports / DATA_DOCS)
+    _write(report, outcome, place, params)
     return report
+
+
+def _write(report: ValidationReport, outcome: Any, place: Place, params: Params) -> None:
+    """Write down what a validation found; pages are made only where somebody is to open them."""
+    from expectations.data_docs import build_site, record_validation
+    from expectations.pages import write_report
+
+    if place.workspace is not None:
+        history, most = place.workspace.validations, params.keep.validations
+        record_validation(report, outcome, version=place.version, history=history, most=most)
+    if place.reports is None:
+        return
+    write_report(report, place.reports, has_history=place.workspace is not None)
+    if place.workspace is not None:
+        build_site(history, place.reports / DATA_DOCS, name=params.name)
+        write_trends(place.workspace, params.name)

@@ -5,6 +5,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from expectations.report import ValidationReport
+from tasks.checking.trends import PAGE as TRENDS
 from thawline.page.charts import table
 from thawline.page.parts import Panel, Section, Tone, count, shorten
 
@@ -25,7 +26,9 @@ def _panel(path: Path) -> Panel | None:
     says += f"; {len(report.critical_failures)} critical, {len(report.warnings)} warnings." if failed else "."
     says += f" Left out: {'; '.join(each.reason for each in report.left_out)}." if report.left_out else ""
     tone: Tone = "bad" if report.critical_failures else "warn" if failed else "good"
-    link = Markup('<p><a href="{}">The whole report</a></p>').format(path.with_suffix(".html").name)
+    link = Markup('<p><a href="{}">The whole report</a> · <a href="{}">All versions</a></p>').format(
+        path.with_suffix(".html").name, TRENDS
+    )
     lines = [(check.severity, shorten(check.column or "(table)"), shorten(check.message, 300)) for check in failed]
     pictures = (table(("Severity", "Column", "What failed"), lines), link) if lines else (link,)
     return Panel(f"Checks of {report.suite} rows", says, tone, pictures, is_wide=bool(lines))

@@ -68,7 +68,7 @@ def profile_workspace(workspace: Workspace, params: Params, raw: ValidationRepor
         return page
     with lock_workspace(workspace, "data", wait_s=-1):
         version = reproduce_data(workspace).data_version
-    processed = validate_processed(workspace, params)
+    processed = validate_processed(workspace, params, version)
     print_report(processed)
     context = Context(root=workspace.root, params=params, data_version=version, code_version=hash_code())
     write_atomically(page, make_profile(context).encode())

@@ -226,4 +226,5 @@ def _dataset_input(name: str, path: Path, role: str, data_version: str) -> Datas
 
 
 def _reports(workspace: Workspace) -> list[Path]:
-    return sorted(workspace.reports.iterdir()) if workspace.reports.is_dir() else []
+    """Return the reports of this run; Data Docs, which are of all runs, stay where they are."""
+    return sorted(path for path in workspace.reports.glob("*") if path.is_file())

@@ -6,17 +6,19 @@ from prefect import Task, task
 from rich.console import Console
 from rich.markup import escape
 
+from expectations.own import fingerprint
 from expectations.pages import is_written
 from expectations.report import ValidationReport
 from tasks.caching import NO_CACHE, retry_transient, step_cache
-from tasks.checking.validate import DATA_DOCS, refuse_if_critical, validate_processed, validate_raw
+from tasks.checking.trends import DATA_DOCS
+from tasks.checking.validate import refuse_if_critical, tracks_version, validate_processed, validate_raw
 from tasks.edges import after
 from tasks.ingest import raw_files
 from tasks.results import Result
 from tasks.tracking.flow_artifacts import check_artifacts, publish
 from tasks.versions.dvc_locks import set_aside_half_written
 from tasks.versions.dvc_repo import Reproduction, init_dvc, reproduce_data
-from tasks.versions.raw_data import accept_file, track_raw_files, tracks_version
+from tasks.versions.raw_data import accept_file, track_raw_files
 from tasks.versions.remotes import push, restore_missing
 from tasks.versions.version_records import record_version
 from thawline.context import Context, hash_code
@@ -106,8 +108,8 @@ def validate_raw_files(workspace: Workspace, params: Params, obtained: RawFiles)
 
 
 @task(name="validate raw", **step_cache(CHECKS))
-def check_raw(context: Context) -> ValidationReport:
-    """Check all accepted files, of which the context's data version is `tracks_version`."""
+def check_raw(context: Context, own: str = "") -> ValidationReport:  # noqa: ARG001  # a part of the key
+    """Check all accepted files, of which the context's data version is `tracks_version`; `own` is `fingerprint`'s."""
     return validate_raw(context.workspace, context.params)
 
 
@@ -152,18 +154,19 @@ def validate_processed_rows(context: Context, reproduced: Reproduction) -> Valid
 
 
 @task(name="validate processed", **step_cache(CHECKS))
-def check_processed(context: Context) -> ValidationReport:
-    """Check train and test rows."""
-    return validate_processed(context.workspace, context.params)
+def check_processed(context: Context, own: str = "") -> ValidationReport:  # noqa: ARG001  # a part of the key
+    """Check train and test rows; `own` is `fingerprint`'s."""
+    return validate_processed(context.workspace, context.params, context.data_version)
 
 
 def _heed(
-    check: Task[[Context], ValidationReport], context: Context, checked: Result | Reproduction
+    check: Task[[Context, str], ValidationReport], context: Context, checked: Result | Reproduction
 ) -> ValidationReport:
     """Print what a check says, and stop where it is critical; what somebody tidied out of reports/ is made anew."""
-    report, reports = after(check, [checked])(context), context.workspace.reports
+    own, reports = fingerprint(context.root), context.workspace.reports
+    report = after(check, [checked])(context, own)
     if not is_written(report, reports, reports / DATA_DOCS):
-        report = after(check.with_options(refresh_cache=True), [checked])(context)
+        report = after(check.with_options(refresh_cache=True), [checked])(context, own)
     print_report(report)
     publish(check_artifacts(context.params.name, report))
     refuse_if_critical(report)

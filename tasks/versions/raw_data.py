@@ -142,13 +142,5 @@ def has_changed(path: Path) -> bool:
     return bool(digest != out["md5"])
 
 
-def tracks_version(workspace: Workspace) -> str:
-    """Return a hash of DVC's tracks in data/raw: of the names and contents of all accepted files."""
-    digest = hashlib.sha256()
-    for track in sorted(workspace.raw.glob("*.dvc")):
-        digest.update(track.name.encode() + b"\0" + track.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
 def _dvc_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.dvc")

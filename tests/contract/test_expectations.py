@@ -13,8 +13,9 @@ pytest.importorskip("great_expectations")
 import great_expectations as gx
 
 import expectations
+from expectations.data_docs import build_site, record_validation
 from expectations.frame import FrameExpectation
-from expectations.pages import render_page, write_data_docs
+from expectations.pages import render_page
 from expectations.report import Severity
 from expectations.suites import families
 from expectations.validation import validate
@@ -484,7 +485,10 @@ def test_pages_of_hostile_data_stay_inert(name: str, tmp_path: Any) -> None:
         frame["label"] = frame["label"].replace({"c": hostile, "a": f"{hostile} a"})
     frame["source"] = f"{hostile}.csv"
     report, outcome = run(name, frame)
-    write_data_docs(outcome, tmp_path)
-    for page in (render_page(report), (tmp_path / "one.html").read_text()):
+    record_validation(report, outcome, version=hostile, history=tmp_path / "history", most=1)
+    build_site(tmp_path / "history", tmp_path / "site", name="contract")
+    pages = [path.read_text() for path in (tmp_path / "site").rglob("*.html")]
+    assert len(pages) == 3
+    for page in (render_page(report), *pages):
         assert "<script>alert" not in page
         assert "<img src=x" not in page

@@ -60,7 +60,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Params]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         data = reproduce_data(workspace)
-        validate_processed(workspace, params)
+        validate_processed(workspace, params, "v1")
         record_version(workspace, data.data_version)
     return workspace, params
 

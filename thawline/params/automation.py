@@ -104,6 +104,12 @@ class Keep(Section):
         description="MLflow runs that ended so long ago (days) and that no registered model hangs on go, with their "
         "children and artifacts. Unset: all runs stay.",
     )
+    validations: int = Field(
+        50,
+        ge=1,
+        description="Validations of each suite that stay in the history, Data Docs and the page of trends, the newest; "
+        "each new one takes the place of the oldest.",
+    )
 
 
 class Notify(Section):

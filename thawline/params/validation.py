@@ -1,12 +1,33 @@
 """The section `validation` of the params: the limit of every expectation, and how severe it is to break one."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from thawline.params.section import Section
 
 Change = Literal["accept", "refuse", "ignore"]
+
+
+class Extra(Section):
+    """An expectation of Great Expectations' own, of another package or of the workspace, beside ours."""
+
+    type: str = Field(
+        ...,
+        pattern=r"^(\w+\.)*\w+$",
+        description="Name of its class: ExpectColumnValuesToMatchRegex or expect_column_values_to_match_regex, one in "
+        "the workspace's folder `expectations/`, or package.module.Class.",
+    )
+    arguments: dict[str, Any] = Field(
+        default_factory=dict, description="What it is made with; columns under the names that they have in the files."
+    )
+    severity: Literal["critical", "warning"] = Field("critical", description="What it means that it fails.")
+    on: tuple[Literal["raw", "arrival", "processed"], ...] = Field(
+        ("raw", "arrival"),
+        min_length=1,
+        description="What it looks at: 'raw' is all accepted files, 'arrival' a file that arrives, 'processed' train "
+        "and test rows.",
+    )
 
 
 class Validation(Section):
@@ -202,4 +223,10 @@ class Validation(Section):
     )
     max_outlier_share: float = Field(
         0.05, ge=0, le=1, description="Largest share of rows with an outlier (0 to 1); warning."
+    )
+    extra: tuple[Extra, ...] = Field(
+        (),
+        description="Expectations beside these, stock ones of Great Expectations or others, each as {type, arguments, "
+        "severity, on}: a class by name, what it is made with, 'critical' or 'warning', and which of 'raw', 'arrival' "
+        "and 'processed' it looks at (the first two unless said). docs/validation.md has examples.",
     )

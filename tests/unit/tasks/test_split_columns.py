@@ -163,7 +163,7 @@ def test_planted_leaks_are_found(tmp_path: Path) -> None:
     space = space_of(tmp_path)
     visits(0, num_rows=200).to_csv(space.raw / "a.csv", index=False)
     params = run(space, SPLITS["by both"])
-    quiet = {check.name: check for check in validate_processed(space, params).checks}
+    quiet = {check.name: check for check in validate_processed(space, params, "v1").checks}
     assert quiet["expect_owners_apart"].passed
     assert quiet["expect_folds_forward"].passed
     assert not quiet["expect_no_column_names_group"].passed  # the phone number
@@ -172,7 +172,7 @@ def test_planted_leaks_are_found(tmp_path: Path) -> None:
     train.loc[train.index[0], GROUP] = test[GROUP].dropna().iloc[0]
     train["fold"] = train["fold"].map({-1: 2, 0: 1, 1: 0, 2: -1})
     train.to_parquet(space.train_rows)
-    report = validate_processed(space, params)
+    report = validate_processed(space, params, "v1")
     failed = {check.name for check in report.critical_failures}
     assert {"expect_owners_apart", "expect_folds_forward"} <= failed
 

@@ -26,7 +26,7 @@ def preprocessed(root: Path, modality: str, **sections: dict[str, object]) -> Wo
     params = Params.model_validate({"name": "test", "modality": modality, **sections})
     for stage in (ingest, clean, split):
         stage(workspace, params)
-    assert validate_processed(workspace, params).passed
+    assert validate_processed(workspace, params, "v1").passed
     return workspace
 
 

@@ -110,14 +110,14 @@ def test_the_workspace_is_validated_before_and_after_the_stages(tmp_path: Path) 
     rows().to_csv(workspace.raw / "a.csv", index=False)
     assert validate_raw(workspace, chosen).passed
     with pytest.raises(DataRefusedError, match="does not exist yet"):
-        validate_processed(workspace, chosen)
+        validate_processed(workspace, chosen, "v1")
     for stage in (ingest, clean, split):
         stage(workspace, chosen)
-    report = validate_processed(workspace, chosen)
+    report = validate_processed(workspace, chosen, "v1")
     assert report.passed
     assert report.num_rows == 120
-    assert {path.name for path in workspace.reports.rglob("*.*")} == {
-        "ingest.json", "cleaning.json", "split.json", "raw.html", "processed.html", "validation_raw.json",
+    assert {path.name for path in workspace.reports.iterdir()} == {
+        "ingest.json", "cleaning.json", "split.json", "data_docs", "validation_history.html", "validation_raw.json",
         "validation_raw.html", "validation_processed.json", "validation_processed.html",
     }  # fmt: skip
     saved = (workspace.reports / "validation_processed.json").read_text()
@@ -133,7 +133,7 @@ def test_leakage_is_found(tmp_path: Path) -> None:
     test = pd.read_parquet(workspace.test_rows)
     train = pd.read_parquet(workspace.train_rows)
     pd.concat([train, test.head(2).assign(fold=0)]).to_parquet(workspace.train_rows)
-    report = validate_processed(workspace, chosen)
+    report = validate_processed(workspace, chosen, "v1")
     assert {failure.column for failure in report.critical_failures} == {"row_id", "group", "normalised"}
     with pytest.raises(DataRefusedError, match="2 of 24 test rows share their row_id"):
         refuse_if_critical(report)

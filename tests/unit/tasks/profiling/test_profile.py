@@ -64,7 +64,7 @@ def run_stages(workspace: Workspace, *, modality: str, version: str = "v1", **se
     validate_raw(workspace, params)
     for stage in (ingest, clean, split):
         stage(workspace, params)
-    validate_processed(workspace, params)
+    validate_processed(workspace, params, "v1")
     return Context(root=workspace.root, params=params, data_version=version, code_version="c")
 
 
