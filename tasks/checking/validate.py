@@ -4,9 +4,7 @@ Raw rows are checked as stage `clean` will see them: content is prepared first, 
 in their HTML count as the same content here too.
 """
 
-import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,9 +12,9 @@ import pandas as pd
 
 from expectations.report import LeftOut, ValidationReport
 from modalities import Modality, get_modality
+from tasks.checking.places import Place, tracks_version, write_down
 from tasks.checking.rows_so_far import RowsSoFar, read_so_far
 from tasks.checking.sampled_vectors import look_at_arrival, look_at_rows, without_vectors
-from tasks.checking.trends import DATA_DOCS, write_trends
 from tasks.ingest import raw_files, read_raw
 from thawline.errors import DataRefusedError, UsageError
 from thawline.formats.frames import read_frame
@@ -25,23 +23,6 @@ from thawline.rows.known_rows import find_known
 from thawline.workspace import Workspace
 
 SuiteName = Literal["raw", "processed", "arrival"]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a validation is written down: what a person opens into `reports`, and all in the workspace's history.
-
-    `version` says which data it is of. Without a workspace nothing is kept, and its own expectations are not known.
-    """
-
-    workspace: Workspace | None = None
-    version: str = ""
-    reports: Path | None = None
-
-    @property
-    def root(self) -> Path | None:
-        """The workspace's directory, if there is one."""
-        return None if self.workspace is None else self.workspace.root
 
 
 def validate_raw(workspace: Workspace, params: Params) -> ValidationReport:
@@ -189,7 +170,7 @@ def validate_with_spark(paths: list[Path], params: Params, *, title: str, place:
     with modality.spark_frame(paths, params) as frame:
         suite = _suite("raw", params, modality, columns=frame.columns, place=place)
         report, outcome = validate_spark(frame, suite, title=title)
-    _write(report, outcome, place, params)
+    write_down(report, outcome, place, params)
     return report
 
 
@@ -218,14 +199,6 @@ def read_processed(workspace: Workspace) -> pd.DataFrame:
     train = read_frame(workspace.train_rows).assign(split="train")
     test = read_frame(workspace.test_rows).assign(split="test", fold=-1)
     return pd.concat([train, test], ignore_index=True)
-
-
-def tracks_version(workspace: Workspace) -> str:
-    """Return a hash of DVC's tracks in data/raw: of the names and contents of all accepted files."""
-    digest = hashlib.sha256()
-    for track in sorted(workspace.raw.glob("*.dvc")):
-        digest.update(track.name.encode() + b"\0" + track.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
 
 
 def _validate_raw(
@@ -282,21 +255,5 @@ def _check(
 
     report, outcome = validate(frame, suite, excerpt=modality.excerpt, title=title, named_share=named_share)
     report = report.model_copy(update={"left_out": left_out})
-    _write(report, outcome, place, params)
+    write_down(report, outcome, place, params)
     return report
-
-
-def _write(report: ValidationReport, outcome: Any, place: Place, params: Params) -> None:
-    """Write down what a validation found; pages are made only where somebody is to open them."""
-    from expectations.data_docs import build_site, record_validation
-    from expectations.pages import write_report
-
-    if place.workspace is not None:
-        history, most = place.workspace.validations, params.keep.validations
-        record_validation(report, outcome, version=place.version, history=history, most=most)
-    if place.reports is None:
-        return
-    write_report(report, place.reports, has_history=place.workspace is not None)
-    if place.workspace is not None:
-        build_site(history, place.reports / DATA_DOCS, name=params.name)
-        write_trends(place.workspace, params.name)

@@ -10,8 +10,9 @@ from expectations.own import fingerprint
 from expectations.pages import is_written
 from expectations.report import ValidationReport
 from tasks.caching import NO_CACHE, retry_transient, step_cache
+from tasks.checking.places import tracks_version
 from tasks.checking.trends import DATA_DOCS
-from tasks.checking.validate import refuse_if_critical, tracks_version, validate_processed, validate_raw
+from tasks.checking.validate import refuse_if_critical, validate_processed, validate_raw
 from tasks.edges import after
 from tasks.ingest import raw_files
 from tasks.results import Result
