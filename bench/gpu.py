@@ -1,10 +1,14 @@
-"""What a GPU gives: `python -m bench.gpu [--device cuda] [--reduced] [--output FILE]`; under eight minutes on one GPU.
+"""What a GPU gives: `python -m bench.gpu [--device cuda] [--reduced] [--only PART] [--output FILE]`.
+
+It is made to take less than ten minutes on one GPU; `--only rates`, `networks`, `line` or `tests` does that part alone.
 
 - The whole line (`thawline init`, `thawline run`) on samples of the three examples, with `train.device` the GPU and the
   CPU, all at the same time: macro-F1 of every approach on the folds and of the answer on the test rows, and how far the
   two sides are apart: at most LARGEST_DIFFERENCE.
 - Rows a second, on the mails of the example, repeated: the frozen pass that fills the store, the head phase of five
   folds together, the top block from the store, and plain full fine-tuning, in the device's own precision.
+- The same with networks of the size of MPNet base and of a decoder of 1.2 billion weights, random ones, and LoRA
+  besides (`gpu_networks.py`).
 - On a GPU, the tests that only a GPU can run (`pytest -m gpu`).
 
 One JSON says all of it, on standard output and in the file. Nothing is installed or loaded from elsewhere. Where there
@@ -28,6 +32,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from bench.gpu_networks import measure_networks
 from bench.gpu_rows_a_second import measure_rows_a_second
 from bench.machine import describe_machine
 from bench.processes import Finished, run_alone
@@ -38,6 +43,7 @@ OUTPUT = ROOT / ".bench" / "results" / "gpu.json"
 LARGEST_DIFFERENCE = 0.06
 """Of macro-F1 between the sides: test sets of some 200 rows, other random numbers for dropout, another precision."""
 LINE_TIMEOUT_S, TESTS_TIMEOUT_S = 200.0, 120.0
+PARTS = ("rates", "networks", "line", "tests")
 COMMAND = [sys.executable, "-m", "flows.cli"]
 REDUCED = (
     *("train.policy=head_only", "train.head_epochs=3", "pretrain.num_epochs=1", "split.num_folds=2"),
@@ -172,6 +178,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["cuda", "mps", "cpu"], help="what there is, by default")
     parser.add_argument("--reduced", action="store_true", help="small sizes; always so on a CPU")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE", help="where the JSON goes")
+    parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; repeatable")
     chosen = parser.parse_args()
     device = choose_device(chosen.device or "auto")
     reduced = chosen.reduced or device.type == "cpu"
@@ -183,15 +190,23 @@ def main() -> None:
         "reduced": reduced,
         "machine": describe_machine(torch.get_num_threads()),
     }
-    found["rows_a_second"] = measure_rows_a_second(device, reduced=reduced)
-    print(f"rows a second: {found['rows_a_second']}", file=sys.stderr, flush=True)
+    wanted = chosen.only or PARTS
+    if "rates" in wanted:
+        found["rows_a_second"] = measure_rows_a_second(device, reduced=reduced)
+        print(f"rows a second: {found['rows_a_second']}", file=sys.stderr, flush=True)
+    if "networks" in wanted:
+        found["networks"] = measure_networks(device, reduced=reduced)
+        print(f"networks: {found['networks']}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as place:
-        found["line"] = measure_line(device.type, Path(place), reduced=reduced)
-    if device.type == "cuda":
+        found["line"] = measure_line(device.type, Path(place), reduced=reduced) if "line" in wanted else {}
+    if device.type == "cuda" and "tests" in wanted:
         found["tests"] = run_gpu_tests()
     found["seconds"] = round(time.perf_counter() - started, 1)
     parts = [*found["line"].values(), *([found["tests"]] if "tests" in found else [])]
-    found["sound"] = all(part["sound"] for part in parts)
+    failed = [
+        part for each in found.get("networks", {}).values() for part in each["parts"].values() if "failed" in part
+    ]
+    found["sound"] = all(part["sound"] for part in parts) and not failed
     text = json.dumps(found, indent=1)
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     chosen.output.write_text(text + "\n")

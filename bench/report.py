@@ -42,11 +42,12 @@ TITLES = {
 
 GPU = results.PLACE / "gpu.json"
 GPU_TITLE = "## On a GPU\n"
-NO_GPU = """Not measured: there was no GPU. `python -m bench.gpu` on a machine with one is made to take less than eight
-minutes, installs nothing, and writes `.bench/results/gpu.json`; `python -m bench.report` then puts its figures here:
-the whole line on the three examples beside the CPU's scores, and rows a second of the frozen pass, the head phase, the
-top block and plain full fine-tuning. Without a GPU the same program runs with reduced sizes on the CPU, to show that it
-does.
+NO_GPU = """GPU figures are missing: there was no GPU. `python -m bench.gpu` on a machine with one is made to take less
+than ten minutes, installs nothing, and writes `.bench/results/gpu.json`; `python -m bench.report` then puts its figures
+here: the whole line on the three examples beside the CPU's scores, and rows a second of the frozen pass, the head
+phase, the top block and plain full fine-tuning, also with networks of the size of MPNet base and of a decoder of 1.2
+billion weights, and there of LoRA and of frozen weights in bfloat16. Without a GPU the same program runs with reduced
+sizes on the CPU, to show that it does.
 """
 
 
@@ -71,18 +72,35 @@ def gpu_section(found: Entry | None) -> str:
     """Return what `python -m bench.gpu` measured on a GPU; of a CPU it only shows that it runs."""
     if found is None or found["gpu"] is None:
         return f"{GPU_TITLE}\n{NO_GPU}"
-    measured = found["rows_a_second"]
-    rates = [f"| {name.replace('_', ' ')} | {measured[name]:.0f} |" for name in GPU_PARTS]
+    measured = found.get("rows_a_second", {})
+    rates = [f"| {name.replace('_', ' ')} | {measured[name]:.0f} |" for name in GPU_PARTS if name in measured]
     scores = [
         f"| {example} | {score} | {part['sides'][found['device']]['f1_macro'][score]:.4f} | {difference:+.4f} |"
         for example, part in found["line"].items()
         for score, difference in part.get("differences", {}).items()
     ]
     head = (
-        f"{found['gpu']}, {found['precision']}; {measured['num_rows']} mails, {measured['mean_tokens']} tokens a mail."
+        f"{found['gpu']}, {found['precision']}; {measured.get('num_rows', 0)} mails, "
+        f"{measured.get('mean_tokens', 0)} tokens a mail."
     )
     tables = ["| part | rows a second |", "|---|---|", *rates, "", "| example | macro-F1 | GPU | beside the CPU |"]
-    return "\n".join([GPU_TITLE, machine_line(found["machine"]), head, "", *tables, "|---|---|---|---|", *scores, ""])
+    networks = [_network_table(name, each) for name, each in found.get("networks", {}).items()]
+    lines = [GPU_TITLE, machine_line(found["machine"]), head, "", *tables, "|---|---|---|---|", *scores, ""]
+    return "\n".join([*lines, *networks])
+
+
+def _network_table(name: str, found: Entry) -> str:
+    """Return what a network of random weights gave, part by part."""
+    head = (
+        f"{name}, random weights ({found['millions']:,.0f} million); {found['num_rows']} mails, {found['mean_tokens']} "
+        "tokens a mail.\n\n| part | rows a second | GPU memory |\n|---|---|---|\n"
+    )
+    return head + "".join(
+        f"| {part} | {given['failed']} | |\n"
+        if "failed" in given
+        else f"| {part} | {given['rows_a_second']:.0f} | {given.get('gpu_peak_bytes', 0) / 1e9:.1f} GB |\n"
+        for part, given in found["parts"].items()
+    )
 
 
 def page(works: dict[str, dict[str, Any]]) -> str:

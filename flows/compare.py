@@ -6,10 +6,12 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.cross_validation import cross_validate
 from flows.opening import opened
 from flows.starting.naming import name_run
+from models.encoders.precision.small_layers import Precision
 from tasks.comparing.approaches import APPROACHES, draw_share, measure, prepare_vectors, strongest_baseline
-from tasks.comparing.encoders import ComparedEncoders, measure_encoders, record_encoders
+from tasks.comparing.encoders import ComparedEncoders, add_staged, best_work, measure_encoders, record_encoders
 from tasks.comparing.record import record_comparison
 from tasks.comparing.report import SCRATCH
 from tasks.results.outcomes import ComparedApproaches, Measured
@@ -41,13 +43,22 @@ def compare(root: Path, overrides: Sequence[str] = ()) -> ComparedApproaches:
 
 
 @flow(name="compare encoders", flow_run_name=name_run, validate_parameters=False)
-def compare_encoders(root: Path, names: Sequence[str], overrides: Sequence[str] = ()) -> ComparedEncoders:
+def compare_encoders(
+    root: Path,
+    names: Sequence[str],
+    overrides: Sequence[str] = (),
+    *,
+    formats: Sequence[Precision] = (),
+    staged: bool = False,
+) -> ComparedEncoders:
     """Compare encoders, each left frozen, with the one of this workspace; nothing is registered.
 
     Args:
         root: The workspace's directory.
         names: Encoders, as `model.encoder` names them.
         overrides: Values such as 'model.max_tokens=128' on top of params.yaml, for this comparison.
+        formats: Of `model.frozen_dtype`, besides the one in use.
+        staged: Also train the best of them in stages, in every fold.
 
     Raises:
         UsageError: This kind of data has no encoder that was pretrained elsewhere.
@@ -55,7 +66,11 @@ def compare_encoders(root: Path, names: Sequence[str], overrides: Sequence[str] 
         ThawlineError: As for `compare`.
     """
     with opened(root, overrides) as (context, tracking):
-        return record_encoders(context, tracking, measure_encoders(context, names))
+        compared = measure_encoders(context, names, formats)
+        if staged:
+            deep, _ = settle_depth(best_work(context, compared))
+            compared = add_staged(deep, compared, cross_validate(deep))
+        return record_encoders(context, tracking, compared)
 
 
 def measure_all(context: Context) -> ComparedApproaches:

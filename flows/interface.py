@@ -25,6 +25,7 @@ from thawline.workspace import Workspace, find_workspace
 if TYPE_CHECKING:  # each a second of imports
     import pandas as pd
 
+    from models.encoders.precision.small_layers import Precision
     from tasks.upkeep.initialise import Made
 
 
@@ -79,12 +80,20 @@ class Space:
             with orchestration_errors(server):
                 return outcome.of_run(finetune(place.root, overrides, fresh=fresh))
 
-    def compare(self, *overrides: str, encoders: Sequence[str] = ()) -> Outcome:
+    def compare(
+        self,
+        *overrides: str,
+        encoders: Sequence[str] = (),
+        formats: "Sequence[Precision]" = (),
+        staged: bool = False,
+    ) -> Outcome:
         """Compare fine-tuning with what costs less, over data sizes, or encoders; nothing is registered.
 
         Args:
             overrides: Params such as 'compare.num_seeds=3', for this comparison.
             encoders: Instead of approaches, these are compared with `model.encoder`, each left frozen.
+            formats: Likewise formats of `model.frozen_dtype`, each with every encoder.
+            staged: Of encoders or formats, also train the best encoder in stages.
 
         Raises:
             ParamsError: An override breaks its rule.
@@ -95,14 +104,16 @@ class Space:
         with _working(self.root) as place:
             from thawline.params.file import load_params
 
-            load_params(place, overrides)
+            for each in ((), *([f"model.frozen_dtype={name}"] for name in formats)):
+                load_params(place, [*overrides, *each])
             server = start_server()
             renew_settings()
             from flows.compare import compare, compare_encoders
 
             with orchestration_errors(server):
-                if encoders:
-                    return outcome.of_encoders(compare_encoders(place.root, encoders, overrides))
+                if encoders or formats or staged:
+                    compared = compare_encoders(place.root, encoders, overrides, formats=formats, staged=staged)
+                    return outcome.of_encoders(compared)
                 return outcome.of_comparison(compare(place.root, overrides))
 
     def predict(self, rows: "pd.DataFrame | Sequence[object]", *, alias: str = "champion") -> "pd.DataFrame":

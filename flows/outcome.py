@@ -106,8 +106,8 @@ def of_encoders(result: "ComparedEncoders") -> Outcome:
     """Return what came of a comparison of encoders; the scores are macro-F1 of each, left frozen."""
     return Outcome(
         title=f"comparison, {len(result.encoders)} encoders, run {result.run_id[:8]}",
-        verdict=result.recommendation,
-        scores=MappingProxyType({one.encoder: one.f1_macro for one in result.encoders}),
+        verdict=result.summary,
+        scores=MappingProxyType({one.title: one.f1_macro for one in result.encoders}),
         tables={"encoders": [one.model_dump() for one in result.encoders]},
         details=result,
     )

@@ -118,10 +118,15 @@ def apply_all(
 
 def _apply_alike(networks: Sequence[Network], rows: Rows, frozen: FrozenLayers | None) -> list[Probabilities]:
     for each in networks:
-        place(each.classifier, choose_to_serve(each.params.train.device))
+        place(each.classifier, choose_to_serve(_device(each.params)))
     if len(networks) == 1 and frozen is None:
         return [predict_probabilities(networks[0].classifier, rows)]
     return predict_together([each.classifier for each in networks], [each.layers for each in networks], rows, frozen)
+
+
+def _device(params: Params) -> str:
+    """Return where a network is to answer: int8 is for CPUs, wherever it is loaded."""
+    return "cpu" if params.model.frozen_dtype == "int8" else params.train.device
 
 
 def _networks(calibrated: Calibrated) -> list[Network]:

@@ -87,7 +87,7 @@ def print_compared_encoders(result: "ComparedEncoders") -> None:
     reply.print()
     reply.print(table)
     reply.print()
-    reply.print(result.recommendation, style="bold", markup=False, soft_wrap=True)
+    reply.print(result.summary, style="bold", markup=False, soft_wrap=True)
     reply.print(f"[dim]{result.seconds:.0f} s; encoders.json of MLflow run {result.run_id}[/dim]")
 
 

@@ -11,6 +11,7 @@ the same one, the first wins and the other's copy goes.
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -26,7 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.inputs.rows import Indices
+from thawline.errors import ParamsError
 from thawline.system.files import storage_errors
+
+logger = logging.getLogger(__name__)
 
 Space = Mapping[str, str | int | None]
 """Everything besides the row that determines its states."""
@@ -70,6 +74,7 @@ class SegmentWriter:
         self._keys = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), 16)
         self._starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         self._written = 0
+        self._size = self._off = 0.0
         with storage_errors():
             space_directory.mkdir(parents=True, exist_ok=True)
             self._temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=space_directory))
@@ -86,7 +91,10 @@ class SegmentWriter:
 
     def append(self, states: NDArray[np.floating]) -> None:
         """Write the states (positions, D) of the next rows."""
-        values = np.ascontiguousarray(states, dtype=str(self._space["dtype"]))
+        with np.errstate(over="ignore"):  # said below
+            values = np.ascontiguousarray(states, dtype=str(self._space["dtype"]))
+        if values.dtype != states.dtype:
+            self._note_rounding(states, values)
         with storage_errors():
             if self._stream.tell() == 0:  # the first states may be none
                 header = {"descr": values.dtype.str, "fortran_order": False}
@@ -96,10 +104,22 @@ class SegmentWriter:
             self._stream.write(values.data)
         self._written += len(values)
 
+    def _note_rounding(self, states: NDArray[np.floating], values: NDArray[np.floating]) -> None:
+        size, off = np.square(states, dtype=float).sum(), np.square(states - values.astype(states.dtype)).sum()
+        if not np.isfinite(off):
+            raise ParamsError(
+                f"train.activations '{values.dtype}' can't hold states of {np.abs(states).max():.3g}, at most "
+                f"{np.finfo(values.dtype).max:.3g} fits; set it to float32"
+            )
+        self._size, self._off = self._size + float(size), self._off + float(off)
+
     def commit(self) -> None:
         """Make the segment visible."""
         if self._written != self._starts[-1]:
             raise RuntimeError(f"{self._written} positions written, {self._starts[-1]} announced")
+        if self._size:
+            off = 100 * np.sqrt(self._off / self._size)
+            logger.info("Stored in %s: what is read back is off by %.4f %% of its size", self._space["dtype"], off)
         with storage_errors():
             self._stream.close()
             np.save(self._temporary / "starts.npy", self._starts)

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from models.encoders.families import get_family
 from models.encoders.loading import Encoder
+from models.encoders.structure import run_modules
 from models.hardware.devices import threads
 from thawline.errors import ParamsError
 from thawline.params.file import nearest
@@ -98,20 +98,13 @@ def _find_layers(encoder: Encoder, network: nn.Module) -> dict[str, nn.Module]:
     """Return the layers that can have adapters, by path: linear ones and convolutions over all channels that run."""
     family, device = get_family(encoder.family), next(network.parameters()).device
     probe = {name: tensor.to(device) for name, tensor in family.probe(network, encoder.processor).items()}
-    ran: set[str] = set()
-    fitting = {
+    with threads(1):
+        ran = run_modules(network, lambda: family.hidden(network, probe))
+    return {
         path: module
-        for path, module in network.named_modules()
+        for path, module in ran.items()
         if isinstance(module, LINEAR) or (isinstance(module, nn.Conv2d) and module.groups == 1)
     }
-    handles = [module.register_forward_hook(lambda *_, path=path: ran.add(path)) for path, module in fitting.items()]
-    try:
-        with torch.no_grad(), threads(1):
-            family.hidden(network, probe)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return {path: module for path, module in fitting.items() if path in ran}
 
 
 def _known_names(network: Any, kind: str) -> tuple[str | tuple[str, ...], tuple[str, ...]]:

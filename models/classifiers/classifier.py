@@ -6,6 +6,7 @@
   `adapters` on them. Folds and trials therefore don't touch each other, and a frozen encoder is in memory once.
 - With the poolings 'all_layers' and 'grid' the head sees vectors of all layers. Those of layers below a boundary come
   with the states there.
+- Frozen layers may be in a small format (`rounding`); those from the lowest group that trains upwards never are.
 - Frozen groups are in eval mode whatever `train()` says: no dropout, and statistics of norms stand still.
 
 Shapes: B rows, T padded positions, W width of their states, D features, C classes.
@@ -24,6 +25,7 @@ from models.adapters.specs import AdapterPlan, AdapterSpec, plan_adapters
 from models.classifiers.parts import LayerGroup, Place, Start, copy_parameters, group_parameters
 from models.encoders.families import Family, Structure, get_family
 from models.encoders.loading import Encoder, hash_weights
+from models.encoders.precision.rounding import Rounding
 from models.encoders.splitting import Batch, capture
 from models.encoders.structure import HEAD
 from models.heads import summaries
@@ -69,7 +71,8 @@ class Classifier(nn.Module):
         self.holds_statistics = True
         self.trainable: frozenset[str] = frozenset({HEAD})
         self.adapters: AdapterPlan | None = None
-        self._own = {HEAD}
+        self.rounding: Rounding | None = None
+        self.own_groups = {HEAD}
         self.layer_groups()  # fails early where a parameter has no group
         self.train(mode=False)
 
@@ -137,7 +140,7 @@ class Classifier(nn.Module):
         """Return the number of the group that the parameter or module at `path` belongs to; -1 for none."""
         part, _, inside = path.partition(".")
         if part == "head":
-            return len(self.groups) - 1
+            return self.pooled_boundary
         return self.groups.index(self.structure.group_of(inside)) if part == "network" else -1
 
     def unfreeze(self, names: Collection[str]) -> None:
@@ -150,12 +153,15 @@ class Classifier(nn.Module):
         if unknown:
             can = "the model has" if self.adapters is None else "adapters can go to"
             raise PolicyError(f"no layer group is called {', '.join(unknown)}; {can} {', '.join(known)}")
+        lowest = min(map(self.groups.index, names), default=len(self.groups))
+        if self.rounding is not None:  # gradients pass what lies above
+            self.rounding.restore(self.network, lambda path: self.group_index(f"network.{path}") >= lowest)
         for name in self.groups:
-            if name in names and name not in self._own:
+            if name in names and name not in self.own_groups:
                 self._own_weights(name)
         self.trainable = frozenset(names)
         for group in self.layer_groups():
-            if group.name in self._own:  # the others are the encoder's, which nothing may change
+            if group.name in self.own_groups:  # the others are the encoder's, which nothing may change
                 for parameter in group.trained:
                     parameter.requires_grad_(group.name in self.trainable)
         self.train(self.training)
@@ -213,7 +219,9 @@ class Classifier(nn.Module):
             seen = {layer: self._summarise(layer, there, batch) for layer, there in given.items()}
             below = None if start is None else start.below
             for place in pooled:
-                own = {layer: value for layer, value in seen.items() if self._top(layer) <= place.boundary}
+                own = {
+                    layer: value for layer, value in seen.items() if (layer or self.pooled_boundary) <= place.boundary
+                }
                 found[place] = summaries.add_up(own, self._shares, below, self.width_at(place))
         elif hidden is not None:
             found[self.head_place] = self.family.pool(self.network, hidden, batch, self.pooling)
@@ -221,10 +229,8 @@ class Classifier(nn.Module):
 
     def upper_layers(self, vectors: Tensor) -> Tensor:
         """Return, of the head's vectors (B, D), those columns that say most of a row's meaning: the uppermost mean."""
-        if self.pooling not in SEES_LAYERS:
-            return vectors
-        share = self._shares[None]
-        return vectors[:, share.first : share.first + share.size // 2]
+        share = self._shares.get(None)
+        return vectors if share is None else vectors[:, share.first : share.first + share.size // 2]
 
     def _classify(self, start: Start | None, batch: Batch) -> Tensor:
         return self._answer(self.capture((self.head_place,), batch, start=start)[self.head_place])
@@ -232,20 +238,14 @@ class Classifier(nn.Module):
     def _answer(self, vectors: Tensor) -> Tensor:
         """Return logits (B, C), in float32 whatever the network computes in: as heads are trained and calibrated."""
         kind = vectors.device.type
-        rounds = torch.is_autocast_enabled(kind)
-        with torch.autocast(kind, enabled=False) if rounds else nullcontext():
-            logits: Tensor = self.head(vectors.float() if rounds else vectors)
-            return logits
+        with torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext():
+            return self.head(vectors.float())  # type: ignore[no-any-return]  # float32 ones stay as they are
 
     def _share_columns(self) -> dict[Layer, Share]:
         layers = (*self.layers, None)
         widths = [self.family.num_channels(self.network, self.structure, layer) for layer in layers]
         sides = [self.structure.map_side(layer) for layer in layers] if self.pooling == GRID else []
         return dict(zip(layers, summaries.share_columns(widths, sides), strict=True))
-
-    def _top(self, layer: Layer) -> int:
-        """Return the boundary from which on a layer lies below."""
-        return self.pooled_boundary if layer is None else layer
 
     def _summarise(self, layer: Layer, states: Tensor, batch: Batch) -> Tensor:
         seen = self.family.positions(self.structure, states, layer, batch)
@@ -258,7 +258,7 @@ class Classifier(nn.Module):
             copy_parameters(self.network, self.layer_groups()[self.groups.index(name)].parameters)
         else:
             inject_adapters(self.network, self.adapters, name)
-        self._own.add(name)
+        self.own_groups.add(name)
 
 
 def build_classifier(
@@ -295,6 +295,8 @@ def build_classifier(
         seed=seed,
         weights_hash=encoder.weights_hash,
     )
+    classifier.rounding = encoder.rounding
     if adapters is not None:
-        classifier.adapters = plan_adapters(encoder, classifier.network, adapters, seed=seed)
+        full = classifier.network if encoder.rounding is None else encoder.rounding.full
+        classifier.adapters = plan_adapters(encoder, full, adapters, seed=seed)
     return classifier

@@ -13,11 +13,13 @@ from torch import nn
 
 from models.classifiers.classifier import Classifier
 from models.encoders.loading import Encoder
+from models.encoders.precision.rounded_encoder import check_device, round_encoder
+from models.encoders.precision.small_layers import Precision
 from models.hardware.devices import resolve
 
 _LOCK = threading.Lock()
-_copies: dict[torch.device, tuple[Encoder, Encoder]] = {}
-"""By device, the encoder that was last asked for there, and its copy."""
+_copies: dict[torch.device, tuple[Encoder, Precision, Encoder]] = {}
+"""By device, the encoder that was last asked for there, its format, and the copy."""
 
 
 def place(classifier: Classifier, device: torch.device) -> Classifier:
@@ -37,18 +39,32 @@ def place(classifier: Classifier, device: torch.device) -> Classifier:
     return classifier
 
 
-def encoder_on(encoder: Encoder, device: torch.device) -> Encoder:
-    """Return the encoder with its network on a device: itself where it is there, else a copy that is kept."""
+def encoder_on(encoder: Encoder, device: torch.device, precision: Precision = "float32") -> Encoder:
+    """Return the encoder on a device, its layers in a format: itself if it is so, else a copy that is kept.
+
+    Raises:
+        ParamsError: It can't be in this format, or not there.
+    """
     device = resolve(device)
-    if next(encoder.network.parameters()).device == device:
+    check_device(precision, device)
+    if precision == "float32" and next(encoder.network.parameters()).device == device:
         return encoder
     with _LOCK:
         known = _copies.get(device)
-        if known is not None and known[0] is encoder:
-            return known[1]
-        placed = dataclasses.replace(encoder, network=copy.deepcopy(encoder.network).to(device))
-        _copies[device] = encoder, placed
+        if known is not None and known[0] is encoder and known[1] == precision:
+            return known[2]
+        placed = _move(encoder if precision == "float32" else round_encoder(encoder, precision), device)
+        _copies[device] = encoder, precision, placed
         return placed
+
+
+def _move(encoder: Encoder, device: torch.device) -> Encoder:
+    """Return the encoder on a device; where it is there, itself."""
+    if next(encoder.network.parameters()).device == device:
+        return encoder
+    network = copy.deepcopy(encoder.network).to(device)
+    rounding = encoder.rounding and dataclasses.replace(encoder.rounding, small=network)
+    return dataclasses.replace(encoder, network=network, rounding=rounding)
 
 
 def forget(name: str) -> None:

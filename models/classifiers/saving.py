@@ -1,6 +1,7 @@
 """A classifier in a directory, without pickle: readable without the encoder it came from, or referring to that.
 
-config.json        family, head, pooling, dropped parts, the caller's settings, and the encoder that is referred to
+config.json        family, head, pooling, dropped parts, the caller's settings, the encoder that is referred to, and the
+                   layers that are in a small format
 model.safetensors  all weights, or the head's
 adapter/           the adapters in peft's format, where the encoder is referred to
 encoder/           the network's configuration
@@ -23,12 +24,16 @@ from models.classifiers.classifier import Classifier
 from models.classifiers.references import CONFIG, ENCODER, describe_encoder, find_encoder
 from models.encoders.families import get_family
 from models.encoders.loading import Encoder
+from models.encoders.precision.rounding import round_layers
+from models.encoders.precision.small_layers import list_small
 from models.heads.head import HeadSpec
 from thawline.errors import UsageError, first_line
 from thawline.system.files import storage_errors
 
 FORMAT = 1
 ADAPTER = "adapter"
+SMALL = "frozen"
+"""The key of the configuration under which layers in a small format stand."""
 WEIGHTS = "model.safetensors"
 
 
@@ -62,6 +67,7 @@ def save_classifier(
         "layers": classifier.layers,
         "dropped": [name for name, child in classifier.network.__dict__["_modules"].items() if child is None],
         "settings": dict(settings),
+        **({} if classifier.rounding is None else {SMALL: _describe_small(classifier)}),
         **({} if encoder is None else {ENCODER: describe_encoder(encoder)}),
     }
     with storage_errors():
@@ -75,6 +81,12 @@ def save_classifier(
                 place = encoder.source.location
                 save_adapters(classifier.network, classifier.adapters, directory / ADAPTER, encoder=place)
         (directory / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _describe_small(classifier: Classifier) -> dict[str, Any]:
+    """Return which layers are in which small format; `classifier` has a rounding."""
+    assert classifier.rounding is not None  # noqa: S101
+    return {"format": classifier.rounding.precision, "layers": list_small(classifier.network)}
 
 
 def merged(classifier: Classifier) -> Classifier:
@@ -118,6 +130,8 @@ def load_classifier(directory: Path) -> tuple[Classifier, Any, dict[str, Any]]:
             if (directory / ADAPTER).is_dir():
                 load_adapters(network, directory / ADAPTER)
                 merge_adapters(network)
+        if small := config.get(SMALL):
+            round_layers(network, small["layers"], small["format"])
         network.eval().requires_grad_(requires_grad=False)
         probe = family.probe(network, processor)
         structure = family.find_structure(network, probe)

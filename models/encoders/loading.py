@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from models.encoders.catalogue import CATALOGUE, FORMS, Known, fetched_place, is_there
 from models.encoders.families import EncoderSource, Family, Loaded, Structure, find_family, get_family
+from models.encoders.precision.rounding import Rounding
 from models.encoders.structure import drop_unused
 from models.hardware.devices import threads
 from models.heads.summaries import SEES_LAYERS
@@ -35,7 +36,7 @@ class Encoder:
     `family` is the name of one of `models/encoders/families/`, `processor` what it makes the network's input with (a
     tokenizer, say). `network` is in eval mode, float32, without gradients; parts that never reach its output are gone
     (`dropped`). `weights_hash` is the SHA-256 of names, dtypes, shapes and bytes of what is left. `settings` are what
-    its family was given.
+    its family was given. Where layers are in a small format, `rounding` says which.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Encoder:
     structure: Structure
     dropped: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    rounding: Rounding | None = None
 
 
 def load_encoder(

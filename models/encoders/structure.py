@@ -252,6 +252,21 @@ def find_late(network: nn.Module, blocks: str, run: Callable[[], object]) -> fro
     return frozenset(calls[end + 1 :]) - frozenset(calls[: end + 1])
 
 
+def run_modules(network: nn.Module, run: Callable[[], object]) -> dict[str, nn.Module]:
+    """Return the modules that are called when the network runs, by path; of some, others read the weights."""
+    called: set[str] = set()
+    handles = [
+        module.register_forward_hook(lambda *_, path=path: called.add(path)) for path, module in network.named_modules()
+    ]
+    try:
+        with torch.no_grad():
+            run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {path: module for path, module in network.named_modules() if path in called}
+
+
 def _module_list(network: nn.Module, path: str) -> nn.ModuleList:
     module = network.get_submodule(path)
     if not isinstance(module, nn.ModuleList):

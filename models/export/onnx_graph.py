@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from models.classifiers.classifier import Classifier
 from models.classifiers.placement import place
+from models.encoders.precision.small_layers import list_small
 from models.inputs.rows import Rows
 from thawline.errors import ExportError
 
@@ -77,6 +78,11 @@ def export_onnx(
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise ExportError(f"export.onnx needs {', '.join(missing)}; pip install 'thawline[onnx]', or set it to false")
+    if list_small(classifier.network):
+        raise ExportError(
+            "the model's frozen layers are in a small format, and ONNX gets float32; set export.onnx to false, or "
+            "model.frozen_dtype to float32"
+        )
     classifier = place(classifier, torch.device("cpu")).eval()
     batch = rows.batch(np.argsort(rows.lengths, kind="stable")[[0, -1]])
     matrix = np.eye(classifier.num_classes) if rule is None else rule

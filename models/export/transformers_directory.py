@@ -17,6 +17,7 @@ from torch import nn
 
 from models.classifiers.classifier import Classifier
 from models.classifiers.placement import place
+from models.encoders.precision.small_layers import list_small
 from thawline.system.files import storage_errors
 
 TOLERANCE = 1e-4
@@ -77,6 +78,8 @@ def why_not(classifier: Classifier) -> str:
     own = HEADS.get(kind) if isinstance(kind, str) else None
     if own is None:
         return f"no head of transformers is known for the architecture {kind or type(classifier.network).__name__!r}"
+    if list_small(classifier.network):
+        return "its frozen layers are in a small format (model.frozen_dtype), which transformers does not read"
     spec, width = classifier.head_spec, classifier.network.config.hidden_size
     wanted = ("cls", 1, width, own.activation)
     given = (classifier.pooling, spec.layers, spec.units, spec.activation)

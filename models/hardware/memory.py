@@ -1,5 +1,7 @@
-"""How much memory is free, for those who have to say beforehand that it will not do."""
+"""How much memory is free, for those who have to say beforehand that it will not do, and how much something takes."""
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -9,6 +11,7 @@ GRADIENT_AND_ADAMW_BYTES = 12
 """Of a weight that trains: its gradient and the two averages of AdamW, in float32."""
 WEIGHT_BYTES = 4
 _GROUP = Path("/sys/fs/cgroup")
+_LOOK_EVERY_S = 0.005
 
 
 def free_bytes(device: torch.device) -> int:
@@ -19,6 +22,33 @@ def free_bytes(device: torch.device) -> int:
     free = int(psutil.virtual_memory().available)
     granted, used = _read_number(_GROUP / "memory.max"), _read_number(_GROUP / "memory.current")
     return free if granted is None or used is None else min(free, max(granted - used, 0) + _reclaimable())
+
+
+def measure_rise(work: Callable[[], object], device: torch.device) -> int:
+    """Do some work, and return by how many bytes the memory in use rose at most meanwhile: the GPU's, or the process's.
+
+    What other threads of the process take is counted, too.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        return int(torch.cuda.max_memory_allocated(device)) - before
+    process, is_done = psutil.Process(), threading.Event()
+    sizes = [process.memory_info().rss]
+
+    def look() -> None:
+        while not is_done.wait(_LOOK_EVERY_S):
+            sizes.append(process.memory_info().rss)
+
+    watcher = threading.Thread(target=look, name="memory")
+    watcher.start()
+    try:
+        work()
+    finally:
+        is_done.set()
+        watcher.join()
+    return int(max(sizes) - sizes[0])
 
 
 def _reclaimable() -> int:

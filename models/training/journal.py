@@ -18,6 +18,7 @@ from models.classifiers.classifier import Classifier
 from models.training.checkpoints import Checkpoint, Checkpoints, identify, own_tensors
 from models.training.epochs import EpochUnderWay, PhaseRun
 from models.training.parallel import Processes
+from models.training.phases import take_back
 from models.training.policies import Phase
 from models.training.records import EpochRecord, TrainingData, TrainSettings
 from thawline.scores.metrics import Scores
@@ -93,10 +94,13 @@ class Journal:
         with torch.no_grad():
             for name, tensor in own_tensors(classifier, groups).items():
                 tensor.copy_(checkpoint.tensors[f"weights.{name}"])
-        classifier.first_trained = content["first_trained"]
+        trainable = self.phases[checkpoint.phase].trainable
         if checkpoint.ended:
-            classifier.unfreeze(self.phases[checkpoint.phase].trainable)
+            classifier.unfreeze(trainable)
+            take_back(classifier, content["first_trained"])
             return checkpoint.phase + 1
+        take_back(classifier, min(content["first_trained"], *map(classifier.groups.index, trainable)))
+        classifier.first_trained = content["first_trained"]
         self._resumed = checkpoint
         return checkpoint.phase
 

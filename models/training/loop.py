@@ -19,6 +19,7 @@ from models.prediction.probabilities import predict_probabilities
 from models.training.checkpoints import Checkpoints
 from models.training.epochs import EpochUnderWay, PhaseRun, choose_boundary
 from models.training.journal import Journal, PhaseState
+from models.training.phases import take_back
 from models.training.policies import Phase, check_phase
 from models.training.records import EpochRecord, TrainingData, TrainSettings, record_epoch
 from thawline.errors import PolicyError
@@ -88,7 +89,7 @@ def go_on(journal: Journal, store: ActivationStore | None = None) -> Iterator[Ep
         finally:
             run.finish()
         if not state.gained:
-            classifier.first_trained = first_trained
+            take_back(classifier, first_trained)
         journal.note_end(number, state.best)
 
 

@@ -64,6 +64,21 @@ def apply_phase(classifier: Classifier, phase: Phase) -> list[ParamGroup]:
     ]
 
 
+def take_back(classifier: Classifier, boundary: int) -> None:
+    """Count what lies below a boundary as pretrained again: a phase that gained nothing has put its weights back.
+
+    Layers there that were in a small format are so again, as what is stored of them comes from that.
+    """
+    classifier.first_trained = boundary
+    if classifier.rounding is not None:
+        classifier.rounding.round(classifier.network, lambda path: classifier.group_index(f"network.{path}") < boundary)
+        for group in classifier.layer_groups()[:boundary]:
+            for parameter in group.parameters:
+                parameter.requires_grad_(False)
+        classifier.own_groups.difference_update(classifier.groups[:boundary])
+        classifier.train(classifier.training)
+
+
 def _require_memory(classifier: Classifier, phase: Phase) -> None:
     """Refuse a phase whose weights, gradients and averages can't be held: the system would end us without a word."""
     groups = [group for group in classifier.layer_groups() if group.name in phase.trainable]

@@ -12,7 +12,7 @@ from tasks.results import save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.training.adapters import refers_to_encoder
 from tasks.training.linear_heads import pooled_vectors, solve_head
-from tasks.training.setup import learned_rows, load_encoded
+from tasks.training.setup import encoder_in, learned_rows, load_encoded
 from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
 from thawline.params import Params
@@ -41,7 +41,8 @@ def fit_frozen(context: Context) -> FinalFit:
     """Fit on all of train and save the encoder with the head."""
     started = time.monotonic()
     encoder = load_encoded(context, None).encoder
-    classifier = attach_linear_head(encoder, solve_head(context, None), pooling=context.params.model.pooling)
+    used = encoder_in(encoder, context.params, "cpu")
+    classifier = attach_linear_head(used, solve_head(context, None), pooling=context.params.model.pooling)
     data, directory = load_train_set(context), context.directory(TRAINING) / FROZEN / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     refers = refers_to_encoder(context.params)

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,10 @@ from modalities import get_modality
 from modalities.fitted import class_probabilities
 from models.classifiers.classifier import Classifier
 from models.classifiers.linear_heads import put_linear_head
+from models.classifiers.sizes import held_bytes, saved_bytes
 from models.encoders.loading import Encoder
 from models.encoders.scratch import randomise
+from models.hardware.memory import measure_rise
 from models.training.loop import EpochRecord, predict_probabilities, train
 from models.training.policies import plan_phases
 from models.training.records import TrainingData
@@ -27,7 +30,7 @@ from tasks.caching import step_cache
 from tasks.candidates.estimators import fit_estimator, list_baselines
 from tasks.comparing.report import BASELINE, SCRATCH
 from tasks.results.outcomes import Measured
-from tasks.training.adapters import adapter_spec
+from tasks.training.adapters import adapter_spec, refers_to_encoder
 from tasks.training.device_slots import on_device
 from tasks.training.finetuning import best_epochs, stop_at_best
 from tasks.training.first_phases import is_exact
@@ -228,13 +231,30 @@ def _run(
     return classifier, list(train(classifier, phases, arrays, settings, store))
 
 
+class FrozenCost(NamedTuple):
+    """What a frozen encoder takes: seconds a row, bytes in memory of weights and a pass, and those of a version."""
+
+    seconds: float
+    memory_bytes: int
+    version_bytes: int
+
+
+def frozen_seconds(context: Context, fold: int) -> float:
+    """Return the seconds that the frozen encoder takes for a row."""
+    return measure_frozen(context, fold).seconds
+
+
 @lru_cache(maxsize=64)
 @on_device
-def frozen_seconds(context: Context, fold: int) -> float:
-    """Return the seconds that the frozen encoder takes for a row, measured on a sample."""
+def measure_frozen(context: Context, fold: int) -> FrozenCost:
+    """Return what the frozen encoder takes, measured on a sample."""
     encoded = load_encoded(context, fold)
     rows, classifier = encoded.rows, build(encoded.encoder, context.params, num_classes=2)
     sample = np.random.default_rng(0).permutation(len(rows))[:NUM_TIMED_ROWS]
     started = time.perf_counter()
-    predict_probabilities(classifier, rows, np.sort(sample))
-    return (time.perf_counter() - started) / len(sample)
+    rise = measure_rise(lambda: predict_probabilities(classifier, rows, np.sort(sample)), classifier.device)
+    return FrozenCost(
+        seconds=(time.perf_counter() - started) / len(sample),
+        memory_bytes=held_bytes(classifier) + rise,
+        version_bytes=saved_bytes(classifier, refers=refers_to_encoder(context.params)),
+    )

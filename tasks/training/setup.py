@@ -35,6 +35,7 @@ from tasks.training.device_slots import device_slot
 from tasks.training.row_weights import row_weights, trained_on
 from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
+from thawline.errors import ParamsError
 from thawline.params import Params
 from thawline.params.scopes import ENCODING, TRAINING
 from thawline.rows.splits import assign_folds
@@ -128,13 +129,28 @@ def build(
     that train in place of the encoder's weights.
     """
     return build_classifier(
-        encoder_on(encoder, choose_device(device or params.train.device)),
+        encoder_in(encoder, params, device),
         num_classes=num_classes,
         head=head_spec(params),
         pooling=params.model.pooling,
         seed=params.seed,
         adapters=adapters,
     )
+
+
+def encoder_in(encoder: Encoder, params: Params, device: str | None = None) -> Encoder:
+    """Return the encoder on `params.train.device`, or the one named, in the format that `model.frozen_dtype` says.
+
+    Raises:
+        ParamsError: It can't be in this format, or not there.
+    """
+    precision = params.model.frozen_dtype
+    if precision != "float32" and get_modality(params.modality).fits_encoder(params):
+        raise ParamsError(
+            f"model.frozen_dtype '{precision}' is for pretrained encoders, and that of modality {params.modality} is "
+            "made from its rows; set it to float32"
+        )
+    return encoder_on(encoder, choose_device(device or params.train.device), precision)
 
 
 def head_spec(params: Params) -> HeadSpec:

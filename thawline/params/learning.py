@@ -65,6 +65,12 @@ class Model(Section):
         "weights that timm knows; for tables 'ft_transformer', which is pretrained on the training rows. 'auto' takes "
         "the one that comes with Thawline for the kind of data.",
     )
+    frozen_dtype: Literal["float32", "bfloat16", "int8"] = Field(
+        "float32",
+        description="Number format of the encoder's linear layers and vocabulary where they stay frozen; layers that "
+        "train, and those above them, are float32. 'int8' is for CPUs; both make saved models smaller, and are fast "
+        "where the processor computes in them. `thawline compare --frozen-dtype` says what they do to scores and time.",
+    )
     max_tokens: int = Field(64, ge=4, le=8192, description="Texts are cut to this length (tokens).")
     image_size: int | None = Field(
         96,

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from bench.gpu import EXAMPLES, LARGEST_DIFFERENCE, compare, scores_of, told
-from bench.gpu_rows_a_second import Parts
+from bench.gpu_networks import NETWORKS, measure_network
+from bench.gpu_rows_a_second import draw_parts, load_default
 from bench.processes import Finished
 from bench.rows import ROOT
 from models.activations.store import ActivationStore
@@ -48,7 +49,16 @@ def test_a_sample_has_all_classes_of_the_example(example, tmp_path: Path) -> Non
 
 
 def test_each_part_trains_the_rows_it_says(tmp_path: Path) -> None:
-    parts = Parts(torch.device("cpu"), num_rows=16, max_tokens=16)
+    encoder, pooling = load_default()
+    parts = draw_parts(torch.device("cpu"), encoder, pooling, num_rows=16, max_tokens=16)
     store = ActivationStore(tmp_path)
     assert parts.frozen_pass(store) == parts.top_block(store) == 16
     assert parts.heads(store, 2) == 2 * 4 * 16
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_each_part_runs_with_networks_of_random_weights(name: str) -> None:
+    found = measure_network(NETWORKS[name], torch.device("cpu"), reduced=True)
+    assert found["num_rows"] == 32
+    assert len(found["parts"]) == 6
+    assert all(part["rows_a_second"] > 0 for part in found["parts"].values())

@@ -67,7 +67,11 @@ def test_the_page_says_that_there_was_no_gpu_or_what_it_gave() -> None:
         "rows_a_second": {"num_rows": 20, "mean_tokens": 80.0, **rates},
         "line": {"spam": {"sides": {"cuda": {"f1_macro": {"test rows": 0.91}}}, "differences": {"test rows": 0.01}}},
     }
+    parts = {"top block": {"rows_a_second": 812.4, "gpu_peak_bytes": 3.2e9}, "full": {"failed": "no memory"}}
+    found["networks"] = {"a decoder": {"millions": 1236, "num_rows": 9, "mean_tokens": 80.0, "parts": parts}}
     told = gpu_section(found)
+    assert "a decoder, random weights (1,236 million); 9 mails" in told
+    assert "| top block | 812 | 3.2 GB |\n| full | no memory | |" in told
     assert "| frozen pass | 4000 |" in told
     assert "| spam | test rows | 0.9100 | +0.0100 |" in told
     assert NO_GPU in gpu_section({**found, "gpu": None})

@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -25,7 +26,7 @@ from models.encoders.tokenizing import tokenize
 from models.inputs.rows import TokenRows
 from models.training.phases import apply_phase
 from tests.unit.models.conftest import CONFIGS, make_classifier, make_texts, phase, save_encoder
-from thawline.errors import LayerGroupError, StorageError
+from thawline.errors import LayerGroupError, ParamsError, StorageError
 from thawline.system.files import MIN_FREE_BYTES
 
 POOLED = 4
@@ -146,6 +147,20 @@ def test_float16_halves_the_file_and_stays_within_a_thousandth(tmp_path: Path, c
     assert states.dtype == torch.float32
     torch.testing.assert_close(states, live(classifier, rows, 3), rtol=1e-3, atol=1e-3)
     assert np.load(segments(store)[0] / "states.npy").dtype == np.float16
+
+
+def test_the_error_of_rounded_states_is_said_and_states_that_do_not_fit_are_refused(
+    tmp_path: Path, classifier, rows, caplog
+):
+    caplog.set_level("INFO")
+    ActivationStore(tmp_path, dtype="float16").fill(classifier, rows, {2})
+    said = float(re.search(r"Stored in float16: what is read back is off by ([\d.]+) % of its size", caplog.text)[1])
+    assert 0 < said < 0.1
+    classifier.unfreeze(["embeddings", "head"])
+    with torch.no_grad():
+        classifier.network.embeddings.LayerNorm.weight.fill_(1e6)
+    with pytest.raises(ParamsError, match=r"can't hold states of .*e\+06, at most 6.55e\+04 fits; set it to float32"):
+        ActivationStore(tmp_path, dtype="float16").fill(classifier, rows, {1})
 
 
 def test_other_weights_settings_or_boundaries_have_their_own_states(
