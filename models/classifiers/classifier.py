@@ -201,15 +201,13 @@ class Classifier(nn.Module):
         States are (B, T, W), pooled vectors (B, D); those below the head's boundary where it sees all layers.
         """
         first = 0 if start is None else start.boundary
-        to_the_end = self.head_place in places
         pooled = [place for place in places if place.pooled]
         highest = max((place.boundary for place in pooled), default=0)
         taken = {layer for layer in self.layers if first < layer <= highest}
         inner = sorted(taken.union(place.boundary for place in places if not place.pooled))
-        begun = start and (first, start.states)
-        forward = self.family.hidden
+        begun, forward, ends = start and (first, start.states), self.family.hidden, self.head_place in places
         states, hidden = capture(
-            self.network, self.structure, inner, batch, forward=forward, start=begun, to_the_end=to_the_end
+            self.network, self.structure, inner, batch, forward=forward, start=begun, to_the_end=ends
         )
         found = {place: states[place.boundary] for place in places if not place.pooled}
         if self.pooling in SEES_LAYERS:

@@ -13,8 +13,8 @@ from torch import nn
 
 from models.classifiers.classifier import Classifier
 from models.encoders.loading import Encoder
-from models.encoders.precision.rounded_encoder import check_device, round_encoder
 from models.encoders.precision.small_layers import Precision
+from models.encoders.rounded_encoder import check_device, round_encoder
 from models.hardware.devices import resolve
 
 _LOCK = threading.Lock()

@@ -13,8 +13,8 @@ from models.classifiers.parts import Start
 from models.classifiers.placement import encoder_on
 from models.encoders.loading import Encoder, load_encoder
 from models.encoders.precision import small_layers
-from models.encoders.precision.rounded_encoder import check_device, round_encoder
 from models.encoders.precision.small_layers import BFloat16Linear, Int8Linear, has_small_form, list_small, make_small
+from models.encoders.rounded_encoder import check_device, round_encoder
 from models.inputs.rows import TokenRows
 from tests.unit.models.conftest import CONFIGS, make_classifier, save_encoder
 from tests.unit.models.image_networks import load_network, save_network

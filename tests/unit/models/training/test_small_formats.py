@@ -13,8 +13,8 @@ from models.adapters.specs import AdapterSpec
 from models.classifiers.classifier import Classifier, build_classifier
 from models.classifiers.saving import load_classifier, save_classifier
 from models.encoders.loading import Encoder, load_encoder
-from models.encoders.precision.rounded_encoder import round_encoder
 from models.encoders.precision.small_layers import list_small
+from models.encoders.rounded_encoder import round_encoder
 from models.heads.head import HeadSpec
 from models.inputs.rows import TokenRows
 from models.training.checkpoints import Checkpoints
