@@ -13,6 +13,7 @@ from tasks.candidates.baselines import cross_validate_all, fit_any, list_all_bas
 from tasks.candidates.blend import blend_folds, blend_shares, fit_blend
 from tasks.candidates.dependence import measure_dependence
 from tasks.candidates.label_audit import LabelAudit, audit_labels, record_effect
+from tasks.candidates.mended_labels import measure_mended
 from tasks.candidates.outputs import answer_folds, calibrate, check_costs
 from tasks.edges import AUDITED, FROZEN, ROWS, START, after, note, noted, unseen
 from tasks.judging.evaluation import evaluate, score_champion
@@ -57,6 +58,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
     with open_run(context, tracking) as run_id:
         with watch("baseline"):
             baselines, dependence = _score_baselines(context, tracking, run_id)
+            mended = measure_mended(context, tracking, run_id, baselines)
         with watch("scout"):
             deep, scouted = _scout(context)
         with watch("search"):
@@ -113,6 +115,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             found=searched.found,
             exported=exported,
             dependence=dependence,
+            mended=mended,
         )
 
 

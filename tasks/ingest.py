@@ -1,4 +1,7 @@
-"""DVC stage `ingest`: every accepted file in data/raw to rows with an id, in order of file name and row."""
+"""DVC stage `ingest`: every accepted file in data/raw to rows with an id, in order of file name and row.
+
+What people have said about labels (`thawline/mending/corrections.py`) is applied here: the files stay as they arrived.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -8,8 +11,10 @@ import pandas as pd
 
 from modalities import Modality, get_modality
 from tasks.stage import run_stage
-from thawline.errors import DataRefusedError
+from thawline.errors import DataRefusedError, first_line
 from thawline.formats.frames import write_frame, write_report
+from thawline.mending.corrections import Correction, apply_corrections, is_correction, settle
+from thawline.mending.tally import tally
 from thawline.params import Params
 from thawline.rows.row_ids import row_ids
 from thawline.workspace import Workspace
@@ -32,11 +37,14 @@ def ingest(workspace: Workspace, params: Params) -> None:
         "distinct_rows": int(frame["row_id"].nunique()),
         "rows_per_file": {str(name): int(count) for name, count in per_file.items()},
     }
+    corrections = read_corrections(workspace.raw)
+    if corrections:
+        report["corrections"] = tally(corrections).model_dump()
     write_report(report, workspace.reports / "ingest.json")
 
 
 def read_raw(workspace: Workspace, params: Params, modality: Modality) -> pd.DataFrame:
-    """Read all accepted files, one below the other.
+    """Read all accepted files, one below the other, with the labels that people gave.
 
     Raises:
         DataError: There is none, or one can't be read.
@@ -46,7 +54,7 @@ def read_raw(workspace: Workspace, params: Params, modality: Modality) -> pd.Dat
         raise DataRefusedError(
             f"{workspace.raw} holds no data; hand over a file with `thawline arrive FILE`, or set arrive.initial"
         )
-    return read_files(files, params, modality)
+    return mend(read_files(files, params, modality), workspace.raw, modality)
 
 
 def read_files(files: Sequence[Path], params: Params, modality: Modality) -> pd.DataFrame:
@@ -58,8 +66,44 @@ def read_files(files: Sequence[Path], params: Params, modality: Modality) -> pd.
     return pd.concat([modality.read(path, params) for path in files], ignore_index=True)
 
 
+def mend(frame: pd.DataFrame, raw: Path, modality: Modality) -> pd.DataFrame:
+    """Return rows as read with the labels that people gave their contents, without those that they dropped.
+
+    Raises:
+        DataRefusedError: A file of corrections in `raw` is broken.
+    """
+    settled = settle(read_corrections(raw))
+    if not settled.standing:
+        return frame
+    known = frame.assign(row_id=row_ids(modality.canonical(frame)))
+    return apply_corrections(known, settled).drop(columns="row_id")
+
+
+def read_corrections(raw: Path) -> list[Correction]:
+    """Return what people have said about labels, the oldest first.
+
+    Raises:
+        DataRefusedError: A file is broken.
+    """
+    found = []
+    for path in sorted(raw.glob("corrections.*.json")):
+        try:
+            found.append(Correction.model_validate_json(path.read_bytes()))
+        except ValueError as error:
+            raise DataRefusedError(
+                f"{path} holds no corrections ({first_line(error)}); bring it back with `dvc checkout "
+                f"{path.name}.dvc`, or take it out with `thawline data remove {path.name}`"
+            ) from error
+    return found
+
+
 def raw_files(workspace: Workspace) -> list[Path]:
-    """List the accepted files by name, without what DVC and git keep beside them."""
+    """List the accepted files by name, without corrections and what DVC and git keep beside them."""
+    return [path for path in tracked_files(workspace) if not is_correction(path.name)]
+
+
+def tracked_files(workspace: Workspace) -> list[Path]:
+    """List the accepted files and the corrections by name, without what DVC and git keep beside them."""
     if not workspace.raw.is_dir():
         return []
     return sorted(

@@ -34,6 +34,8 @@ def print_result(result: RunResult) -> None:
     reply.print(scores)
     if result.dependence is not None:
         reply.print(result.dependence.sentence(), markup=False)
+    if result.mended is not None:
+        reply.print(result.mended.sentence(), markup=False)
     if result.search is not None:
         reply.print(f"Search: {result.search.sentence()}", markup=False)
     reply.print()

@@ -48,17 +48,27 @@ def measure_dependence(
 def compare_with_chance(context: Context, baselines: Sequence[CrossValidation]) -> Dependence | None:
     """Return the comparison; see `measure_dependence`."""
     columns = tuple(split_columns(context.params).values())
-    name = FROZEN if has_frozen_features(context.params) else list_baselines(context)[-1]
+    name, fit = cheap_approach(context)
     known = next((one for one in baselines if one.name == name), None)
     if not columns or known is None:
         return None
     data = _regarded_by_chance(load_train_set(context))
-    fit = _frozen if name == FROZEN else _estimator(name)
     scores = []
     for learned, scored in _folds_by_chance(data, context):
         probabilities = fit(context, data, trained_on(context, learned), scored)
         scores.append(score(data.labels[scored], probabilities).f1_macro)
     return Dependence(approach=name, columns=columns, by_chance=tuple(scores), by_column=tuple(known.scores()))
+
+
+def cheap_approach(context: Context) -> tuple[str, Callable[[Context, TrainSet, Indices, Indices], Probabilities]]:
+    """Return the head on frozen features, or the last baseline without such: its name, and what fits and answers.
+
+    That takes the work, the training rows with their labels, and the rows learned from and answered.
+    """
+    if has_frozen_features(context.params):
+        return FROZEN, _frozen
+    name = list_baselines(context)[-1]
+    return name, _estimator(name)
 
 
 def _regarded_by_chance(data: TrainSet) -> TrainSet:
@@ -79,7 +89,7 @@ def _folds_by_chance(data: TrainSet, context: Context) -> list[tuple[Indices, In
 
 
 def _frozen(context: Context, data: TrainSet, learned: Indices, scored: Indices) -> Probabilities:
-    problem = head_problem(context, 0)
+    problem = dataclasses.replace(head_problem(context, 0), labels=data.labels)
     head = problem.solve(learned, choose_strength(context, problem, learned, data))
     return head.probabilities(pooled_vectors(context, 0)[0][scored])
 

@@ -139,8 +139,8 @@ td {{ overflow-wrap: anywhere; min-width: 5rem }}
 <h1>Labels that look wrong</h1>
 <p>{audit.num_flagged:,} of {audit.num_rows:,} training rows, the most suspicious first{rest}. Each was judged by a
 model ({html.escape(audit.approach)}) that did not see it. <em>score</em> is the probability of the label given,
-<em>probability</em> that of the label suggested. Look before you mend: a model errs too. Mended labels come in by
-<code>thawline data replace OLD NEW</code>.</p>
+<em>probability</em> that of the label suggested. Look before you mend: a model errs too. <code>thawline review</code>
+makes a page on which labels are mended.</p>
 <div><table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>
 </html>
 """

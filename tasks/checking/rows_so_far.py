@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from modalities import get_modality
-from tasks.ingest import raw_files, read_files
+from tasks.ingest import mend, raw_files, read_files
 from thawline.params import Params
 from thawline.rows.columns import content_columns
 from thawline.rows.drift import profile
@@ -54,18 +54,21 @@ class RowsSoFar:
         return profile(self.measures, self.known["label"]) | {"columns": columns}
 
     def read(self, path: Path) -> pd.DataFrame:
-        """Read a file as these rows were; a column that it lacks is asked for only if the owner named it.
+        """Read a file as these rows were, with what people have said about its contents.
+
+        A column that it lacks is asked for only if the owner named it.
 
         Raises:
             DataError: It can't be read.
         """
         modality, kinds = get_modality(self.params.modality), self.settled.ingest.columns
         named = self.params.ingest.columns
+        raw = self.files[0].parent
         if kinds == named:
-            return modality.read(path, self.settled)
+            return mend(modality.read(path, self.settled), raw, modality)
         first = next(modality.stream(path, self.params), None)
         there = {name: kind for name, kind in kinds.items() if name in named or first is None or name in first.given}
-        return modality.read(path, self.settled.with_values("ingest", columns=there))
+        return mend(modality.read(path, self.settled.with_values("ingest", columns=there)), raw, modality)
 
 
 class Reference:
@@ -100,7 +103,7 @@ def read_so_far(files: Sequence[Path], params: Params) -> RowsSoFar | None:
     if not files or params.validation.engine == "spark":
         return None
     modality = get_modality(params.modality)
-    raw = read_files(files, params, modality)
+    raw = mend(read_files(files, params, modality), files[0].parent, modality)
     prepared, _ = modality.prepare(raw, params)
     return _keep(prepared, files=tuple(files), params=params, settled=modality.settle(prepared, params))
 

@@ -52,6 +52,7 @@ def describe_run(result: RunResult, review: Review) -> str:
         "### Cross-validation",
         table(("approach", "macro-F1", "accuracy", "loss", "training time"), [_fold_row(a) for a in review.approaches]),
         *([] if result.dependence is None else [escape(result.dependence.sentence())]),
+        *([] if result.mended is None else ["### Labels mended by people", escape(result.mended.sentence())]),
         *([] if result.scouted is None else ["### How deep fine-tuning pays", _describe_scouted(result.scouted)]),
         *([] if result.search is None else ["### Search", describe_search(result.search)]),
         "### Epochs of the fine-tuned model, mean over the folds",
@@ -133,8 +134,8 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
         )
     if review.audit is not None and review.audit.num_flagged:
         steps.append(
-            f"Look at the {review.audit.num_flagged:,} training rows whose label looks wrong, in `evaluation.html` and "
-            "`reports/label_issues.csv`; `thawline data replace` takes a mended file."
+            f"Look at the {review.audit.num_flagged:,} training rows whose label looks wrong, in `evaluation.html`, "
+            "and mend them: `thawline review` makes a page for that, `thawline review apply` takes the answers."
         )
     steps.append("Look at the most confident mistakes in `evaluation.html`: some of them may be wrong labels.")
     return steps

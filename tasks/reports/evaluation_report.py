@@ -56,9 +56,9 @@ def render_evaluation(review: Review, *, name: str, alarms: list[str], figures: 
         num_train=len(review.train_labels),
         num_test=len(review.test),
         num_wrong=num_wrong,
-        mistakes=[(mistake, _picture(mistake.image)) for mistake in mistakes],
+        mistakes=[(mistake, picture(mistake.image)) for mistake in mistakes],
         audit=review.audit,
-        issues=[(issue, _picture(issue.image)) for issue in review.issues],
+        issues=[(issue, picture(issue.image)) for issue in review.issues],
         figures={title: _data_url(picture) for title, picture in figures.items()},
     )
     return page
@@ -82,7 +82,7 @@ def score_figures(review: Review) -> Mapping[str, Figure]:
     }
 
 
-def _picture(content: bytes | None) -> str | None:
+def picture(content: bytes | None) -> str | None:
     """Return an image, made small, as a data URL; None where there is none or it can't be decoded."""
     if content is None:
         return None

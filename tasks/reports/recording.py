@@ -29,6 +29,7 @@ from tasks.results.cross_validation import CrossValidation
 from tasks.results.dependence import Dependence
 from tasks.results.depth import Scouted
 from tasks.results.judgement import Decision, Evaluation
+from tasks.results.mended import Mended
 from tasks.results.outcomes import RESULT_FILE, RunResult
 from tasks.results.search import SearchResult
 from tasks.tracking import runs
@@ -133,6 +134,7 @@ def record_outcome(
     found: SearchResult | None = None,
     exported: Exported | None = None,
     dependence: Dependence | None = None,
+    mended: Mended | None = None,
 ) -> RunResult:
     """Record test scores, pictures, pages and verdict on the parent run and return the run's result."""
     review = dataclasses.replace(review, judgement=decision.judgement)  # that of a version registered before stands
@@ -165,6 +167,7 @@ def record_outcome(
         abstention=evaluation.abstention,
         onnx="" if exported is None else exported.sentence(),
         dependence=dependence,
+        mended=mended,
     )
     _record_test_scores(tracking, run_id, review.evaluations, candidate=judgement.candidate)
     record_review(tracking, run_id, review, result)

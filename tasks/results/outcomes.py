@@ -5,6 +5,7 @@ from typing import Any
 from tasks.results import Result
 from tasks.results.dependence import Dependence
 from tasks.results.depth import Scouted
+from tasks.results.mended import Mended
 from tasks.results.search import SearchResult
 from thawline.scores.abstention import Abstention
 from thawline.scores.answers import RuleEffect
@@ -46,6 +47,7 @@ class RunResult(Result):
     abstention: Abstention | None = None
     onnx: str = ""
     dependence: Dependence | None = None
+    mended: Mended | None = None
 
 
 class Measured(Result):

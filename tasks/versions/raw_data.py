@@ -14,7 +14,7 @@ from pathlib import Path
 from expectations.report import ValidationReport
 from modalities import get_modality
 from tasks.checking.validate import validate_arrival
-from tasks.ingest import raw_files
+from tasks.ingest import tracked_files
 from tasks.versions.dvc_locks import read_track
 from tasks.versions.dvc_repo import add_raw_file, run_dvc
 from thawline.errors import UsageError
@@ -36,7 +36,7 @@ def track_raw_files(workspace: Workspace) -> tuple[list[str], list[str]]:
     Raises:
         DvcError: DVC refused.
     """
-    files = raw_files(workspace)
+    files = tracked_files(workspace)
     added = [path for path in files if not _dvc_file(path).is_file()]
     changed = [path for path in files if path not in added and has_changed(path)]
     if added or changed:
@@ -117,7 +117,7 @@ def require_raw_file(workspace: Workspace, name: str) -> Path:
         UsageError: There is none.
     """
     known = sorted(
-        {file.name for file in raw_files(workspace)}
+        {file.name for file in tracked_files(workspace)}
         | {path.name.removesuffix(".dvc") for path in workspace.raw.glob("*.dvc")}
     )
     if name not in known:

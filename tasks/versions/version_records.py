@@ -16,7 +16,7 @@ import pandas as pd
 
 from expectations.report import ValidationReport
 from modalities import get_modality
-from tasks.ingest import raw_files, read_raw
+from tasks.ingest import read_raw, tracked_files
 from tasks.versions.dvc_locks import read_track
 from tasks.versions.dvc_repo import read_assigned, run_dvc
 from tasks.versions.raw_data import has_changed
@@ -201,4 +201,4 @@ def _tracked_files(workspace: Workspace) -> dict[str, str]:
 def _tracked_or_present(workspace: Workspace) -> dict[str, str]:
     """Return the accepted files that are here, with what DVC last knew of them ('' if nothing, or if they changed)."""
     tracked = _tracked_files(workspace)
-    return {path.name: tracked.get(path.name, "") if not has_changed(path) else "" for path in raw_files(workspace)}
+    return {path.name: tracked.get(path.name, "") if not has_changed(path) else "" for path in tracked_files(workspace)}

@@ -4,7 +4,8 @@ The data of a table comes under the names that its owner gave. A name that the l
 behind it inside the line, and loses it on the way out.
 
 Columns of `validation.slice_columns` that are not learned from are carried beside the content, as 'slice:<name>': what
-they say parts the rows, and no model sees it. So are those that say a row's group and moment (`split_columns.py`).
+they say parts the rows, and no model sees it. So are those that say a row's group and moment (`split_columns.py`), and
+the label that it arrived with, where people have changed labels.
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,8 @@ RESERVED = frozenset(
 ) | frozenset(("embedding", "novelty", "told_apart", "known_as", "known_from"))
 
 SLICE = "slice:"
-CARRIED = (SLICE, "split:")
+ARRIVED = "arrived:label"
+CARRIED = (SLICE, "split:", ARRIVED)
 """How columns begin that are carried beside the content."""
 
 

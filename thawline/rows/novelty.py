@@ -106,6 +106,17 @@ def effective_number(vectors: Vectors) -> float:
     return float(np.exp(-np.sum(spread * np.log(spread))))
 
 
+def nearest_places(reference: Vectors, rows: Vectors, *, num: int) -> npt.NDArray[np.int64]:
+    """Return the places (M, k) in `reference` of the rows nearest to each of `rows`, the nearest first; k <= `num`."""
+    found = [np.zeros((0, min(num, len(reference))), dtype=np.int64)]
+    sizes = np.sum(reference.astype(np.float64) ** 2, axis=1)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[start : start + ROWS_AT_ONCE].astype(np.float64)
+        distances = sizes - 2 * part @ reference.T.astype(np.float64)  # less each row's own size, which orders nothing
+        found.append(np.argsort(distances, axis=1, kind="stable")[:, :num])
+    return np.concatenate(found)
+
+
 def as_column(vectors: Vectors, positions: npt.NDArray[np.int64], index: pd.Index) -> pd.Series:
     """Return a column of objects that holds a vector at some positions, and None elsewhere."""
     cells: list[Hashable | None] = [None] * len(index)
