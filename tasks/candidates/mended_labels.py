@@ -56,7 +56,7 @@ def compare_with_arrived(context: Context, baselines: Sequence[CrossValidation],
     if is_same.all():
         return Mended(tally=tally)
     old = dataclasses.replace(data, labels=arrived)
-    before, after = [], []
+    before, after = list[float](), list[float]()
     for fold in range(data.num_folds):
         learned, scored = data.fold_rows(fold)
         learned, scored = trained_on(context, learned), scored[is_same[scored]]

@@ -46,7 +46,7 @@ def validate_mended(frame: pd.DataFrame, params: Params) -> ValidationReport:
     prepared = _prepare(frame, params, modality)
     prepared["normalised"] = modality.normalised(prepared)
     suite = _suite("raw", without_vectors(params), modality)
-    return _check(prepared, suite, modality, title=f"{params.name}: data/raw with the answers", reports=None)
+    return _check(prepared, suite, modality, params, title=f"{params.name}: data/raw with the answers", place=Place())
 
 
 def validate_processed(workspace: Workspace, params: Params, data_version: str) -> ValidationReport:

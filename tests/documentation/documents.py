@@ -328,11 +328,16 @@ GROUPS: dict[str, Treatment] = {
     ),
     "frozen_logistic: macro-F1": Printed(by="tests/unit/tasks/candidates/test_dependence.py"),
 }
+REVIEW: dict[str, Treatment] = {
+    "thawline review -n": Parsed(why="answers come from a person; tests/browser/test_review_page.py answers"),
+    "<View>": Picture(),
+}
 DOCUMENTS = {
     "README.md": README,
     "docs/groups_and_time.md": GROUPS,
     "docs/adapters.md": ADAPTERS,
     "docs/operations.md": OPERATIONS,
+    "docs/review.md": REVIEW,
     "docs/scaling.md": SCALING,
     "examples/spam/README.md": SPAM,
 }
