@@ -27,6 +27,7 @@ from tasks.results.cross_validation import CrossValidation, FinalFit, best_of
 from tasks.results.dependence import Dependence
 from tasks.results.depth import Scouted
 from tasks.results.judgement import Decision
+from tasks.results.mended import Mended
 from tasks.results.outcomes import RunResult
 from tasks.searching.study import forget_study
 from tasks.tracking.fold_runs import record_final_fit
@@ -57,8 +58,7 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
         profile_rows(context)
     with open_run(context, tracking) as run_id:
         with watch("baseline"):
-            baselines, dependence = _score_baselines(context, tracking, run_id)
-            mended = measure_mended(context, tracking, run_id, baselines)
+            baselines, dependence, mended = _score_baselines(context, tracking, run_id)
         with watch("scout"):
             deep, scouted = _scout(context)
         with watch("search"):
@@ -121,11 +121,12 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
 
 def _score_baselines(
     context: Context, tracking: Tracking, run_id: str
-) -> tuple[list[CrossValidation], Dependence | None]:
-    """Score all baselines, one of them by chance as well; which are left out, and why, is noted on the run."""
+) -> tuple[list[CrossValidation], Dependence | None, Mended | None]:
+    """Score all baselines, one of them by chance and with the labels that arrived as well; note which are left out."""
     baselines, missing = cross_validate_all(context, list_all_baselines(context))
     record_left_out(tracking, run_id, missing)
-    return baselines, measure_dependence(context, tracking, run_id, baselines)
+    dependence = measure_dependence(context, tracking, run_id, baselines)
+    return baselines, dependence, measure_mended(context, tracking, run_id, baselines)
 
 
 def _scout(context: Context) -> tuple[Context, Scouted | None]:

@@ -32,10 +32,9 @@ def print_result(result: RunResult) -> None:
         gates.add_row(gate.name, f"{gate.value:.4f}", f"{gate.limit:.4f}", verdict, escape(gate.message))
     reply.print()
     reply.print(scores)
-    if result.dependence is not None:
-        reply.print(result.dependence.sentence(), markup=False)
-    if result.mended is not None:
-        reply.print(result.mended.sentence(), markup=False)
+    found = (result.dependence and result.dependence.sentence(), result.mended and result.mended.sentence())
+    for told in filter(None, found):
+        reply.print(told, markup=False)
     if result.search is not None:
         reply.print(f"Search: {result.search.sentence()}", markup=False)
     reply.print()
