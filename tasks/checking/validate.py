@@ -40,12 +40,16 @@ def validate_raw(workspace: Workspace, params: Params) -> ValidationReport:
     return _validate_raw(frame, params, modality, title=title, place=place)
 
 
-def validate_mended(frame: pd.DataFrame, params: Params) -> ValidationReport:
-    """Check raw rows whose labels are to be changed, but for the checks on vectors: they see no labels."""
+def validate_mended(frame: pd.DataFrame, workspace: Workspace, params: Params) -> ValidationReport:
+    """Check raw rows whose labels are to be changed, but for the checks on vectors: they see no labels.
+
+    Nothing is written down: these are no rows of the workspace yet.
+    """
     modality = get_modality(params.modality)
     prepared = _prepare(frame, params, modality)
     prepared["normalised"] = modality.normalised(prepared)
-    suite = _suite("raw", without_vectors(params), modality)
+    limits, columns = without_vectors(params), prepared.columns
+    suite = _suite("raw", limits, modality, columns=columns, place=Place(workspace))
     return _check(prepared, suite, modality, params, title=f"{params.name}: data/raw with the answers", place=Place())
 
 

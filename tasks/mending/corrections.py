@@ -79,7 +79,7 @@ def apply_answers(workspace: Workspace, params: Params, path: Path, *, by: str) 
     settled = settle(after)
     report = None
     if correction is not None:
-        report = validate_mended(apply_corrections(rows, settled).drop(columns="row_id"), params)
+        report = validate_mended(apply_corrections(rows, settled).drop(columns="row_id"), workspace, params)
         if report.critical_failures:
             correction = None
         else:
