@@ -57,7 +57,9 @@ class Comparison(BaseModel):
     `num_mended` rows only the challenger has right, `num_broken` only the champion; `mcnemar_p` is the two-sided
     probability of so uneven a pair if both were equally good (exact test, McNemar 1947). `per_class` has, by class,
     the change of precision, recall and F1. Rows of `new_classes`, which the champion does not know, are left out; in
-    place of `gone_classes`, which the data no longer has, it answers with others.
+    place of `gone_classes`, which the data no longer has, it answers with others. `new_f1` is the
+    challenger's mean F1 of the new classes on all rows,
+    `probability_unlearned` the share of bootstrap samples in which it is not above guessing.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -74,6 +76,8 @@ class Comparison(BaseModel):
     recall_loss: Loss | None = None
     new_classes: list[str] = []
     gone_classes: list[str] = []
+    new_f1: float | None = None
+    probability_unlearned: float | None = None
 
 
 def compare(challenger: TestPredictions, champion: TestPredictions, *, significance: float = 0.1) -> Comparison:
@@ -85,6 +89,7 @@ def compare(challenger: TestPredictions, champion: TestPredictions, *, significa
         significance: Chance at which a loss counts as real.
     """
     new_classes = champion.new_classes
+    new_f1, unlearned = _learned(challenger, new_classes) if new_classes else (None, None)
     judged = np.array([name not in new_classes for name in challenger.classes])
     if new_classes:
         rows = judged[challenger.labels]
@@ -119,6 +124,8 @@ def compare(challenger: TestPredictions, champion: TestPredictions, *, significa
         recall_loss=losses["recall"],
         new_classes=new_classes,
         gone_classes=champion.gone_classes,
+        new_f1=new_f1,
+        probability_unlearned=unlearned,
     )
 
 
@@ -133,6 +140,23 @@ def probability_of_guessing(model: TestPredictions) -> float:
         model.labels, [model.answers], num_classes, groups=model.groups, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=0
     )
     return float((samples.f1.mean(axis=1) <= 1 / num_classes).mean())
+
+
+def _learned(model: TestPredictions, classes: list[str]) -> tuple[float, float]:
+    """Return the mean F1 of some classes, and how often it is not above the one of guessing: the class's share."""
+    numbers = [model.classes.index(name) for name in classes]
+    (samples,) = resample(
+        model.labels,
+        [model.answers],
+        len(model.classes),
+        groups=model.groups,
+        num_samples=NUM_BOOTSTRAP_SAMPLES,
+        seed=0,
+    )
+    shares = np.bincount(model.labels, minlength=len(model.classes))[numbers] / len(model.labels)
+    scored = score_classes(model.labels, model.probabilities, model.classes, model.answers)
+    f1 = float(np.mean([scored[name].f1 for name in classes]))
+    return f1, float((samples.f1[:, numbers].mean(axis=1) <= shares.mean()).mean())
 
 
 def flipped_rows(challenger: TestPredictions, champion: TestPredictions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -199,12 +199,12 @@ def level_of_gain(significance: float, num_before: float) -> float:
 
 def _gain(comparison: Comparison, limits: Gates, num_before: float) -> Gate:
     low, high = comparison.f1_interval
-    limit = level_of_gain(limits.significance, num_before)
+    limit, value = level_of_gain(limits.significance, num_before), _chance_of_no_gain(comparison)
     told = f" of {limits.significance:.3f}, as these test rows have judged {num_before:.1f} challengers of it before"
     return Gate(
         name="gain over champion",
-        passed=comparison.probability_no_gain <= limit,
-        value=comparison.probability_no_gain,
+        passed=value <= limit,
+        value=value,
         limit=limit,
         message=f"test macro-F1 changes by {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}) against the "
         f"champion, {comparison.num_mended} rows mended and {comparison.num_broken} broken; probability "
@@ -213,11 +213,28 @@ def _gain(comparison: Comparison, limits: Gates, num_before: float) -> Gate:
     )
 
 
+def _chance_of_no_gain(comparison: Comparison) -> float:
+    """Return the probability that there is no gain; to know a new class is one, if nothing is proven to be lost for it.
+
+    Of two ways to gain the better one is taken, so its probability counts twice.
+    """
+    if comparison.probability_unlearned is None:
+        return comparison.probability_no_gain
+    is_worse = comparison.f1_interval[1] < 0
+    unlearned = 1.0 if is_worse else comparison.probability_unlearned
+    return min(1.0, 2 * min(comparison.probability_no_gain, unlearned))
+
+
 def _tell_classes(comparison: Comparison) -> str:
-    """Say on which classes both were compared, where they are not all."""
+    """Say on which classes both were compared, where they are not all, and whether new ones are learned."""
     told = ""
     if comparison.new_classes:
-        told += f"; rows labelled {_named(comparison.new_classes)} do not count, as the champion does not know them"
+        told += (
+            f"; that is without the rows labelled {_named(comparison.new_classes)}, which the champion does not know: "
+            f"there the challenger has F1 {comparison.new_f1:.4f}, with probability "
+            f"{comparison.probability_unlearned:.4f} no more than guessing, which counts as a gain, too (the better of "
+            f"both, twice: {_chance_of_no_gain(comparison):.4f})"
+        )
     if comparison.gone_classes:
         told += f"; no row is labelled {_named(comparison.gone_classes)} any more, so the champion answers otherwise"
     return told

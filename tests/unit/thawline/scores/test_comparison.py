@@ -94,6 +94,7 @@ def test_rows_of_a_class_that_the_champion_does_not_know_do_not_count_for_either
     known = compare(challenger, champion.model_copy(update={"new_classes": ["2"]}))
     assert (known.f1_change, known.f1_interval, known.num_mended, known.new_classes) == (0, (0, 0), 0, ["2"])
     assert set(known.per_class) == {"0", "1"}
+    assert (known.new_f1, known.probability_unlearned) == (1, 0)
     confused = np.where(np.arange(120) % 9 == 0, 2, labels)  # 14 rows of class 0 are called the new one
     worse = challenger.model_copy(update={"probabilities": np.eye(3)[confused]})
     lost = compare(worse, champion.model_copy(update={"new_classes": ["2"]}))

@@ -62,6 +62,33 @@ def test_gates_refuse_exactly_what_they_should(
     assert verdict.startswith("Refused" if failed else "Promoted")
 
 
+def of_three(*, learned: float, lost: int) -> TestPredictions:
+    """Predictions of 900 rows of three classes: a share of 'new' is known, so many rows of 'a' are called 'new'."""
+    labels = np.arange(900) % 3
+    said = np.where((labels == 2) & (np.arange(900) % 300 >= 300 * learned), 0, labels)
+    said[np.flatnonzero(labels == 0)[:lost]] = 2
+    return TestPredictions(labels=labels, probabilities=np.eye(3)[said], classes=["a", "b", "new"])
+
+
+NEW_CLASSES = [
+    pytest.param({"learned": 0.9, "lost": 0}, set(), id="it is learned, and nothing lost"),
+    pytest.param({"learned": 0.0, "lost": 0}, {"gain over champion"}, id="it is not learned"),
+    pytest.param({"learned": 0.9, "lost": 90}, {"gain over champion", "recall kept"}, id="an old class pays for it"),
+]
+
+
+@pytest.mark.parametrize(("challenger", "failed"), NEW_CLASSES)
+def test_a_new_class_that_is_learned_is_a_gain_unless_an_old_one_pays_for_it(
+    challenger: dict[str, float], failed: set[str]
+) -> None:
+    champion = of_three(learned=0.0, lost=0).model_copy(update={"new_classes": ["new"]})
+    new = of_three(**challenger)  # type: ignore[arg-type]
+    gates = judge(new, compare(new, champion), candidate=candidate(), limits=Gates())
+    assert {gate.name for gate in gates if not gate.passed} == failed
+    gain = next(gate for gate in gates if gate.name == "gain over champion")
+    assert "without the rows labelled 'new', which the champion does not know" in gain.message
+
+
 def test_the_verdict_names_the_class_whose_recall_fell() -> None:
     against = compare(predictions(5, 100), predictions(100, 50))
     gates = judge(predictions(5, 100), against, candidate=candidate(), limits=Gates(max_recall_loss=0.02))
