@@ -15,7 +15,7 @@ import mlflow
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature, infer_signature
+from mlflow.models import Model, ModelSignature, infer_signature
 from mlflow.types.schema import AnyType, ColSpec, DataType, Schema
 from prefect import task
 
@@ -41,6 +41,7 @@ from tasks.judging.ownership import own_registered_model
 from tasks.judging.review import Review
 from tasks.results.cross_validation import FinalFit
 from tasks.results.judgement import Decision, Judgement
+from tasks.tracking.logged_models import log_model, model_of, register_model
 from tasks.tracking.runs import FINGERPRINT, Tracking
 from tasks.training.device_slots import on_device
 from tasks.versions.git_command import read_code_commit
@@ -99,9 +100,9 @@ def register(context: Context, tracking: Tracking, *, fit: FinalFit, run_id: str
                 "thawline.data_version": context.data_version,
             }
             card = render_card(review, git_commit=read_code_commit() or "none")
-            source = _log_model(context, tracking, fit, run_id, card)
+            model_id = _log_model(context, tracking, fit, run_id, card)
             own_registered_model(tracking, context.workspace, name, review.classes)
-            version = tracking.client.create_model_version(name, source, run_id, tags=tags, description=card)
+            version = register_model(tracking, name, model_id, run_id=run_id, tags=tags, description=card)
         elif is_open(tracking, version):
             log.info("%s version %s is judged anew", name, version.version)
             for tag, value in _verdict_tags(judgement, context.params).items():
@@ -113,6 +114,7 @@ def register(context: Context, tracking: Tracking, *, fit: FinalFit, run_id: str
         version = tracking.client.get_model_version(name, number)
         return Decision(
             version=number,
+            model_id=model_of(version),
             registered=registered,
             promoted=version.tags[PROMOTED] == "true" and SINCE in version.tags,
             aliases=aliases_of(tracking, name, number),
@@ -176,7 +178,7 @@ def describe_input(example: pd.DataFrame, answer: pd.DataFrame) -> ModelSignatur
 
 @on_device
 def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str, card: str) -> str:
-    """Package the model for MLflow, log it into the run and return its address."""
+    """Package the model for MLflow, log it as one of the run's and return its id."""
     predictor = load_predictor(fit.model)
     rows = read_frame(context.workspace.train_rows).head(3).reset_index(drop=True)
     modality = get_modality(context.params.modality)
@@ -184,16 +186,21 @@ def _log_model(context: Context, tracking: Tracking, fit: FinalFit, run_id: str,
     libraries = sorted({*REQUIREMENTS, *modality.libraries, *list_distributions(fit.model)})
     with tempfile.TemporaryDirectory(dir=context.workspace.state) as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # hints on type hints: the signature below says it all
-        target = Path(folder) / "model"
-        mlflow.pyfunc.save_model(
-            str(target),
-            python_model=str(SERVED),
-            artifacts={"model": str(fit.model)},
-            code_paths=[str(ROOT / package) for package in CODE],
-            pip_requirements=[f"{library}=={importlib.metadata.version(library)}" for library in libraries],
-            signature=describe_input(example, predictor.predict(example)),
-            input_example=example,
-        )
-        (target / CARD).write_text(card, encoding="utf-8")
-        tracking.client.log_artifacts(run_id, str(target), "model")
-    return f"{tracking.client.get_run(run_id).info.artifact_uri}/model"
+
+        def save(described: Model) -> Path:
+            target = Path(folder) / "model"
+            mlflow.pyfunc.save_model(
+                str(target),
+                mlflow_model=described,
+                python_model=str(SERVED),
+                artifacts={"model": str(fit.model)},
+                code_paths=[str(ROOT / package) for package in CODE],
+                pip_requirements=[f"{library}=={importlib.metadata.version(library)}" for library in libraries],
+                signature=describe_input(example, predictor.predict(example)),
+                input_example=example,
+            )
+            (target / CARD).write_text(card, encoding="utf-8")
+            return target
+
+        tags = {FINGERPRINT: context.key(), "thawline.data_version": context.data_version}
+        return log_model(context, tracking, run_id, name=fit.name, tags=tags, save=save)

@@ -6,12 +6,12 @@ import logging
 import math
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import mlflow
-from mlflow.entities import DatasetInput, InputTag
+from mlflow.entities import Dataset, DatasetInput, InputTag
 from prefect import task
 from prefect.runtime import flow_run
 
@@ -34,6 +34,7 @@ from tasks.results.outcomes import RESULT_FILE, RunResult
 from tasks.results.search import SearchResult
 from tasks.tracking import runs
 from tasks.tracking.fold_runs import record_folds
+from tasks.tracking.logged_models import DataOf, data_set_name, log_model_scores
 from tasks.tracking.runs import FINGERPRINT, Tracking
 from tasks.training.train_set import load_train_set
 from tasks.versions.git_command import read_code_commit
@@ -169,7 +170,7 @@ def record_outcome(
         dependence=dependence,
         mended=mended,
     )
-    _record_test_scores(tracking, run_id, review.evaluations, candidate=judgement.candidate)
+    _record_test_scores(tracking, run_id, review, decision.model_id)
     record_review(tracking, run_id, review, result)
     runs.log_scores(tracking, run_id, {f"seconds/{step}": value for step, value in seconds.items()})
     tracking.client.log_text(run_id, json.dumps(result.model_dump(mode="json"), indent=2), RESULT_FILE)
@@ -190,19 +191,31 @@ def _alarms(review: Review) -> list[str]:
     return [*filter(None, [broken_promise(review.evaluation.abstention)]), *alarms]
 
 
-def _record_test_scores(tracking: Tracking, run_id: str, evaluations: Sequence[Evaluation], *, candidate: str) -> None:
-    scores: dict[str, float] = {}
-    for each in evaluations:
-        prefix = "test_" if each.name == candidate else f"test_{each.name}_"
-        if each.rule is not None and each.name == candidate:
-            scores |= rule_metrics(each.rule)
-            tracking.client.log_text(run_id, each.rule.model_dump_json(indent=1), "decision.json")
-        if each.abstention is not None and each.name == candidate:
-            scores |= abstention_metrics(each.abstention)
-        scores |= {f"{prefix}{key}": value for key, value in each.scores.items()}
-        for key, (low, high) in each.intervals.items():
-            scores |= {f"{prefix}{key}_low": low, f"{prefix}{key}_high": high}
-    runs.log_scores(tracking, run_id, scores)
+def _record_test_scores(tracking: Tracking, run_id: str, review: Review, model_id: str | None) -> None:
+    """Log what everybody has on the test rows; what the candidate has there and on the folds is its model's, too."""
+    candidate, version = review.evaluation, review.context.data_version
+    others = [each for each in review.evaluations if each.name != candidate.name]
+    for each in others:
+        runs.log_scores(tracking, run_id, _test_scores(each, f"test_{each.name}_"))
+    own = _test_scores(candidate, "test_")
+    if candidate.rule is not None:
+        own |= rule_metrics(candidate.rule)
+        tracking.client.log_text(run_id, candidate.rule.model_dump_json(indent=1), "decision.json")
+    if candidate.abstention is not None:
+        own |= abstention_metrics(candidate.abstention)
+    folds = next(each for each in review.approaches if each.name == candidate.name)
+    on_folds = {f"candidate_fold_{name}": folds.scores(name) for name in folds.metrics}
+    on_folds |= {f"candidate_cv_{name}": [folds.mean(name)] for name in folds.metrics}
+    of_test, of_train = (DataOf(data_set_name(review.context.params.name, role), version) for role in ("test", "train"))
+    log_model_scores(tracking, run_id, model_id, {name: [value] for name, value in own.items()}, of_test)
+    log_model_scores(tracking, run_id, model_id, on_folds, of_train)
+
+
+def _test_scores(evaluation: Evaluation, prefix: str) -> dict[str, float]:
+    scores = {f"{prefix}{key}": value for key, value in evaluation.scores.items()}
+    for key, (low, high) in evaluation.intervals.items():
+        scores |= {f"{prefix}{key}_low": low, f"{prefix}{key}_high": high}
+    return scores
 
 
 def _record_inputs(context: Context, tracking: Tracking, run_id: str) -> None:
@@ -214,7 +227,7 @@ def _record_inputs(context: Context, tracking: Tracking, run_id: str) -> None:
     tracking.client.log_text(run_id, context.params.model_dump_json(indent=1), "data/params.json")
     runs.log_files(tracking, run_id, _reports(workspace), "reports")
     inputs = [
-        _dataset_input(f"{context.params.name} {role}", path, role, context.data_version)
+        _dataset_input(data_set_name(context.params.name, role), path, role, context.data_version)
         for role, path in (("train", workspace.train_rows), ("test", workspace.test_rows))
     ]
     tracking.client.log_inputs(run_id, inputs)
@@ -224,8 +237,7 @@ def _dataset_input(name: str, path: Path, role: str, data_version: str) -> Datas
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # hints on integer columns and on how a path is read
         dataset = mlflow.data.from_pandas(read_frame(path), str(path), name=name, digest=data_version, targets="label")
-        entity = dataset._to_mlflow_entity()  # noqa: SLF001
-    return DatasetInput(entity, [InputTag("mlflow.data.context", role)])
+    return DatasetInput(Dataset(**dataset.to_dict()), [InputTag("mlflow.data.context", role)])
 
 
 def _reports(workspace: Workspace) -> list[Path]:

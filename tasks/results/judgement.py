@@ -76,9 +76,13 @@ class Judgement(Result):
 
 
 class Decision(Result):
-    """What became of the candidate: its version, whether it was registered just now, its aliases and its judgement."""
+    """What became of the candidate: its version, whether it was registered just now, its aliases and its judgement.
+
+    `model_id` is that of MLflow's logged model, None for a version from before there were such.
+    """
 
     version: str
+    model_id: str | None = None
     registered: bool
     promoted: bool
     aliases: list[str]

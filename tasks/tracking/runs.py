@@ -29,6 +29,7 @@ from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from tasks.tracking.mlflow_addresses import explain, require_store
+from tasks.tracking.run_source import run_source
 from tasks.tracking.saved_view import VIEW_TAG, render_view
 from thawline.errors import ParamsError
 from thawline.params import Params
@@ -134,15 +135,22 @@ def service_errors(uri: str) -> Iterator[None]:
 
 
 def load_registered(uri: str, model: str) -> Any:
-    """Load the registered `model`, 'name/version' or 'name@alias', as pyfunc from the store at `uri`.
+    """Load the registered `model`, 'name/version' or 'name@alias', as pyfunc from the store at `uri`."""
+    with process_address(uri):
+        return mlflow.pyfunc.load_model(f"models:/{model}")
 
-    MLflow takes the address for loading from the process alone, and writes it into the environment, where it would
-    decide the next workspace's store too: what was there is put back.
+
+@contextmanager
+def process_address(uri: str) -> Iterator[None]:
+    """Let the process's own store be that at `uri` for the time of the block: some of MLflow knows no other.
+
+    MLflow writes it into the environment, too, where it would decide the next workspace's store: what was there is put
+    back.
     """
     before = os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(uri)
     try:
-        return mlflow.pyfunc.load_model(f"models:/{model}")
+        yield
     finally:
         mlflow.set_tracking_uri(before)  # None forgets it
 
@@ -151,7 +159,7 @@ def start_run(
     tracking: Tracking, name: str, *, role: str, parent: str | None = None, tags: Mapping[str, str] | None = None
 ) -> str:
     """Create a run and return its id; `role` says what kind: 'finetune', 'baseline', 'fold', 'trial' and so on."""
-    all_tags = {MLFLOW_RUN_NAME: name, ROLE: role, PROCESS: name_process(), **(tags or {})}
+    all_tags = {MLFLOW_RUN_NAME: name, ROLE: role, PROCESS: name_process(), **run_source(), **(tags or {})}
     if parent is not None:
         all_tags[MLFLOW_PARENT_RUN_ID] = parent
     run = tracking.client.create_run(tracking.experiment_id, tags=all_tags, run_name=name)

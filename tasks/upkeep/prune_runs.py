@@ -7,9 +7,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from mlflow.entities import Run
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from tasks.tracking.logged_models import models_of_run
+from tasks.tracking.mlflow_private import can_remove_forever, remove_forever
 from tasks.tracking.runs import Tracking, search_runs
 from thawline.system.retention import Item
 
@@ -43,7 +44,7 @@ def list_runs_to_spare(tracking: Tracking, model: str) -> list[Item]:
 
 
 def remove_runs(tracking: Tracking, items: Sequence[Item]) -> bool:
-    """Delete runs of `list_runs_to_spare` and those below them; return whether their artifacts went, too.
+    """Delete runs of `list_runs_to_spare`, those below them and their models; return whether artifacts went, too.
 
     Behind a server they are only marked as deleted, and whoever runs it frees the room: `mlflow gc`.
     """
@@ -51,13 +52,14 @@ def remove_runs(tracking: Tracking, items: Sequence[Item]) -> bool:
     everything = search_runs(tracking, "", max_results=MAX_RUNS)
     parents = _parents(everything)
     doomed = [run for run in everything if _top(run.info.run_id, parents) in chosen]
-    store = tracking.client._tracking_client.store  # noqa: SLF001 - `mlflow gc` takes the address as an argument
-    is_ours = hasattr(store, "_hard_delete_run")
+    is_ours = can_remove_forever(tracking.client)
     for run in reversed(doomed):  # the oldest first, and so parents before children: no child shows up alone
+        models = models_of_run(tracking, run.info.run_id)
+        for model in models:
+            tracking.client.delete_logged_model(model.model_id)
         tracking.client.delete_run(run.info.run_id)
         if is_ours:
-            get_artifact_repository(run.info.artifact_uri).delete_artifacts()
-            store._hard_delete_run(run.info.run_id)  # noqa: SLF001
+            remove_forever(tracking.client, run, models)
     return is_ours
 
 

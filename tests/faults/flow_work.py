@@ -118,7 +118,8 @@ def _finished(client: Any, experiment_id: str) -> list[Any]:
 
 
 def _is_whole(client: Any, version: Any) -> bool:
-    names = {Path(item.path).name for item in client.list_artifacts(version.run_id, "model")}
+    model_id = version.source.removeprefix("models:/")
+    names = {Path(item.path).name for item in client.list_logged_model_artifacts(model_id)}
     return {"MLmodel", "artifacts", "card.md"} <= names
 
 
