@@ -88,12 +88,15 @@ def test_a_version_leads_to_its_model_and_the_model_to_version_run_params_scores
     assert load_registered(tracking.uri, "mails/1").metadata.model_id == model_id
 
     given = pd.DataFrame({"text": ["win the money", "patch the build"], "label": ["spam", "ham"]})
+    served = load_registered(tracking.uri, "mails/1")
     with process_address(tracking.uri):
         found = evaluate(
-            "models:/mails/1", given, targets="label", predictions="label", model_type="classifier",
-            evaluator_config={"default": {"log_explainer": False, "log_model_explainability": False}},
+            lambda rows: served.predict(rows[["text"]])["label"].to_numpy(), given, targets="label",
+            model_type="classifier", model_id=model_id, evaluator_config={"default": {"log_explainer": False}},
         )  # fmt: skip
     assert found.metrics["accuracy_score"] == 1.0
+    (model,) = models_of_run(tracking, run_id)
+    assert {one.key: one.value for one in model.metrics}["accuracy_score"] == 1.0
 
 
 def test_a_model_whose_files_do_not_arrive_is_failed_and_goes_with_its_run(
