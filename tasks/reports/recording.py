@@ -12,6 +12,7 @@ from pathlib import Path
 
 import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 from prefect import task
 from prefect.runtime import flow_run
 
@@ -55,11 +56,13 @@ log = logging.getLogger(__name__)
 @contextmanager
 def open_run(context: Context, tracking: Tracking) -> Iterator[str]:
     """Open the parent run for the time of the block: it ends FINISHED, or FAILED with the reason as a tag."""
+    commit = read_code_commit() or "none"
     tags = {
         FINGERPRINT: context.key(),
         "thawline.data_version": context.data_version,
         "thawline.code_version": context.code_version,
-        "thawline.git_commit": read_code_commit() or "none",
+        "thawline.git_commit": commit,
+        **({MLFLOW_GIT_COMMIT: commit} if commit.isalnum() and commit != "none" else {}),  # else it had changes
         "thawline.flow_run_id": str(flow_run.id or "none"),
     }
     run_id = runs.start_run(tracking, f"finetune {context.data_version}", role="finetune", tags=tags)
