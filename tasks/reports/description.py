@@ -22,6 +22,8 @@ from thawline.scores.comparison import Comparison
 from thawline.scores.gates import Gate
 
 MAX_EPOCHS = 12
+CHALLENGER = "challenger.html"
+"""The page that has challenger and champion beside each other, among the run's artifacts."""
 UNCALIBRATED = 0.1
 EPOCH_COLUMNS = ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1-Score")
 
@@ -166,7 +168,8 @@ def _describe_comparison(comparison: Comparison, version: str) -> str:
     return (
         f"Version {version} on the same test rows: macro-F1 {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}), "
         f"accuracy {comparison.accuracy_change:+.4f}; {comparison.num_mended} rows mended, {comparison.num_broken} "
-        f"broken (McNemar's test: p = {comparison.mcnemar_p:.3f}). Rows: `tables/flipped_rows.json`.\n\n"
+        f"broken (McNemar's test: p = {comparison.mcnemar_p:.3f}). Rows: `tables/flipped_rows.json`. Both beside each "
+        f"other, with intervals, curves and what differs: artifact `{CHALLENGER}`.\n\n"
         + table(("class", "precision", "recall", "F1"), rows)
     )
 

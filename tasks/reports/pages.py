@@ -5,7 +5,9 @@ import pandas as pd
 from tasks.clean import count_classes
 from tasks.judging.review import Review, confident_mistakes, flipped_table
 from tasks.presenting.figures import as_png, draw_approaches, draw_class_balance
-from tasks.reports.description import describe_run
+from tasks.reports.beside import gather_beside
+from tasks.reports.challenger_page import render_challenger
+from tasks.reports.description import CHALLENGER, describe_run
 from tasks.reports.evaluation_report import render_evaluation, score_figures
 from tasks.results.outcomes import RunResult
 from tasks.tracking import runs
@@ -41,6 +43,7 @@ def record_review(tracking: Tracking, run_id: str, review: Review, result: RunRe
     flips = flipped_table(review)
     if flips is not None:
         tracking.client.log_table(run_id, flips, "tables/flipped_rows.json")
+        tracking.client.log_text(run_id, render_challenger(review, gather_beside(tracking, run_id, review)), CHALLENGER)
     runs.set_description(tracking, run_id, describe_run(result, review))
     runs.set_tags(tracking, run_id, _tags(review, result))
 

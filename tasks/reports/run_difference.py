@@ -54,7 +54,7 @@ def compare_runs(workspace: Workspace, params: Params, tracking: Tracking, runs:
         UsageError: One of them left none.
     """
     before, after = (_require_result(tracking, run) for run in runs)
-    data, remarks = _compare_data(workspace, params, before, after)
+    data, remarks = compare_data(workspace, params, before.data_version, after.data_version)
     tables = [load_out_of_fold(tracking, run) for run in runs]
     paired = pair_rows(*tables) if all(table is not None for table in tables) else None  # type: ignore[arg-type]
     if paired is None or not len(paired[0].labels):
@@ -62,12 +62,11 @@ def compare_runs(workspace: Workspace, params: Params, tracking: Tracking, runs:
         paired = None
     if before.data_version != after.data_version:
         remarks.append("Scores on the test set are of different test rows where rows were added or removed.")
-    params_of: tuple[dict[str, str], dict[str, str]] = (runs[0].data.params, runs[1].data.params)
     return RunDifference(
         before=before.run_id,
         after=after.run_id,
         verdicts=(before.verdict, after.verdict),
-        params={name: pair for name, pair in sorted(_pairs(*params_of).items()) if pair[0] != pair[1]},
+        params=compare_params(*runs),
         data_versions=(before.data_version, after.data_version),
         data=data,
         rows={name: (before.rows[name], after.rows[name]) for name in before.rows},
@@ -128,13 +127,18 @@ def _require_result(tracking: Tracking, run: Run) -> RunResult:
     return result
 
 
-def _compare_data(
-    workspace: Workspace, params: Params, before: RunResult, after: RunResult
-) -> tuple[Difference | None, list[str]]:
-    if before.data_version == after.data_version:
+def compare_params(before: Run, after: Run) -> dict[str, tuple[str | None, str | None]]:
+    """Return the params that differ, None where a run has none, by their names in order."""
+    both: tuple[dict[str, str], dict[str, str]] = (before.data.params, after.data.params)
+    return {name: pair for name, pair in sorted(_pairs(*both).items()) if pair[0] != pair[1]}
+
+
+def compare_data(workspace: Workspace, params: Params, before: str, after: str) -> tuple[Difference | None, list[str]]:
+    """Return what differs between two versions of the data, None for nothing, and why that can't be told."""
+    if before == after:
         return None, []
     try:
-        return compare_versions(workspace, params, before.data_version, after.data_version), []
+        return compare_versions(workspace, params, before, after), []
     except (UsageError, DataError, DvcError) as error:
         return None, [f"What changed in the data can't be told: {error}."]
 

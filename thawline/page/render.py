@@ -13,11 +13,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Head:
-    """The top of the page: what it is about, and a few numbers with their names."""
+    """The top of the page: what it is about, a few numbers with their names, and what to say where all is well."""
 
     title: str
     about: str
     facts: tuple[tuple[str, str], ...]
+    all_well: str = "Nothing here needs a look before training."
 
 
 def open_templates(directory: Path) -> Environment:

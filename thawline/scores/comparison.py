@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from thawline.scores.metrics import answers_of, score, score_classes
 from thawline.scores.proven_losses import Loss, Metric, worst_loss
-from thawline.scores.resampling import ClassCounts, count_groups, count_rows, resample
+from thawline.scores.resampling import ClassCounts, Floats, count_groups, count_rows, resample
 
 NUM_BOOTSTRAP_SAMPLES = 2000
 CLASS_METRICS = ("precision", "recall", "f1")
@@ -129,6 +129,28 @@ def compare(challenger: TestPredictions, champion: TestPredictions, *, significa
     )
 
 
+def class_intervals(
+    challenger: TestPredictions, champion: TestPredictions
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return by class the 95 % intervals of the changes of precision, recall and F1, by the paired bootstrap."""
+    new, old = (
+        {"precision": _share(of.hits, of.answered), "recall": _share(of.hits, of.true), "f1": of.f1}
+        for of in resample(
+            challenger.labels,
+            [challenger.answers, champion.answers],
+            len(challenger.classes),
+            groups=challenger.groups,
+            num_samples=NUM_BOOTSTRAP_SAMPLES,
+            seed=0,
+        )
+    )
+    ends = {metric: np.quantile(new[metric] - old[metric], [0.025, 0.975], axis=0) for metric in CLASS_METRICS}
+    return {
+        name: {metric: (float(ends[metric][0, place]), float(ends[metric][1, place])) for metric in CLASS_METRICS}
+        for place, name in enumerate(challenger.classes)
+    }
+
+
 def probability_of_guessing(model: TestPredictions) -> float:
     """Return the share of bootstrap samples in which a model's macro-F1 is not above that of guessing.
 
@@ -190,6 +212,10 @@ def _worst_loss(
         classes=challenger.classes,
         significance=significance,
     )
+
+
+def _share(hits: Floats, of: Floats) -> Floats:
+    return np.divide(hits, of, out=np.zeros(of.shape), where=of > 0)
 
 
 def _count_differing(challenger: TestPredictions, champion: TestPredictions) -> int:
