@@ -39,13 +39,14 @@ def render_challenger(review: Review, beside: Beside) -> str:
         f"champion, version {review.judgement.champion}": champion,
         f"challenger, {review.evaluation.name}": review.predictions,
     }
+    low, high = comparison.f1_interval
     head = Head(
         f"Challenger beside champion: {review.context.params.name}",
-        f"{review.judgement.verdict} Both answered the same {count(len(champion.labels), 'test row')}.",
+        f"{review.judgement.verdict} Both answered the same {count(len(champion.labels), 'test row')}; the change of "
+        f"macro-F1 has a 95 % interval from {low:+.4f} to {high:+.4f}.",
         (
-            ("macro-F1", f"{comparison.f1_change:+.4f}"),
-            ("its 95 % interval", "{:+.4f} to {:+.4f}".format(*comparison.f1_interval)),
-            ("accuracy", f"{comparison.accuracy_change:+.4f}"),
+            ("macro-F1", f"{comparison.f1_change:+.3f}"),
+            ("accuracy", f"{comparison.accuracy_change:+.3f}"),
             ("rows mended", f"{comparison.num_mended:,}"),
             ("rows broken", f"{comparison.num_broken:,}"),
         ),
