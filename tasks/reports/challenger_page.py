@@ -35,15 +35,17 @@ def render_challenger(review: Review, beside: Beside) -> str:
     champion, comparison = review.champion, review.judgement.comparison
     if champion is None or comparison is None:
         raise ValueError("there is no champion that the candidate was compared with")
+    known = np.array([name not in comparison.new_classes for name in champion.classes])[champion.labels]
+    champion, challenger = champion.of_rows(known), review.predictions.of_rows(known)
     both = {
         f"champion, version {review.judgement.champion}": champion,
-        f"challenger, {review.evaluation.name}": review.predictions,
+        f"challenger, {review.evaluation.name}": challenger,
     }
     low, high = comparison.f1_interval
     head = Head(
         f"Challenger beside champion: {review.context.params.name}",
         f"{review.judgement.verdict} Both answered the same {count(len(champion.labels), 'test row')}; the change of "
-        f"macro-F1 has a 95 % interval from {low:+.4f} to {high:+.4f}.",
+        f"macro-F1 has a 95 % interval from {low:+.4f} to {high:+.4f}.{_left_out(comparison)}",
         (
             ("macro-F1", f"{comparison.f1_change:+.3f}"),
             ("accuracy", f"{comparison.accuracy_change:+.3f}"),
@@ -53,23 +55,23 @@ def render_challenger(review: Review, beside: Beside) -> str:
         all_well="Nothing got worse beyond chance.",
     )
     sections = (
-        Section("classes", "Classes", (_classes(review, champion, comparison),)),
+        Section("classes", "Classes", (_classes(challenger, champion, comparison),)),
         Section("matrices", "Confusion matrices", _matrices(both)),
         Section("sureness", "How sure they are", _sureness(both)),
         Section("epochs", "Learning curves", _epochs(tuple(both), beside)),
-        Section("rows", "Rows that flipped", _flips(review, champion)),
+        Section("rows", "Rows that flipped", _flips(review, challenger, champion)),
         Section("differences", "What differs", _differences(beside)),
     )
     return render_sections(head, sections)
 
 
-def _classes(review: Review, champion: TestPredictions, comparison: Comparison) -> Panel:
+def _classes(challenger: TestPredictions, champion: TestPredictions, comparison: Comparison) -> Panel:
     ends, rows = (
-        class_intervals(review.predictions, champion),
+        class_intervals(challenger, champion),
         np.bincount(champion.labels, minlength=len(champion.classes)),
     )
-    worse = [name for name in champion.classes if any(ends[name][metric][1] < 0 for metric in CLASS_METRICS)]
-    ordered = sorted(champion.classes, key=lambda name: comparison.per_class[name]["f1"])
+    worse = [name for name in comparison.per_class if any(ends[name][metric][1] < 0 for metric in CLASS_METRICS)]
+    ordered = sorted(comparison.per_class, key=lambda name: comparison.per_class[name]["f1"])
     lines = [
         (
             shorten(name),
@@ -171,8 +173,8 @@ def _curve(column: str, epochs: Mapping[str, pd.DataFrame]) -> Markup:
     return line_chart(series, x_name="epoch", y_name=column.lower(), title=f"{column} by epoch")
 
 
-def _flips(review: Review, champion: TestPredictions) -> tuple[Panel, ...]:
-    flips, cells = flipped_table(review), count_cells(champion, review.predictions)
+def _flips(review: Review, challenger: TestPredictions, champion: TestPredictions) -> tuple[Panel, ...]:
+    flips, cells = _known_flips(review, champion), count_cells(champion, challenger)
     lines = [(shorten(cell, 120), f"{number:,}") for cell, number in list(cells.items())[:MAX_ROWS]]
     says = f"True class: champion's answer -> challenger's answer{_more(list(cells), MAX_ROWS)}."
     panels = (
@@ -218,6 +220,11 @@ def _flips(review: Review, champion: TestPredictions) -> tuple[Panel, ...]:
     return tuple(panels)
 
 
+def _known_flips(review: Review, champion: TestPredictions) -> pd.DataFrame | None:
+    flips = flipped_table(review)
+    return None if flips is None else flips[~flips["label"].isin(champion.new_classes)]
+
+
 def _differences(beside: Beside) -> tuple[Panel, ...]:
     lines = [
         (name, shorten("" if old is None else old, 80), shorten("" if new is None else new, 80))
@@ -240,6 +247,11 @@ def _differences(beside: Beside) -> tuple[Panel, ...]:
         ]
         pictures = (table(("Class", "Rows before", "Rows now"), classes, numeric=(1, 2)),)
     return params, Panel("Data", told, "plain", pictures, is_wide=True)
+
+
+def _left_out(comparison: Comparison) -> str:
+    names = ", ".join(map(shorten, comparison.new_classes))
+    return f" Rows labelled {names} are left out, as the champion does not know them." if names else ""
 
 
 def _change(change: float, ends: tuple[float, float]) -> str:
