@@ -1,10 +1,9 @@
-"""Expectations that `validation.extra` asks for beside ours, and what any expectation found in our words.
+"""Expectations that `validation.extra` asks for beside ours.
 
 A class is looked for in the workspace's own files, then among all that Great Expectations knows, then by its address.
 """
 
 import importlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,8 @@ from great_expectations.expectations.registry import (
 )
 from great_expectations.util import camel_to_snake
 
-from expectations.frame import Finding, percent
+from expectations.explanation import KEY, shown
 from expectations.own import load_own
-from expectations.report import Value
 from thawline.errors import ParamsError
 from thawline.params import Params
 from thawline.params.file import nearest
@@ -29,10 +27,7 @@ from thawline.params.validation import Extra
 from thawline.rows.columns import slice_name
 
 ASKED_BY = "asked_by"
-KEY = "validation.extra"
-LONGEST = 200
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "content")
-NOT_SHOWN = {"batch_id", "mostly", "column"}
 
 
 def with_extra(
@@ -56,54 +51,6 @@ def with_extra(
     return gx.ExpectationSuite(name=suite.name, expectations=[*suite.expectations, *extra])
 
 
-def explain(expectation: Any, result: Mapping[str, Any], *, passed: bool) -> Finding:
-    """Return the finding behind Great Expectations' `result`: by the expectation itself, or as it fits all kinds."""
-    if hasattr(expectation, "explain"):
-        finding: Finding = expectation.explain(result, passed=passed)
-        return finding
-    arguments = {key: value for key, value in expectation.configuration.kwargs.items() if key not in NOT_SHOWN}
-    rule = expectation.expectation_type.removeprefix("expect_").replace("_", " ")
-    column = getattr(expectation, "column", None)
-    named = f"'{rule}'" + (f" of {column!r}" if column else "") + (f" ({_shown(arguments)})" if arguments else "")
-    remedy = "" if passed else f" Mend the data, or the expectation in {KEY}."
-    if "element_count" in result and "unexpected_count" in result:
-        return _of_rows(named, result, passed=passed, mostly=float(getattr(expectation, "mostly", 1.0)), remedy=remedy)
-    return _of_whole(named, result, arguments, passed=passed, remedy=remedy)
-
-
-def _of_rows(named: str, result: Mapping[str, Any], *, passed: bool, mostly: float, remedy: str) -> Finding:
-    count, present = int(result["unexpected_count"]), int(result["element_count"]) - int(result.get("missing_count", 0))
-    share, limit = count / present if present else 0.0, round(1 - mostly, 12)
-    said = f"{count} of {present} values ({percent(share)}) break {named}; at most {percent(limit)} may (mostly)."
-    rows = [row for row in result.get("partial_unexpected_index_list") or [] if isinstance(row, int)]
-    return Finding(passed, round(share, 6), limit, said + remedy, rows, count)
-
-
-def _of_whole(
-    named: str, result: Mapping[str, Any], arguments: Mapping[str, Any], *, passed: bool, remedy: str
-) -> Finding:
-    observed = result.get("observed_value")
-    if observed is None and result.get("unexpected_count") is not None:
-        some = _shown({"unexpected": result.get("partial_unexpected_list") or []})
-        count = int(result["unexpected_count"])
-        return Finding(passed, count, 0, f"{named}: {count} unexpected, {some}." + remedy)
-    verdict = "as it should be" if passed else "not as it should be"
-    if observed is None:
-        return Finding(passed, "holds" if passed else "fails", _limit(arguments), f"{named}: {verdict}." + remedy)
-    value: Value = observed if isinstance(observed, int | float | str) else _written(observed)
-    return Finding(passed, value, _limit(arguments), f"{named}: {str(value)[:LONGEST]} found, {verdict}." + remedy)
-
-
-def _limit(arguments: Mapping[str, Any]) -> Value:
-    """Return the one number that bounds what may be found, or all bounds in words."""
-    bounds = {key: value for key, value in arguments.items() if isinstance(value, int | float)}
-    bounds = {key: value for key, value in bounds.items() if not isinstance(value, bool)}
-    if len(bounds) == 1:
-        number: float | int = next(iter(bounds.values()))
-        return number
-    return _shown(arguments) or "none"
-
-
 def _make(extra: Extra, params: Params, columns: Collection[str], own: Mapping[str, Any]) -> Any:
     kind = _find(extra.type, own)
     arguments = {
@@ -115,7 +62,7 @@ def _make(extra: Extra, params: Params, columns: Collection[str], own: Mapping[s
     except (TypeError, ValueError) as error:  # of pydantic's, too
         said = " ".join(str(error).split())
         raise ParamsError(
-            f"{KEY}: {extra.type} can't be made with {_shown(extra.arguments) or 'no arguments'}: {said}"
+            f"{KEY}: {extra.type} can't be made with {shown(extra.arguments) or 'no arguments'}: {said}"
         ) from error
 
 
@@ -157,12 +104,3 @@ def _inner(value: Any, params: Params, columns: Collection[str]) -> Any:
         there = ", ".join(map(repr, columns))
         raise ParamsError(f"{KEY} names a column {value!r}, which the rows do not have; they have {there}")
     return known
-
-
-def _shown(arguments: Mapping[str, Any]) -> str:
-    text = ", ".join(f"{key}={_written(value)}" for key, value in arguments.items())
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-
-
-def _written(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)

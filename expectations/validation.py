@@ -14,7 +14,8 @@ from great_expectations.data_context.types.base import (
 )
 
 from expectations.common.schema import ExpectColumnOfType
-from expectations.extra import ASKED_BY, explain
+from expectations.explanation import explain
+from expectations.extra import ASKED_BY
 from expectations.frame import Finding, naming, num_named, runs_on_spark
 from expectations.report import Check, Example, LeftOut, Severity, ValidationReport
 from expectations.spark import value_counts

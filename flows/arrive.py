@@ -12,6 +12,7 @@ from flows.starting.naming import name_arrivals, name_run, rename_run
 from tasks.arriving.announcements import DUE, announce, announce_arrivals
 from tasks.arriving.due import training_due
 from tasks.arriving.take import take_arrivals
+from tasks.versions.commits import commit_records
 from thawline.params.file import load_params
 from thawline.rows.arrivals import Arrival, Due
 from thawline.system.console import reply
@@ -62,6 +63,8 @@ def settle_arrivals(workspace: Workspace) -> list[Arrival] | None:
             reply.print(f"  {explain(record)}", markup=False, soft_wrap=True)
             log.info("%s", explain(record))
             settled.append(record)
+        if settled:
+            commit_records(workspace, params, f"{len(settled)} files arrived")
     announce_arrivals(workspace, params, settled)
     return settled
 

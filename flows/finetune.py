@@ -19,8 +19,10 @@ from tasks.arriving.due import noting_training
 from tasks.judging.approval import settle_approval
 from tasks.judging.past_runs import find_unchanged_run
 from tasks.profiling.profile import profile_rows
+from tasks.reports.dvc_files import write_dvc_files
 from tasks.results.outcomes import RunResult
 from tasks.tracking.flow_artifacts import following_steps, show_outcome
+from tasks.versions.commits import commit_records
 from tasks.versions.prepare import push_data
 from thawline.params.file import load_params, overridden
 from thawline.system.lock import lock_workspace
@@ -30,7 +32,9 @@ from thawline.workspace import Workspace
 
 
 @flow(name="finetune", flow_run_name=name_run, validate_parameters=False)
-def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, is_held: bool = False) -> RunResult:
+def finetune(
+    root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, is_held: bool = False, by_dvc: bool = False
+) -> RunResult:
     """Run the whole line once.
 
     Args:
@@ -38,6 +42,7 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
         overrides: Values such as 'train.policy=full' on top of params.yaml, for this run.
         fresh: Compute everything anew although nothing changed.
         is_held: The caller holds the lock `training` already; otherwise it must be free.
+        by_dvc: The flow is DVC's stage `train`: the stages before it are DVC's, and git is left as it is.
 
     Raises:
         DataRefusedError: A critical expectation failed; nothing was trained.
@@ -58,7 +63,9 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
     ):
         with lock_workspace(workspace, "data", wait_s=-1):  # what arrives from then on is for the next training
             note_files()
-            context, tracking = open_data(workspace, params, watch, fresh=fresh)
+            context, tracking = open_data(workspace, params, watch, fresh=fresh, by_dvc=by_dvc)
+            if not by_dvc:
+                commit_records(workspace, params, f"Data version {context.data_version}")
         result = None if fresh else find_unchanged_run(context.key(), tracking)
         if result is None:
             from flows.judged_training import train_and_judge
@@ -67,8 +74,11 @@ def finetune(root: Path, overrides: Sequence[str] = (), *, fresh: bool = False, 
         else:
             profile_rows(context)  # the page that this run made, in case somebody tidied it away
         result = settle_approval(workspace, params, tracking, result)
+        write_dvc_files(workspace, tracking, result)
         show_outcome(workspace, tracking, result)
         announce_model(workspace, params, result)
         with lock_workspace(workspace, "data", wait_s=-1):
             push_data(workspace, params)
+            if not by_dvc:
+                commit_records(workspace, params, "Where copies of the data are")
         return result

@@ -66,6 +66,19 @@ class Space:
             WorkspaceBusyError: Another training works in this workspace.
             ThawlineError: Anything else that stops the line.
         """
+        return self._finetune(overrides, fresh=fresh)
+
+    def train_for_dvc(self) -> Outcome:
+        """Do as `run`, as DVC's stage `train`: the rows are those that its other stages have made.
+
+        Raises:
+            DataRefusedError: A critical expectation failed; nothing was trained.
+            WorkspaceBusyError: Another training works in this workspace.
+            ThawlineError: Anything else that stops the line.
+        """
+        return self._finetune((), by_dvc=True)
+
+    def _finetune(self, overrides: Sequence[str], *, fresh: bool = False, by_dvc: bool = False) -> Outcome:
         with _working(self.root, fresh=fresh) as place:
             from thawline.params.file import load_params
 
@@ -78,7 +91,7 @@ class Space:
                 import expectations.suites  # noqa: F401
                 import flows.judged_training  # noqa: F401
             with orchestration_errors(server):
-                return outcome.of_run(finetune(place.root, overrides, fresh=fresh))
+                return outcome.of_run(finetune(place.root, overrides, fresh=fresh, by_dvc=by_dvc))
 
     def compare(
         self,

@@ -44,7 +44,7 @@ def opened(root: Path, overrides: Sequence[str]) -> Iterator[tuple[Context, Trac
 
 
 def open_data(
-    workspace: Workspace, params: Params, watch: Stopwatch, *, fresh: bool = False
+    workspace: Workspace, params: Params, watch: Stopwatch, *, fresh: bool = False, by_dvc: bool = False
 ) -> tuple[Context, Tracking]:
     """Return the work on the workspace's data as it is now, and where it is recorded; the caller holds both locks.
 
@@ -53,6 +53,7 @@ def open_data(
         params: Those of this run.
         watch: Times the steps.
         fresh: Run the stages though nothing changed.
+        by_dvc: DVC has run the stages, and this is one of them.
 
     Raises:
         DataRefusedError: A critical expectation failed; a run that says so is left in MLflow.
@@ -65,12 +66,12 @@ def open_data(
     claim(tracking, workspace, params.name)
     remove_half_written(workspace)
     close_stale_runs(tracking)
-    obtained = obtain_data(workspace, params)
+    obtained = obtain_data(workspace, params, by_dvc=by_dvc)
     try:
         with watch("validate raw"):
             checked = validate_raw_files(workspace, params, obtained)
         with watch("preprocess"):
-            data = after(reproduce, [checked])(workspace, force=fresh)
+            data = after(reproduce, [checked])(workspace, force=fresh, by_dvc=by_dvc)
         with watch("validate processed"):
             context = Context(
                 root=workspace.root, params=params, data_version=data.data_version, code_version=hash_code()

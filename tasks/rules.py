@@ -25,6 +25,8 @@ VERSION = 1
 SOURCES = "ef84452e640338c2"
 DVC_YAML = Path(str(files("tasks"))) / "templates" / "dvc.yaml"
 OPTION = "--rules"
+TRAIN = "train"
+"""The stage that is all of `thawline run` behind the rows."""
 
 
 def bring_stages(workspace: Workspace) -> list[str]:
@@ -38,7 +40,8 @@ def bring_stages(workspace: Workspace) -> list[str]:
     path = workspace.root / DVC_YAML.name
     yaml = YAML()
     wanted = yaml.load(DVC_YAML.read_bytes())["stages"]
-    lacking = write_lacking(workspace, [name for stage in wanted.values() for name in stage.get("params", ())])
+    named = [name for stage in wanted.values() for name in stage.get("params", ()) if isinstance(name, str)]
+    lacking = write_lacking(workspace, named)
     if lacking:
         log.warning("params.yaml had no %s, which DVC asks for: written with the default", ", ".join(lacking))
     try:
@@ -57,8 +60,25 @@ def bring_stages(workspace: Workspace) -> list[str]:
         stream = io.StringIO()
         yaml.dump(content, stream)
         write_atomically(path, stream.getvalue().encode())
-    log.warning("dvc.yaml was of another version of thawline: %s brought to this one, and run anew", ", ".join(stale))
+    log.warning("dvc.yaml was of another version of thawline: %s brought to this one", ", ".join(stale))
     return stale
+
+
+def stages_before_training(workspace: Workspace) -> list[str]:
+    """Return the stages that `dvc repro` is to run for `thawline run`: all but `train` and those that come after it.
+
+    None are named where dvc.yaml can't be read: DVC says what is wrong with it.
+    """
+    try:
+        stages = YAML(typ="safe").load((workspace.root / DVC_YAML.name).read_bytes())["stages"]
+        made = {name: _paths(stage, ("outs", "metrics", "plots")) for name, stage in stages.items()}
+        needed = {name: _paths(stage, ("deps",)) for name, stage in stages.items()}
+    except (FileNotFoundError, YAMLError, KeyError, TypeError, AttributeError):
+        return []
+    later = {TRAIN} & set(stages)
+    while grown := {name for name in set(stages) - later if any(needed[name] & made[each] for each in later)}:
+        later |= grown
+    return [name for name in stages if name not in later]
 
 
 def require_version(arguments: list[str]) -> None:
@@ -72,3 +92,10 @@ def require_version(arguments: list[str]) -> None:
             f"dvc.yaml asks for {' '.join(arguments)}, but the rules of this thawline are version {VERSION}; `thawline "
             "run` brings dvc.yaml up to date"
         )
+
+
+def _paths(stage: Any, kinds: tuple[str, ...]) -> set[str]:
+    """Return the paths that a stage, or a group of them by `foreach` or `matrix`, names under some keys."""
+    content = stage.get("do", stage)
+    entries = [entry for kind in kinds for entry in content.get(kind) or ()]
+    return {str(entry) if isinstance(entry, str) else str(next(iter(entry))) for entry in entries}

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.rules import bring_stages
+from tasks.rules import bring_stages, stages_before_training
 from tasks.versions import dvc_command
 from tasks.versions.dvc_locks import read_stages, remove_stale_lock
 from tasks.versions.git_command import git_root
@@ -140,14 +140,28 @@ def reproduce_data(workspace: Workspace, *, force: bool = False) -> Reproduction
     """
     bring_stages(workspace)
     _restore_ledger(workspace)
-    output = run_dvc(workspace, "repro", "--no-run-cache", *(["--force"] if force else []))
+    targets = stages_before_training(workspace)
+    output = run_dvc(workspace, "repro", "--no-run-cache", *(["--force"] if force else []), *targets)
     ran = re.findall(r"^Running stage '(\w+)'", output, flags=re.MULTILINE)
     skipped = re.findall(r"^Stage '(\w+)' didn't change", output, flags=re.MULTILINE)
     log.info("DVC ran %s, skipped %s", ran or "nothing", skipped or "nothing")
+    return Reproduction(ran=ran, skipped=skipped, data_version=_require_version(workspace))
+
+
+def take_reproduced(workspace: Workspace) -> Reproduction:
+    """Return the version of the rows that are there, for who is a stage of DVC himself: no stage is run.
+
+    Raises:
+        DvcError: dvc.lock does not say what they are.
+    """
+    return Reproduction(ran=[], skipped=[], data_version=_require_version(workspace))
+
+
+def _require_version(workspace: Workspace) -> str:
     version = find_data_version(workspace)
     if version is None:
         raise DvcError(f"{workspace.dvc_lock} does not say what the stage `split` made; run `thawline run --fresh`")
-    return Reproduction(ran=ran, skipped=skipped, data_version=version)
+    return version
 
 
 def _restore_ledger(workspace: Workspace) -> None:

@@ -18,7 +18,7 @@ from tasks.ingest import raw_files
 from tasks.results import Result
 from tasks.tracking.flow_artifacts import check_artifacts, publish
 from tasks.versions.dvc_locks import set_aside_half_written
-from tasks.versions.dvc_repo import Reproduction, init_dvc, reproduce_data
+from tasks.versions.dvc_repo import Reproduction, init_dvc, reproduce_data, take_reproduced
 from tasks.versions.raw_data import accept_file, track_raw_files
 from tasks.versions.remotes import push, restore_missing
 from tasks.versions.version_records import record_version
@@ -41,15 +41,18 @@ class RawFiles(Result):
 
 
 @task(name="obtain data", cache_policy=NO_CACHE, **retry_transient(ServiceError))
-def obtain_data(workspace: Workspace, params: Params) -> RawFiles:
+def obtain_data(workspace: Workspace, params: Params, *, by_dvc: bool = False) -> RawFiles:
     """Bring in all data that the run goes on: the initial file, and what is tracked but missing here.
+
+    A stage of DVC takes what is there (`by_dvc`): the stages before it have read it.
 
     Raises:
         UsageError: `arrive.initial` names no file.
         DataRefusedError: A tracked file is nowhere to be found.
         ServiceError: The remote does not answer.
     """
-    settle_raw_files(workspace, params)
+    if not by_dvc:
+        settle_raw_files(workspace, params)
     return RawFiles(names=tuple(path.name for path in raw_files(workspace)))
 
 
@@ -115,9 +118,9 @@ def check_raw(context: Context, own: str = "") -> ValidationReport:  # noqa: ARG
 
 
 @task(name="preprocess", cache_policy=NO_CACHE, **retry_transient(DvcError))
-def reproduce(workspace: Workspace, *, force: bool) -> Reproduction:
-    """Run the DVC stages whose data or params changed, or all by `force`."""
-    reproduction = reproduce_data(workspace, force=force)
+def reproduce(workspace: Workspace, *, force: bool, by_dvc: bool = False) -> Reproduction:
+    """Run the DVC stages whose data or params changed, or all by `force`; a stage of DVC takes what is there."""
+    reproduction = take_reproduced(workspace) if by_dvc else reproduce_data(workspace, force=force)
     for name in reproduction.ran:
         console.print(f"  stage {name}: ran")
     for name in reproduction.skipped:

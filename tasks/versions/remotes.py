@@ -22,8 +22,9 @@ EMBEDDED = "local"
 
 
 def set_remote(workspace: Workspace, params: Params) -> str:
-    """Make `versioning.remote` the workspace's default DVC remote and return its address.
+    """Make `versioning.remote` the workspace's default DVC remote and return its address, a path as an absolute one.
 
+    A path that is relative to the workspace stays so in .dvc/config: it holds in each clone beside such a directory.
     Where the param is unset, a default remote that the user has set with DVC itself is taken.
 
     Raises:
@@ -32,7 +33,8 @@ def set_remote(workspace: Workspace, params: Params) -> str:
     """
     init_dvc(workspace)
     wanted = params.versioning.remote
-    name, address = _default_remote(workspace)
+    name, stored = _default_remote(workspace)
+    address = stored and _absolute(stored, workspace.root / ".dvc")
     if wanted is None:
         if name in {None, EMBEDDED} or address is None:
             raise UsageError(
@@ -40,10 +42,11 @@ def set_remote(workspace: Workspace, params: Params) -> str:
                 "directory or to s3://BUCKET/PATH"
             )
         return address
-    wanted = _absolute(wanted, workspace.root)
-    if (name, address) != (REMOTE, wanted):
-        run_dvc(workspace, "remote", "add", "-f", "-d", REMOTE, wanted)
-    return wanted
+    place = _absolute(wanted, workspace.root)
+    is_relative = "://" not in wanted and not Path(wanted).expanduser().is_absolute()
+    if (name, address) != (REMOTE, place) or (is_relative and stored == address):
+        run_dvc(workspace, "remote", "add", "-f", "-d", REMOTE, wanted if is_relative else place)
+    return place
 
 
 def push(workspace: Workspace, params: Params) -> int:
@@ -120,13 +123,12 @@ def missing_raw_files(workspace: Workspace) -> list[str]:
 
 
 def _default_remote(workspace: Workspace) -> tuple[str | None, str | None]:
-    """Return name and address of DVC's default remote; a local one as an absolute path."""
+    """Return name and address of DVC's default remote, as it stands in its config; a path may be relative to .dvc."""
     config = configparser.ConfigParser(interpolation=None)
     for name in ("config", "config.local"):
         config.read(workspace.root / ".dvc" / name)
     remote = config.get("core", "remote", fallback=None)
-    address = config.get(f"'remote \"{remote}\"'", "url", fallback=None)
-    return remote, address and _absolute(address, workspace.root / ".dvc")
+    return remote, config.get(f"'remote \"{remote}\"'", "url", fallback=None)
 
 
 def _absolute(address: str, base: Path) -> str:

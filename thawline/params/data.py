@@ -122,6 +122,11 @@ class Versioning(Section):
     push_failure: Literal["warn", "fail"] = Field(
         "warn", description="A push that fails after three tries: warn, or fail the run (its results are kept)."
     )
+    commit: bool = Field(
+        False,
+        description="Commit what says which data there is to the git repository around the workspace, when files have "
+        "arrived and when a run's rows are made: *.dvc, dvc.lock, dvc.yaml and the ledgers in data/, nothing else.",
+    )
 
     @field_validator("remote")
     @classmethod

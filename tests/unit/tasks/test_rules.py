@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks import rules
-from tasks.rules import DVC_YAML, VERSION, bring_stages, require_version
+from tasks.rules import DVC_YAML, VERSION, bring_stages, require_version, stages_before_training
 from tasks.versions.dvc_repo import run_dvc, write_dvc_config
 from thawline.errors import UsageError
 from thawline.params.file import handed_params, overridden
@@ -92,3 +92,29 @@ def test_dvc_runs_the_stages_anew_after_an_upgrade(tmp_path: Path, monkeypatch: 
     assert bring_stages(workspace) == ["clean"]
     assert "Running stage 'clean'" in run_dvc(workspace, "repro")
     assert (workspace.root / "clean.txt").read_text() == "cleaned --rules 2\n"
+
+
+AFTER = "  mine:\n    cmd: echo\n    deps: [reports/metrics.json]\n    outs: [mine.txt]\n"
+LATER = "  later:\n    foreach: [a, b]\n    do:\n      cmd: echo\n      deps: [mine.txt]\n"
+BESIDE = "  beside:\n    cmd: echo\n    deps: [data/interim/rows.parquet]\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (OURS, ["ingest", "clean", "split"]),
+        (OURS + AFTER + LATER + BESIDE, ["ingest", "clean", "split", "beside"]),
+        (OURS.partition("  train:")[0], ["ingest", "clean", "split"]),
+        ("stages: []\n", []),
+        ("{", []),
+    ],
+)
+def test_a_run_has_dvc_make_rows_and_does_not_set_itself_off(tmp_path: Path, content: str, expected: list[str]) -> None:
+    (tmp_path / "dvc.yaml").write_text(content)
+    assert stages_before_training(Workspace(tmp_path)) == expected
+
+
+def test_a_workspace_of_before_the_stage_that_trains_gets_it_and_its_rows_stay(tmp_path: Path) -> None:
+    (tmp_path / "dvc.yaml").write_text(OURS.partition("  train:")[0])
+    assert bring_stages(Workspace(tmp_path)) == ["train"]
+    assert (tmp_path / "dvc.yaml").read_text() == OURS
