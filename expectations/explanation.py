@@ -33,7 +33,10 @@ def explain_any(expectation: Any, result: Mapping[str, Any], *, passed: bool) ->
 
 
 def _of_rows(named: str, result: Mapping[str, Any], *, passed: bool, mostly: float, remedy: str) -> Finding:
-    count, present = int(result["unexpected_count"]), int(result["element_count"]) - int(result.get("missing_count", 0))
+    count, present = (
+        int(result["unexpected_count"] or 0),
+        int(result["element_count"]) - int(result.get("missing_count", 0)),
+    )
     share, limit = count / present if present else 0.0, round(1 - mostly, 12)
     said = f"{count} of {present} values ({percent(share)}) break {named}; at most {percent(limit)} may (mostly)."
     rows = [row for row in result.get("partial_unexpected_index_list") or [] if isinstance(row, int)]
@@ -46,7 +49,7 @@ def _of_whole(
     observed = result.get("observed_value")
     if observed is None and result.get("unexpected_count") is not None:
         some = shown({"unexpected": result.get("partial_unexpected_list") or []})
-        count = int(result["unexpected_count"])
+        count = int(result["unexpected_count"] or 0)
         return Finding(passed, count, 0, f"{named}: {count} unexpected, {some}." + remedy)
     verdict = "as it should be" if passed else "not as it should be"
     if observed is None:

@@ -26,7 +26,7 @@ class ExpectKnownLabels(gxe.ExpectColumnValuesToBeInSet):
 
     def explain(self, result: Mapping[str, Any], *, passed: bool) -> Finding:
         """Name the labels found outside the set."""
-        count = int(result["unexpected_count"])
+        count = int(result["unexpected_count"] or 0)
         allowed = ", ".join(repr(label) for label in self.value_set or ())
         unexpected = result.get("partial_unexpected_list") or []
         strange = list(dict.fromkeys(str(label) for label in unexpected))

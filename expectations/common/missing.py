@@ -19,7 +19,7 @@ class ExpectFewMissing(gxe.ExpectColumnValuesToNotBeNull):
 
     def explain(self, result: Mapping[str, Any], *, passed: bool) -> Finding:
         """Name the share found and the share allowed."""
-        count, limit = int(result["unexpected_count"]), round(1 - float(self.mostly), 12)
+        count, limit = int(result["unexpected_count"] or 0), round(1 - float(self.mostly), 12)
         rows = np.array(result.get("partial_unexpected_index_list") or [], dtype=np.int64)
         finding = share_finding(
             np.arange(count),

@@ -332,8 +332,16 @@ REVIEW: dict[str, Treatment] = {
     "thawline review -n": Parsed(why="answers come from a person; tests/browser/test_review_page.py answers"),
     "<View>": Picture(),
 }
+DVC: dict[str, Treatment] = {"$ dvc repro": Parsed(why="each trains; what they come to is in docs/decisions.md")}
+VALIDATION: dict[str, Treatment] = {
+    "validation:": Printed(by="tests/unit/expectations/test_extra.py"),
+    "critical 18 of": Printed(by="tests/unit/expectations/test_extra.py"),
+    "import pandas as pd": Printed(by="tests/unit/expectations/test_extra.py"),
+}
 DOCUMENTS = {
     "README.md": README,
+    "docs/dvc.md": DVC,
+    "docs/validation.md": VALIDATION,
     "docs/groups_and_time.md": GROUPS,
     "docs/adapters.md": ADAPTERS,
     "docs/operations.md": OPERATIONS,

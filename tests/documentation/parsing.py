@@ -1,7 +1,9 @@
 """Whether a command is one that the program understands, told by the program's own parser, which goes no further."""
 
 import argparse
+import contextlib
 import importlib.util
+import io
 import itertools
 import re
 import runpy
@@ -147,7 +149,19 @@ def _check_make(arguments: Sequence[str]) -> None:
         raise NotUnderstoodError(told.stderr.strip())
 
 
+def _check_dvc(arguments: Sequence[str]) -> None:
+    from dvc.cli import DvcParserError
+    from dvc.cli.parser import get_main_parser
+
+    try:
+        with contextlib.redirect_stderr(io.StringIO()) as told:
+            get_main_parser().parse_args(list(arguments))
+    except DvcParserError as error:
+        raise NotUnderstoodError(told.getvalue()) from error
+
+
 PARSERS = {
+    "dvc": _check_dvc,
     "thawline": _check_thawline,
     "python": _check_python,
     "make": _check_make,
