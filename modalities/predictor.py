@@ -128,8 +128,10 @@ def save_finetuned(
 ) -> None:
     """Save a fine-tuned classifier; `directory` holds all of it or nothing.
 
-    One that `refers` holds what was trained and the encoder's name and hash: it answers where the encoder is.
+    One that `refers` holds what was trained and the encoder's name and hash: it answers where the encoder is. So does
+    that of an encoder that is not in memory.
     """
+    refers = refers or classifier.num_streamed > 0
     with _replacing(directory) as target:
         referred = encoder if refers else None
         save_classifier(classifier, encoder.processor, target / "finetuned", settings={}, encoder=referred)

@@ -191,7 +191,7 @@ def load_encoder(params: Params, root: Path, _frame: pd.DataFrame) -> Any:
     from models.encoders.suggested import require_seen
     from models.encoders.tokenizing import tokenize
 
-    settings = {"attention_dropout": params.model.attention_dropout, "pooling": params.model.pooling}
+    settings = params.model.model_dump(include={"attention_dropout", "pooling", "stream"})
     encoder = load(encoder_name(params), root=root, settings=settings)
     tokenize(encoder, [], max_tokens=params.model.max_tokens)  # refuses more tokens than the encoder has positions
     require_seen(encoder, params.model.pooling)

@@ -20,15 +20,17 @@ from models.activations.segments import (
     TEMPORARY,
     DamagedSegmentError,
     Segment,
+    SegmentWriter,
     Space,
     mark_states,
     read_segment,
     remove_segment,
+    remove_stale,
 )
 from models.classifiers.classifier import Classifier
 from models.classifiers.parts import Place
 from models.hardware.devices import compute_dtype, describe_device
-from models.inputs.rows import Indices
+from models.inputs.rows import Indices, Rows
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +145,12 @@ class Partition:
     def read(self, keys: Sequence[bytes]) -> StoredActivations:
         """Return the states of rows by their keys, all of which must be stored."""
         return StoredActivations(self._segments, [self._places[key] for key in keys], pooled=self.pooled)
+
+    def writer(self, rows: Rows, order: Indices) -> SegmentWriter:
+        """Return what writes a segment of some rows, in their order."""
+        remove_stale(self.directory)
+        lengths = np.ones(len(order), dtype=np.int64) if self.pooled else rows.lengths[order]
+        return SegmentWriter(self.directory, self.space, keys=[rows.keys[i] for i in order], lengths=lengths)
 
     def unproved(self, keys: Sequence[bytes]) -> dict[str, list[int]]:
         """Return, by the names of segments that have not been proved yet, which of `keys` they hold."""

@@ -10,7 +10,7 @@ Shapes: B rows, T padded positions, W width of their states, D features.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -141,17 +141,21 @@ def compute_states(
     Returns:
         By place, the rows' states unpadded and one after another (total positions, W), or pooled vectors (B, D).
     """
-    filled = _filled(block)
+    filled = fill_up(block)
     device = classifier.device
     batch = {key: tensor.to(device) for key, tensor in (batch or read_block(rows, block)).items()}
     length = int(rows.padded_lengths[block[0]])
     given = None if start is None else start.batch(filled, length, device)
     with torch.inference_mode(), evaluating(classifier), autocast(device):
         states = classifier.capture(places, batch, start=given)
-    lengths = rows.lengths[block]
+    return unpad(states, rows.lengths[block])
+
+
+def unpad(states: Mapping[Place, Tensor], lengths: Indices) -> dict[Place, States]:
+    """Return what is had of the rows of a block that was filled up, as `compute_states` does; `lengths` are theirs."""
     result = {}
     for place, tensor in states.items():
-        values: States = tensor.float().cpu().numpy()[: len(block)]
+        values: States = tensor.float().cpu().numpy()[: len(lengths)]
         if not place.pooled:
             values = np.concatenate([values[i, :n] for i, n in enumerate(lengths)])
         result[place] = values
@@ -160,7 +164,7 @@ def compute_states(
 
 def read_block(rows: Rows, block: Indices) -> dict[str, Tensor]:
     """Return the network's arguments for a canonical block, filled up to its one shape."""
-    return rows.batch(_filled(block))
+    return rows.batch(fill_up(block))
 
 
 def read_ahead(rows: Rows, blocks: Iterable[Indices]) -> Iterator[tuple[Indices, dict[str, Tensor]]]:
@@ -180,7 +184,8 @@ def _next(waiting: deque[tuple[Indices, Future[dict[str, Tensor]]]]) -> tuple[In
     return block, reading.result()
 
 
-def _filled(block: Indices) -> Indices:
+def fill_up(block: Indices) -> Indices:
+    """Return the row numbers of a block, the last repeated until it has `BLOCK_ROWS`."""
     return np.concatenate([block, np.repeat(block[-1:], BLOCK_ROWS - len(block))])
 
 

@@ -15,29 +15,29 @@ Stored training equals live training bit for bit in float32 on a CPU, see `prefi
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from models.activations.budget import list_stored, make_room, require_disk
-from models.activations.canary import recompute
+from models.activations.canary import prove
 from models.activations.partition import Partition, describe_space
 from models.activations.prefix import (
+    BLOCK_ROWS,
     Activations,
     LiveActivations,
     PartlyStored,
     Renumbered,
     StartingRows,
     canonical_blocks,
-    compute_states,
-    read_ahead,
     start_live,
 )
-from models.activations.segments import SegmentWriter, remove_stale
+from models.activations.streamed import Progress, compute_blocks, portions
 from models.classifiers.classifier import Classifier
 from models.classifiers.parts import Place
 from models.inputs.rows import Indices, Rows
@@ -45,9 +45,6 @@ from thawline.errors import LayerGroupError
 from thawline.system.files import storage_errors
 
 logger = logging.getLogger(__name__)
-
-Progress = Callable[[Sequence[Indices]], Iterable[Indices]]
-"""Wraps the blocks of rows to be computed, as `rich.progress.track` does."""
 
 _ROW_BYTES = 24
 """Of a row's key and place."""
@@ -62,7 +59,7 @@ class ActivationStore:
         *,
         dtype: Literal["float32", "float16"] = "float32",
         budget_bytes: int | None = None,
-        progress: Progress | None = None,
+        progress: Progress = iter,
     ) -> None:
         self.directory = directory
         self.dtype = dtype
@@ -181,17 +178,9 @@ class ActivationStore:
         missing = {}
         for place in sorted(set(places)):
             partition = self._partition(classifier, place)
-            for name, positions in partition.unproved(rows.keys).items():
-                agrees, seconds = recompute(partition, classifier, rows, place, np.array(positions))
-                self._compare_speed(partition, name, seconds)
-                if agrees:
-                    partition.mark_proved(name)
-                else:
-                    logger.warning(
-                        "Stored activations in %s are not what the encoder gives; dropped and computed again",
-                        partition.directory / name,
-                    )
-                    partition.drop(name)
+            for name, seconds in prove(partition, classifier, rows, place).items():
+                if not classifier.num_streamed:  # else the whole network would be read for each row
+                    self._compare_speed(partition, name, seconds)
             if positions := partition.missing(rows.keys):
                 missing[place] = positions
         return missing
@@ -245,20 +234,10 @@ class ActivationStore:
         positions = np.array(sorted(set().union(*missing.values())))
         blocks = [positions[block] for block in canonical_blocks(rows.padded_lengths[positions])]
         start = self._nearest(classifier, rows, positions, min(missing).boundary)
-        order = np.concatenate(blocks)
         wanted = {place: np.isin(np.arange(len(rows)), there) for place, there in missing.items()}
-        with ExitStack() as stack:
-            writers = {
-                place: stack.enter_context(self._writer(classifier, rows, place, order[there[order]]))
-                for place, there in wanted.items()
-            }
-            for block, batch in read_ahead(rows, self._progress(blocks) if self._progress else blocks):
-                states = compute_states(classifier, rows, block, tuple(missing), start=start, batch=batch)
-                for place, writer in writers.items():
-                    kept = wanted[place][block]
-                    writer.append(states[place][kept if place.pooled else np.repeat(kept, rows.lengths[block])])
-            for writer in writers.values():
-                writer.commit()
+        num_positions = [BLOCK_ROWS * int(rows.padded_lengths[block[0]]) for block in blocks]
+        for portion in portions(classifier, blocks, num_positions):
+            self._compute_portion(classifier, rows, portion, wanted=wanted, start=start)
         logger.info(
             "Stored the encoder's output for %d rows below %s in %.1f s",
             len(positions),
@@ -266,11 +245,30 @@ class ActivationStore:
             time.perf_counter() - started,
         )
 
-    def _writer(self, classifier: Classifier, rows: Rows, place: Place, order: Indices) -> SegmentWriter:
-        partition = self._partition(classifier, place)
-        remove_stale(partition.directory)
-        lengths = np.ones(len(order), dtype=np.int64) if partition.pooled else rows.lengths[order]
-        return SegmentWriter(partition.directory, partition.space, keys=[rows.keys[i] for i in order], lengths=lengths)
+    def _compute_portion(
+        self,
+        classifier: Classifier,
+        rows: Rows,
+        blocks: Sequence[Indices],
+        *,
+        wanted: Mapping[Place, NDArray[np.bool_]],
+        start: StartingRows | None,
+    ) -> None:
+        order = np.concatenate(blocks)
+        orders = {place: order[there[order]] for place, there in wanted.items()}
+        with ExitStack() as stack:
+            writers = {
+                place: stack.enter_context(self._partition(classifier, place).writer(rows, own))
+                for place, own in orders.items()
+                if len(own)
+            }
+            computed = compute_blocks(classifier, rows, blocks, tuple(writers), start=start, progress=self._progress)
+            for block, states in computed:
+                for place, values in states.items():
+                    kept = wanted[place][block]
+                    writers[place].append(values[kept if place.pooled else np.repeat(kept, rows.lengths[block])])
+            for writer in writers.values():
+                writer.commit()
 
     def _nearest(self, classifier: Classifier, rows: Rows, positions: Indices, lowest: int) -> StartingRows | None:
         """Return the highest boundary below `lowest` at which all that these rows begin with is stored.

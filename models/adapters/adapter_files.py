@@ -9,7 +9,7 @@ from typing import Any
 import safetensors.torch
 from torch import nn
 
-from models.adapters.injection import build_config, inject
+from models.adapters.injection import MARKS, build_config, inject
 from models.adapters.specs import AdapterPlan
 
 _WEIGHTS = "adapter_model.safetensors"
@@ -43,6 +43,14 @@ def save_adapters(network: Any, plan: AdapterPlan, directory: Path, *, encoder: 
     named = {f"{_PREFIX}{name}": tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     safetensors.torch.save_file(named, directory / _WEIGHTS)
     return True
+
+
+def list_adapted(directory: Path) -> set[str]:
+    """Return the paths of the layers that saved adapters are on."""
+    with safetensors.safe_open(directory / _WEIGHTS, framework="pt") as weights:
+        names = [name.removeprefix(_PREFIX).split(".") for name in weights.keys()]  # noqa: SIM118 - no mapping
+    ends = [next(i for i, part in enumerate(parts) if part.startswith(MARKS)) for parts in names]
+    return {".".join(parts[:end]) for parts, end in zip(names, ends, strict=True)}
 
 
 def load_adapters(network: Any, directory: Path) -> None:

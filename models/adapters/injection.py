@@ -11,13 +11,13 @@ from models.adapters.specs import AdapterPlan
 from models.hardware.randomness import RANDOM_STATE, seeded
 from thawline.errors import ParamsError, first_line
 
-_MARKS = ("lora_", "ia3_")
+MARKS = ("lora_", "ia3_")
 """What the names of adapters' parameters begin with, in peft."""
 
 
 def is_adapter(path: str) -> bool:
     """Return whether the parameter at `path` is an adapter's."""
-    return any(part.startswith(_MARKS) for part in path.split("."))
+    return any(part.startswith(MARKS) for part in path.split("."))
 
 
 def inject_adapters(network: Any, plan: AdapterPlan, group: str) -> None:

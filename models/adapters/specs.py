@@ -15,6 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from models.encoders.families import get_family
 from models.encoders.loading import Encoder
+from models.encoders.streaming import device_of
 from models.encoders.structure import run_modules
 from models.hardware.devices import threads
 from thawline.errors import ParamsError
@@ -96,7 +97,7 @@ def plan_adapters(encoder: Encoder, network: nn.Module, spec: AdapterSpec, *, se
 
 def _find_layers(encoder: Encoder, network: nn.Module) -> dict[str, nn.Module]:
     """Return the layers that can have adapters, by path: linear ones and convolutions over all channels that run."""
-    family, device = get_family(encoder.family), next(network.parameters()).device
+    family, device = get_family(encoder.family), device_of(network)
     probe = {name: tensor.to(device) for name, tensor in family.probe(network, encoder.processor).items()}
     with threads(1):
         ran = run_modules(network, lambda: family.hidden(network, probe))

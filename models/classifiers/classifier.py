@@ -14,7 +14,6 @@ Shapes: B rows, T padded positions, W width of their states, D features, C class
 
 import copy
 from collections.abc import Collection
-from contextlib import nullcontext
 from typing import Any, Self
 
 import torch
@@ -27,9 +26,10 @@ from models.encoders.families import Family, Structure, get_family
 from models.encoders.loading import Encoder, hash_weights
 from models.encoders.precision.rounding import Rounding
 from models.encoders.splitting import Batch, capture
+from models.encoders.streaming import AllWeights, device_of, hold, streamed_paths
 from models.encoders.structure import HEAD
 from models.heads import summaries
-from models.heads.head import HeadSpec, build_head
+from models.heads.head import HeadSpec, answer, build_head
 from models.heads.summaries import GRID, SEES_LAYERS, Layer, Share
 from thawline.errors import PolicyError
 
@@ -38,7 +38,7 @@ class Classifier(nn.Module):
     """A network, a head, and what is known of their parts.
 
     `layers` are the boundaries whose states the head sees besides the network's output, where it sees all layers.
-    `weights_hash` names the pretrained weights that every group below `first_trained` still holds.
+    `weights_hash` names the pretrained weights that all below `first_trained` hold; `own_groups` have others.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Classifier(nn.Module):
         self.layers = layers
         self._shares = self._share_columns() if pooling in SEES_LAYERS else {}
         self.head = build_head(head, num_inputs=self.num_features, num_classes=num_classes, seed=seed)
-        self.head.to(next(network.parameters()).device)
+        self.head.to(device_of(network))
         self.first_trained = len(structure.groups)
         self.holds_statistics = True
         self.trainable: frozenset[str] = frozenset({HEAD})
@@ -85,7 +85,7 @@ class Classifier(nn.Module):
     def weights_hash(self) -> str:
         """SHA-256 of the pretrained weights, told by who made this or computed when it is first asked for."""
         if self._weights_hash is None:
-            self._weights_hash = hash_weights(self.network.state_dict())
+            self._weights_hash = hash_weights(AllWeights(self.network))
         return self._weights_hash
 
     @property
@@ -118,6 +118,11 @@ class Classifier(nn.Module):
     def can_split(self, boundary: int) -> bool:
         """Return whether the model can run from `boundary`."""
         return boundary in (0, self.pooled_boundary) or boundary in self.structure.splits
+
+    @property
+    def num_streamed(self) -> int:
+        """The boundary above which all is in memory; weights below are read when they run."""
+        return max((self.group_index(f"network.{path}") + 1 for path in streamed_paths(self.network)), default=0)
 
     def width_at(self, place: Place) -> int:
         """Return the last dimension of what is had at a place above boundary 0."""
@@ -154,11 +159,16 @@ class Classifier(nn.Module):
             can = "the model has" if self.adapters is None else "adapters can go to"
             raise PolicyError(f"no layer group is called {', '.join(unknown)}; {can} {', '.join(known)}")
         lowest = min(map(self.groups.index, names), default=len(self.groups))
+
+        def is_above(path: str) -> bool:
+            return self.group_index(f"network.{path}") >= lowest
+
         if self.rounding is not None:  # gradients pass what lies above
-            self.rounding.restore(self.network, lambda path: self.group_index(f"network.{path}") >= lowest)
+            self.rounding.restore(self.network, is_above)
         for name in self.groups:
             if name in names and name not in self.own_groups:
                 self._own_weights(name)
+        hold(self.network, is_above)
         self.trainable = frozenset(names)
         for group in self.layer_groups():
             if group.name in self.own_groups:  # the others are the encoder's, which nothing may change
@@ -187,13 +197,13 @@ class Classifier(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return logits (B, C) of whole rows."""
-        return self._classify(None, batch)
+        return answer(self.head, self.capture((self.head_place,), batch)[self.head_place])
 
     def forward_from(self, start: Start, batch: Batch) -> Tensor:
         """Return logits (B, C), computed on from a boundary that `can_split` allows; `batch` is the rows' batch."""
         if start.boundary == self.pooled_boundary:
-            return self._answer(start.states)
-        return self._classify(start, batch)
+            return answer(self.head, start.states)
+        return answer(self.head, self.capture((self.head_place,), batch, start=start)[self.head_place])
 
     def capture(self, places: Collection[Place], batch: Batch, *, start: Start | None = None) -> dict[Place, Tensor]:
         """Return what is had at several places in one pass, from the input or from `start`.
@@ -217,9 +227,7 @@ class Classifier(nn.Module):
             seen = {layer: self._summarise(layer, there, batch) for layer, there in given.items()}
             below = None if start is None else start.below
             for place in pooled:
-                own = {
-                    layer: value for layer, value in seen.items() if (layer or self.pooled_boundary) <= place.boundary
-                }
+                own = {key: value for key, value in seen.items() if (key or self.pooled_boundary) <= place.boundary}
                 found[place] = summaries.add_up(own, self._shares, below, self.width_at(place))
         elif hidden is not None:
             found[self.head_place] = self.family.pool(self.network, hidden, batch, self.pooling)
@@ -229,15 +237,6 @@ class Classifier(nn.Module):
         """Return, of the head's vectors (B, D), those columns that say most of a row's meaning: the uppermost mean."""
         share = self._shares.get(None)
         return vectors if share is None else vectors[:, share.first : share.first + share.size // 2]
-
-    def _classify(self, start: Start | None, batch: Batch) -> Tensor:
-        return self._answer(self.capture((self.head_place,), batch, start=start)[self.head_place])
-
-    def _answer(self, vectors: Tensor) -> Tensor:
-        """Return logits (B, C), in float32 whatever the network computes in: as heads are trained and calibrated."""
-        kind = vectors.device.type
-        with torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext():
-            return self.head(vectors.float())  # type: ignore[no-any-return]  # float32 ones stay as they are
 
     def _share_columns(self) -> dict[Layer, Share]:
         layers = (*self.layers, None)
@@ -255,6 +254,7 @@ class Classifier(nn.Module):
         if self.adapters is None:
             copy_parameters(self.network, self.layer_groups()[self.groups.index(name)].parameters)
         else:
+            hold(self.network, lambda path: self.structure.group_of(path) == name)
             inject_adapters(self.network, self.adapters, name)
         self.own_groups.add(name)
 

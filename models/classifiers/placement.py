@@ -15,6 +15,7 @@ from models.classifiers.classifier import Classifier
 from models.encoders.loading import Encoder
 from models.encoders.precision.small_layers import Precision
 from models.encoders.rounded_encoder import check_device, round_encoder
+from models.encoders.streaming import device_of
 from models.hardware.devices import resolve
 
 _LOCK = threading.Lock()
@@ -24,11 +25,15 @@ _copies: dict[torch.device, tuple[Encoder, Precision, Encoder]] = {}
 
 def place(classifier: Classifier, device: torch.device) -> Classifier:
     """Put a classifier on a device, in place; whoever shares its parameters keeps them where they are."""
-    device = resolve(device)
+    _move(classifier, resolve(device))
+    return classifier
+
+
+def _move(network: nn.Module, device: torch.device) -> None:
     moved: dict[int, nn.Parameter] = {}
-    for module in classifier.modules():
+    for module in network.modules():
         for name, parameter in list(module.named_parameters(recurse=False, remove_duplicate=False)):
-            if parameter.device != device:
+            if parameter.device != device and not parameter.is_meta:  # what is streamed is read to where it runs
                 if id(parameter) not in moved:  # tied ones stay tied
                     own = nn.Parameter(parameter.detach().to(device), requires_grad=parameter.requires_grad)
                     moved[id(parameter)] = own
@@ -36,7 +41,6 @@ def place(classifier: Classifier, device: torch.device) -> Classifier:
         for name, buffer in list(module.named_buffers(recurse=False)):
             if buffer.device != device:
                 setattr(module, name, buffer.to(device))
-    return classifier
 
 
 def encoder_on(encoder: Encoder, device: torch.device, precision: Precision = "float32") -> Encoder:
@@ -47,22 +51,23 @@ def encoder_on(encoder: Encoder, device: torch.device, precision: Precision = "f
     """
     device = resolve(device)
     check_device(precision, device)
-    if precision == "float32" and next(encoder.network.parameters()).device == device:
+    if precision == "float32" and device_of(encoder.network) == device:
         return encoder
     with _LOCK:
         known = _copies.get(device)
         if known is not None and known[0] is encoder and known[1] == precision:
             return known[2]
-        placed = _move(encoder if precision == "float32" else round_encoder(encoder, precision), device)
+        placed = _placed(encoder if precision == "float32" else round_encoder(encoder, precision), device)
         _copies[device] = encoder, precision, placed
         return placed
 
 
-def _move(encoder: Encoder, device: torch.device) -> Encoder:
+def _placed(encoder: Encoder, device: torch.device) -> Encoder:
     """Return the encoder on a device; where it is there, itself."""
-    if next(encoder.network.parameters()).device == device:
+    if device_of(encoder.network) == device:
         return encoder
-    network = copy.deepcopy(encoder.network).to(device)
+    network = copy.deepcopy(encoder.network)
+    _move(network, device)
     rounding = encoder.rounding and dataclasses.replace(encoder.rounding, small=network)
     return dataclasses.replace(encoder, network=network, rounding=rounding)
 

@@ -14,7 +14,10 @@ from thawline.errors import EncoderNotFoundError, UsageError
 CONFIG = "config.json"
 ENCODER = "encoder"
 """The key of a saved classifier's configuration under which it refers to an encoder."""
-_REMEDY = "bring it back, or train anew with train.adapters.merge: true, which keeps all weights with the model"
+_REMEDY = (
+    "bring it back, or train anew with train.adapters.merge: true and model.stream: never, which keeps all weights "
+    "with the model"
+)
 
 
 def describe_encoder(encoder: Encoder) -> dict[str, Any]:

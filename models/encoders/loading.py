@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from models.encoders.catalogue import CATALOGUE, FORMS, Known, fetched_place, is_there
 from models.encoders.families import EncoderSource, Family, Loaded, Structure, find_family, get_family
 from models.encoders.precision.rounding import Rounding
+from models.encoders.streaming import AllWeights, skim, weights_of
 from models.encoders.structure import drop_unused
 from models.hardware.devices import threads
 from models.heads.summaries import SEES_LAYERS
@@ -35,8 +36,9 @@ class Encoder:
 
     `family` is the name of one of `models/encoders/families/`, `processor` what it makes the network's input with (a
     tokenizer, say). `network` is in eval mode, float32, without gradients; parts that never reach its output are gone
-    (`dropped`). `weights_hash` is the SHA-256 of names, dtypes, shapes and bytes of what is left. `settings` are what
-    its family was given. Where layers are in a small format, `rounding` says which.
+    (`dropped`). Its blocks may be read from their files when they run (`streaming.py`). `weights_hash` is the SHA-256
+    of names, dtypes, shapes and bytes of what is left, in float32. `settings` are what its family was given. Where
+    layers are in a small format, `rounding` says which.
     """
 
     name: str
@@ -100,8 +102,8 @@ def _assemble(name: str, family: Family, source: EncoderSource, loaded: Loaded) 
     network.eval().requires_grad_(requires_grad=False)
     try:
         probe = family.probe(network, loaded.processor)
-        pooling = loaded.pooling
-        dropped = drop_unused(network, lambda: family.pool(network, family.hidden(network, probe), probe, pooling))
+        seen, pooling = skim(network), loaded.pooling
+        dropped = drop_unused(network, lambda: family.pool(seen, family.hidden(seen, probe), probe, pooling))
     except (AttributeError, TypeError, ValueError) as error:
         raise EncoderNotFoundError(
             f"model.encoder '{name}': {type(network).__name__} does not run on {family.takes} alone ({error}); "
@@ -113,14 +115,17 @@ def _assemble(name: str, family: Family, source: EncoderSource, loaded: Loaded) 
             f"model.encoder '{name}': its weights lack {len(absent)} tensors, among them {', '.join(absent[:3])}; "
             "give weights of the architecture that its config.json names"
         )
+    digest = hash_weights(AllWeights(network))
+    if (streamed := weights_of(network)) is not None:
+        streamed.digest = digest
     return Encoder(
         name=name,
         family=family.name,
         network=network,
         processor=loaded.processor,
-        weights_hash=hash_weights(network.state_dict()),
+        weights_hash=digest,
         source=EncoderSource(source.kind, source.location, loaded.commit, source.architecture),
-        structure=family.prove_splits(network, family.find_structure(network, probe), probe),
+        structure=family.prove_splits(network, family.find_structure(skim(network), probe), probe),
         dropped=dropped,
     )
 

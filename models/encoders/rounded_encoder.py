@@ -11,6 +11,7 @@ from models.encoders.families import get_family
 from models.encoders.loading import Encoder, hash_weights
 from models.encoders.precision.rounding import Rounding, round_layers
 from models.encoders.precision.small_layers import LARGEST, Precision, has_small_form
+from models.encoders.streaming import streamed_paths
 from models.encoders.structure import run_modules
 from models.hardware.devices import compute_dtype, threads
 from thawline.errors import ParamsError, first_line
@@ -32,8 +33,14 @@ def round_encoder(encoder: Encoder, precision: Precision) -> Encoder:
         precision: A small format.
 
     Raises:
-        ParamsError: It has no such layers, does not run with them, or this processor can't add up int8.
+        ParamsError: It has no such layers, does not run with them, or this processor can't add up int8; or its blocks
+            are read when they run.
     """
+    if streamed_paths(encoder.network):
+        raise ParamsError(
+            f"model.frozen_dtype '{precision}' holds all layers in memory, and those of '{encoder.name}' are read from "
+            f"their files as they run, in float32; {REMEDY}, or model.stream to never"
+        )
     family = get_family(encoder.family)
     probe = family.probe(encoder.network, encoder.processor)
 

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from models.encoders.loading import Encoder, hash_weights
+from models.encoders.streaming import streamed_paths
+from thawline.errors import ParamsError
 
 DEVIATION = 0.02
 """Of embeddings, tokens and tables that no layer draws itself, as in BERT."""
@@ -21,7 +23,15 @@ def randomise(encoder: Encoder, *, seed: int) -> Encoder:
 
     Layers draw as torch lets them (Kaiming uniform and so on), embeddings and bare parameters from a normal
     distribution.
+
+    Raises:
+        ParamsError: Memory does not hold the encoder, whose blocks are read when they run.
     """
+    if streamed_paths(encoder.network):
+        raise ParamsError(
+            f"training '{encoder.name}' from scratch needs all of its weights in memory, which does not hold them; set "
+            "model.stream to 'never' where there is more, or compare on a smaller model.encoder"
+        )
     network = copy.deepcopy(encoder.network)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)

@@ -77,7 +77,7 @@ class StackStructure:
             keep(args[0] if args else kwargs["hidden_states"])
 
         block = network.get_submodule(f"{self.blocks}.{boundary - 1}")
-        return block.register_forward_pre_hook(hook, with_kwargs=True)
+        return block.register_forward_pre_hook(hook, with_kwargs=True, prepend=True)  # before its weights are read
 
     def view(self, network: nn.Module, boundary: int, states: Tensor) -> nn.Module:
         """Return a view whose block above the boundary is given `states`, whatever comes there.
@@ -154,7 +154,8 @@ def find_structure(network: nn.Module, probe: Mapping[str, Tensor]) -> StackStru
 def drop_unused(network: nn.Module, features: Callable[[], Tensor]) -> tuple[str, ...]:
     """Set those children of `network` to None whose parameters never reach its output.
 
-    Single unused parameters elsewhere stay where they are: they get no gradient and so never move.
+    Single unused parameters elsewhere stay where they are: they get no gradient and so never move. Children with
+    weights that are streamed are those that hold the blocks, or the table of tokens, and stay.
 
     Args:
         network: In eval mode.
@@ -171,7 +172,8 @@ def drop_unused(network: nn.Module, features: Callable[[], Tensor]) -> tuple[str
     dropped = []
     for name, child in list(network.named_children()):
         parameters = list(child.parameters())
-        if parameters and used.isdisjoint(parameters):
+        is_streamed = any(parameter.is_meta for parameter in parameters)
+        if parameters and not is_streamed and used.isdisjoint(parameters):
             setattr(network, name, None)
             dropped.append(name)
     for parameter, flag in flags.items():

@@ -83,6 +83,11 @@ def export_onnx(
             "the model's frozen layers are in a small format, and ONNX gets float32; set export.onnx to false, or "
             "model.frozen_dtype to float32"
         )
+    if classifier.num_streamed:
+        raise ExportError(
+            "the encoder is read from its files block by block, as memory does not hold it, and a graph needs all of "
+            "it; set export.onnx to false, or model.stream to 'never' where there is more memory"
+        )
     classifier = place(classifier, torch.device("cpu")).eval()
     batch = rows.batch(np.argsort(rows.lengths, kind="stable")[[0, -1]])
     matrix = np.eye(classifier.num_classes) if rule is None else rule

@@ -51,6 +51,14 @@ def measure_rise(work: Callable[[], object], device: torch.device) -> int:
     return int(max(sizes) - sizes[0])
 
 
+def exceeds_memory(num_weights: int) -> bool:
+    """Return whether weights in float32 would take more than half of the memory that is free.
+
+    The other half is for what reads, copies and trains them.
+    """
+    return 2 * num_weights * WEIGHT_BYTES > free_bytes(torch.device("cpu"))
+
+
 def _reclaimable() -> int:
     """Return the bytes of files that a container's memory holds and gives back when they are needed."""
     lines = (_GROUP / "memory.stat").read_text(encoding="ascii").splitlines()

@@ -4,6 +4,7 @@ Shapes: B rows, T padded tokens, D hidden size, C classes.
 """
 
 import itertools
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +42,13 @@ def build_head(spec: HeadSpec, *, num_inputs: int, num_classes: int, seed: int) 
         if i < spec.layers:
             modules.append(ACTIVATIONS[spec.activation]())
     return nn.Sequential(*modules)
+
+
+def answer(head: nn.Module, vectors: Tensor) -> Tensor:
+    """Return logits (B, C), in float32 whatever the network computes in: as heads are trained and calibrated."""
+    kind = vectors.device.type
+    with torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext():
+        return head(vectors.float())  # type: ignore[no-any-return]  # float32 ones stay as they are
 
 
 def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:

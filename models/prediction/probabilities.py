@@ -1,12 +1,16 @@
 """Class probabilities of rows, whole or from stored states."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from models.activations.prefix import StartingRows, evaluating
 from models.activations.store import ActivationStore
+from models.activations.streamed import is_streamed, pass_through, portions
 from models.classifiers.classifier import Classifier
+from models.classifiers.parts import Start
 from models.hardware.devices import autocast
 from models.inputs.batches import evaluation_batches
 from models.inputs.rows import Indices, Rows
@@ -61,11 +65,36 @@ def probabilities_from(
     result = np.empty((len(indices), classifier.num_classes))
     size = _POOLED_BATCH_SIZE if pooled else batch_size
     lengths = np.ones(len(indices), dtype=np.int64) if pooled else rows.padded_lengths[indices]
+    batches = list(evaluation_batches(lengths, np.arange(len(indices)), batch_size=size))
     with torch.inference_mode(), evaluating(classifier), autocast(classifier.device):
-        for places in evaluation_batches(lengths, np.arange(len(indices)), batch_size=size):
+        if is_streamed(classifier, start):
+            for places, logits in _streamed_logits(classifier, start, part, batches):
+                result[places] = as_probabilities(logits)
+            return result
+        for places in batches:
             logits = batch_logits(classifier, start, rows, indices[places])
             result[places] = as_probabilities(logits)
     return result
+
+
+def _streamed_logits(
+    classifier: Classifier, start: StartingRows | None, part: tuple[Rows, Indices], batches: Sequence[Indices]
+) -> Iterator[tuple[Indices, torch.Tensor]]:
+    """Yield batches and their logits (B, C); each block of the network is read once for a portion of batches."""
+    (rows, indices), device = part, classifier.device
+    lengths = [int(rows.padded_lengths[indices[places]].max()) for places in batches]
+    num_positions = [len(places) * length for places, length in zip(batches, lengths, strict=True)]
+    number = 0
+    for portion in portions(classifier, batches, num_positions) if batches else ():
+        taken = [indices[places] for places in portion]
+        starts = None
+        if start is not None:
+            starts = [start.batch(*each, device) for each in zip(taken, lengths[number:], strict=False)]
+        passing = pass_through(classifier, [rows.batch(each) for each in taken], (classifier.head_place,), starts)
+        for i, found in passing:
+            pooled = Start(classifier.pooled_boundary, found[classifier.head_place])
+            yield portion[i], classifier.forward_from(pooled, {})
+        number += len(portion)
 
 
 def as_probabilities(logits: torch.Tensor) -> NDArray[np.float64]:

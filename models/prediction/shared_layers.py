@@ -20,6 +20,7 @@ from models.classifiers.classifier import Classifier
 from models.classifiers.parts import Start
 from models.encoders.loading import hash_weights
 from models.encoders.splitting import Batch
+from models.encoders.streaming import weights_of
 from models.hardware.devices import autocast
 from models.inputs.batches import evaluation_batches
 from models.inputs.rows import Indices, Rows
@@ -30,13 +31,19 @@ Starts = Callable[[Indices, int], dict[int, Start]]
 
 
 def name_layers(classifier: Classifier) -> tuple[str, ...]:
-    """Return, for each boundary up to the head's, a name of all that lies below: equal names give equal states."""
+    """Return, for each boundary up to the head's, a name of all that lies below: equal names give equal states.
+
+    What is read from files when it runs is named by all weights of its network.
+    """
+    streamed = weights_of(classifier.network)
     parts: list[dict[str, Tensor]] = [{} for _ in classifier.groups]
     for path, weight in classifier.state_dict().items():
         parts[max(classifier.group_index(path), 0)][path] = weight
     names = [repr((classifier.family.name, classifier.groups, classifier.layers, classifier.pooling))]
     for weights in parts[:-1]:
-        names.append(hashlib.sha256(f"{names[-1]} {hash_weights(weights)}".encode()).hexdigest())
+        held = {path: weight for path, weight in weights.items() if not weight.is_meta}
+        of_files = streamed.digest if streamed is not None and len(held) < len(weights) else ""
+        names.append(hashlib.sha256(f"{names[-1]} {hash_weights(held)}{of_files}".encode()).hexdigest())
     return tuple(names)
 
 

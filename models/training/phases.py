@@ -84,7 +84,7 @@ def _require_memory(classifier: Classifier, phase: Phase) -> None:
     groups = [group for group in classifier.layer_groups() if group.name in phase.trainable]
     sizes = {group.name: sum(parameter.numel() for parameter in group.trained) for group in groups}
     num_weights, new = sum(sizes.values()), sum(sizes[name] for name in sizes.keys() - classifier.trainable)
-    needed = num_weights * GRADIENT_AND_ADAMW_BYTES + new * WEIGHT_BYTES
+    needed = num_weights * GRADIENT_AND_ADAMW_BYTES + (new + _num_to_hold(classifier, phase)) * WEIGHT_BYTES
     free = free_bytes(classifier.device)
     if needed > free:
         raise PolicyError(
@@ -92,6 +92,18 @@ def _require_memory(classifier: Classifier, phase: Phase) -> None:
             f"of memory with gradients and AdamW's averages, and {free / 1e9:.1f} GB are free; unfreeze fewer groups "
             "(train.max_unfrozen_groups), or train adapters on them (train.adapters.kind)"
         )
+
+
+def _num_to_hold(classifier: Classifier, phase: Phase) -> int:
+    """Return how many weights that stand still are to be held for a phase, where they are read as they are needed."""
+    known = [number for number, name in enumerate(classifier.groups) if name in phase.trainable]
+    lowest = min(known, default=len(classifier.groups))
+    numbers = {path: classifier.group_index(path) for path, weight in classifier.named_parameters() if weight.is_meta}
+    return sum(
+        classifier.get_parameter(path).numel()
+        for path, number in numbers.items()
+        if number >= lowest and not (classifier.adapters is None and classifier.groups[number] in phase.trainable)
+    )
 
 
 def optimizer_groups(groups: Sequence[ParamGroup], *, weight_decay: float) -> list[dict[str, Any]]:

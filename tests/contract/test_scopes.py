@@ -42,8 +42,9 @@ PARAMS: Final = sorted(
     + [name for name, section in Params.model_fields.items() if section.annotation not in SECTIONS]
 )
 SCOPES: Final = {scope.name: scope for scope in vars(scopes).values() if isinstance(scope, Scope)}
-HOW_NOT_WHAT: Final = {"keep.validations", "runner.kind", "store.budget_gb"}
-"""Read, and without a say in the digits: what stays in a history; folds in other processes and states computed anew."""
+HOW_NOT_WHAT: Final = {"keep.validations", "model.stream", "runner.kind", "store.budget_gb"}
+"""Read, and without a say in the digits: what stays in a history; blocks that are read when they run, folds in other
+processes and states computed anew."""
 CHANGES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "text": {"augment": {"token_dropout": 0.1, "views": 1}},
     "image": {"augment": {"flip": 0.5}},

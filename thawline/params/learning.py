@@ -110,6 +110,12 @@ class Model(Section):
         description="Dropout of attention's weights in layers that train (0 to 1). Without it they run on the fused "
         "kernels and take an eighth less time. Unset: as the encoder's configuration says.",
     )
+    stream: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether blocks of an encoder of texts stay in their files until they run, so that memory holds "
+        "one of them and what trains: 'auto' does so where all weights in float32 would take more than half of the "
+        "memory that is free. Results are the same to the bit on a CPU.",
+    )
 
 
 class WrittenPhase(Section):

@@ -13,6 +13,7 @@ from thawline.params import Params
 _ELSEWHERE = {
     "arrive": "says when data comes in; what came is in the data version",
     "keep": "says when files go that can be computed again",
+    "model.stream": "says where weights are until they run, not what they are: states are the same to the bit",
     "notify": "says who is told",
     "runner": "says where folds are trained, not how: they end at the same bits",
     "schedule": "says when something runs by itself",
@@ -98,11 +99,14 @@ ENCODING = Scope(
         "train": "says how what is encoded is learned from",
         **{f"model.{name}": "is the head's" for name in ("dropout", "head_activation", "head_layers", "head_units")},
     },
-    heeds=("train.device",),
+    heeds=("model.stream", "train.device"),
 )
 HEADS = Scope(
     "exact heads",
     ENCODING.leaves_out,
-    heeds=("store.budget_gb", *(f"train.{name}" for name in ("activations", "class_weights", "device", "sampling"))),
+    heeds=(
+        *("model.stream", "store.budget_gb"),
+        *(f"train.{name}" for name in ("activations", "class_weights", "device", "sampling")),
+    ),
 )
 """The last two are of no kept results, but of what a process keeps: trials of a search share it."""

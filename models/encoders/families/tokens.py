@@ -37,7 +37,9 @@ def load(name: str, source: EncoderSource, settings: Mapping[str, Any]) -> Loade
     """
     try:
         with quiet_loading():
-            network, missing = load_pretrained(source.location, settings.get("attention_dropout"))
+            network, missing = load_pretrained(
+                source.location, settings.get("attention_dropout"), stream=settings.get("stream", "auto")
+            )
             tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, trust_remote_code=False)
         pooling = settings.get("pooling", "mean")
         if pooling == OWN:

@@ -6,21 +6,31 @@ model's author.
 
 import hashlib
 import json
+import logging
+import math
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from accelerate import init_empty_weights
+from huggingface_hub import try_to_load_from_cache
 from transformers.initialization import no_init_weights
 
+from models.encoders.streaming import attach_weights
+from models.encoders.weight_files import TensorPlace, list_tensors
+from models.hardware.memory import exceeds_memory
 from thawline.params.file import nearest
+
+logger = logging.getLogger(__name__)
 
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 """What the configurations of transformers call it."""
 PICKLED = "pytorch_model.bin"
+NEVER, ALWAYS = "never", "always"
 _NOISE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
 
 
@@ -34,13 +44,56 @@ def read_configuration(location: str, attention_dropout: float | None) -> Any:
     return config
 
 
-def load_pretrained(location: str, attention_dropout: float | None) -> tuple[Any, tuple[str, ...]]:
+def load_pretrained(
+    location: str, attention_dropout: float | None, *, stream: str = NEVER
+) -> tuple[Any, tuple[str, ...]]:
     """Return a network with its weights in float32, and the names of the tensors that those lack.
 
+    Args:
+        location: A directory or hub id.
+        attention_dropout: Of attention's weights; None for what the configuration says.
+        stream: Whether blocks are read from the files when they run, see `models/encoders/streaming.py`: `never`,
+            `always`, or `auto` for those that would take too much memory.
+
     Raises:
-        OSError, ValueError, KeyError, RuntimeError, SafetensorError: Nothing loadable is there.
+        OSError, ValueError, KeyError, RuntimeError, SafetensorError: Nothing loadable is there, or it can't be read
+            block by block though it has to.
     """
     config = read_configuration(location, attention_dropout)
+    if stream == NEVER:
+        return _load_whole(location, config)
+    try:
+        places = _find_tensors(location)
+        num_weights = sum(math.prod(place.shape) for place in places.values())
+        if stream == ALWAYS or exceeds_memory(num_weights):
+            return _load_streamed(config, places)
+    except (OSError, ValueError) as error:
+        if stream == ALWAYS:
+            raise ValueError(f"it can't be read block by block ({error}); set model.stream to 'auto'") from error
+        logger.debug("%s is loaded whole: %s", location, error)
+    return _load_whole(location, config)
+
+
+def _find_tensors(location: str) -> dict[str, TensorPlace]:
+    """Return where each tensor of a directory lies, or of a hub id that has been fetched before."""
+    config = Path(location) / "config.json"
+    if not config.is_file():
+        fetched = try_to_load_from_cache(location, config.name)
+        if not isinstance(fetched, str):
+            raise FileNotFoundError(f"{location} has not been fetched yet")
+        config = Path(fetched)
+    return list_tensors(config.parent)
+
+
+def _load_streamed(config: Any, places: Mapping[str, TensorPlace]) -> tuple[Any, tuple[str, ...]]:
+    with no_init_weights(), init_empty_weights(include_buffers=False):
+        network = transformers.AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
+    prefix = f"{network.base_model_prefix}."
+    own = {path.removeprefix(prefix): place for path, place in places.items()}  # as a model with a head has saved it
+    return network, attach_weights(network, own)
+
+
+def _load_whole(location: str, config: Any) -> tuple[Any, tuple[str, ...]]:
     try:
         network, info = transformers.AutoModel.from_pretrained(
             location,

@@ -47,7 +47,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return original(classifier, rows, block, places, **given)
 
     original = models.activations.prefix.compute_states
-    monkeypatch.setattr("models.activations.store.compute_states", counting)
+    monkeypatch.setattr("models.activations.streamed.compute_states", counting)
     monkeypatch.setattr("models.activations.canary.compute_states", counting)
     return counts
 
@@ -136,7 +136,7 @@ def test_a_boundary_is_computed_from_the_nearest_stored_one(
         starts.append(start and start.boundary)
         return original(*args, start=start, **given)
 
-    monkeypatch.setattr("models.activations.store.compute_states", watching)
+    monkeypatch.setattr("models.activations.streamed.compute_states", watching)
     assert torch.equal(stored(store, classifier, rows, 3), live(classifier, rows, 3))
     assert set(starts) == {2}
 
@@ -368,7 +368,7 @@ def test_too_full_a_disk_is_told_before_anything_is_computed(
 ):
     usage = shutil.disk_usage(store.directory.parent)
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage._replace(free=MIN_FREE_BYTES + 1000))
-    monkeypatch.setattr("models.activations.store.compute_states", None)
+    monkeypatch.setattr("models.activations.streamed.compute_states", None)
     with pytest.raises(StorageError, match=r"below block_2 take 0\.\d\d GB, and 0.00 GB are free in .*store.budget_gb"):
         store.fill(classifier, rows, (3,))
 

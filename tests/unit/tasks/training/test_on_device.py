@@ -52,7 +52,6 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Pretend two GPUs of which the second is free; gives what was taken and given back, and what computed without."""
     events: list[str] = []
-    real_capture, real_answer = Classifier.capture, Classifier._answer
 
     def take(held: ExitStack, devices: list[str]) -> str:
         events.append("taken")
@@ -70,8 +69,8 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return compute
 
     monkeypatch.setattr(device_slots, "_take_one", take)
-    monkeypatch.setattr(Classifier, "capture", watched(real_capture))
-    monkeypatch.setattr(Classifier, "_answer", watched(real_answer))
+    for name in ("capture", "forward", "forward_from"):
+        monkeypatch.setattr(Classifier, name, watched(getattr(Classifier, name)))
     return events
 
 
