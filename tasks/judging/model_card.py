@@ -93,9 +93,9 @@ def _limits(review: Review) -> str:
     parts = [name for name, there in outputs if there]
     if parts:
         limits.append(
-            f"Its {' and '.join(parts)} are applied by `mlflow.pyfunc`, `mlflow models serve` and `thawline predict`; "
-            "a directory `transformers/` beside the model can't hold them: its logits are plain, and so is the class "
-            "of the largest."
+            f"Its {' and '.join(parts)} {'is' if len(parts) == 1 else 'are'} applied by `mlflow.pyfunc`, "
+            "`mlflow models serve` and `thawline predict`; a directory `transformers/` beside the model can't hold "
+            "them: its logits are plain, and so is the class of the largest."
         )
     if few:
         limits.append(f"Fewer than 30 test rows speak for: {', '.join(map(escape, few[:10]))}.")

@@ -26,11 +26,13 @@ def tell_abstention(of: Abstention) -> str:
     promise = "" if of.max_error is None else f"At most {of.max_error:.1%} of the answers wrong was promised: "
     if of.limit == NEVER:
         return f"{promise}no confidence keeps that on the out-of-fold rows, so nothing is answered."
-    said = f"{promise}rows are answered from a confidence of {of.limit:.4f} on"
+    all_of_them = "every row is answered" if promise else "Every row is answered"
+    some = f"{'rows' if promise else 'Rows'} are answered from a confidence of {of.limit:.4f} on"
+    said = f"{promise}{all_of_them if of.limit == 0 else some}"
     parts = [f"{_share(of.out_of_fold)} out of fold"]
     if of.test is not None:
         low, high = of.test.interval
-        parts.insert(0, f"{_share(of.test)} ({low:.2%} to {high:.2%}) on the test set")
+        parts.insert(0, f"{_share(of.test)} on the test set (95 % interval {low:.2%} to {high:.2%})")
     return f"{said}: {'; '.join(parts)}. Scores and gates are those of all rows answered."
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,7 +90,7 @@ def test_a_version_leads_to_its_model_and_the_model_to_version_run_params_scores
 
     given = pd.DataFrame({"text": ["win the money", "patch the build"], "label": ["spam", "ham"]})
     served = load_registered(tracking.uri, "mails/1")
-    with process_address(tracking.uri):
+    with process_address(tracking.uri), mlflow.start_run(experiment_id=tracking.experiment_id):
         found = evaluate(
             lambda rows: served.predict(rows[["text"]])["label"].to_numpy(), given, targets="label",
             model_type="classifier", model_id=model_id, evaluator_config={"default": {"log_explainer": False}},
