@@ -95,6 +95,14 @@ def compute_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if has_bfloat16 else torch.float32
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done all that it was given: it goes on after the call that asked for it has returned."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def autocast(device: torch.device) -> AbstractContextManager[object]:
     """Return a context in which forward passes on `device` run in its precision."""
     dtype = compute_dtype(device)

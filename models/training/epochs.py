@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from models.activations.prefix import start_live
 from models.activations.store import ActivationStore
 from models.classifiers.classifier import Classifier
-from models.hardware.devices import autocast, threads
+from models.hardware.devices import autocast, threads, wait_for
 from models.hardware.randomness import RANDOM_STATE, gpu_state, seeded, set_gpu_state
 from models.inputs.batches import balanced_draw, training_batches
 from models.inputs.rows import Indices
@@ -28,8 +28,9 @@ from models.training.compilation import compile_trainable, undo
 from models.training.live_batches import live_batch
 from models.training.losses import build_loss
 from models.training.lr_schedules import learning_rate_factor
+from models.training.micro_batches import MicroBatches
 from models.training.parallel import Processes
-from models.training.phases import apply_phase, optimizer_groups
+from models.training.phases import apply_phase, choose_boundary, optimizer_groups
 from models.training.policies import Phase
 from models.training.records import TrainingData, TrainSettings
 from thawline.scores.metrics import Scores, score
@@ -76,6 +77,7 @@ class PhaseRun:
         self._number = number
         self._data = data
         self._settings = settings
+        self._micro_batches = MicroBatches(settings.batch_size)
         self._processes = Processes(cpu=classifier.device.type == "cpu")
         self.boundary = choose_boundary(classifier, phase, classifier.first_trained)
         self._rows = data.rows if self.boundary == 0 or data.views is None else data.views
@@ -109,6 +111,7 @@ class PhaseRun:
                 self._set_rates(epoch.number * len(steps) + step, self._phase.num_epochs * len(steps))
                 epoch.outputs += self._step((epoch.number, epoch.number * len(batches) + step * size), steps[step])
             self._classifier.eval()
+        wait_for(self._classifier.device)
         epoch.step = stop
         epoch.seconds += time.perf_counter() - started
         if stop < len(steps):
@@ -218,6 +221,15 @@ class PhaseRun:
             position: The epoch, and the number of the first of them in the phase.
             batches: Rows of whole batches, of which each process takes its share.
         """
+        outputs = self._micro_batches.run(lambda: self._add_up_gradients(position, batches))
+        self._processes.add_up_gradients(self._parameters)
+        nn.utils.clip_grad_norm_(self._parameters, self._settings.max_grad_norm)
+        self._optimizer.step()
+        self._average.after_step()
+        return outputs
+
+    def _add_up_gradients(self, position: tuple[int, int], batches: Sequence[Indices]) -> list[Tensor]:
+        """Compute the gradient of some batches together, as for `_step`, which gives them; return their logits."""
         mass = self._loss.mass(self._labels[np.concatenate(batches)])
         self._optimizer.zero_grad()
         outputs = []
@@ -227,15 +239,12 @@ class PhaseRun:
             if not len(own):
                 outputs.append(torch.zeros(0, self._classifier.num_classes, device=self._classifier.device))
                 continue
-            with autocast(self._classifier.device):
-                logits, targets, weights = self._forward(epoch, number, own)
-            loss: Any = self._loss.total(logits.float(), targets, weights) / mass
-            loss.backward()
-            outputs.append(logits.detach().float())
-        self._processes.add_up_gradients(self._parameters)
-        nn.utils.clip_grad_norm_(self._parameters, self._settings.max_grad_norm)
-        self._optimizer.step()
-        self._average.after_step()
+            for part in self._micro_batches.split(own):
+                with autocast(self._classifier.device):
+                    logits, targets, weights = self._forward(epoch, number, part)
+                loss: Any = self._loss.total(logits.float(), targets, weights) / mass
+                loss.backward()
+                outputs.append(logits.detach().float())
         return outputs
 
     def _score(
@@ -266,20 +275,6 @@ class PhaseRun:
     def _view_at(self, epoch: int) -> int:
         """Return the view that an epoch takes its rows from; phases begin at different ones, as they may be short."""
         return 0 if self.boundary == 0 else (self._number + epoch) % self._data.num_views
-
-
-def choose_boundary(classifier: Classifier, phase: Phase, first_trained: int) -> int:
-    """Return the highest boundary below which nothing trains, now or before, and where the model splits.
-
-    Where only the embeddings are frozen it is 0: looking them up is cheaper than reading their output.
-
-    Args:
-        classifier: The model.
-        phase: Says what trains now.
-        first_trained: The lowest group that has been trained before.
-    """
-    highest = min(first_trained, *(classifier.groups.index(name) for name in phase.trainable))
-    return next((boundary for boundary in range(highest, 1, -1) if classifier.can_split(boundary)), 0)
 
 
 @contextmanager

@@ -17,9 +17,9 @@ from models.encoders.structure import HEAD
 from models.hardware.devices import choose_device
 from models.prediction.probabilities import predict_probabilities
 from models.training.checkpoints import Checkpoints
-from models.training.epochs import EpochUnderWay, PhaseRun, choose_boundary
+from models.training.epochs import EpochUnderWay, PhaseRun
 from models.training.journal import Journal, PhaseState
-from models.training.phases import take_back
+from models.training.phases import choose_boundary, take_back
 from models.training.policies import Phase, check_phase
 from models.training.records import EpochRecord, TrainingData, TrainSettings, record_epoch
 from thawline.errors import PolicyError

@@ -64,6 +64,20 @@ def apply_phase(classifier: Classifier, phase: Phase) -> list[ParamGroup]:
     ]
 
 
+def choose_boundary(classifier: Classifier, phase: Phase, first_trained: int) -> int:
+    """Return the highest boundary below which nothing trains, now or before, and where the model splits.
+
+    Where only the embeddings are frozen it is 0: looking them up is cheaper than reading their output.
+
+    Args:
+        classifier: The model.
+        phase: Says what trains now.
+        first_trained: The lowest group that has been trained before.
+    """
+    highest = min(first_trained, *(classifier.groups.index(name) for name in phase.trainable))
+    return next((boundary for boundary in range(highest, 1, -1) if classifier.can_split(boundary)), 0)
+
+
 def take_back(classifier: Classifier, boundary: int) -> None:
     """Count what lies below a boundary as pretrained again: a phase that gained nothing has put its weights back.
 
