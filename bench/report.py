@@ -17,7 +17,8 @@ Entry = dict[str, Any]
 
 INTRODUCTION = """# Benchmarks
 
-Made by `python -m bench.report` from what `python -m bench` measured; nothing here is written by hand. Every side runs
+Made by `python -m bench.report` from what `python -m bench` measured; nothing here is written by hand but "A larger
+encoder" (`bench/by_hand.md`). Every side runs
 in a process of its own, one after the other, on the same rows and folds, cut to the same length, on the same encoder's
 weights and with the same number of threads. *Seconds* are those of the work on the clock: imports, and starting a
 server in our case, are in *whole process*. *Of a core* are the processor's seconds of the work on all cores; *times
@@ -40,6 +41,7 @@ TITLES = {
     "W6": "W6: the line around the training",
 }
 
+BY_HAND = ROOT / "bench" / "by_hand.md"
 GPU = results.PLACE / "gpu.json"
 GPU_TITLE = "## On a GPU\n"
 NO_GPU = """GPU figures are missing: there was no GPU. `python -m bench.gpu` on a machine with one is made to take less
@@ -54,7 +56,9 @@ sizes on the CPU, to show that it does.
 def main() -> None:
     """Write the page."""
     measured = json.loads(GPU.read_text()) if GPU.is_file() else None
-    TARGET.write_text("\n".join([page(results.load()), *tournament_sections(), gpu_section(measured)]))
+    TARGET.write_text(
+        "\n".join([page(results.load()), *tournament_sections(), BY_HAND.read_text(), gpu_section(measured)])
+    )
 
 
 def tournament_sections() -> list[str]:
