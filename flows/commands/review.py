@@ -38,14 +38,15 @@ def review(
     from tasks.mending.questions import gather_questions
     from tasks.mending.review_files import write_review
     from tasks.tracking.runs import open_tracking
+    from thawline.page.parts import count
     from thawline.params.file import load_params
 
     params = load_params(place)
     questions = gather_questions(place, params, open_tracking(place, params), num=num, num_test=num_test)
     paths = write_review(place, params.name, questions)
     reasons = Counter(reason for row in questions.rows for reason in row.reasons)
-    told = ", ".join(f"{reason}: {count:,}" for reason, count in reasons.most_common())
-    reply.print(f"{len(questions.rows):,} rows to look at ({told})", markup=False)
+    told = ", ".join(f"{reason}: {number:,}" for reason, number in reasons.most_common())
+    reply.print(f"{count(len(questions.rows), 'row')} to look at ({told})", markup=False)
     if questions.left_out:
         reply.print(questions.left_out, markup=False)
     reply.print(f"Open {paths['page']}, answer, save, then: thawline review apply FILE --by NAME", markup=False)
