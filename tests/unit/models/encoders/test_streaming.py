@@ -11,6 +11,7 @@ from torch import nn
 import models.encoders.families.transformers_files as files
 from models.encoders.families import get_family
 from models.encoders.loading import Encoder, load_encoder
+from models.encoders.rounded_encoder import round_encoder
 from models.encoders.scratch import randomise
 from models.encoders.streaming import streamed_paths, weights_of
 from models.hardware import memory
@@ -149,6 +150,11 @@ def test_weights_that_change_under_way_are_noticed(llama: Path):
 def test_training_from_scratch_asks_for_all_weights(llama: Path):
     with pytest.raises(ParamsError, match=r"needs all of its weights in memory.*model.stream to 'never'"):
         randomise(load(llama, "always"), seed=0)
+
+
+def test_a_small_format_is_for_layers_in_memory(llama: Path):
+    with pytest.raises(ParamsError, match=r"model.frozen_dtype 'bfloat16' holds all layers in memory.*model.stream"):
+        round_encoder(load(llama, "always"), "bfloat16")
 
 
 def test_a_hub_id_that_was_fetched_is_streamed_from_the_cache(llama: Path, monkeypatch: pytest.MonkeyPatch):
