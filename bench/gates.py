@@ -124,7 +124,7 @@ def _no_gain(rows: TestSet, new: Ints, old: Ints) -> float:
 
 
 def _passes(challenger: TestPredictions, found: Comparison, names: set[str]) -> bool:
-    alike = CrossValidated(name="drawn", train_f1_macro=1.0, f1_macro=1.0)
+    alike = CrossValidated(name="drawn", train_score=1.0, score=1.0)
     gates = judge(challenger, found, candidate=alike, limits=LIMITS)
     return all(gate.passed for gate in gates if gate.name in names)
 

@@ -13,6 +13,8 @@ from thawline.params import Params
 SuiteName = Literal["raw", "processed", "arrival"]
 Content = Mapping[str, str]
 """Columns that must hold something in every row, with their types as Great Expectations calls them."""
+CLASSES = ("classes",)
+"""Kinds of answer that have classes."""
 
 
 def build_suite(
@@ -25,6 +27,8 @@ def build_suite(
 ) -> gx.ExpectationSuite:
     """Collect what each family of each room has for the suite `name`, in order of room and file.
 
+    An expectation that is of some kinds of answer alone names them in `targets`.
+
     Args:
         name: 'raw' for all data as it came, 'processed' for train and test together, 'arrival' for new rows alone.
         params: Limits.
@@ -32,13 +36,15 @@ def build_suite(
         rooms: Directories of this package.
         profile: For 'arrival', and only there: what the rows so far are like (`thawline.rows.drift.profile`).
     """
+    kind = params.target.kind
     arguments = (params, content) if profile is None else (params, content, profile)
     expectations = []
     for room in rooms:
         for family in families(room):
             if hasattr(family, name):
                 expectations += getattr(family, name)(*arguments)
-    return gx.ExpectationSuite(name=name, expectations=expectations)
+    chosen = [each for each in expectations if kind in getattr(each, "targets", (kind,))]
+    return gx.ExpectationSuite(name=name, expectations=chosen)
 
 
 def families(room: str) -> list[ModuleType]:

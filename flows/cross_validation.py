@@ -14,7 +14,7 @@ from tasks.results.cross_validation import CrossValidation, FoldResult
 from tasks.training.finetuning import (
     FINETUNED,
     answer_fold,
-    inner_f1_of,
+    inner_score_of,
     plan,
     stopping_points,
     train_fold,
@@ -91,10 +91,10 @@ def _pays(before: FoldResult | None, after: FoldResult, phase: Phase) -> bool:
     """Return whether a fold's inner rows gain what the phase must bring; say so where they do not."""
     if before is None or phase.min_gain is None:
         return True
-    gain = inner_f1_of(after) - inner_f1_of(before)
+    gain = inner_score_of(after) - inner_score_of(before)
     if gain <= phase.min_gain:
         logger.info(
-            "Fold %d: phase '%s' gains %+.4f macro-F1 on the inner rows, %g is asked: taken back, and no deeper",
+            "Fold %d: phase '%s' gains %+.4f on the inner rows, %g is asked: taken back, and no deeper",
             after.fold + 1,
             phase.name,
             gain,

@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 from flows.opening import open_data
 from flows.starting.naming import name_run, tell_page
 from modalities import check_changes
+from targets import check_target
 from tasks.arriving.announcements import announce_model
 from tasks.arriving.due import noting_training
 from tasks.judging.approval import settle_approval
@@ -52,6 +53,7 @@ def finetune(
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
     check_changes(params)
+    check_target(params)
     tell_page()
     watch = Stopwatch()
     with (

@@ -115,10 +115,11 @@ class Space:
             ThawlineError: Anything else that stops the comparison.
         """
         with _working(self.root) as place:
+            from targets import require_classes
             from thawline.params.file import load_params
 
             for each in ((), *([f"model.frozen_dtype={name}"] for name in formats)):
-                load_params(place, [*overrides, *each])
+                require_classes(load_params(place, [*overrides, *each]), "`thawline compare`")
             server = start_server()
             renew_settings()
             from flows.compare import compare, compare_encoders
@@ -131,6 +132,8 @@ class Space:
 
     def predict(self, rows: "pd.DataFrame | Sequence[object]", *, alias: str = "champion") -> "pd.DataFrame":
         """Return the rows with `predicted_label`, `probability_CLASS` of each class, `model_version` and `problem`.
+
+        Of a number there are `predicted_value`, `value_low` and `value_high` instead.
 
         Args:
             rows: A frame with the columns that the model learned from, or bare texts or images.
@@ -195,6 +198,7 @@ def init(
     data: str | Path,
     *overrides: str,
     modality: str = "text",
+    target: str = "classes",
     columns: Mapping[str, str] | None = None,
 ) -> Space:
     """Make a workspace with `data` as its first arrival, all of it or nothing, and return it.
@@ -204,25 +208,34 @@ def init(
         data: The first labelled data: a table, or images as a folder, zip or manifest.
         overrides: Any params of the workspace, such as 'train.policy=full'.
         modality: text, image or tabular.
+        target: What the label is: one of several `classes`, or a `number`.
         columns: Which columns hold what: `label_column`, and `text_column` or `image_column`.
 
     Raises:
         UsageError: A workspace is there already, or files that it would overwrite.
         UnreadableFileError: The data can't be read with these columns.
     """
-    made = make_workspace(Path(directory), Path(data), modality=modality, columns=columns or {}, overrides=overrides)
+    made = make_workspace(
+        Path(directory), Path(data), modality=modality, target=target, columns=columns or {}, overrides=overrides
+    )
     return Space(made.workspace.root)
 
 
 def make_workspace(
-    directory: Path, data: Path, *, modality: str, columns: Mapping[str, str], overrides: Sequence[str]
+    directory: Path,
+    data: Path,
+    *,
+    modality: str,
+    columns: Mapping[str, str],
+    overrides: Sequence[str],
+    target: str = "classes",
 ) -> "Made":
     """Make a workspace; see `init`."""
     keep_quiet()
     with _own_errors():
         from tasks.upkeep.initialise import initialise, params_for
 
-        params = params_for(directory, modality=modality, columns=dict(columns), overrides=overrides)
+        params = params_for(directory, modality=modality, target=target, columns=dict(columns), overrides=overrides)
         return initialise(directory, data, params)
 
 

@@ -14,7 +14,7 @@ from tasks.candidates.blend import blend_folds, blend_shares, fit_blend
 from tasks.candidates.dependence import measure_dependence
 from tasks.candidates.label_audit import LabelAudit, audit_labels, record_effect
 from tasks.candidates.mended_labels import measure_mended
-from tasks.candidates.outputs import answer_folds, calibrate, check_costs
+from tasks.candidates.outputs import answer_folds, calibrate, check_outputs
 from tasks.edges import AUDITED, FROZEN, ROWS, START, after, note, noted, unseen
 from tasks.judging.evaluation import evaluate, score_champion
 from tasks.judging.exporting import Exported, export_candidate
@@ -46,8 +46,9 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
 
     Raises:
         ParamsError: `predict.costs` names what is no label, or so few rows can't promise `predict.max_error`.
+        DataRefusedError: There are too few rows for intervals of `target.coverage`.
     """
-    check_costs(context)
+    check_outputs(context)
     check_promise(context)
     if fresh:  # what an earlier run of the same work began is not gone on with
         clear_checkpoints(context)
@@ -67,8 +68,8 @@ def train_and_judge(context: Context, tracking: Tracking, watch: Stopwatch, *, f
             finetuned = cross_validate(context, searched.works)
         with watch("label audit"):
             audit = audit_labels(context, tracking, run_id, [*baselines, finetuned])
-        fitted = searched.leaving_out(audit.left_out)
-        if audit.left_out:
+        fitted = searched.leaving_out("" if audit is None else audit.left_out)
+        if audit is not None and audit.left_out:
             with watch("cross-validate again"):
                 before = [*baselines, finetuned]
                 *baselines, finetuned = _cross_validate_again(fitted, before, audit)

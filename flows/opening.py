@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flows.starting.naming import tell_page
 from modalities import check_changes
+from targets import check_target
 from tasks.caching import remove_half_written
 from tasks.edges import ROWS, after, begin_edges, note
 from tasks.judging.ownership import claim, require_same_task
@@ -36,6 +37,7 @@ def opened(root: Path, overrides: Sequence[str]) -> Iterator[tuple[Context, Trac
     workspace = Workspace(root)
     params = load_params(workspace, overrides)
     check_changes(params)
+    check_target(params)
     tell_page()
     with lock_workspace(workspace, "training"), overridden(workspace, overrides), following_steps(params.name):
         with lock_workspace(workspace, "data", wait_s=-1):
@@ -78,7 +80,7 @@ def open_data(
             )
             require_same_task(tracking, params.name, load_train_set(context).classes)
             checked = validate_processed_rows(context, data)
-            note(ROWS, after(record_data_version, [checked])(workspace, data.data_version))
+            note(ROWS, after(record_data_version, [checked])(workspace, data.data_version, params.target.kind))
             pin_inputs(workspace)
     except DataRefusedError as error:
         from tasks.reports.recording import record_refusal

@@ -55,12 +55,15 @@ class Outcome:
 
 def of_run(result: "RunResult") -> Outcome:
     """Return what came of a run of the line."""
+    from targets import get_target  # brings pandas
+
     intervals = {name: result.intervals.get(name, (None, None)) for name in result.metrics}
     scores = [
         {"score": name, "value": value, "low": intervals[name][0], "high": intervals[name][1]}
         for name, value in result.metrics.items()
     ]
-    folds = {name: (one["cv_f1_macro"], one["cv_f1_macro_sd"]) for name, one in result.baseline.items()}
+    main = get_target(result.target).main
+    folds = {name: (one[f"cv_{main}"], one[f"cv_{main}_sd"]) for name, one in result.baseline.items()}
     folds["finetuned"] = result.cv["mean"], result.cv["sd"]
     return Outcome(
         title=f"{result.model} version {result.version}, run {result.run_id[:8]}",
@@ -116,7 +119,7 @@ def of_encoders(result: "ComparedEncoders") -> Outcome:
 def of_runs(runs: Sequence[Mapping[str, Any]]) -> Outcome:
     """Return the runs of a workspace, the newest first; verdict and scores are the newest one's."""
     newest = runs[0] if runs else {}
-    scored = {name: newest[name] for name in ("cv_f1_macro", "test_f1_macro") if newest.get(name) is not None}
+    scored = {name: value for name, value in newest.items() if name.startswith(("cv_", "test_")) and value is not None}
     return Outcome(
         title=f"{len(runs)} runs",
         verdict=newest.get("verdict") or "no run yet",

@@ -9,7 +9,7 @@ from flows.cross_validation import choose_depths
 from tasks.results.cross_validation import CrossValidation, FoldResult
 from tasks.results.search import TrialResult, Unproved
 from tasks.searching.trials import trial_context
-from tasks.training.finetuning import inner_f1, inner_f1_of
+from tasks.training.finetuning import inner_score_of, inner_scores
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
 from thawline.scores.metrics import standard_error
@@ -39,7 +39,7 @@ def choose_winner(
     own = next((trial for trial in finalists if trial.number == 0), None)
     if own is None or own is best:
         return best, None
-    gains = np.subtract(inner_f1(folds[best.number]), inner_f1(folds[own.number]))
+    gains = np.subtract(inner_scores(folds[best.number]), inner_scores(folds[own.number]))
     gain, error = float(np.mean(gains)), standard_error(gains)
     return (best, None) if gain > error else (own, Unproved(number=best.number, gain=gain, error=error))
 
@@ -63,15 +63,15 @@ def choose_in_folds(context: Context, trials: Sequence[TrialResult]) -> list[int
         tried = [each[min(place, len(each) - 1)] for each in ranked]
         for fold, after in enumerate(_run(context, tried)):
             num_inner = len(data.fold_rows(fold)[0]) - after.num_fitted
-            ahead = inner_f1_of(after) - inner_f1_of(first[fold])
-            if ahead > chance(first[fold], after, num_inner) and inner_f1_of(after) > inner_f1_of(reached[fold]):
+            ahead = inner_score_of(after) - inner_score_of(first[fold])
+            if ahead > chance(first[fold], after, num_inner) and inner_score_of(after) > inner_score_of(reached[fold]):
                 chosen[fold], reached[fold] = tried[fold], after
     return [trial.number for trial in chosen]
 
 
 def chance(one: FoldResult, other: FoldResult, num_rows: int) -> float:
     """Return the standard error of the difference between two shares of so many rows, as if they were independent."""
-    share = (inner_f1_of(one) + inner_f1_of(other)) / 2
+    share = (inner_score_of(one) + inner_score_of(other)) / 2
     return math.sqrt(2 * share * (1 - share) / num_rows)
 
 

@@ -131,6 +131,9 @@ class Modality:
     baselines: dict[str, Callable[[Params], Any]]
     """scikit-learn classifiers by name, the simplest first: what fine-tuning has to beat."""
 
+    number_baselines: dict[str, Callable[[Params], Any]]
+    """The same where a number is estimated: scikit-learn regressors."""
+
     baseline_input: Callable[[pd.DataFrame], Any]
     """Prepared rows as the baselines take them."""
 
@@ -155,6 +158,10 @@ class Modality:
     spark_frame: Callable[[list[Path], Params], AbstractContextManager[Any]] | None = None
     """Files to a Spark frame for the checks of `validation.engine: spark`, for the time of a block."""
 
+    def baselines_for(self, params: Params) -> dict[str, Callable[[Params], Any]]:
+        """Return the baselines for the kind of answer that the params name."""
+        return {"classes": self.baselines, "number": self.number_baselines}[params.target.kind]
+
 
 def nothing_beside(_path: Path, _params: Params) -> list[Path]:
     """Return no file: what `Modality.beside` is where each file is whole by itself."""
@@ -166,6 +173,13 @@ def majority(_params: Params) -> Any:
     from sklearn.dummy import DummyClassifier
 
     return DummyClassifier(strategy="prior")
+
+
+def mean(_params: Params) -> Any:
+    """Return the estimator that knows only the mean of the numbers."""
+    from sklearn.dummy import DummyRegressor
+
+    return DummyRegressor(strategy="mean")
 
 
 def list_modalities() -> list[str]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 TRUSTED = (
     "modalities.nearest_imputer.SampledNearestImputer",
     "modalities.tables.boosting.BaggedBoosting",
+    "modalities.tables.boosting.BaggedRegression",
     "numpy.dtype",
     "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

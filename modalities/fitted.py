@@ -61,7 +61,7 @@ class Estimator:
     def probabilities(self, frame: pd.DataFrame) -> Probabilities:
         """Return probabilities (rows, classes) of prepared rows."""
         rows = get_modality(self.params.modality).baseline_input(frame)
-        return class_probabilities(self.estimator, rows, self.num_classes)
+        return estimator_outputs(self.estimator, rows, self.num_classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +80,14 @@ class Calibrated:
     temperature: float | None = None
 
 
-def class_probabilities(estimator: Any, rows: Any, num_classes: int) -> Probabilities:
-    """Return probabilities (rows, classes) by an estimator; of a class that it was fitted without, next to nothing."""
-    answer = np.full((len(rows), num_classes), 1e-12)
+def estimator_outputs(estimator: Any, rows: Any, num_outputs: int) -> Probabilities:
+    """Return probabilities (rows, classes) by an estimator, or numbers (rows, 1) by a regressor.
+
+    Of a class that it was fitted without, the probability is next to nothing.
+    """
+    if num_outputs == 1:
+        return np.asarray(estimator.predict(rows), dtype=np.float64)[:, None]
+    answer = np.full((len(rows), num_outputs), 1e-12)
     answer[:, estimator.classes_] = estimator.predict_proba(rows)
     return answer
 

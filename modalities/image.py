@@ -21,9 +21,9 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from modalities import Modality, Shown, majority
+from modalities import Modality, Shown, majority, mean
 from modalities.images.choice import sizes
-from modalities.images.learning import augment, baseline_input, encode, load_encoder, pixels_logistic
+from modalities.images.learning import augment, baseline_input, encode, load_encoder, pixels_logistic, pixels_ridge
 from modalities.images.overview import overview
 from modalities.images.pixels import (
     THUMBNAIL_SIDE,
@@ -242,6 +242,7 @@ MODALITY = Modality(
     augments=("min_crop", "flip", "policy", "mixup_alpha", "cutmix_alpha"),
     defaults=DEFAULTS,
     baselines={"majority": majority, "pixels_logistic": pixels_logistic},
+    number_baselines={"mean": mean, "pixels_ridge": pixels_ridge},
     baseline_input=baseline_input,
     content={},
     libraries=("pillow", "timm", "torchvision"),

@@ -1,4 +1,4 @@
-"""A fitted model on disk and back: raw rows in, label and probabilities out. No pickle is written or read.
+"""A fitted model on disk and back: raw rows in, answers out. No pickle is written or read.
 
 A model directory holds `predictor.json` (modality, kind, classes, params) and, by kind, `finetuned/` (safetensors,
 configuration, tokenizer), `baseline.skops`, or the models of a blend in `parts/`; `transformers/` too, where a
@@ -27,16 +27,16 @@ from models.classifiers.saving import merged, save_classifier
 from models.encoders.loading import Encoder
 from models.export.transformers_directory import export_transformers
 from models.prediction.shared_layers import FrozenLayers
+from targets import Target, target_of
 from thawline.params import Params
 from thawline.scores.abstention import NEVER, confidence_of
-from thawline.scores.answers import Rule, answer, preferences
+from thawline.scores.answers import Rule, preferences
 from thawline.scores.metrics import answers_of
 from thawline.system.files import write_atomically
 
-PROBABILITY = "probability_"
 NO_ANSWER = "no_answer"
 """Column of why a row has no answer, '' where it has one; of models that keep a limit."""
-SERVED = ("name", "modality", "ingest", "clean", "features")
+SERVED = ("name", "modality", "ingest", "target", "clean", "features")
 """What of the params a model answers by, apart from a network's `model`; nothing else goes with it."""
 
 
@@ -45,7 +45,9 @@ class Predictor:
     """A fitted model: class names, the params it answers by, and what answers prepared rows.
 
     `rule` says which class is answered, see `thawline.scores.answers`; None for the most probable. Below `limit`, a
-    probability of the class answered, there is no answer; None where there always is one.
+    probability of the class answered, there is no answer; None where there always is one. Of a model that estimates a
+    number `classes` holds the one name of its output, and `interval` says by how much the interval's ends lie below and
+    above an answer.
     """
 
     classes: list[str]
@@ -53,6 +55,12 @@ class Predictor:
     model: Calibrated
     rule: Rule | None = None
     limit: float | None = None
+    interval: tuple[float, float] | None = None
+
+    @property
+    def target(self) -> Target:
+        """What kind of answer it gives."""
+        return target_of(self.params)
 
     def prepared_probabilities(self, rows: pd.DataFrame, frozen: FrozenLayers | None = None) -> NDArray[np.float64]:
         """Return probabilities (rows, classes) of prepared rows, see `apply_all`.
@@ -66,7 +74,7 @@ class Predictor:
 
         Returns:
             `label`, None where the model is too little sure, one `probability_CLASS` column a class, and of a model
-            that keeps a limit NO_ANSWER.
+            that keeps a limit NO_ANSWER; or `value`, `value_low` and `value_high` of a number.
         """
         return self.predict_prepared(self.prepare(given))
 
@@ -78,13 +86,12 @@ class Predictor:
 
     def predict_prepared(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Predict prepared rows; returns what `predict` returns."""
-        probabilities = self.prepared_probabilities(rows)
-        columns = [f"{PROBABILITY}{name}" for name in self.classes]
-        predicted = pd.DataFrame(probabilities, columns=columns, index=rows.index)
-        answers = self.answers(probabilities)
-        predicted.insert(0, "label", [self.classes[number] for number in answers])
+        outputs = self.prepared_probabilities(rows)
+        answers = self.answers(outputs)
+        columns = self.target.present(outputs, answers, self.classes, self.interval)
+        predicted = pd.DataFrame(columns, index=rows.index)
         if self.limit is not None:
-            confidence = confidence_of(probabilities, answers)
+            confidence = confidence_of(outputs, answers)
             sure = predicted["label"].astype(object)  # text of pandas has no None, and None is what JSON has a word for
             predicted["label"] = sure.where(confidence >= self.limit, None)
             predicted[NO_ANSWER] = [self._why_not(each) for each in confidence]
@@ -97,18 +104,20 @@ class Predictor:
             return "no confidence keeps the error that was promised"
         return f"confidence {confidence:.4f}, an answer needs {self.limit:.4f}"
 
-    def answers(self, probabilities: NDArray[np.floating]) -> NDArray[np.int64]:
-        """Return the number of the class (rows,) that is answered, of probabilities (rows, classes)."""
-        return answer(probabilities, self.rule)
+    def answers(self, outputs: NDArray[np.float64]) -> NDArray[Any]:
+        """Return the number of the class (rows,) that is answered, of outputs (rows, classes), or a number itself."""
+        return self.target.answer(outputs, self.rule)
 
     def aligned(
         self, rows: pd.DataFrame, classes: list[str], frozen: FrozenLayers | None = None
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    ) -> tuple[NDArray[np.float64], NDArray[Any]]:
         """Return probabilities (rows, classes) of prepared rows for `classes`, and the numbers (rows,) answered.
 
         A class that the model does not know has a probability of 0; one that is not in `classes` is not answered.
         """
         known = self.prepared_probabilities(rows, frozen)
+        if not self.target.has_classes:
+            return known, self.answers(known)
         tables = (pd.DataFrame(values, columns=self.classes) for values in (known, preferences(known, self.rule)))
         aligned, preferred = (
             table.reindex(columns=classes, fill_value=absent).to_numpy(np.float64)
@@ -166,11 +175,22 @@ def load_predictors(directories: Sequence[Path]) -> list[Predictor]:
     return [_load(directory, loaded) for directory in directories]
 
 
-def set_outputs(directory: Path, *, temperature: float | None, rule: Rule | None, limit: float | None = None) -> None:
-    """Let the model in `directory` divide its logits by a temperature (above 0), answer by a rule, and keep a limit."""
+def set_outputs(
+    directory: Path,
+    *,
+    temperature: float | None,
+    rule: Rule | None,
+    limit: float | None = None,
+    interval: tuple[float, float] | None = None,
+) -> None:
+    """Let the model in `directory` divide its logits by a temperature (above 0), answer by a rule, and keep a limit.
+
+    Or let it answer with an interval around a number.
+    """
     path = directory / "predictor.json"
     description = json.loads(path.read_text(encoding="utf-8"))
     outputs = {"temperature": temperature, "rule": None if rule is None else rule.tolist(), "limit": limit}
+    outputs |= {} if interval is None else {"interval": list(interval)}
     write_atomically(path, json.dumps({**description, **outputs}, indent=2).encode())
 
 
@@ -191,8 +211,15 @@ def _load(directory: Path, loaded: dict[tuple[int, int], Network | Estimator]) -
             loaded[key] = Estimator(load_estimator(directory / "baseline.skops"), params, len(description["classes"]))
         model = loaded[key]
     rule = None if description.get("rule") is None else np.array(description["rule"])
-    calibrated = Calibrated(model, description.get("temperature"))
-    return Predictor(description["classes"], params, calibrated, rule, description.get("limit"))
+    ends = description.get("interval")
+    return Predictor(
+        description["classes"],
+        params,
+        Calibrated(model, description.get("temperature")),
+        rule,
+        description.get("limit"),
+        None if ends is None else (ends[0], ends[1]),
+    )
 
 
 @contextmanager

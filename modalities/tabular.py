@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality, Shown, majority, nothing_beside
+from modalities import Modality, Shown, majority, mean, nothing_beside
 from modalities.tables import encoding, features, spark
 from modalities.tables.comparing import (
     EXACT_DIGITS,
@@ -33,8 +33,9 @@ from modalities.tables.comparing import (
 )
 from modalities.tables.overview import overview
 from modalities.tables.sizes import sizes
+from targets import read_labels
 from thawline.errors import ParamsError, UnreadableFileError, UsageError
-from thawline.formats.tables import Chunk, as_strings, read_chunks, read_table, require_column
+from thawline.formats.tables import Chunk, read_chunks, read_table, require_column
 from thawline.params import Params
 from thawline.rows.cells import UNREADABLE, UNUSUAL, Notation, canonical_text, infer_kind, read_cells
 from thawline.rows.columns import carried, constant, content_columns, outer_name
@@ -70,7 +71,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
     return pd.DataFrame(
         {
             **texts_of(contents, params),
-            "label": as_strings(label, strip=True),
+            "label": read_labels(label, params, table),
             "source": constant(path.name, table.index),
             "source_row": np.arange(len(table), dtype=np.int64),
             **carried(table, slices_beside(params)),
@@ -237,6 +238,11 @@ MODALITY = Modality(
         "majority": majority,
         "logistic_regression": features.logistic_regression,
         "gradient_boosting": features.gradient_boosting,
+    },
+    number_baselines={
+        "mean": mean,
+        "ridge_regression": features.ridge_regression,
+        "gradient_boosting": features.boosted_regression,
     },
     baseline_input=features.to_features,
     content={},

@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from modalities import Modality, Shown, encoder_name, majority, nothing_beside
+from modalities import Modality, Shown, encoder_name, majority, mean, nothing_beside
+from modalities.texts.baselines import tfidf_logistic, tfidf_ridge
 from modalities.texts.cleaning import CONTENT, WORD, prepare
 from modalities.texts.overview import overview
 from modalities.texts.sizes import sizes
 from models.encoders.catalogue import MINILM
+from targets import read_labels
 from thawline.errors import ParamsError, UsageError
 from thawline.formats.tables import Chunk, as_strings, read_chunks, read_table, require_column
 from thawline.params import Params
@@ -72,7 +74,7 @@ def read(path: Path, params: Params) -> pd.DataFrame:
     return pd.DataFrame(
         {
             CONTENT: as_strings(text),
-            "label": as_strings(label, strip=True),
+            "label": read_labels(label, params, table),
             "source": pd.Series([path.name] * len(table), index=table.index, dtype="str"),
             "source_row": np.arange(len(table), dtype=np.int64),
             **carried(table, params.validation.slice_columns),
@@ -230,22 +232,6 @@ def augment(params: Params, tokenizer: Any, frame: pd.DataFrame) -> Any:
     return Augmentation(change)
 
 
-def tfidf_logistic(params: Params) -> Any:
-    """Return logistic regression on TF-IDF of words and word pairs."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    choice = params.baseline
-    vectorizer = TfidfVectorizer(
-        max_features=choice.max_features,
-        ngram_range=(1, choice.max_ngram),
-        sublinear_tf=True,
-        token_pattern=r"(?u)\b\w+\b",  # noqa: S106 - one-letter words count, as in languages that have many
-    )
-    return make_pipeline(vectorizer, LogisticRegression(C=choice.inverse_regularization, max_iter=1000))
-
-
 MODALITY = Modality(
     name="text",
     read=read,
@@ -272,6 +258,7 @@ MODALITY = Modality(
     augments=("token_dropout", "token_swap", "lower_case"),
     defaults=DEFAULTS,
     baselines={"majority": majority, "tfidf_logistic": tfidf_logistic},
+    number_baselines={"mean": mean, "tfidf_ridge": tfidf_ridge},
     baseline_input=lambda frame: frame[CONTENT].astype(object).to_numpy(),
     content=TYPES,
     libraries=("ftfy",),

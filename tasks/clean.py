@@ -2,9 +2,8 @@
 
 import sys
 
-import pandas as pd
-
 from modalities import get_modality
+from targets import target_of
 from tasks.stage import run_stage
 from thawline.formats.frames import read_frame, write_frame, write_report
 from thawline.params import Params
@@ -18,7 +17,7 @@ def clean(workspace: Workspace, params: Params) -> None:
     Raises:
         DataRefusedError: Labels conflict and the policy is to refuse.
     """
-    modality = get_modality(params.modality)
+    modality, target = get_modality(params.modality), target_of(params)
     rows = read_frame(workspace.rows)
     prepared, changed = modality.prepare(rows, params)
     cleaned = drop_rows(
@@ -34,15 +33,10 @@ def clean(workspace: Workspace, params: Params) -> None:
         "rows_out": len(cleaned.kept),
         "rows_changed": changed,
         "rows_dropped": cleaned.num_dropped,
-        "rows_in_per_class": count_classes(rows),
-        "rows_out_per_class": count_classes(cleaned.kept),
+        "rows_in_per_class": dict(target.count(rows["label"])),
+        "rows_out_per_class": dict(target.count(cleaned.kept["label"])),
     }
     write_report(report, workspace.reports / "cleaning.json")
-
-
-def count_classes(frame: pd.DataFrame) -> dict[str, int]:
-    """Count the rows of each label, by name; rows without one are not counted."""
-    return {str(label): int(count) for label, count in frame["label"].value_counts().sort_index().items()}
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = "05d07b60e66f2d3d"
+SOURCES = "7f3658034ff6390d"
 DVC_YAML = Path(str(files("tasks"))) / "templates" / "dvc.yaml"
 OPTION = "--rules"
 TRAIN = "train"

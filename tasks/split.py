@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from modalities import get_modality
-from tasks.clean import count_classes
+from targets import Target, target_of
 from tasks.stage import run_stage
 from thawline.errors import DataRefusedError, StorageError
 from thawline.formats.frames import read_frame, write_frame, write_report
@@ -35,7 +35,8 @@ def split(workspace: Workspace, params: Params) -> None:
             or the labels are of another column than those by which the ledger's rows were stratified; or
             `split.group_column` has too few groups.
     """
-    rows = read_frame(workspace.clean_rows)
+    target, rows = target_of(params), read_frame(workspace.clean_rows)
+    rows = rows.assign(**target.columns(rows["label"]))
     rows["group"] = get_modality(params.modality).near_duplicate_groups(rows, params)
     owned = with_owners(rows, params.split.group_column)
     old = read_ledger(workspace)
@@ -60,8 +61,8 @@ def split(workspace: Workspace, params: Params) -> None:
         "groups": len(sizes),
         "rows_in_groups_of_several": int(sizes[sizes > 1].sum()),
         "largest_group": int(sizes.max()) if len(sizes) else 0,
-        **{name: {"rows": len(part), "per_class": count_classes(part)} for name, part in sorted(parts.items())},
-        "folds": _count_folds(parts["train"]),
+        **{name: {"rows": len(part), "per_class": _count(part, target)} for name, part in sorted(parts.items())},
+        "folds": _count_folds(parts["train"], target),
     }
     write_report(report, workspace.reports / "split.json")
 
@@ -127,8 +128,12 @@ def read_ledger(workspace: Workspace) -> pd.DataFrame:
     return ledger
 
 
-def _count_folds(train: pd.DataFrame) -> dict[str, Any]:
-    return {str(fold): count_classes(rows) for fold, rows in train.groupby("fold", sort=True)}
+def _count(rows: pd.DataFrame, target: Target) -> dict[str, int]:
+    return dict(target.count(rows["label"]))
+
+
+def _count_folds(train: pd.DataFrame, target: Target) -> dict[str, Any]:
+    return {str(fold): _count(rows, target) for fold, rows in train.groupby("fold", sort=True)}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 import thawline
 from thawline.errors import UsageError
 
-ROOMS = ("expectations", "flows", "modalities", "models", "tasks", "thawline")
+ROOMS = ("expectations", "flows", "modalities", "models", "targets", "tasks", "thawline")
 ROOT = Path(str(thawline.__file__)).resolve().parent.parent
 """The directory that holds them: a clone, or where packages are installed."""
 SAFE_PATH = {"PYTHONSAFEPATH": "thawline"}

@@ -8,13 +8,14 @@ import pandas as pd
 
 from expectations import spark
 from expectations.frame import Finding, FrameExpectation, percent
-from expectations.suites import Content
+from expectations.suites import CLASSES, Content
 from thawline.params import Params
 
 
 class ExpectRarestClassShare(FrameExpectation):
     """The rarest class has at least a share of the rows."""
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
     min_share: float
     rule: ClassVar[str] = "The rarest class must have a share of at least $min_share of the rows."
 
@@ -42,6 +43,7 @@ class ExpectRarestClassShare(FrameExpectation):
 class ExpectModerateImbalance(FrameExpectation):
     """The most frequent class is at most so many times as frequent as the rarest."""
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
     max_ratio: float
     rule: ClassVar[str] = "The most frequent class may have at most $max_ratio times the rows of the rarest."
 
@@ -69,6 +71,7 @@ class ExpectModerateImbalance(FrameExpectation):
 class ExpectRowsForFolds(FrameExpectation):
     """Every class has enough distinct rows for the test set and a row in every fold."""
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
     num_folds: int
     test_share: float
     rule: ClassVar[str] = (

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations.frame import Finding, FrameExpectation
-from expectations.suites import Content
+from expectations.suites import CLASSES, Content
 from thawline.params import Params
 from thawline.rows.drift import count_bins, count_categories, shannon_distance, stability_index
 
@@ -31,7 +31,7 @@ class ExpectStableNumbers(FrameExpectation):
             for name, known in self.numbers.items()
             if name in frame
         }
-        return _finding(
+        return judge_drifts(
             drifts, len(frame), self, limit=self.max_index, what="population stability index", key="max_drift"
         )
 
@@ -52,12 +52,13 @@ class ExpectStableCategories(FrameExpectation):
             if name in frame
         }
         what = "Jensen-Shannon distance"
-        return _finding(drifts, len(frame), self, limit=self.max_distance, what=what, key="max_category_drift")
+        return judge_drifts(drifts, len(frame), self, limit=self.max_distance, what=what, key="max_category_drift")
 
 
 class ExpectStableLabels(FrameExpectation):
     """The shares of the classes have not drifted: their Jensen-Shannon distance is at most a limit."""
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
     labels: dict[str, int]
     max_distance: float
     min_rows: int
@@ -67,7 +68,7 @@ class ExpectStableLabels(FrameExpectation):
         """Name the distance of the labels."""
         drifts = {"label": shannon_distance(self.labels, count_categories(frame["label"].dropna()))}
         what = "Jensen-Shannon distance"
-        return _finding(drifts, len(frame), self, limit=self.max_distance, what=what, key="max_category_drift")
+        return judge_drifts(drifts, len(frame), self, limit=self.max_distance, what=what, key="max_category_drift")
 
 
 def arrival(params: Params, _content: Content, profile: Mapping[str, Any]) -> list[Any]:
@@ -82,7 +83,7 @@ def arrival(params: Params, _content: Content, profile: Mapping[str, Any]) -> li
     ]
 
 
-def _finding(
+def judge_drifts(
     drifts: dict[str, tuple[float, float]], num_rows: int, expectation: Any, *, limit: float, what: str, key: str
 ) -> Finding:
     """Judge drifts beyond the limit and beyond chance."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations.frame import Finding, FrameExpectation, first_rows, positions
-from expectations.suites import Content
+from expectations.suites import CLASSES, Content
 from thawline.params import Params
 from thawline.rows.forward_folds import FIRST_BLOCK
 
@@ -13,6 +13,7 @@ from thawline.rows.forward_folds import FIRST_BLOCK
 class ExpectClassesInEveryFold(FrameExpectation):
     """Each of the folds within train holds every class."""
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
     num_folds: int
     first_fold: int = 0
     rule: ClassVar[str] = "Each of $num_folds folds must hold every class."
@@ -34,6 +35,7 @@ class ExpectClassesInEveryFold(FrameExpectation):
 class ExpectEveryClassInTest(FrameExpectation):
     """The test set holds every class."""
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
     rule: ClassVar[str] = "The test set must hold every class."
 
     def inspect(self, frame: pd.DataFrame) -> Finding:

@@ -13,7 +13,7 @@ from expectations import spark
 from expectations.explanation import explain_any
 from expectations.frame import Finding, FrameExpectation, positions
 from expectations.report import NUM_EXAMPLES
-from expectations.suites import Content
+from expectations.suites import CLASSES, Content
 from thawline.params import Params
 
 FRACTION = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
@@ -23,6 +23,8 @@ MAX_FRACTIONS = 20
 
 class ExpectKnownLabels(gxe.ExpectColumnValuesToBeInSet):
     """Every label is in the label set."""
+
+    targets: ClassVar[tuple[str, ...]] = CLASSES
 
     def explain(self, result: Mapping[str, Any], *, passed: bool) -> Finding:
         """Name the labels found outside the set."""
@@ -41,6 +43,8 @@ class ExpectKnownLabels(gxe.ExpectColumnValuesToBeInSet):
 class ExpectSeveralClasses(gxe.ExpectColumnUniqueValueCountToBeBetween):
     """There are at least two classes."""
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
+
     def explain(self, result: Mapping[str, Any], *, passed: bool) -> Finding:
         """Name the number of classes found."""
         if self.min_value is None or self.max_value is not None:
@@ -55,6 +59,7 @@ class ExpectSeveralClasses(gxe.ExpectColumnUniqueValueCountToBeBetween):
 class ExpectClassesNotNumbers(FrameExpectation):
     """There are at most so many classes, and they do not look like measured numbers."""
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
     max_classes: int
     rule: ClassVar[str] = "There may be at most $max_classes classes, and labels may not be measured numbers."
 
@@ -83,6 +88,7 @@ class ExpectClassesNotNumbers(FrameExpectation):
 class ExpectDistinctLabels(FrameExpectation):
     """No two labels differ only in case, white space or Unicode form."""
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
     rule: ClassVar[str] = "No two labels may differ only in case, white space or the form of their characters."
 
     def inspect(self, frame: pd.DataFrame) -> Finding:

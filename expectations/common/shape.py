@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations.frame import Finding, FrameExpectation, first_rows, positions
-from expectations.suites import Content
+from expectations.suites import CLASSES, Content
 from thawline.params import Params
 from thawline.rows.columns import content_columns, outer_name
 
@@ -56,6 +56,7 @@ class ExpectColumnsStillThere(FrameExpectation):
 class ExpectClassesSeenBefore(FrameExpectation):
     """Every label of the new rows is one of those so far."""
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
     labels: dict[str, int]
     rule: ClassVar[str] = "Every label of new rows must be one of those so far."
 
@@ -72,6 +73,7 @@ class ExpectClassesSeenBefore(FrameExpectation):
 class ExpectClassesStillThere(FrameExpectation):
     """No class of the rows so far is absent from the new ones by more than chance."""
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
     labels: dict[str, int]
     rule: ClassVar[str] = "No class of the rows so far may be absent by more than chance."
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from expectations import spark
 from expectations.frame import Finding, FrameExpectation, percent, positions
-from expectations.suites import Content
+from expectations.suites import CLASSES, Content
 from thawline.params import Params
 from thawline.rows.columns import slice_name, slice_values
 
@@ -57,6 +57,7 @@ class ExpectEvenSlices(FrameExpectation):
     rates gives the same numbers, a hundred times slower, and is the reference in the tests.
     """
 
+    targets: ClassVar[tuple[str, ...]] = CLASSES
     column: str
     min_rows: int
     max_gap: float

@@ -13,6 +13,7 @@ from expectations.suites import Content
 from expectations.tabular.cells import named_columns
 from thawline.params import Params
 from thawline.rows.columns import content_columns
+from thawline.rows.labels import strata_of
 
 MAX_ROWS = 100_000
 MAX_VALUES = 1000
@@ -69,13 +70,14 @@ def score_columns(frame: pd.DataFrame, columns: list[str]) -> dict[str, float]:
     The most frequent label of each value (of each of NUM_BINS bins for a column of many numbers) is learned on one
     half of the rows and tested on the other, and the other way round: so an id, whose values never come again, does
     not score. Classes of fewer than MIN_CLASS_ROWS rows are left out; of more than MAX_ROWS rows a sample is looked
-    at.
+    at. Of numbers it is the range that has to be told.
     """
-    sizes = frame["label"].map(frame["label"].value_counts())
+    told = strata_of(frame)
+    sizes = told.map(told.value_counts())
     rows = np.flatnonzero((sizes >= MIN_CLASS_ROWS).to_numpy(dtype=bool, na_value=False))
     generator = np.random.default_rng(0)
     rows = generator.permutation(rows)[:MAX_ROWS]
-    labels, classes = pd.factorize(frame["label"].iloc[rows])
+    labels, classes = pd.factorize(told.iloc[rows])
     if len(classes) < 2:
         return dict.fromkeys(columns, 0.0)
     labels = labels.astype(np.int64)

@@ -8,7 +8,6 @@ import typer
 
 from flows.terminal.options import JsonOption, SetOption, WorkspaceOption, open_space, print_json
 from thawline.errors import UsageError
-from thawline.rows.label_counts import describe_labels
 from thawline.system.console import reply
 from thawline.workspace import Workspace
 
@@ -36,6 +35,7 @@ def check(
         raise UsageError(f"--report is about the data of the workspace; leave out {path}, or leave out --report")
     space = open_space(workspace)
     report, place = space.check(path, *overrides or ()).details, Workspace(space.root)
+    from targets import target_of
     from tasks.checking.group_hint import hint_at_groups
     from tasks.checking.validate import refuse_if_critical
     from tasks.ingest import raw_files
@@ -44,9 +44,11 @@ def check(
 
     reply.print(f"report: {place.reports / f'validation_{report.suite}.html'}", markup=False, soft_wrap=True)
     print_report(report, reply)
-    reply.print(f"  {describe_labels(report.rows_per_class, report.num_rows)}", markup=False, soft_wrap=True)
+    params = load_params(place, overrides or ())
+    told_labels = target_of(params).tell(report.rows_per_class, report.num_rows)
+    reply.print(f"  {told_labels}", markup=False, soft_wrap=True)
     told = report.model_dump(mode="json") | {"passed": report.passed}
-    hint = hint_at_groups(raw_files(place) if path is None else [path], load_params(place, overrides or ()))
+    hint = hint_at_groups(raw_files(place) if path is None else [path], params)
     if hint is not None:
         reply.print(f"  {hint.sentence()}", markup=False, soft_wrap=True)
         told["group_hint"] = asdict(hint)
@@ -57,7 +59,7 @@ def check(
         from thawline.system.lock import lock_workspace
 
         with lock_workspace(place, "training"), overridden(place, overrides or ()):
-            page = profile_workspace(place, load_params(place, overrides or ()), report)
+            page = profile_workspace(place, params, report)
         reply.print(f"profile: {page}", markup=False, soft_wrap=True)
         told["profile"] = str(page)
     if as_json:

@@ -9,7 +9,6 @@ from rich.markup import escape
 
 from flows.interface import make_workspace
 from flows.terminal.options import JsonOption, print_json
-from thawline.rows.label_counts import describe_labels
 from thawline.system.console import reply
 
 
@@ -23,6 +22,9 @@ def init(
     ],
     modality: Annotated[str, typer.Option("--modality", help="Kind of data: text, image or tabular.")] = "text",
     label: Annotated[str, typer.Option("--label", metavar="COLUMN", help="Column that holds the label.")] = "label",
+    target: Annotated[
+        str, typer.Option("--target", help="What the label is: one of several classes, or a number.")
+    ] = "classes",
     text: Annotated[
         str, typer.Option("--text", metavar="COLUMN", help="text: the column that holds the text.")
     ] = "text",
@@ -64,6 +66,10 @@ def init(
 
     Example: thawline init flights --modality tabular --data flights.parquet --label outcome
 
+    A label that is a number to be estimated, and no class, is said by --target number.
+
+    Example: thawline init houses --modality tabular --target number --data houses.csv --label price
+
     Rows that belong together (--group) are never parted between train and test, nor between folds; by --time the latest
     rows test. Neither column is learned from.
 
@@ -74,14 +80,16 @@ def init(
 
     Example: thawline init mails --data mails.csv --set ingest.encoding=cp1252 --set split.test_share=0.3
     """
+    from targets import target_of
+
     columns = {"label_column": label, "text_column": text, "image_column": image}
     named = {"split.group_column": group, "split.time_column": time}
     parting = [f"{key}={json.dumps(name)}" for key, name in named.items() if name is not None]
     overrides = [*parting, *(overrides or ())]
-    made = make_workspace(directory, data, modality=modality, columns=columns, overrides=overrides)
+    made = make_workspace(directory, data, modality=modality, target=target, columns=columns, overrides=overrides)
     root = made.workspace.root
     reply.print(f"[green]made[/green] {escape(str(root))} with {made.num_rows:,} rows from {escape(str(data))}")
-    reply.print(f"  {describe_labels(made.rows_per_label, made.num_rows)}", markup=False, soft_wrap=True)
+    reply.print(f"  {target_of(made.params).tell(made.rows_per_label, made.num_rows)}", markup=False, soft_wrap=True)
     for remark in made.remarks:
         reply.print(f"  {remark}", markup=False, soft_wrap=True)
     reply.print(f"next: look at {made.workspace.params_file.name}, then `cd {escape(str(directory))} && thawline run`")

@@ -35,6 +35,7 @@ def review(
     place = open_workspace(workspace)
     from collections import Counter
 
+    from targets import require_classes
     from tasks.mending.questions import gather_questions
     from tasks.mending.review_files import write_review
     from tasks.tracking.runs import open_tracking
@@ -42,6 +43,7 @@ def review(
     from thawline.params.file import load_params
 
     params = load_params(place)
+    require_classes(params, "`thawline review`")
     questions = gather_questions(place, params, open_tracking(place, params), num=num, num_test=num_test)
     paths = write_review(place, params.name, questions)
     reasons = Counter(reason for row in questions.rows for reason in row.reasons)
@@ -76,6 +78,7 @@ def apply_file(
     Example: thawline review apply answers-1a2b3c4d.csv --by anna
     """
     place = open_workspace(workspace)
+    from targets import require_classes
     from tasks.checking.validate import refuse_if_critical
     from tasks.mending.corrections import apply_answers
     from tasks.versions.prepare import print_report
@@ -83,8 +86,10 @@ def apply_file(
     from thawline.params.file import load_params
     from thawline.system.lock import WAIT_S, lock_workspace
 
+    params = load_params(place)
+    require_classes(params, "`thawline review`")
     with lock_workspace(place, "data", wait_s=WAIT_S):
-        applied = apply_answers(place, load_params(place), file, by=by)
+        applied = apply_answers(place, params, file, by=by)
     if applied.report is not None:
         print_report(applied.report, reply)
         refuse_if_critical(applied.report)

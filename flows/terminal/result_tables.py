@@ -8,11 +8,13 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from models.encoders.catalogue import Known, is_there
+from targets import get_target
 from tasks.presenting.abstention import tell_abstention
 from tasks.presenting.answer_rule import tell_rule
 from tasks.results.outcomes import ComparedApproaches, RunResult, SuggestedRate
 from tasks.upkeep.findings import Finding
 from thawline.params.learning import WrittenPhase
+from thawline.scores.metrics import TITLES
 from thawline.system.console import reply
 
 if TYPE_CHECKING:  # they bring torch along, which most commands do without
@@ -22,9 +24,11 @@ if TYPE_CHECKING:  # they bring torch along, which most commands do without
 
 def print_result(result: RunResult) -> None:
     """Print a run's verdict, gates, scores and where the time went."""
-    scores = Table("approach", "macro-F1 on the folds", title_justify="left", title="Cross-validation", box=None)
+    main = get_target(result.target).main
+    title = f"{TITLES[main]} on the folds"
+    scores = Table("approach", title, title_justify="left", title="Cross-validation", box=None)
     for name, values in result.baseline.items():
-        scores.add_row(name, f"{values['cv_f1_macro']:.4f} ± {values['cv_f1_macro_sd']:.4f}")
+        scores.add_row(name, f"{values[f'cv_{main}']:.4f} ± {values[f'cv_{main}_sd']:.4f}")
     scores.add_row("finetuned", f"{result.cv['mean']:.4f} ± {result.cv['sd']:.4f}")
     gates = Table("gate", "value", "limit", "", "in words", title="Gates", title_justify="left", box=None)
     for gate in result.gates:
@@ -111,9 +115,9 @@ def print_runs(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         reply.print("no run yet; `thawline run` makes one")
         return
-    table = Table(
-        "run", "started (UTC)", "status", "data", "cv macro-F1", "test macro-F1", "version", "verdict", box=None
-    )
+    main = next((name for name in TITLES for row in rows if row.get(f"cv_{name}") is not None), "f1_macro")
+    scored = [f"{part} {TITLES[main]}" for part in ("cv", "test")]
+    table = Table("run", "started (UTC)", "status", "data", *scored, "version", "verdict", box=None)
     for row in rows:
         started = datetime.fromtimestamp(row["started_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
         verdict = (row["verdict"] or "").split(":")[0].strip().splitlines()
@@ -124,8 +128,8 @@ def print_runs(rows: Sequence[Mapping[str, Any]]) -> None:
             started,
             row["status"],
             row["data_version"] or "",
-            _number(row["cv_f1_macro"]),
-            _number(row["test_f1_macro"]),
+            _number(row.get(f"cv_{main}")),
+            _number(row.get(f"test_{main}")),
             row["version"] or "",
             escape("; ".join(part for part in (verdict[0][:40] if verdict else "", decision[:60]) if part)),
         )

@@ -62,6 +62,16 @@ def pixels_logistic(params: Params) -> Any:
     return make_pipeline(components, LogisticRegression(C=params.baseline.inverse_regularization / 100, max_iter=1000))
 
 
+def pixels_ridge(params: Params) -> Any:
+    """Return ridge regression on the same components."""
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    components = PCA(n_components=0.9, svd_solver="covariance_eigh", random_state=params.seed)
+    return make_pipeline(components, Ridge(alpha=100 / params.baseline.inverse_regularization))
+
+
 def baseline_input(frame: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Return float64 (N, BASELINE_SIDE²): grey pixels from 0 to 1; a file that can't be decoded is black."""
     pixels = np.zeros((len(frame), BASELINE_SIDE**2))

@@ -14,6 +14,7 @@ import pandas as pd
 from modalities.images.choice import choose_images, named
 from modalities.images.labels import labels_of
 from modalities.images.roots import Root, open_folder, open_picture, open_zip, refuse_escape, refuse_total
+from targets import read_labels
 from thawline.errors import UnreadableFileError
 from thawline.formats.tables import Chunk, as_strings, is_table, parse_table, read_chunks, read_table, require_column
 from thawline.params import Params
@@ -134,7 +135,8 @@ def _read_manifest(root: Root, table: pd.DataFrame, path: Path, params: Params) 
     columns = params.ingest
     refuse_taken(params, {columns.image_column: "ingest.image_column"})
     names = as_strings(require_column(table, columns.image_column, key="ingest.image_column", path=path), strip=True)
-    labels = as_strings(require_column(table, columns.label_column, key="ingest.label_column", path=path), strip=True)
+    cells = require_column(table, columns.label_column, key="ingest.label_column", path=path)
+    labels = read_labels(cells, params, table)
     for row, name in enumerate(names.astype(object).where(names.notna(), "")):
         refuse_escape(name, f"{path}, row {row}")
     beside = sorted(set(choose_images(root.names, root.head)[0]) - set(names.dropna()))

@@ -41,8 +41,41 @@ def to_features(frame: pd.DataFrame) -> pd.DataFrame:
 
 def logistic_regression(params: Params) -> Any:
     """Return logistic regression on imputed, scaled numbers and one column a category."""
-    from sklearn.compose import make_column_selector, make_column_transformer
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    regression = LogisticRegression(C=params.baseline.inverse_regularization, max_iter=1000)
+    return make_pipeline(_one_hot_and_scaled(params), regression)
+
+
+def ridge_regression(params: Params) -> Any:
+    """Return ridge regression on imputed, scaled numbers and one column a category."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(_one_hot_and_scaled(params), Ridge(alpha=1 / params.baseline.inverse_regularization))
+
+
+def gradient_boosting(params: Params) -> Any:
+    """Return gradient boosting, several times; it takes missing numbers and scales as they are."""
+    from sklearn.pipeline import make_pipeline
+
+    from modalities.tables.boosting import BaggedBoosting
+
+    return make_pipeline(_numbered(params), BaggedBoosting(num_trees=params.baseline.num_trees, seed=params.seed))
+
+
+def boosted_regression(params: Params) -> Any:
+    """Return the same for a number."""
+    from sklearn.pipeline import make_pipeline
+
+    from modalities.tables.boosting import BaggedRegression
+
+    return make_pipeline(_numbered(params), BaggedRegression(num_trees=params.baseline.num_trees, seed=params.seed))
+
+
+def _one_hot_and_scaled(params: Params) -> Any:
+    from sklearn.compose import make_column_selector, make_column_transformer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
 
@@ -51,20 +84,16 @@ def logistic_regression(params: Params) -> Any:
         max_categories=params.features.max_categories,
         handle_unknown="infrequent_if_exist",
     )
-    columns = make_column_transformer(
+    return make_column_transformer(
         (categories, make_column_selector(dtype_exclude="number")),
         (make_pipeline(*_impute_and_scale(params)), make_column_selector(dtype_include="number")),
     )
-    return make_pipeline(columns, LogisticRegression(C=params.baseline.inverse_regularization, max_iter=1000))
 
 
-def gradient_boosting(params: Params) -> Any:
-    """Return gradient boosting, several times; it takes missing numbers and scales as they are."""
+def _numbered(params: Params) -> Any:
+    """Return what numbers the categories and passes numbers on."""
     from sklearn.compose import make_column_selector, make_column_transformer
-    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OrdinalEncoder
-
-    from modalities.tables.boosting import BaggedBoosting
 
     categories = OrdinalEncoder(
         min_frequency=params.features.min_category_rows,
@@ -72,11 +101,10 @@ def gradient_boosting(params: Params) -> Any:
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
     )
-    columns = make_column_transformer(
+    return make_column_transformer(
         (categories, make_column_selector(dtype_exclude="number")),
         ("passthrough", make_column_selector(dtype_include="number")),
     )
-    return make_pipeline(columns, BaggedBoosting(num_trees=params.baseline.num_trees, seed=params.seed))
 
 
 def standardised(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.float32]:

@@ -25,7 +25,7 @@ from models.inputs.rows import Indices
 from models.prediction.probabilities import as_probabilities
 from models.training.lr_schedules import learning_rate_factor
 from models.training.records import EpochRecord, record_epoch
-from thawline.scores.metrics import Scores, score
+from thawline.scores.metrics import AnyScores, score
 
 _EVALUATION_FLOATS = 1 << 24
 """Most hidden values (64 MiB) that an evaluation holds at once."""
@@ -115,7 +115,7 @@ class _Pass:
             epoch += 1
             yield from self._take_out(stopped)
 
-    def _compare(self, place: int, inner: Scores | None) -> bool:
+    def _compare(self, place: int, inner: AnyScores | None) -> bool:
         """Note whether a head is better than it ever was, and keep its weights if so."""
         number = self._alive[place]
         best = self._best[number]
@@ -143,7 +143,7 @@ class _Pass:
             stack[:] = [tensor[places] for tensor in stack]
         self._optimizer.keep(places)
 
-    def _train_epoch(self, epoch: int) -> tuple[dict[int, Scores], list[float]]:
+    def _train_epoch(self, epoch: int) -> tuple[dict[int, AnyScores], list[float]]:
         """Train all heads one epoch; return scores of the outputs given on the way, and the last learning rates."""
         jobs = [self._jobs[number] for number in self._alive]
         sources = [Source(job.settings.seed, job.train, job.settings.batch_size, job.spec.dropout) for job in jobs]
@@ -168,7 +168,7 @@ class _Pass:
             for place, own in enumerate(batches):
                 if step < len(own):
                     outputs[place].append(logits[place, : len(own[step])])
-        training = {}
+        training: dict[int, AnyScores] = {}
         for place, number in enumerate(self._alive):
             probabilities = as_probabilities(torch.cat(outputs[place]))
             training[number] = score(self._labels[np.concatenate(batches[place])], probabilities)
@@ -203,7 +203,7 @@ class _Pass:
         self._optimizer.step(self._weights, gradients, rates * taking_part.any(dim=1), settings)
         return logits.detach()
 
-    def _evaluate(self, part: str) -> dict[int, Scores | None]:
+    def _evaluate(self, part: str) -> dict[int, AnyScores | None]:
         """Score each living head on its `inner` or `validation` rows; None where it has none."""
         chosen = {number: getattr(self._jobs[number], part) for number in self._alive}
         wanted = [rows for rows in chosen.values() if rows is not None and len(rows)]
@@ -211,7 +211,7 @@ class _Pass:
             return dict.fromkeys(chosen)
         union = np.unique(np.concatenate(wanted))
         probabilities = self._probabilities(union)
-        scores: dict[int, Scores | None] = dict.fromkeys(chosen)
+        scores: dict[int, AnyScores | None] = dict.fromkeys(chosen)
         for place, (number, rows) in enumerate(chosen.items()):
             if rows is not None and len(rows):
                 measure = self._jobs[number].settings.judge if part == "inner" else score

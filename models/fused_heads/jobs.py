@@ -12,7 +12,7 @@ from models.heads.head import HeadSpec
 from models.inputs.rows import Indices
 from models.training.policies import Phase
 from models.training.records import EpochRecord, TrainSettings
-from thawline.scores.metrics import Scores
+from thawline.scores.metrics import AnyScores
 
 SUPPORTED = frozenset(
     {
@@ -55,7 +55,7 @@ class TrainedHead:
 
     state: dict[str, Tensor]
     records: list[EpochRecord]
-    inner: Scores | None
+    inner: AnyScores | None
 
 
 def can_fuse(settings: TrainSettings) -> bool:

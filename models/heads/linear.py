@@ -38,15 +38,19 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class LinearHead:
-    """Weights (C, D) and biases (C,), and the inverse strength of their regularisation, scikit-learn's C."""
+    """Weights (C, D) and biases (C,), and the inverse strength of their regularisation, scikit-learn's C.
+
+    A head that estimates a number (`ridge.py`) has one output.
+    """
 
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
     strength: float
 
     def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return probabilities (N, C) for vectors (N, D)."""
-        answer: NDArray[np.float64] = softmax(vectors @ self.weight.T + self.bias, axis=1)
+        """Return probabilities (N, C) for vectors (N, D); a single output is a number, and stays as it is."""
+        logits = vectors @ self.weight.T + self.bias
+        answer: NDArray[np.float64] = logits if len(self.bias) == 1 else softmax(logits, axis=1)
         return answer
 
 
@@ -99,9 +103,9 @@ class HeadProblem:
             def loss(exponent: int) -> float:
                 if exponent not in EXPONENTS:
                     return math.inf
-                return float(np.concatenate([losses(_strength(exponent)) for losses in fits]).mean())
+                return float(np.concatenate([losses(strength_of(exponent)) for losses in fits]).mean())
 
-            return _strength(_descend(loss, FIRST_EXPONENT) if fits else FIRST_EXPONENT)
+            return strength_of(descend(loss, FIRST_EXPONENT) if fits else FIRST_EXPONENT)
 
     def _fit_again(self, kept: Indices, out: Indices) -> Callable[[float], NDArray[np.float64]]:
         """Return the losses on held out rows by strength; each fit begins where the one before it has ended."""
@@ -137,7 +141,7 @@ class HeadProblem:
         return self.vectors[:, rows].reshape(len(self.vectors) * len(rows), -1)
 
 
-def _descend(loss: Callable[[int], float], start: int) -> int:
+def descend(loss: Callable[[int], float], start: int) -> int:
     """Return a whole number, downhill of `start`, behind which the loss hardly falls any more."""
     step = 1 if loss(start + 1) < loss(start) else -1
     while loss(start + step) < (1 - LEAST_FALL) * loss(start):
@@ -145,7 +149,8 @@ def _descend(loss: Callable[[int], float], start: int) -> int:
     return start
 
 
-def _strength(exponent: int) -> float:
+def strength_of(exponent: int) -> float:
+    """Return the strength at so many half powers of ten."""
     return float(10 ** (exponent / 2))
 
 

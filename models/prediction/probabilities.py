@@ -98,8 +98,12 @@ def _streamed_logits(
 
 
 def as_probabilities(logits: torch.Tensor) -> NDArray[np.float64]:
-    """Return probabilities (..., C) in float64, which not every device has: the CPU computes them."""
-    probabilities: NDArray[np.float64] = logits.detach().cpu().double().softmax(dim=-1).numpy()
+    """Return probabilities (..., C) in float64, which not every device has: the CPU computes them.
+
+    A single output is no class but a number, and stays as it is.
+    """
+    given = logits.detach().cpu().double()
+    probabilities: NDArray[np.float64] = (given if given.shape[-1] == 1 else given.softmax(dim=-1)).numpy()
     return probabilities
 
 

@@ -26,14 +26,14 @@ from models.prediction.probabilities import as_probabilities, batch_logits, prob
 from models.training.averaging import WeightAverage
 from models.training.compilation import compile_trainable, undo
 from models.training.live_batches import live_batch
-from models.training.losses import build_loss
+from models.training.losses import build_loss, plain_loss
 from models.training.lr_schedules import learning_rate_factor
 from models.training.micro_batches import MicroBatches
 from models.training.parallel import Processes
 from models.training.phases import apply_phase, choose_boundary, optimizer_groups
 from models.training.policies import Phase
 from models.training.records import TrainingData, TrainSettings
-from thawline.scores.metrics import Scores, score
+from thawline.scores.metrics import AnyScores, score_outputs
 
 
 @dataclass
@@ -54,7 +54,7 @@ class EpochUnderWay:
 class TrainedEpoch:
     """What one pass over the training rows gave."""
 
-    scores: Scores
+    scores: AnyScores
     learning_rates: dict[str, float]
     seconds: float
 
@@ -138,9 +138,9 @@ class PhaseRun:
             self._classifier.train()
             logits = torch.cat(self._step((epoch, step * size), batches))
             self._classifier.eval()
-        return float(nn.functional.cross_entropy(logits, self._labels[np.concatenate(batches)]))
+        return float(plain_loss(logits, self._labels[np.concatenate(batches)]))
 
-    def evaluate(self, indices: Indices | None, *, deciding: bool = False) -> Scores | None:
+    def evaluate(self, indices: Indices | None, *, deciding: bool = False) -> AnyScores | None:
         """Score the classifier on some rows; `deciding` adds what is monitored. None for no rows."""
         if indices is None or len(indices) == 0:
             return None
@@ -149,7 +149,7 @@ class PhaseRun:
             probabilities = probabilities_from(
                 self._classifier, self._start, (self._data.rows, own), batch_size=self._settings.batch_size
             )
-        return self._score(own, probabilities, self._settings.judge if deciding else score)
+        return self._score(own, probabilities, self._settings.judge if deciding else score_outputs)
 
     def remember(self) -> list[Tensor]:
         """Return copies of all that training may change, averaged where weights are, for `restore`."""
@@ -251,8 +251,8 @@ class PhaseRun:
         self,
         own: Indices,
         probabilities: NDArray[np.float64],
-        measure: Callable[[Indices, NDArray[np.float64]], Scores] = score,
-    ) -> Scores:
+        measure: Callable[[Indices, NDArray[np.float64]], AnyScores] = score_outputs,
+    ) -> AnyScores:
         """Score this process's rows together with those of the others."""
         rows, gathered = self._processes.gather(own, probabilities)
         return measure(self._data.labels[rows], gathered)

@@ -21,7 +21,8 @@ from models.training.parallel import Processes
 from models.training.phases import take_back
 from models.training.policies import Phase
 from models.training.records import EpochRecord, TrainingData, TrainSettings
-from thawline.scores.metrics import Scores
+from thawline.scores.metrics import AnyScores, Scores
+from thawline.scores.numbers import NumberScores
 
 
 @dataclass
@@ -32,7 +33,7 @@ class PhaseState:
     `gained` says that there were any besides those that the phase began with.
     """
 
-    best: Scores | None
+    best: AnyScores | None
     memory: list[Tensor] | None
     waited: int = 0
     gained: bool = False
@@ -71,7 +72,7 @@ class Journal:
         self._first_trained = self._lowest_at_start = classifier.first_trained
         self._resumed: Checkpoint | None = None
         self.records: list[EpochRecord] = []
-        self.best: Scores | None = None
+        self.best: AnyScores | None = None
 
     @property
     def every_steps(self) -> int | None:
@@ -151,7 +152,7 @@ class Journal:
         checkpoint = Checkpoint(number, False, epoch.number, epoch.step, content, tensors)
         self._checkpoints.save(checkpoint, self._identities[number])
 
-    def note_end(self, number: int, best: Scores | None) -> None:
+    def note_end(self, number: int, best: AnyScores | None) -> None:
         """Write down that a phase has ended, with the classifier as it is.
 
         Args:
@@ -175,7 +176,7 @@ class Journal:
         tensors = own_tensors(self.classifier, self._trained_groups(number))
         return {f"weights.{name}": tensor for name, tensor in tensors.items()}
 
-    def _content(self, best: Scores | None, first_trained: int) -> dict[str, Any]:
+    def _content(self, best: AnyScores | None, first_trained: int) -> dict[str, Any]:
         return {
             "records": [dataclasses.asdict(record) for record in self.records],
             "best": best.as_dict() if best else None,
@@ -183,5 +184,7 @@ class Journal:
         }
 
 
-def _scores(values: dict[str, float] | None) -> Scores | None:
-    return None if values is None else Scores(**values)
+def _scores(values: dict[str, float] | None) -> AnyScores | None:
+    if values is None:
+        return None
+    return NumberScores(**values) if "r2" in values else Scores(**values)

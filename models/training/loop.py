@@ -23,7 +23,7 @@ from models.training.phases import choose_boundary, take_back
 from models.training.policies import Phase, check_phase
 from models.training.records import EpochRecord, TrainingData, TrainSettings, record_epoch
 from thawline.errors import PolicyError
-from thawline.scores.metrics import Scores
+from thawline.scores.metrics import AnyScores
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +41,10 @@ def train(
     """Train `classifier` in place, phase after phase.
 
     With inner rows, a phase ends after `patience` epochs that do not better what `settings.monitor` names on them
-    (ties: the other of loss and macro-F1), and its best weights are restored. Of encoder layers the last weights count
-    as best whose loss is within `settings.restore_margin` standard errors of the lowest, once an epoch has bettered the
-    loss or the macro-F1 that the phase began with. Without inner rows, a phase
-    runs `stop_after` or else `num_epochs` epochs and keeps the last weights.
+    (ties: the other of loss and macro-F1, or R² of a number), and its best weights are restored. Of encoder layers the
+    last weights count as best whose loss is within `settings.restore_margin` standard errors of the lowest, once an
+    epoch has bettered the loss or the score that the phase began with. Without inner rows, a phase runs `stop_after` or
+    else `num_epochs` epochs and keeps the last weights.
 
     Args:
         classifier: Fresh, or trained before: what is trained already is never read from the store.
@@ -122,7 +122,7 @@ def phases_left_plain(classifier: Classifier, phases: Sequence[Phase], data: Tra
     return ", ".join(names)
 
 
-def _begin(run: PhaseRun, data: TrainingData, best: Scores | None) -> PhaseState:
+def _begin(run: PhaseRun, data: TrainingData, best: AnyScores | None) -> PhaseState:
     """Return the state of a phase before its first epoch; `best` are the inner scores that it must better."""
     start = best if best is not None else run.evaluate(data.inner, deciding=True)
     return PhaseState(best=start, memory=None if start is None else run.remember(), gained=start is None)
@@ -173,7 +173,7 @@ def _run_phase(
         logger.info("Phase '%s' gained nothing on the inner rows; back to the weights it began with", phase.name)
 
 
-def _is_as_good(inner: Scores | None, state: PhaseState, phase: Phase, settings: TrainSettings) -> bool:
+def _is_as_good(inner: AnyScores | None, state: PhaseState, phase: Phase, settings: TrainSettings) -> bool:
     """Return whether an epoch of encoder layers is not clearly worse than the best so far: then the later one counts.
 
     Its learning rate is lower, so it is the better one before any row has been looked at; and the inner rows are few.
@@ -181,7 +181,7 @@ def _is_as_good(inner: Scores | None, state: PhaseState, phase: Phase, settings:
     """
     if inner is None or state.best is None or phase.trainable == (HEAD,):
         return False
-    return settings.is_close(inner, state.best) and (state.gained or inner.f1_macro > state.best.f1_macro)
+    return settings.is_close(inner, state.best) and (state.gained or inner.main > state.best.main)
 
 
 def _check(classifier: Classifier, phases: Sequence[Phase]) -> None:

@@ -7,6 +7,7 @@ gives the gradient of the whole.
 Shapes: B rows, C classes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +17,13 @@ from torch.nn import functional
 
 from models.training.records import TrainingData, TrainSettings
 
+OF_NUMBERS: dict[str, Callable[..., Tensor]] = {"squared": functional.mse_loss, "huber": functional.huber_loss}
+"""Losses of a network with a single output (B, 1), by the name in the settings."""
+
 
 @dataclass(frozen=True)
 class Loss:
-    """Cross-entropy or focal loss, with label smoothing and class weights (C,), None for equal ones.
+    """Cross-entropy or focal loss, with label smoothing and class weights (C,), None for equal ones; or one of numbers.
 
     Focal loss (Lin et al. 2017, equation 4) weighs each class's term by (1 - p) ** gamma; gamma 0 is cross-entropy.
     """
@@ -34,11 +38,13 @@ class Loss:
 
         Args:
             logits: (B, C) float32.
-            targets: (B,) class numbers, or (B, C) shares of classes that sum to 1.
+            targets: (B,) class numbers, or (B, C) shares of classes that sum to 1; of a number (B,) standardised ones.
             weights: (B,) factors on the rows' losses; the mass does not contain them, so that a row of weight 0.5 pulls
                 half as hard whichever rows share its batch.
         """
-        if self.name == "cross_entropy":
+        if self.name in OF_NUMBERS:
+            losses = OF_NUMBERS[self.name](logits[:, 0], targets, reduction="none")
+        elif self.name == "cross_entropy":
             reduction = "sum" if weights is None else "none"
             losses = functional.cross_entropy(
                 logits, targets, self.class_weights, reduction=reduction, label_smoothing=self.label_smoothing
@@ -63,6 +69,15 @@ class Loss:
         log_p = logits.log_softmax(dim=1)
         terms = shares * (1 - log_p.exp()) ** self.focal_gamma * log_p
         return -(terms if self.class_weights is None else terms * self.class_weights).sum(dim=1)
+
+
+def plain_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean loss of rows as evaluation reports it: without weights, smoothing or the like."""
+    return (
+        functional.mse_loss(logits[:, 0], targets)
+        if logits.shape[1] == 1
+        else functional.cross_entropy(logits, targets)
+    )
 
 
 def build_loss(settings: TrainSettings, data: TrainingData, num_classes: int, device: torch.device) -> Loss:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from models.inputs.augmentation import Augmentation
 from models.inputs.rows import Indices, Rows
 from thawline.scores.calibration import apply_temperature, fit_temperature
-from thawline.scores.metrics import Scores, row_losses, score, standard_error
+from thawline.scores.metrics import AnyScores, output_losses, score_outputs, standard_error
+from thawline.scores.numbers import NumberScores
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Rows, their classes, and which of them serve for what; the three sets should not overlap.
+    """Rows, their labels, and which of them serve for what; the three sets should not overlap.
 
-    `labels` (N,) int64 are class numbers from 0. `inner` decides on stopping and restoring, None for no such
-    decisions. `validation` is only looked at, never used for a decision. `weights` (N,) float32 are factors on the
-    rows' training losses, all 1 if absent; scores do not know them.
+    `labels` (N,) int64 are class numbers from 0, or float32 standardised numbers. `inner` decides on stopping and
+    restoring, None for no such decisions. `validation` is only looked at, never used for a decision. `weights` (N,)
+    float32 are factors on the rows' training losses, all 1 if absent; scores do not know them.
 
     `augment` makes the batches of phases that run from the input. `views` are all rows with fixed views of the training
     rows behind them (`augmentation.with_views`): what phases on stored states take a row from, in turn. Without, these
@@ -28,7 +29,7 @@ class TrainingData:
     """
 
     rows: Rows
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     train: Indices
     inner: Indices | None = None
     validation: Indices | None = None
@@ -53,7 +54,7 @@ class TrainSettings:
     max_grad_norm: float = 1.0
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: float = 0.0
-    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    loss: Literal["cross_entropy", "focal", "squared", "huber"] = "cross_entropy"
     focal_gamma: float = 2.0
     sampling: Literal["shuffle", "balanced"] = "shuffle"
     accumulation_steps: int = 1
@@ -65,31 +66,31 @@ class TrainSettings:
     seed: int = 0
     device: str = "auto"
 
-    def judge(self, labels: Indices, probabilities: NDArray[np.float64]) -> Scores:
+    def judge(self, labels: NDArray[Any], probabilities: NDArray[np.float64]) -> AnyScores:
         """Score inner rows, with what is monitored among the scores."""
-        scores = score(labels, probabilities)
+        scores = score_outputs(labels, probabilities)
         if self.monitor == "calibrated_loss":
             probabilities = apply_temperature(probabilities, fit_temperature(labels, probabilities))
-        losses = row_losses(labels, probabilities)
+        losses = output_losses(labels, probabilities)
         calibrated = float(losses.mean()) if self.monitor == "calibrated_loss" else None
         return dataclasses.replace(scores, calibrated_loss=calibrated, loss_error=standard_error(losses))
 
-    def is_better(self, scores: Scores, than: Scores) -> bool:
+    def is_better(self, scores: AnyScores, than: AnyScores) -> bool:
         """Return whether scores are better by what is monitored, or equal in that and better by the others."""
         return self._rank(scores) > self._rank(than)
 
-    def is_close(self, scores: Scores, to: Scores) -> bool:
+    def is_close(self, scores: AnyScores, to: AnyScores) -> bool:
         """Return whether the loss that is monitored is within `restore_margin` standard errors of the lowest so far."""
         if self.monitor == "f1_macro" or to.loss_error is None:
             return False
         return -self._rank(scores)[0] <= -self._rank(to)[0] + self.restore_margin * to.loss_error
 
-    def _rank(self, scores: Scores) -> tuple[float, ...]:
+    def _rank(self, scores: AnyScores) -> tuple[float, ...]:
         if self.monitor == "f1_macro":
-            return scores.f1_macro, -scores.loss
+            return scores.main, -scores.loss
         if self.monitor == "loss" or scores.calibrated_loss is None:
-            return -scores.loss, scores.f1_macro
-        return -scores.calibrated_loss, -scores.loss, scores.f1_macro
+            return -scores.loss, scores.main
+        return -scores.calibrated_loss, -scores.loss, scores.main
 
 
 @dataclass(frozen=True)
@@ -102,13 +103,15 @@ class EpochRecord:
     what has no rows is None. `learning_rates` are those of the epoch's last step, by layer group. `is_best` says that
     no earlier epoch of the phase, nor the weights it began with, did clearly better on the inner rows: a phase ends
     with the weights of its last such epoch, one without with the weights it began with.
+
+    Of a number's training, losses are mean squared errors of standardised numbers, and R² stands for what classes have.
     """
 
     phase: str
     epoch: int
     phase_epoch: int
     train_loss: float
-    train_f1_macro: float
+    train_f1_macro: float | None
     inner_loss: float | None
     inner_f1_macro: float | None
     validation_loss: float | None
@@ -119,12 +122,21 @@ class EpochRecord:
     learning_rates: Mapping[str, float]
     seconds: float
     is_best: bool
+    train_r2: float | None = None
+    inner_r2: float | None = None
+    r2: float | None = None
+
+    @property
+    def train_score(self) -> float:
+        """The score that decides, on the rows learned from."""
+        found = self.train_r2 if self.train_f1_macro is None else self.train_f1_macro
+        return float("nan") if found is None else found
 
 
 def record_epoch(
     phase: str,
     position: tuple[int, int],
-    scores: tuple[Scores, Scores | None, Scores | None],
+    scores: tuple[AnyScores, AnyScores | None, AnyScores | None],
     *,
     learning_rates: Mapping[str, float],
     seconds: float,
@@ -142,20 +154,26 @@ def record_epoch(
     """
     epoch, phase_epoch = position
     training, inner, validation = scores
+    main = "r2" if isinstance(training, NumberScores) else "f1_macro"
+    of_validation = validation.as_dict() if validation else {}
+    decisive = {f"train_{main}": training.main, f"inner_{main}": inner.main if inner else None}
     return EpochRecord(
         phase=phase,
         epoch=epoch,
         phase_epoch=phase_epoch,
         train_loss=training.loss,
-        train_f1_macro=training.f1_macro,
+        train_f1_macro=decisive.get("train_f1_macro"),
         inner_loss=inner.loss if inner else None,
-        inner_f1_macro=inner.f1_macro if inner else None,
+        inner_f1_macro=decisive.get("inner_f1_macro"),
         validation_loss=validation.loss if validation else None,
-        accuracy=validation.accuracy if validation else None,
-        precision_macro=validation.precision_macro if validation else None,
-        recall_macro=validation.recall_macro if validation else None,
-        f1_macro=validation.f1_macro if validation else None,
+        accuracy=of_validation.get("accuracy"),
+        precision_macro=of_validation.get("precision_macro"),
+        recall_macro=of_validation.get("recall_macro"),
+        f1_macro=of_validation.get("f1_macro"),
         learning_rates=learning_rates,
         seconds=seconds,
         is_best=is_best,
+        train_r2=decisive.get("train_r2"),
+        inner_r2=decisive.get("inner_r2"),
+        r2=of_validation.get("r2"),
     )

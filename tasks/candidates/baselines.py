@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tasks import edges
 from tasks.candidates.estimators import cross_validate_baseline, fit_baseline, list_baselines
-from tasks.candidates.frozen_features import FROZEN, cross_validate_frozen, fit_frozen, has_frozen_features
+from tasks.candidates.frozen_features import cross_validate_frozen, fit_frozen, frozen_name, has_frozen_features
 from tasks.edges import after, noted
 from tasks.results.cross_validation import CrossValidation, FinalFit
 from thawline.context import Context
@@ -14,12 +14,12 @@ from thawline.system.console import console
 
 def list_all_baselines(context: Context) -> list[str]:
     """Return the names of all baselines, the simplest first."""
-    return [*list_baselines(context), *([FROZEN] if has_frozen_features(context.params) else [])]
+    return [*list_baselines(context), *([frozen_name(context.params)] if has_frozen_features(context.params) else [])]
 
 
 def cross_validate_any(context: Context, name: str) -> CrossValidation:
     """Fit a baseline in every fold and score the rest."""
-    if name == FROZEN:
+    if name == frozen_name(context.params):
         return after(cross_validate_frozen, noted(edges.AUDITED, edges.FROZEN, edges.ROWS))(context)
     return after(cross_validate_baseline, noted(edges.AUDITED, edges.ROWS))(context, name)
 
@@ -44,6 +44,6 @@ def cross_validate_all(context: Context, names: Sequence[str]) -> tuple[list[Cro
 
 def fit_any(context: Context, scored: CrossValidation) -> FinalFit:
     """Fit a baseline, which the folds have scored, on all of train and save it."""
-    if scored.name == FROZEN:
+    if scored.name == frozen_name(context.params):
         return after(fit_frozen, [scored])(context)
     return after(fit_baseline, [scored])(context, scored.name)

@@ -13,13 +13,13 @@ from prefect import task
 
 from modalities import get_modality
 from modalities.predictor import save_blend
+from targets import target_of
 from tasks.caching import NO_CACHE
 from tasks.results import save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
-from thawline.scores.blending import fit_shares, mix
-from thawline.scores.scorecard import score_fully
+from thawline.scores.blending import mix
 from thawline.system.memory import peak_memory_bytes
 
 BLEND = "blend"
@@ -28,20 +28,20 @@ BLEND = "blend"
 @task(name="blend folds", cache_policy=NO_CACHE)
 def blend_folds(context: Context, approaches: Sequence[CrossValidation]) -> CrossValidation:
     """Mix all approaches' predictions of each fold by the shares that are best on the other folds."""
-    data = load_train_set(context)
+    data, target = load_train_set(context), target_of(context.params)
     unseen = [_unseen(context, approach) for approach in approaches]
     directory = context.directory() / BLEND
     folds = []
     for parts in zip(*(approach.folds for approach in approaches), strict=True):
         fold = parts[0].fold
         others, (_, rows) = data.answered_by(fold), data.fold_rows(fold)
-        shares = fit_shares(data.labels[others], [part[others] for part in unseen])
+        shares = target.fit_shares(data.labels[others], [part[others] for part in unseen])
         probabilities = mix([part[rows] for part in unseen], shares)
         path = save_arrays(directory / f"fold-{fold}.npz", rows=rows, probabilities=probabilities)
         result = FoldResult(
             fold=fold,
-            scores=score_fully(data.labels[rows], probabilities),
-            train_f1_macro=float(np.dot(shares, [part.train_f1_macro for part in parts])),
+            scores=target.scorecard(data.labels[rows], probabilities),
+            train_score=float(np.dot(shares, [part.train_score for part in parts])),
             seconds=sum(part.seconds for part in parts),
             predictions=path,
             num_fitted=max(part.num_fitted for part in parts),
@@ -55,7 +55,7 @@ def blend_shares(context: Context, approaches: Sequence[CrossValidation]) -> dic
     """Return, by name, the shares that all folds' rows ask for, of the approaches that get one."""
     data = load_train_set(context)
     labels, rows = data.labels[data.scored], data.scored
-    shares = fit_shares(labels, [_unseen(context, approach)[rows] for approach in approaches])
+    shares = target_of(context.params).fit_shares(labels, [_unseen(context, approach)[rows] for approach in approaches])
     return {approach.name: share for approach, share in zip(approaches, shares, strict=True) if share > 0}
 
 

@@ -2,26 +2,28 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from prefect import task
 
 from modalities import get_modality
-from modalities.fitted import class_probabilities
+from modalities.fitted import estimator_outputs
 from tasks.caching import NO_CACHE
 from tasks.candidates.estimators import fit_estimator, list_baselines
-from tasks.candidates.frozen_features import FROZEN, has_frozen_features
+from tasks.candidates.frozen_features import frozen_name, has_frozen_features
 from tasks.results.cross_validation import CrossValidation
 from tasks.results.dependence import Dependence
 from tasks.tracking.runs import Tracking, log_scores
 from tasks.training.linear_heads import choose_strength, head_problem, pooled_vectors
 from tasks.training.row_weights import trained_on
+from tasks.training.setup import unit_of
 from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
 from thawline.rows.split_columns import NEAR, split_columns
 from thawline.rows.splits import assign_folds
-from thawline.scores.metrics import score
+from thawline.scores.metrics import TITLES, score_outputs
 from thawline.system.console import console
 
 Indices = NDArray[np.int64]
@@ -56,8 +58,14 @@ def compare_with_chance(context: Context, baselines: Sequence[CrossValidation]) 
     scores = []
     for learned, scored in _folds_by_chance(data, context):
         probabilities = fit(context, data, trained_on(context, learned), scored)
-        scores.append(score(data.labels[scored], probabilities).f1_macro)
-    return Dependence(approach=name, columns=columns, by_chance=tuple(scores), by_column=tuple(known.scores()))
+        scores.append(score_outputs(data.labels[scored], probabilities).main)
+    return Dependence(
+        approach=name,
+        columns=columns,
+        by_chance=tuple(scores),
+        by_column=tuple(known.scores()),
+        title=TITLES[known.main],
+    )
 
 
 def cheap_approach(context: Context) -> tuple[str, Callable[[Context, TrainSet, Indices, Indices], Probabilities]]:
@@ -66,7 +74,7 @@ def cheap_approach(context: Context) -> tuple[str, Callable[[Context, TrainSet, 
     That takes the work, the training rows with their labels, and the rows learned from and answered.
     """
     if has_frozen_features(context.params):
-        return FROZEN, _frozen
+        return frozen_name(context.params), _frozen
     name = list_baselines(context)[-1]
     return name, _estimator(name)
 
@@ -89,8 +97,12 @@ def _folds_by_chance(data: TrainSet, context: Context) -> list[tuple[Indices, In
 
 
 def _frozen(context: Context, data: TrainSet, learned: Indices, scored: Indices) -> Probabilities:
-    problem = dataclasses.replace(head_problem(context, 0), labels=data.labels)
+    unit = unit_of(context, 0)
+    labels = data.labels if unit is None else unit.standardise(data.labels)
+    whole: Any = head_problem(context, 0)
+    problem = dataclasses.replace(whole, labels=labels)
     head = problem.solve(learned, choose_strength(context, problem, learned, data))
+    head = head if unit is None else unit.restored(head)
     return head.probabilities(pooled_vectors(context, 0)[0][scored])
 
 
@@ -98,6 +110,6 @@ def _estimator(name: str) -> Callable[[Context, TrainSet, Indices, Indices], Pro
     def fit(context: Context, data: TrainSet, learned: Indices, scored: Indices) -> Probabilities:
         estimator = fit_estimator(context, name, data, learned)
         content = get_modality(context.params.modality).baseline_input(data.frame.iloc[scored])
-        return class_probabilities(estimator, content, len(data.classes))
+        return estimator_outputs(estimator, content, len(data.classes))
 
     return fit

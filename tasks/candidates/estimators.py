@@ -12,8 +12,9 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from modalities import get_modality
-from modalities.fitted import class_probabilities
+from modalities.fitted import estimator_outputs
 from modalities.predictor import save_baseline
+from targets import target_of
 from tasks.caching import step_cache
 from tasks.results import save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
@@ -22,21 +23,20 @@ from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
 from thawline.params.scopes import BASELINES
 from thawline.rows.splits import assign_folds
-from thawline.scores.metrics import score
-from thawline.scores.scorecard import score_fully
+from thawline.scores.metrics import score_outputs
 from thawline.system.memory import peak_memory_bytes
 from thawline.system.solvers import solving
 
 logger = logging.getLogger(__name__)
 
-TUNED = {"C": (0.1, 10.0)}
-"""Factors on what regularises: logistic regression's C. Boosting stops by rows that it holds back."""
+TUNED = {"C": (0.1, 10.0), "alpha": (0.1, 10.0)}
+"""Factors on what regularises: logistic regression's C, ridge's alpha. Boosting stops by rows that it holds back."""
 TUNING_PARTS, MIN_TUNED_ROWS, MAX_TUNED_ROWS = 5, 50, 5000
 
 
 def list_baselines(context: Context) -> list[str]:
     """Return the names of the modality's baselines, the simplest first."""
-    return list(get_modality(context.params.modality).baselines)
+    return list(get_modality(context.params.modality).baselines_for(context.params))
 
 
 @task(name="baseline", task_run_name="baseline {name}", **step_cache(BASELINES))
@@ -74,13 +74,12 @@ def _fit_fold(context: Context, name: str, data: TrainSet, fold: int, directory:
     estimator = fit_estimator(context, name, data, train)
     content = get_modality(context.params.modality).baseline_input
     probabilities, on_train = (
-        class_probabilities(estimator, content(data.frame.iloc[rows]), len(data.classes))
-        for rows in (validation, train)
+        estimator_outputs(estimator, content(data.frame.iloc[rows]), len(data.classes)) for rows in (validation, train)
     )
     return FoldResult(
         fold=fold,
-        scores=score_fully(data.labels[validation], probabilities),
-        train_f1_macro=score(data.labels[train], on_train).f1_macro,
+        scores=target_of(context.params).scorecard(data.labels[validation], probabilities),
+        train_score=score_outputs(data.labels[train], on_train).main,
         seconds=time.monotonic() - started,
         predictions=save_arrays(directory / f"fold-{fold}.npz", rows=validation, probabilities=probabilities),
         num_fitted=len(train),
@@ -94,7 +93,7 @@ def fit_estimator(context: Context, name: str, data: TrainSet, rows: NDArray[np.
     Which of the few candidates is taken is chosen within `rows`: by the loss on an inner split of them.
     """
     modality, weights = get_modality(context.params.modality), row_weights(context, len(data.labels))
-    estimator = clone(modality.baselines[name](context.params))
+    estimator = clone(modality.baselines_for(context.params)[name](context.params))
     if weights is not None and not weight_options(estimator, weights):
         logger.warning("Baseline '%s' takes no row weights: every row counts the same in it", name)
 
@@ -112,8 +111,8 @@ def fit_estimator(context: Context, name: str, data: TrainSet, rows: NDArray[np.
     losses = []
     for candidate in candidates:
         fitted = fit(clone(candidate), sample[~inner])
-        probabilities = class_probabilities(fitted, content, len(data.classes))
-        losses.append(score(data.labels[sample[inner]], probabilities).loss)
+        probabilities = estimator_outputs(fitted, content, len(data.classes))
+        losses.append(score_outputs(data.labels[sample[inner]], probabilities).loss)
     return fit(candidates[int(np.argmin(losses))], rows)
 
 

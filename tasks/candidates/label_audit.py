@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from prefect import task
 
 from modalities import get_modality
+from targets import target_of
 from tasks.caching import NO_CACHE
 from tasks.results import Result
 from tasks.results.cross_validation import CrossValidation, best_of
@@ -61,12 +62,16 @@ class LabelAudit(Result):
 @task(name="label audit", cache_policy=NO_CACHE)
 def audit_labels(
     context: Context, tracking: Tracking, run_id: str, approaches: Sequence[CrossValidation]
-) -> LabelAudit:
+) -> LabelAudit | None:
     """Rank the training rows whose label is probably wrong; write reports/label_issues.csv and .html, and to MLflow.
+
+    None where labels are no classes: that of a number is wrong by more or less.
 
     Raises:
         StorageError: No permission, or no space.
     """
+    if not target_of(context.params).has_classes:
+        return None
     data, best = load_train_set(context), best_of(approaches)
     probabilities = best.out_of_fold(len(data.labels), len(data.classes))[data.scored]
     issues = find_label_issues(data.labels[data.scored], probabilities, data.classes)

@@ -1,8 +1,8 @@
-"""What is made of a model's outputs: a temperature, a rule of answers, and a limit below which there is no answer.
+"""What is made of a model's outputs: temperature, rule of answers and limit, or the interval around a number.
 
-With the temperature probabilities mean what they say. All are fitted on the rows that the folds' models had not seen.
-Where a rule is scored on those very rows, each fold is answered by one that was fitted on the others, so that the gain
-is not that of knowing the labels.
+With the temperature probabilities mean what they say; below the limit there is no answer. All are fitted on the rows
+that the folds' models had not seen. Where a rule is scored on those very rows, each fold is answered by one that was
+fitted on the others, so that the gain is not that of knowing the labels.
 """
 
 import os
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from prefect import task
 
 from modalities.predictor import set_outputs
+from targets import target_of
 from tasks.caching import NO_CACHE
 from tasks.candidates.abstention import choose_abstention
 from tasks.results import save_arrays
@@ -26,13 +27,17 @@ from thawline.scores.metrics import answers_of, score
 from thawline.scores.scorecard import score_fully
 
 
-def check_costs(context: Context) -> None:
-    """Raise if `predict.costs` names what is no label of the training rows, before anything is trained.
+def check_outputs(context: Context) -> None:
+    """Raise if the training rows can't give what is asked of outputs, before anything is trained.
 
     Raises:
-        ParamsError: It does.
+        ParamsError: `predict.costs` names what is no label of theirs.
+        DataRefusedError: They are too few for an interval of `target.coverage`.
     """
-    cost_rule(context.params.predict.costs, load_train_set(context).classes)
+    data = load_train_set(context)
+    cost_rule(context.params.predict.costs, data.classes)
+    labels = data.labels[data.scored]
+    target_of(context.params).interval(labels, np.zeros((len(labels), 1)), context.params)
 
 
 def answer_folds(context: Context, approach: CrossValidation) -> CrossValidation:
@@ -54,7 +59,7 @@ def _answer_folds(context: Context, approach: CrossValidation) -> CrossValidatio
         path = directory / f"fold-{fold.fold}.npz"
         answered = {
             "scores": score_fully(data.labels[rows], probabilities, answers),
-            "plain_f1_macro": score(data.labels[rows], probabilities).f1_macro,
+            "plain_score": score(data.labels[rows], probabilities).f1_macro,
             "predictions": save_arrays(path, rows=rows, probabilities=probabilities, answers=answers),
         }
         folds.append(fold.model_copy(update=answered))
@@ -71,17 +76,19 @@ def calibrate(context: Context, fit: FinalFit, approach: CrossValidation) -> Fin
         approach: Its cross-validation, as `answer_folds` returns it.
     """
     chosen = context.params.predict
-    abstention = choose_abstention(context, approach)
-    if (chosen.calibration, chosen.decision, abstention) == ("none", "most_probable", None):
+    target, abstention = target_of(context.params), choose_abstention(context, approach)
+    is_plain = (chosen.calibration, chosen.decision, abstention) == ("none", "most_probable", None)
+    if target.has_classes and is_plain:
         return fit
     data = load_train_set(context)
     unseen = approach.out_of_fold(len(data.labels), len(data.classes))
+    interval = target.interval(data.labels[data.scored], unseen[data.scored], context.params)
     temperature, rule = _fit(chosen, data, unseen, data.scored)
     directory = context.directory() / "calibrated" / fit.name
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(fit.model, directory, copy_function=os.link)
     limit = None if abstention is None else abstention.limit
-    set_outputs(directory, temperature=temperature, rule=rule, limit=limit)
+    set_outputs(directory, temperature=temperature, rule=rule, limit=limit, interval=interval)
     effect = None if rule is None else _effect(chosen, data, unseen, approach, rule)
     return fit.model_copy(update={"model": directory, "rule": effect, "abstention": abstention})
 

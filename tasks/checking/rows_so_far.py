@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from modalities import get_modality
+from targets import target_of
 from tasks.ingest import mend, raw_files, read_files
 from thawline.params import Params
 from thawline.rows.columns import content_columns
@@ -51,7 +52,8 @@ class RowsSoFar:
     def profile(self) -> dict[str, Any]:
         """What they are like: what drift is told from."""
         columns = sorted(self.columns.union(map(str, self.measures.columns)))
-        return profile(self.measures, self.known["label"]) | {"columns": columns}
+        labels = self.known["label"]
+        return profile(self.measures, labels) | {"columns": columns} | target_of(self.params).profile(labels)
 
     def read(self, path: Path) -> pd.DataFrame:
         """Read a file as these rows were, with what people have said about its contents.

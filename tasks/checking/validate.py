@@ -12,6 +12,7 @@ import pandas as pd
 
 from expectations.report import LeftOut, ValidationReport
 from modalities import Modality, get_modality
+from targets import target_of
 from tasks.checking.places import Place, tracks_version, write_down
 from tasks.checking.rows_so_far import RowsSoFar, read_so_far
 from tasks.checking.sampled_vectors import look_at_arrival, look_at_rows, without_vectors
@@ -239,7 +240,8 @@ def _suite(
 ) -> Any:
     from expectations.suites import build_suite
 
-    suite = build_suite(name, params, content=modality.content, rooms=modality.rooms, profile=profile)
+    rooms = (*modality.rooms, *target_of(params).rooms)
+    suite = build_suite(name, params, content=modality.content, rooms=rooms, profile=profile)
     if params.validation.extra:
         from expectations.extra import with_extra
 
@@ -250,7 +252,8 @@ def _suite(
 def _prepare(frame: pd.DataFrame, params: Params, modality: Modality) -> pd.DataFrame:
     """Return raw rows as stage `clean` will see them, with their groups of near-duplicates."""
     prepared, _ = modality.prepare(frame, params)
-    return prepared.assign(group=modality.near_duplicate_groups(prepared, params))
+    carried = target_of(params).columns(prepared["label"])
+    return prepared.assign(group=modality.near_duplicate_groups(prepared, params), **carried)
 
 
 def _check(
@@ -266,7 +269,9 @@ def _check(
 ) -> ValidationReport:
     from expectations.validation import validate
 
+    target = target_of(params)
     report, outcome = validate(frame, suite, excerpt=modality.excerpt, title=title, named_share=named_share)
-    report = report.model_copy(update={"left_out": left_out})
+    counted = {} if target.has_classes else {"rows_per_class": dict(target.count(frame["label"]))}
+    report = report.model_copy(update={"left_out": left_out, **counted})
     write_down(report, outcome, place, params)
     return report

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from prefect import task
 
 from modalities import get_modality
-from modalities.fitted import class_probabilities
+from modalities.fitted import estimator_outputs
 from models.classifiers.classifier import Classifier
 from models.classifiers.linear_heads import put_linear_head
 from models.classifiers.sizes import held_bytes, saved_bytes
@@ -163,7 +163,7 @@ def baseline(context: Context, share: Share) -> Trained:
     started = time.perf_counter()
     estimator = fit_estimator(context, strongest_baseline(context), data, share.learned)
     seconds = time.perf_counter() - started
-    return class_probabilities(estimator, content(data.frame.iloc[share.scored]), len(data.classes)), seconds
+    return estimator_outputs(estimator, content(data.frame.iloc[share.scored]), len(data.classes)), seconds
 
 
 APPROACHES: dict[str, Callable[[Context, Share], Trained]] = {

@@ -94,7 +94,7 @@ def describe_question(result: RunResult, until: datetime) -> str:
     """Return what the form says above its fields, as Markdown."""
     rows = [(gate.name, f"{gate.value:.4f}", f"{gate.limit:.4f}", gate.message) for gate in result.gates]
     scores = ", ".join(
-        f"{name} {value:.4f}" for name, value in result.metrics.items() if name in {"f1_macro", "accuracy"}
+        f"{name} {value:.4f}" for name, value in result.metrics.items() if name in {"f1_macro", "accuracy", "r2", "mae"}
     )
     return "\n\n".join(
         [

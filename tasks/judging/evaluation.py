@@ -5,6 +5,7 @@ import logging
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -17,6 +18,7 @@ from safetensors import SafetensorError
 from modalities.fitted import apply_all
 from modalities.predictor import Predictor, load_predictors
 from models.prediction.shared_layers import FrozenLayers
+from targets import target_of
 from tasks.caching import NO_CACHE
 from tasks.judging.champion import count_challengers, find_champion
 from tasks.results import load_arrays, save_arrays
@@ -36,7 +38,6 @@ from thawline.scores.answers import Rule, RuleEffect, answer, measure_answers
 from thawline.scores.comparison import TestPredictions
 from thawline.scores.gates import Unscorable
 from thawline.scores.metrics import score_classes
-from thawline.scores.scorecard import bootstrap_intervals, score_fully
 from thawline.scores.slice_scores import SliceScores, score_slices
 from thawline.workspace import Workspace
 
@@ -106,7 +107,7 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
     if version is None:
         return None
     frame, classes = read_test_rows(context.workspace), load_train_set(context).classes
-    labels, frozen = label_numbers(frame, classes), open_frozen_layers(context)
+    labels, frozen = target_of(context.params).encode(frame["label"], classes), open_frozen_layers(context)
     try:
         with service_errors(tracking.uri):
             model = load_registered(tracking.uri, f"{name}/{version}").unwrap_python_model()
@@ -136,10 +137,10 @@ def score_champion(context: Context, tracking: Tracking) -> ScoredChampion | Non
 
 def _answers(
     predictor: Predictor, frame: pd.DataFrame, classes: list[str], frozen: FrozenLayers | None
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Return what `Predictor.aligned` does of a champion whose answers are numbers, and can be compared."""
     shared = set(predictor.classes) & set(classes)
-    if len(shared) < FEWEST_SHARED:
+    if len(shared) < min(FEWEST_SHARED, len(classes)):
         gone = sorted(set(predictor.classes) - shared)
         raise DataRefusedError(
             f"it answers {gone}, which no training row is labelled with any more, and of the classes that there are it "
@@ -147,7 +148,7 @@ def _answers(
         )
     probabilities, answers = predictor.aligned(frame, classes, frozen)
     if not np.isfinite(probabilities).all():
-        raise ThawlineError("its probabilities are not all numbers")
+        raise ThawlineError("what it gives are not all numbers")
     return probabilities, answers
 
 
@@ -161,53 +162,31 @@ def group_numbers(frame: pd.DataFrame) -> NDArray[np.int64]:
     return np.unique(frame["group"].to_numpy(), return_inverse=True)[1].astype(np.int64)
 
 
-def label_numbers(frame: pd.DataFrame, classes: list[str]) -> NDArray[np.int64]:
-    """Return the class number (rows,) of each row's label.
-
-    Raises:
-        DataRefusedError: A label that no training row has.
-    """
-    unknown = sorted(set(frame["label"]) - set(classes))
-    if unknown:
-        raise DataRefusedError(
-            f"labels {unknown} are in the test set but in no training row, so nothing can learn them; add rows of "
-            "these classes, or remove the label"
-        )
-    numbers = {name: number for number, name in enumerate(classes)}
-    return np.array([numbers[label] for label in frame["label"]], dtype=np.int64)
-
-
 def _score(
     context: Context, fit: FinalFit, predictor: Predictor, frame: pd.DataFrame, probabilities: NDArray[np.float64]
 ) -> Evaluation:
-    classes = predictor.classes
-    labels, answers = label_numbers(frame, classes), predictor.answers(probabilities)
-    sure = Sureness(confidence_of(probabilities, answers), answers != labels, group_numbers(frame))
-    directory = context.directory() / "test"
+    target, classes = target_of(context.params), predictor.classes
+    labels, answers = target.encode(frame["label"], classes), predictor.answers(probabilities)
+    directory, groups = context.directory() / "test", group_numbers(frame)
+    scores = target.scorecard(labels, probabilities, answers)
+    found = score_classes(labels, probabilities, classes, answers) if target.has_classes else {}
+    abstention = fit.abstention
+    if abstention is not None:
+        sure = Sureness(confidence_of(probabilities, answers), answers != labels, groups)
+        abstention = abstention.model_copy(update={"test": answered(sure, abstention.limit)})
     return Evaluation(
         name=fit.name,
-        scores=score_fully(labels, probabilities, answers),
-        per_class={k: dataclasses.asdict(v) for k, v in score_classes(labels, probabilities, classes, answers).items()},
-        intervals=bootstrap_intervals(
-            labels,
-            probabilities,
-            answers,
-            groups=group_numbers(frame),
-            num_samples=NUM_BOOTSTRAP_SAMPLES,
-            seed=context.params.seed,
+        scores=scores | target.covered(labels, probabilities, predictor.interval),
+        per_class={name: dataclasses.asdict(one) for name, one in found.items()},
+        intervals=target.intervals(
+            labels, probabilities, answers, groups=groups, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=context.params.seed
         ),
-        slices=_score_slices(context.params.validation, frame, labels, answers),
+        slices=_score_slices(context.params.validation, frame, labels, answers) if target.has_classes else [],
         predictions=save_arrays(
-            directory / f"{fit.name}.npz",
-            labels=labels,
-            probabilities=probabilities,
-            answers=answers,
-            groups=group_numbers(frame),
+            directory / f"{fit.name}.npz", labels=labels, probabilities=probabilities, answers=answers, groups=groups
         ),
         rule=_on_test(fit.rule, predictor.rule, labels, probabilities),
-        abstention=None
-        if fit.abstention is None
-        else fit.abstention.model_copy(update={"test": answered(sure, fit.abstention.limit)}),
+        abstention=abstention,
     )
 
 

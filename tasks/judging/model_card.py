@@ -14,9 +14,12 @@ LIBRARIES = ("mlflow", "numpy", "pandas", "scikit-learn", "torch", "transformers
 def render_card(review: Review, *, git_commit: str) -> str:
     """Return the card as Markdown: intended use, data, scores, classes, slices, limits, versions."""
     context, evaluation = review.context, review.evaluation
-    params = context.params
-    test = [f"{evaluation.scores[name]:.4f}" for name in SCORES]
-    ranges = ["{:.4f} to {:.4f}".format(*evaluation.intervals[name]) for name in SCORES]
+    params, has_classes = context.params, review.target.has_classes
+    names = [name for name in (SCORES if has_classes else evaluation.scores) if name in evaluation.scores]
+    test = [f"{evaluation.scores[name]:.4f}" for name in names]
+    ranges = [
+        "{:.4f} to {:.4f}".format(*evaluation.intervals[name]) if name in evaluation.intervals else "" for name in names
+    ]
     classes = [
         (name, f"{scores['num_rows']:.0f}", *(f"{scores[metric]:.4f}" for metric in ("precision", "recall", "f1")))
         for name, scores in evaluation.per_class.items()
@@ -31,9 +34,8 @@ def render_card(review: Review, *, git_commit: str) -> str:
         "## Data",
         _data(review),
         "## Scores on the test set",
-        table(("score", "value", "95 % interval"), list(zip(SCORES, test, ranges, strict=True))),
-        "## Classes",
-        table(("class", "rows", "precision", "recall", "F1"), classes),
+        table(("score", "value", "95 % interval"), list(zip(names, test, ranges, strict=True))),
+        *(["## Classes", table(("class", "rows", "precision", "recall", "F1"), classes)] if has_classes else []),
         "## Slices",
         _slices(review),
         "## Limits",
@@ -47,6 +49,13 @@ def render_card(review: Review, *, git_commit: str) -> str:
 
 
 def _use(review: Review) -> str:
+    params = review.context.params
+    if not review.target.has_classes:
+        return (
+            f"Estimates a number, {escape(params.ingest.label_column)}, from {params.modality} data like that it was "
+            f"trained on. Input: the columns of the signature. Output: `value`, and `value_low` to `value_high`, which "
+            f"are to hold {params.target.coverage:.0%} of the rows like those it was trained on."
+        )
     more = ", ..." if len(review.classes) > 20 else ""
     return (
         f"Tells one of {len(review.classes)} classes ({', '.join(map(escape, review.classes[:20]))}{more}) from "
@@ -67,6 +76,8 @@ def _data(review: Review) -> str:
 
 
 def _slices(review: Review) -> str:
+    if not review.target.has_classes:
+        return "A number is not scored by slices yet, so nothing is known about whom it serves worse."
     if not review.evaluation.slices:
         return "None were named (`validation.slice_columns`), so nothing is known about whom it serves worse."
     rows = [
@@ -77,6 +88,13 @@ def _slices(review: Review) -> str:
 
 
 def _limits(review: Review) -> str:
+    if not review.target.has_classes:
+        scores = review.evaluation.scores
+        return (
+            "- It answers with a number whatever it is given; it does not know that a row is like none it has seen.\n"
+            f"- Its intervals are all of one width ({scores['interval_width']:.4g}) and held "
+            f"{scores['interval_coverage']:.1%} of the test rows: right on average, not for every kind of row."
+        )
     few = [name for name, scores in review.evaluation.per_class.items() if scores["num_rows"] < 30]
     error = review.evaluation.scores["expected_calibration_error"]
     kept = review.evaluation.abstention

@@ -19,6 +19,7 @@ from tasks.judging.champion import (
 from tasks.results.outcomes import RESULT_FILE, RunResult
 from tasks.tracking.runs import ROLE, Tracking, download, find_finished_run, search_runs
 from thawline.errors import UsageError
+from thawline.scores.metrics import TITLES
 from thawline.system.addresses import masked
 
 
@@ -81,13 +82,13 @@ def _is_open(tracking: Tracking, result: RunResult) -> bool:
 
 def _summarise(run: Run) -> dict[str, Any]:
     metrics, tags = run.data.metrics, run.data.tags
+    main = [name for name in TITLES if f"cv_{name}" in metrics] or ["f1_macro"]
     return {
         "run_id": run.info.run_id,
         "started_ms": run.info.start_time,
         "status": run.info.status,
         "data_version": tags.get("thawline.data_version"),
-        "cv_f1_macro": metrics.get("cv_f1_macro"),
-        "test_f1_macro": metrics.get("test_f1_macro"),
+        **{f"{rows}_{name}": metrics.get(f"{rows}_{name}") for name in main for rows in ("cv", "test")},
         "version": tags.get("thawline.version"),
         "verdict": tags.get("thawline.verdict") or tags.get("thawline.error"),
         "decision": next((tags[tag] for tag in (ROLLED_BACK, FORCED, APPROVED, REFUSED) if tag in tags), None),

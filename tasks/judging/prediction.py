@@ -25,6 +25,8 @@ from thawline.system.console import console, percentage
 PROBLEM = "problem"
 """Column of what of a row was not read, or may have been misread; '' for nothing."""
 VERSION = "model_version"
+ANSWERS = ("predicted_label", "predicted_value")
+"""Column of what is answered, by the kind of answer."""
 MAX_NAMED = 10
 
 
@@ -46,8 +48,9 @@ class Predicted:
 
     def add(self, part: pd.DataFrame) -> None:
         """Count the rows of a part."""
+        answer = part[[name for name in part if name in ANSWERS][-1]]  # columns of the source stand before ours
         is_unanswered = part[NO_ANSWER] != "" if NO_ANSWER in part else pd.Series(False, index=part.index)
-        has_problem, is_lost = part[PROBLEM] != "", part["predicted_label"].isna() & ~is_unanswered
+        has_problem, is_lost = part[PROBLEM] != "", answer.isna() & ~is_unanswered
         self.num_unanswered += int(is_unanswered.sum())
         self.num_rows, self.version = self.num_rows + len(part), part[VERSION].iloc[0]
         self.num_unreadable += int(is_lost.sum())
@@ -102,6 +105,7 @@ def predict_source(tracking: Tracking, params: Params, source: Path, *, alias: s
     """Yield the rows of `source` with `predicted_label`, a `probability_CLASS` a class, and `model_version`.
 
     A model that keeps a limit gives a label of None to rows that it is too little sure of, and says so in NO_ANSWER.
+    Where a number is estimated there are `predicted_value` and the ends of its interval, `value_low` and `value_high`.
 
     Raises:
         UsageError: No version holds the alias, or the model does not take these columns.
@@ -161,10 +165,12 @@ def predict_chunks(
         said = modality.problems(rows).set_axis(chunk.kept.index)
         notes |= notes_by_column(said)
         refuse_mixed(notes, name)
-        answer = predictor.predict_prepared(rows).rename(columns={"label": "predicted_label"})
+        answer = predictor.predict_prepared(rows)
+        answer = answer.rename(columns={answer.columns[0]: f"predicted_{answer.columns[0]}"})
         problems = said if chunk.problems is None else chunk.problems.where(chunk.problems != "", said)
         is_lost = modality.unanswerable(rows).to_numpy(dtype=bool)
-        answer = answer.mask(np.broadcast_to(is_lost[:, None], answer.shape)).astype({"predicted_label": "str"})
+        answer = answer.mask(np.broadcast_to(is_lost[:, None], answer.shape))
+        answer = answer.astype({name: "str" for name in answer if name == "predicted_label"})
         if NO_ANSWER in answer:
             answer[NO_ANSWER] = answer[NO_ANSWER].mask(is_lost, "")  # `problem` says why
         ours = answer.set_axis(chunk.kept.index).assign(**{VERSION: version})

@@ -70,7 +70,7 @@ REQUIREMENTS = (
     "transformers",
 )
 CARD = "card.md"
-CODE = ("modalities", "models", "thawline")
+CODE = ("modalities", "models", "targets", "thawline")
 SERVED = Path(__file__).with_name("served_model.py")
 
 

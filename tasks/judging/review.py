@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modalities import get_modality
+from targets import Target, target_of
 from tasks.candidates.abstention import unseen_sureness
 from tasks.candidates.label_audit import LabelAudit
 from tasks.judging.evaluation import predictions_of, read_test_rows
@@ -24,7 +25,7 @@ MAX_CHARS = 1500
 
 @dataclass(frozen=True)
 class Mistake:
-    """A row that a model has wrong: what it said, how sure it was (0 to 1), and the row for a person.
+    """A row that a model has wrong: what it said, how sure it was (0 to 1, None of a number), and the row for a person.
 
     `origin` is the row's file and number in it, from 0, where that helps to mend it.
     """
@@ -32,7 +33,7 @@ class Mistake:
     row_id: str
     label: str
     predicted: str
-    probability: float
+    probability: float | None
     text: str
     image: bytes | None
     origin: str = ""
@@ -66,6 +67,11 @@ class Review:
         return self.predictions.classes
 
     @property
+    def target(self) -> Target:
+        """What kind of answer is given."""
+        return target_of(self.context.params)
+
+    @property
     def sureness(self) -> Sureness:
         """How sure the candidate is of the test rows."""
         of = self.predictions
@@ -85,7 +91,7 @@ def gather_review(
     approaches: Sequence[CrossValidation],
     evaluations: Sequence[Evaluation],
     champion: ScoredChampion | None,
-    audit: LabelAudit,
+    audit: LabelAudit | None,
 ) -> Review:
     """Gather what the pages show of a judged candidate."""
     data = load_train_set(context)
@@ -103,26 +109,32 @@ def gather_review(
         train_labels=data.frame["label"].tolist(),
         test=read_test_rows(context.workspace),
         audit=audit,
-        issues=_label_issues(context, audit),
-        unseen=unseen_sureness(context, candidate).of(data.scored),
+        issues=() if audit is None else _label_issues(context, audit),
+        unseen=unseen_sureness(context, candidate).of(data.scored) if target_of(context.params).has_classes else None,
     )
 
 
 def confident_mistakes(review: Review, limit: int = NUM_MISTAKES) -> list[Mistake]:
-    """Return the test rows that are wrong, those first of which the model was most sure."""
-    probabilities, labels = review.predictions.probabilities, review.predictions.labels
-    predicted = review.predictions.answers
-    sure = probabilities[np.arange(len(labels)), predicted]
-    wrong = np.flatnonzero(predicted != labels)
-    chosen = wrong[np.argsort(-sure[wrong], kind="stable")][:limit]
+    """Return the test rows that are wrong, those first of which it was most sure; of numbers those farthest off."""
+    labels, predicted = review.predictions.labels, review.predictions.answers
+    if review.target.has_classes:
+        sure = review.predictions.probabilities[np.arange(len(labels)), predicted]
+        wrong = np.flatnonzero(predicted != labels)
+        chosen = wrong[np.argsort(-sure[wrong], kind="stable")][:limit]
+        said: dict[int, tuple[str, str, float | None]] = {
+            row: (review.classes[labels[row]], review.classes[predicted[row]], float(sure[row])) for row in chosen
+        }
+    else:
+        chosen = np.argsort(-np.abs(predicted - labels), kind="stable")[:limit]
+        said = {row: (f"{labels[row]:.6g}", f"{predicted[row]:.6g}", None) for row in chosen}
     rows = review.test.iloc[chosen]
     shown = get_modality(review.context.params.modality).show(rows)
     return [
         Mistake(
             row_id=str(rows["row_id"].iloc[place]),
-            label=review.classes[labels[row]],
-            predicted=review.classes[predicted[row]],
-            probability=float(sure[row]),
+            label=said[row][0],
+            predicted=said[row][1],
+            probability=said[row][2],
             text=_shortened(shown[place].text),
             image=shown[place].image,
         )
@@ -154,8 +166,11 @@ def _shortened(text: str) -> str:
 
 
 def flipped_table(review: Review) -> pd.DataFrame | None:
-    """Return the test rows that only one of challenger and champion has right; None where they were not compared."""
-    if review.champion is None or review.judgement.comparison is None:
+    """Return the test rows that only one of challenger and champion has right.
+
+    None where they were not compared, or are numbers.
+    """
+    if review.champion is None or review.judgement.comparison is None or not review.target.has_classes:
         return None
     mended, broken = flipped_rows(review.predictions, review.champion)
     rows = np.concatenate([mended, broken])
@@ -180,4 +195,5 @@ def _named(predictions: TestPredictions, rows: NDArray[np.int64]) -> list[str]:
 
 def _sureness(predictions: TestPredictions, rows: NDArray[np.int64]) -> NDArray[np.floating]:
     """Return the probability of the class that each row is answered with."""
-    return predictions.probabilities[rows, predictions.answers[rows]].round(6)
+    sure: NDArray[np.floating] = predictions.probabilities[rows, predictions.answers[rows]].round(6)
+    return sure

@@ -9,12 +9,14 @@ from mlflow.pyfunc import PythonModel
 
 from thawline.rooms import require_own_rooms
 
-require_own_rooms(("modalities", "models"))  # else the next line fails on a module of that name that has no such part
+require_own_rooms(
+    ("modalities", "models", "targets")
+)  # else the next line fails on a module of that name that has no such part
 from modalities.predictor import load_predictor  # noqa: E402
 
 
 class ServedClassifier(PythonModel):  # type: ignore[misc]
-    """Raw rows in, `label` and `probability_CLASS` columns out."""
+    """Raw rows in, `label` and `probability_CLASS` columns out; or `value`, `value_low` and `value_high`."""
 
     def load_context(self, context: Any) -> None:
         """Load the model's directory."""

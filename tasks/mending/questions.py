@@ -13,13 +13,14 @@ from mlflow.entities import Run
 from numpy.typing import NDArray
 
 from modalities import get_modality
+from targets.classes import PROBABILITY
 from tasks.arriving.arrival_records import list_records
 from tasks.checking.encode_rows import embed
 from tasks.ingest import read_corrections
 from tasks.judging.champion import find_champion
 from tasks.judging.past_runs import find_run
 from tasks.reports.evaluation_report import picture
-from tasks.reports.out_of_fold import PROBABILITY, load_out_of_fold
+from tasks.reports.out_of_fold import load_out_of_fold
 from tasks.tracking.runs import Tracking, download
 from thawline.errors import UsageError
 from thawline.formats.frames import read_frame

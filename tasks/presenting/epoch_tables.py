@@ -9,22 +9,29 @@ from typing import Any
 
 import pandas as pd
 
+from thawline.scores.metrics import TITLES
+
 Epoch = Mapping[str, Any]
 
 ALARMING_GAP = 0.15
-"""Macro-F1 by which training rows may be ahead of validation rows before a person is told."""
+"""Score by which training rows may be ahead of validation rows before a person is told."""
 
 
 def epoch_table(epochs: Sequence[Epoch]) -> pd.DataFrame:
-    """Return the table Epoch | Training Loss | Validation Loss | Accuracy | F1-Score, with the phase in front."""
-    columns = {
-        "Training Loss": "train_loss",
-        "Validation Loss": "validation_loss",
-        "Accuracy": "accuracy",
-        "F1-Score": "f1_macro",
-    }
+    """Return the table Epoch | Training Loss | Validation Loss | Accuracy | F1-Score, with the phase in front.
+
+    Where a number is learned R² stands for the last two.
+    """
+    scored = {"f1_macro": {"Accuracy": "accuracy", "F1-Score": "f1_macro"}, "r2": {"R²": "r2"}}
+    main = main_score(epochs[0]) if epochs else "f1_macro"
+    columns = {"Training Loss": "train_loss", "Validation Loss": "validation_loss", **scored[main]}
     table = {"Phase": [row["phase"] for row in epochs], "Epoch": [row["epoch"] for row in epochs]}
     return pd.DataFrame(table | {name: [_rounded(row[key]) for row in epochs] for name, key in columns.items()})
+
+
+def main_score(epoch: Epoch) -> str:
+    """Return the name of the score that decides, of those that an epoch has."""
+    return next((name for name in TITLES if epoch.get(f"train_{name}") is not None), "f1_macro")
 
 
 def mean_epoch_table(histories: Sequence[Sequence[Epoch]]) -> pd.DataFrame:
@@ -51,23 +58,25 @@ def align_epochs(histories: Sequence[Sequence[Epoch]]) -> list[list[dict[str, An
 
 
 def overfitting_alarms(histories: Sequence[Sequence[Epoch]], limit: float) -> list[str]:
-    """Name the first epoch from which on the mean gap of macro-F1 (training - validation) is above `limit`, if any.
+    """Name the first epoch from which on the mean gap of the score (training - validation) is above `limit`, if any.
 
     A second sentence names the epoch of the lowest mean validation loss, where the loss rose by a tenth after it.
     """
     gaps: dict[int, list[float]] = {}
     losses: dict[int, list[float]] = {}
     for row in (row for epochs in align_epochs(histories) for row in epochs):
-        if row["f1_macro"] is not None and row["validation_loss"] is not None:
-            gaps.setdefault(row["epoch"], []).append(row["train_f1_macro"] - row["f1_macro"])
+        main = main_score(row)
+        if row[main] is not None and row["validation_loss"] is not None:
+            gaps.setdefault(row["epoch"], []).append(row[f"train_{main}"] - row[main])
             losses.setdefault(row["epoch"], []).append(row["validation_loss"])
+    title = next((TITLES[main_score(row)] for epochs in histories for row in epochs), "")
     means = {epoch: sum(values) / len(values) for epoch, values in sorted(gaps.items())}
     alarms = []
     wide = [epoch for epoch, gap in means.items() if gap > limit]
     if wide:
         widest = max(means, key=means.__getitem__)
         alarms.append(
-            f"Overfitting from epoch {wide[0]} on: macro-F1 is up to {means[widest]:.4f} higher on training than on "
+            f"Overfitting from epoch {wide[0]} on: {title} is up to {means[widest]:.4f} higher on training than on "
             f"validation rows (epoch {widest}), {limit:.4f} is worth a look; held-out scores decide."
         )
     loss = {epoch: sum(values) / len(values) for epoch, values in sorted(losses.items())}

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from tasks.presenting.epoch_tables import align_epochs, phase_starts
+from tasks.presenting.epoch_tables import align_epochs, main_score, phase_starts
+from thawline.scores.metrics import TITLES
 
 # Okabe, Ito (2008): colours that people with any colour vision tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
@@ -18,16 +19,20 @@ PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8
 
 
 def draw_learning_curves(folds: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
-    """Draw loss and macro-F1 over epochs: a thin line a fold, a thick one for their mean, a mark where a phase begins.
+    """Draw loss and the score that decides over epochs: a thin line a fold, a thick one for their mean.
+
+    A mark shows where a phase begins.
 
     Args:
         folds: For each fold its epochs, `EpochRecord`s as dicts with `phase_index`.
     """
-    figure, (loss, f1) = canvas(2, width=11, title="Learning curves of the folds: mean, and each fold")
+    main = next((main_score(row) for epochs in folds for row in epochs), "f1_macro")
+    title = TITLES[main][:1].upper() + TITLES[main][1:]
+    figure, (loss, score) = canvas(2, width=11, title="Learning curves of the folds: mean, and each fold")
     aligned = align_epochs(folds)
-    for axes, curves, title in (
+    for axes, curves, name_of_axis in (
         (loss, (("train_loss", "training", BLUE), ("validation_loss", "validation", ORANGE)), "Loss"),
-        (f1, (("train_f1_macro", "training", BLUE), ("f1_macro", "validation", ORANGE)), "Macro-F1"),
+        (score, ((f"train_{main}", "training", BLUE), (main, "validation", ORANGE)), title),
     ):
         for key, name, colour in curves:
             _draw_folds(axes, aligned, key, name, colour)
@@ -42,7 +47,7 @@ def draw_learning_curves(folds: Sequence[Sequence[Mapping[str, Any]]]) -> Figure
                 rotation=90,
                 va="top",
             )
-        axes.set(xlabel="Epoch", ylabel=title)
+        axes.set(xlabel="Epoch", ylabel=name_of_axis)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False, loc="center right")
     return figure
@@ -72,10 +77,11 @@ def draw_confusion(matrix: NDArray[np.int64], classes: Sequence[str], title: str
     return figure
 
 
-def draw_approaches(scores: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw each approach's macro-F1 on the folds: a dot a fold, a bar at their mean."""
+def draw_approaches(scores: Mapping[str, Sequence[float]], title: str = "macro-F1") -> Figure:
+    """Draw each approach's score on the folds, called `title`: a dot a fold, a bar at their mean."""
+    title = title[:1].upper() + title[1:]
     figure, (axes,) = canvas(
-        1, width=7, height=0.7 * len(scores) + 1.8, title="Macro-F1 of the approaches on the same folds"
+        1, width=7, height=0.7 * len(scores) + 1.8, title=f"{title} of the approaches on the same folds"
     )
     for position, values in enumerate(scores.values()):
         colour = BLUE if position == len(scores) - 1 else GREY
@@ -85,7 +91,7 @@ def draw_approaches(scores: Mapping[str, Sequence[float]]) -> Figure:
             f"{np.mean(values):.4f}", (1.01, position), xycoords=("axes fraction", "data"), va="center", color=colour
         )
     axes.set_yticks(range(len(scores)), list(scores))
-    axes.set(xlabel="Macro-F1", ylim=(-0.6, len(scores) - 0.4))
+    axes.set(xlabel=title, ylim=(-0.6, len(scores) - 0.4))
     return figure
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.profiling.subject import Subject
+import pandas as pd
+
+from tasks.profiling.subject import GIVEN, Subject
 from thawline.page.charts import Bar, bars
 from thawline.page.parts import Panel, Section, Tone, count, named
 from thawline.rows.columns import outer_name
 from thawline.rows.drift import count_bins, count_categories, shannon_distance, stability_index
+from thawline.rows.labels import parse_numbers
 
 TITLE = "Change against the version before"
 
@@ -20,7 +23,7 @@ def describe_drift(subject: Subject, previous: Mapping[str, Any] | None) -> Sect
     limits, before = subject.params.validation, previous["rows"]
     columns = subject.measures
     after = {str(name): int(number) for name, number in subject.seen["label"].value_counts().items()}
-    categories = {"label": shannon_distance(before["labels"], after)}
+    categories = {"label": shannon_distance(before["labels"], after)} if before["labels"] else {}
     for name, counts in before["categories"].items():
         if name in columns:
             categories[outer_name(name)] = shannon_distance(counts, count_categories(columns[name].astype("str")))
@@ -29,8 +32,13 @@ def describe_drift(subject: Subject, previous: Mapping[str, Any] | None) -> Sect
         for name, bins in before["numbers"].items()
         if name in columns and columns[name].dtype.kind in "fiu"
     }
-    found = previous["data_version"]
-    panels = [_panel("Label and categories", "Jensen-Shannon distance", categories, limits.max_category_drift, found)]
+    if "target" in before:
+        bins, given = before["target"], pd.Series(parse_numbers(subject.seen[GIVEN]))
+        numbers["label"] = stability_index(bins["counts"], count_bins(given, bins["edges"]))
+    found, panels = previous["data_version"], []
+    if categories:
+        distance = "Jensen-Shannon distance"
+        panels.append(_panel("Label and categories", distance, categories, limits.max_category_drift, found))
     if numbers:
         panels.append(_panel("Numbers", "Population stability index", numbers, limits.max_drift, found))
     gone = [outer_name(name) for name in (*before["numbers"], *before["categories"]) if name not in columns]

@@ -4,7 +4,8 @@ import datetime
 import json
 from typing import Any
 
-from tasks.profiling.subject import TEST, TRAIN, Subject
+from targets import target_of
+from tasks.profiling.subject import GIVEN, TEST, TRAIN, Subject
 from thawline.rows.drift import profile
 from thawline.system.files import write_atomically
 from thawline.workspace import Workspace
@@ -15,7 +16,7 @@ def keep_version(workspace: Workspace, subject: Subject, data_version: str) -> l
 
     A version that was kept before keeps its date; those before it are the ones older than it.
     """
-    known = read_versions(workspace)
+    known, target = read_versions(workspace), target_of(subject.params)
     old = next((each for each in known if each["data_version"] == data_version), None)
     counts = subject.rows["split"].value_counts()
     entry = {
@@ -24,7 +25,7 @@ def keep_version(workspace: Workspace, subject: Subject, data_version: str) -> l
         "train": int(counts.get(TRAIN, 0)),
         "test": int(counts.get(TEST, 0)),
         "classes": len(subject.classes),
-        "rows": profile(subject.measures, subject.seen["label"]),
+        "rows": profile(subject.measures, subject.seen["label"]) | target.profile(subject.seen[GIVEN]),
     }
     path = workspace.state / "profiles" / f"{data_version}.json"
     write_atomically(path, json.dumps(entry, ensure_ascii=False).encode())

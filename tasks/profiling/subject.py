@@ -9,12 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modalities import Modality, get_modality
+from targets import target_of
 from tasks.ingest import read_raw
 from thawline.formats.frames import read_frame
 from thawline.params import Params
 from thawline.rows.split_columns import NEAR
 from thawline.workspace import Workspace
 
+GIVEN = "split:given"
 TRAIN, TEST, HELD_OUT, DROPPED, UNSPLIT = "train", "test", "held out", "dropped", "not split"
 
 
@@ -23,7 +25,8 @@ class Subject:
     """Prepared rows with `label`, `source`, `source_row`, `normalised`, `group`, `split`, `fold` and `rule`.
 
     `split` is one of the words above; `rule` says why a dropped row was, `fold` is -1 outside of train. `group` is the
-    number of near-duplicates, -1 where none was told.
+    number of near-duplicates, -1 where none was told. Of labels that are numbers, `label` is the range that one is in,
+    and GIVEN the label itself.
     """
 
     params: Params
@@ -92,6 +95,8 @@ def read_raw_subject(workspace: Workspace, params: Params) -> Subject:
 
 def _subject(rows: pd.DataFrame, params: Params, modality: Modality, **columns: Any) -> Subject:
     """Add columns all at once: one by one they would take as long as the rest where there are thousands."""
-    added = pd.DataFrame({**columns, "normalised": modality.normalised(rows)}, index=rows.index)
+    named = target_of(params).named(rows["label"])
+    columns |= {"label": named, GIVEN: rows["label"], "normalised": modality.normalised(rows)}
+    added = pd.DataFrame(columns, index=rows.index)
     content = rows.drop(columns=list(added), errors="ignore")
     return Subject(params, modality, pd.concat([content, added], axis=1))

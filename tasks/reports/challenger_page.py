@@ -33,7 +33,7 @@ def render_challenger(review: Review, beside: Beside) -> str:
         ValueError: It was not.
     """
     champion, comparison = review.champion, review.judgement.comparison
-    if champion is None or comparison is None:
+    if champion is None or not isinstance(comparison, Comparison):
         raise ValueError("there is no champion that the candidate was compared with")
     known = np.array([name not in comparison.new_classes for name in champion.classes])[champion.labels]
     champion, challenger = champion.of_rows(known), review.predictions.of_rows(known)

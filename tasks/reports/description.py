@@ -3,29 +3,28 @@
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
 from modalities import encoder_name
 from models.encoders.catalogue import is_there, larger_than
+from targets import Target
 from tasks.candidates.blend import BLEND
 from tasks.judging.review import Review
 from tasks.presenting.abstention import broken_promise, tell_abstention
 from tasks.presenting.answer_rule import brings_nothing, describe_rule
 from tasks.presenting.epoch_tables import mean_epoch_table
 from tasks.presenting.markdown import escape, table
+from tasks.reports.answer_views import view_of
 from tasks.reports.search_runs import describe_search
 from tasks.results.cross_validation import CrossValidation
 from tasks.results.depth import Scouted, tell_depth
-from tasks.results.judgement import Evaluation
 from tasks.results.outcomes import RunResult
-from thawline.scores.comparison import Comparison
 from thawline.scores.gates import Gate
 
 MAX_EPOCHS = 12
-CHALLENGER = "challenger.html"
-"""The page that has challenger and champion beside each other, among the run's artifacts."""
 UNCALIBRATED = 0.1
-EPOCH_COLUMNS = ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "F1-Score")
+NOT_SCORED = ("Phase", "Epoch", "Folds")
 
 
 def describe_run(result: RunResult, review: Review) -> str:
@@ -37,10 +36,7 @@ def describe_run(result: RunResult, review: Review) -> str:
         "### Gates",
         table(("gate", "value", "limit", "verdict", "in words"), [_gate_row(gate) for gate in result.gates]),
         "### Test set",
-        table(
-            ("model", "macro-F1 (95 % interval)", "accuracy (95 % interval)", "precision", "recall", "ROC-AUC"),
-            [_test_row(each) for each in review.evaluations],
-        ),
+        _test_scores(review),
     ]
     rule = review.evaluation.rule
     if rule is not None:
@@ -48,11 +44,14 @@ def describe_run(result: RunResult, review: Review) -> str:
     if result.abstention is not None:
         parts += ["### What it leaves unanswered", tell_abstention(result.abstention)]
     if result.comparison is not None:
-        parts += ["### Against the champion", _describe_comparison(result.comparison, review.judgement.champion or "")]
+        parts += ["### Against the champion", _compared(review, result)]
     parts += [
         *([escape(result.onnx)] if result.onnx else []),
         "### Cross-validation",
-        table(("approach", "macro-F1", "accuracy", "loss", "training time"), [_fold_row(a) for a in review.approaches]),
+        table(
+            ("approach", *review.target.folded.values(), "training time"),
+            [_fold_row(each, review.target) for each in review.approaches],
+        ),
         *([] if result.dependence is None else [escape(result.dependence.sentence())]),
         *([] if result.mended is None else ["### Labels mended by people", escape(result.mended.sentence())]),
         *([] if result.scouted is None else ["### How deep fine-tuning pays", _describe_scouted(result.scouted)]),
@@ -71,7 +70,7 @@ def _describe_scouted(scouted: Scouted) -> str:
     rows = [
         [
             tell_depth(one.depth),
-            f"{one.f1_macro:.3f}",
+            f"{one.score:.3f}",
             f"{one.loss:.4f}",
             f"{one.gain:.4f} ± {one.error:.4f}" if one.depth else "",
             f"{one.seconds:.0f} s" if one.depth else "",
@@ -79,13 +78,13 @@ def _describe_scouted(scouted: Scouted) -> str:
         for one in scouted.rungs
     ]
     rows += [[tell_depth(depth), "not tried", "", "", f"{took:.0f} s"] for depth, took in scouted.too_long.items()]
-    columns = ("trained", "macro-F1", "Brier score", "lower than the head's by", "all folds and the final fit")
+    columns = ("trained", scouted.title, scouted.off, "lower than the head's by", "all folds and the final fit")
     chosen = f"On {scouted.num_judged} rows of the first fold. Trained: {tell_depth(scouted.depth)}."
     return f"{table(columns, rows)}\n\n{chosen}"
 
 
 def epoch_markdown(epochs: pd.DataFrame) -> str:
-    """Return the table Epoch | Training Loss | Validation Loss | Accuracy | F1-Score.
+    """Return the table Epoch | Training Loss | Validation Loss | Accuracy | F1-Score, or R² for the last two.
 
     Of more than MAX_EPOCHS epochs only the first and last of each phase and the one of the lowest validation loss.
     """
@@ -97,12 +96,10 @@ def epoch_markdown(epochs: pd.DataFrame) -> str:
         if lowest.notna().any():
             kept.add(epochs["Epoch"].iloc[int(lowest.argmin())])
         shown = epochs[epochs["Epoch"].isin(kept)]
-    rows = [
-        [f"{row['Epoch']} ({row['Phase']})", *(_cell(row[name]) for name in EPOCH_COLUMNS[1:])]
-        for _, row in shown.iterrows()
-    ]
+    scored = [str(name) for name in epochs if name not in NOT_SCORED]
+    rows = [[f"{row['Epoch']} ({row['Phase']})", *(_cell(row[name]) for name in scored)] for _, row in shown.iterrows()]
     left_out = "" if len(shown) == len(epochs) else f"\n\n{len(shown)} of {len(epochs)} epochs; all: `epochs.json`."
-    return table(EPOCH_COLUMNS, rows) + left_out
+    return table(("Epoch", *scored), rows) + left_out
 
 
 def next_steps(result: RunResult, review: Review) -> list[str]:
@@ -129,7 +126,7 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
         steps.append("Collect more rows of the slice that is served worst, or look at how it was labelled.")
     if len(result.alarms) > bool(broken_promise(result.abstention)):
         steps.append("It overfits: fewer epochs, more dropout, or a smaller `train.learning_rate`.")
-    if result.metrics["expected_calibration_error"] > UNCALIBRATED:
+    if result.metrics.get("expected_calibration_error", 0.0) > UNCALIBRATED:
         steps.append(
             f"Probabilities are off by {result.metrics['expected_calibration_error']:.2f} on average (figure "
             "`reliability`): if they are used as such, set `predict.calibration: temperature`."
@@ -139,7 +136,8 @@ def next_steps(result: RunResult, review: Review) -> list[str]:
             f"Look at the {review.audit.num_flagged:,} training rows whose label looks wrong, in `evaluation.html`, "
             "and mend them: `thawline review` makes a page for that, `thawline review apply` takes the answers."
         )
-    steps.append("Look at the most confident mistakes in `evaluation.html`: some of them may be wrong labels.")
+    mistakes = "most confident mistakes" if review.target.has_classes else "rows that are farthest off"
+    steps.append(f"Look at the {mistakes} in `evaluation.html`: some of them may be wrong labels.")
     return steps
 
 
@@ -147,7 +145,7 @@ def _what_to_try(result: RunResult, review: Review) -> Iterator[str]:
     """Yield what may better the fine-tuned model."""
     if result.candidate not in {review.tuned.name, BLEND}:
         yield "Fine-tuning does not beat the baseline yet: try more rows, or longer inputs (`model.max_tokens`)."
-    larger = larger_than(encoder_name(review.context.params))
+    larger = larger_than(encoder_name(review.context.params)) if review.target.has_classes else None
     if larger is not None and larger.modality == "text":
         fetch = "" if is_there(larger) else f"`thawline encoders get {larger.name}`, then "
         yield (
@@ -159,19 +157,8 @@ def _what_to_try(result: RunResult, review: Review) -> Iterator[str]:
         yield f"More time would try {tell_depth(depth)}: `--set train.max_seconds={enough}`."
 
 
-def _describe_comparison(comparison: Comparison, version: str) -> str:
-    low, high = comparison.f1_interval
-    rows = [
-        (name, *(f"{changes[metric]:+.4f}" for metric in ("precision", "recall", "f1")))
-        for name, changes in comparison.per_class.items()
-    ]
-    return (
-        f"Version {version} on the same test rows: macro-F1 {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}), "
-        f"accuracy {comparison.accuracy_change:+.4f}; {comparison.num_mended} rows mended, {comparison.num_broken} "
-        f"broken (McNemar's test: p = {comparison.mcnemar_p:.3f}). Rows: `tables/flipped_rows.json`. Both beside each "
-        f"other, with intervals, curves and what differs: artifact `{CHALLENGER}`.\n\n"
-        + table(("class", "precision", "recall", "F1"), rows)
-    )
+def _compared(review: Review, result: RunResult) -> str:
+    return view_of(review.target.name).compared(result.comparison, review.judgement.champion or "")
 
 
 def _subject(result: RunResult, review: Review) -> str:
@@ -183,6 +170,10 @@ def _subject(result: RunResult, review: Review) -> str:
 
 
 def _class_counts(review: Review) -> str:
+    if not review.target.has_classes:
+        numbers = review.target.encode(pd.Series(review.train_labels, dtype="str"), [])
+        low, middle, high = np.percentile(numbers, [5, 50, 95])
+        return f"training rows: median {middle:.4g}, nine in ten from {low:.4g} to {high:.4g}"
     counts = pd.Series(review.train_labels).value_counts()
     shown = ", ".join(f"{escape(str(name))} {count:,}" for name, count in counts.head(8).items())
     return f"training rows: {shown}" + (f" and {len(counts) - 8} more classes" if len(counts) > 8 else "")
@@ -193,18 +184,25 @@ def _gate_row(gate: Gate) -> Sequence[str]:
     return gate.name, f"{gate.value:.4f}", f"{gate.limit:.4f}", verdict, gate.message
 
 
-def _fold_row(approach: CrossValidation) -> Sequence[str]:
-    scores = [f"{approach.mean(name):.4f} ± {approach.sd(name):.4f}" for name in ("f1_macro", "accuracy", "loss")]
+def _fold_row(approach: CrossValidation, target: Target) -> Sequence[str]:
+    scores = [f"{approach.mean(name):.4f} ± {approach.sd(name):.4f}" for name in target.folded]
     return approach.name, *scores, f"{approach.seconds:.1f} s"
 
 
-def _test_row(evaluation: Evaluation) -> Sequence[str]:
-    ranged = [
-        "{:.4f} ({:.4f} to {:.4f})".format(evaluation.scores[name], *evaluation.intervals[name])
-        for name in ("f1_macro", "accuracy")
+def _test_scores(review: Review) -> str:
+    """Return the table of test scores, the first two with their intervals."""
+    names = review.target.shown
+    ranged, plain = list(names)[:2], list(names)[2:]
+    header = ("model", *(f"{names[name]} (95 % interval)" for name in ranged), *(names[name] for name in plain))
+    rows = [
+        (
+            each.name,
+            *("{:.4f} ({:.4f} to {:.4f})".format(each.scores[name], *each.intervals[name]) for name in ranged),
+            *(_cell(each.scores.get(name)) for name in plain),
+        )
+        for each in review.evaluations
     ]
-    plain = [evaluation.scores.get(name) for name in ("precision_macro", "recall_macro", "roc_auc")]
-    return evaluation.name, *ranged, *(_cell(value) for value in plain)
+    return table(header, rows)
 
 
 def _cell(value: float | None) -> str:

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from matplotlib.figure import Figure
 from PIL import Image, UnidentifiedImageError
 
 from tasks.judging.review import Review, confident_mistakes
 from tasks.presenting.abstention import PROMISE_COLUMNS, promise_rows, tell_abstention
 from tasks.presenting.answer_rule import rule_rows, tell_rule
-from tasks.presenting.figures import draw_confusion
-from tasks.presenting.score_figures import draw_coverage, draw_curves, draw_reliability
-from thawline.scores.metrics import confusion
+from tasks.reports.answer_views import tell_number_comparison
+from thawline.scores.number_comparison import NumberComparison
 
 TEMPLATE = "evaluation.html.j2"
 IMAGE_SIDE = 160
@@ -39,14 +37,17 @@ def render_evaluation(review: Review, *, name: str, alarms: list[str], figures: 
     )
     mistakes = confident_mistakes(review)
     num_wrong = int((review.predictions.answers != review.predictions.labels).sum())
-    rule = review.evaluation.rule
+    rule, comparison = review.evaluation.rule, review.judgement.comparison
+    told = tell_number_comparison(comparison) if isinstance(comparison, NumberComparison) else ""
     page: str = environment.get_template(TEMPLATE).render(
         name=name,
         judgement=review.judgement,
         evaluation=review.evaluation,
         evaluations=review.evaluations,
         approaches=review.approaches,
-        comparison=review.judgement.comparison,
+        comparison=comparison,
+        told_comparison=told,
+        target=review.target,
         alarms=alarms,
         rule=None if rule is None else (tell_rule(rule), rule_rows(rule)),
         abstention="" if review.evaluation.abstention is None else tell_abstention(review.evaluation.abstention),
@@ -62,24 +63,6 @@ def render_evaluation(review: Review, *, name: str, alarms: list[str], figures: 
         figures={title: _data_url(picture) for title, picture in figures.items()},
     )
     return page
-
-
-def score_figures(review: Review) -> Mapping[str, Figure]:
-    """Return the figures of the candidate's test predictions by title."""
-    of = review.predictions
-    subject = f"{review.evaluation.name}, test set"
-    return {
-        "Confusion matrix": draw_confusion(
-            confusion(of.labels, of.probabilities, of.answers), of.classes, f"Confusion matrix of {subject}"
-        ),
-        "ROC and precision-recall": draw_curves(
-            of.labels, of.probabilities, of.classes, f"ROC and precision-recall of {subject}"
-        ),
-        "Reliability": draw_reliability(of.labels, of.probabilities, f"Reliability of {subject}"),
-        "Error over coverage": draw_coverage(
-            review.unseen, review.sureness, f"Error over coverage of {review.evaluation.name}"
-        ),
-    }
 
 
 def picture(content: bytes | None) -> str | None:

@@ -7,33 +7,32 @@ at about a tenth of the bytes.
 import pandas as pd
 from mlflow.entities import Run
 
+from targets import Target
 from tasks.results.cross_validation import CrossValidation
 from tasks.tracking.runs import Tracking, download
 from tasks.training.train_set import TrainSet
 
 STEM = "out_of_fold"
-PROBABILITY = "probability_"
-"""How the columns of probabilities begin, before the class."""
 MAX_JSON_CELLS = 200_000
 """A larger table is written as Parquet; so many take some 4 MB in JSON."""
 
 
-def log_out_of_fold(tracking: Tracking, run_id: str, data: TrainSet, approach: CrossValidation) -> str:
+def log_out_of_fold(tracking: Tracking, run_id: str, data: TrainSet, approach: CrossValidation, target: Target) -> str:
     """Log the table and return the name of its artifact, which tells the form by its suffix."""
-    table = out_of_fold_table(data, approach)
+    table = out_of_fold_table(data, approach, target)
     name = f"{STEM}.{'json' if table.size <= MAX_JSON_CELLS else 'parquet'}"
     tracking.client.log_table(run_id, table, name)
     return name
 
 
-def out_of_fold_table(data: TrainSet, approach: CrossValidation) -> pd.DataFrame:
-    """Return row id, label, fold, the class answered and all probabilities of each training row that a fold scores."""
+def out_of_fold_table(data: TrainSet, approach: CrossValidation, target: Target) -> pd.DataFrame:
+    """Return row id, label, fold, what is answered, and all probabilities, of each training row that a fold scores."""
     probabilities = approach.out_of_fold(len(data.labels), len(data.classes))[data.scored]
     answers = approach.out_of_fold_answers(len(data.labels))[data.scored]
     table = data.frame[["row_id", "label", "fold"]].iloc[data.scored].reset_index(drop=True)
-    table["predicted"] = [data.classes[number] for number in answers]
-    names = [f"{PROBABILITY}{name}" for name in data.classes]
-    return pd.concat([table, pd.DataFrame(probabilities.round(6), columns=names)], axis=1)
+    columns = target.present(probabilities.round(6), answers, data.classes, None)
+    table["predicted"] = columns.pop(next(iter(columns)))
+    return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
 
 
 def load_out_of_fold(tracking: Tracking, run: Run) -> pd.DataFrame | None:

@@ -2,36 +2,33 @@
 
 import pandas as pd
 
-from tasks.clean import count_classes
 from tasks.judging.review import Review, confident_mistakes, flipped_table
-from tasks.presenting.figures import as_png, draw_approaches, draw_class_balance
+from tasks.presenting.figures import as_png, draw_approaches
+from tasks.reports.answer_views import CHALLENGER, score_figures, view_of
 from tasks.reports.beside import gather_beside
 from tasks.reports.challenger_page import render_challenger
-from tasks.reports.description import CHALLENGER, describe_run
-from tasks.reports.evaluation_report import render_evaluation, score_figures
+from tasks.reports.description import describe_run
+from tasks.reports.evaluation_report import render_evaluation
 from tasks.results.outcomes import RunResult
 from tasks.tracking import runs
 from tasks.tracking.runs import Tracking
 from tasks.training.train_set import load_train_set
+from thawline.scores.metrics import TITLES
 
 REPORT = "evaluation.html"
-FIGURES = {
-    "Confusion matrix": "confusion_test",
-    "ROC and precision-recall": "roc_precision_recall",
-    "Reliability": "reliability",
-    "Error over coverage": "error_over_coverage",
-}
 NUM_MISTAKES = 500
 
 
 def record_review(tracking: Tracking, run_id: str, review: Review, result: RunResult) -> None:
     """Leave everything that a person looks at on the run's page."""
-    counts = [count_classes(frame) for frame in (load_train_set(review.context).frame, review.test)]
+    view, train = view_of(review.target.name), load_train_set(review.context).frame
     scores = {title: as_png(figure) for title, figure in score_figures(review).items()}
-    pictures = {FIGURES[title]: picture for title, picture in scores.items()}
+    pictures = {view.names[title]: picture for title, picture in scores.items()}
     pictures |= {
-        "approaches": as_png(draw_approaches({each.name: each.scores() for each in review.approaches})),
-        "class_balance": as_png(draw_class_balance(*counts)),
+        "approaches": as_png(
+            draw_approaches({each.name: each.scores() for each in review.approaches}, TITLES[review.target.main])
+        ),
+        view.labels_name: as_png(view.labels(train["label"], review.test["label"])),
     }
     runs.log_pictures(tracking, run_id, pictures, "figures")
     page = render_evaluation(review, name=result.model, alarms=result.alarms, figures=scores)

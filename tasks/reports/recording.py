@@ -16,6 +16,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 from prefect import task
 from prefect.runtime import flow_run
 
+from targets import target_of
 from tasks.caching import NO_CACHE
 from tasks.candidates.blend import BLEND
 from tasks.judging.exporting import Exported
@@ -23,7 +24,8 @@ from tasks.judging.review import Review
 from tasks.presenting.abstention import abstention_metrics, broken_promise
 from tasks.presenting.answer_rule import rule_metrics
 from tasks.presenting.epoch_tables import ALARMING_GAP, mean_epoch_table, overfitting_alarms
-from tasks.presenting.figures import draw_confusion, draw_learning_curves
+from tasks.presenting.figures import draw_learning_curves
+from tasks.reports.answer_views import view_of
 from tasks.reports.out_of_fold import log_out_of_fold
 from tasks.reports.pages import record_review
 from tasks.results.cross_validation import CrossValidation
@@ -44,8 +46,8 @@ from thawline.context import Context
 from thawline.errors import ServiceError, ThawlineError
 from thawline.formats.frames import read_frame
 from thawline.params import Params
+from thawline.scores.comparison import TestPredictions
 from thawline.scores.gates import overfitting_gap, tell_gap
-from thawline.scores.metrics import confusion
 from thawline.system.addresses import masked
 from thawline.system.logs import log_ids
 from thawline.workspace import Workspace
@@ -118,12 +120,17 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     histories = [fold.epochs for fold in approach.folds]
     runs.log_scores(tracking, parent, summary)
     tracking.client.log_table(parent, mean_epoch_table(histories), "epochs.json")
-    log_out_of_fold(tracking, parent, data, approach)
+    log_out_of_fold(tracking, parent, data, approach, target_of(context.params))
     tracking.client.log_figure(parent, draw_learning_curves(histories), "figures/learning_curves.png")
-    title = "Confusion matrix, out of fold"
-    answers = approach.out_of_fold_answers(len(data.labels))[data.scored]
-    figure = draw_confusion(confusion(data.labels[data.scored], probabilities, answers), data.classes, title)
-    tracking.client.log_figure(parent, figure, "figures/confusion_out_of_fold.png")
+    view, answers = view_of(context.params.target.kind), approach.out_of_fold_answers(len(data.labels))
+    unseen = TestPredictions(
+        labels=data.labels[data.scored],
+        probabilities=probabilities,
+        classes=data.classes,
+        decided=answers[data.scored],
+    )
+    draw = next(iter(view.figures.values()))
+    tracking.client.log_figure(parent, draw(unseen, "out-of-fold rows"), f"figures/{view.out_of_fold}.png")
 
 
 @task(name="outcome pages", cache_policy=NO_CACHE)
@@ -143,7 +150,7 @@ def record_outcome(
     """Record test scores, pictures, pages and verdict on the parent run and return the run's result."""
     review = dataclasses.replace(review, judgement=decision.judgement)  # that of a version registered before stands
     context, tuned, evaluation, judgement = review.context, review.tuned, review.evaluation, decision.judgement
-    baselines = review.approaches[:-1]
+    baselines, main = review.approaches[:-1], review.target.main
     result = RunResult(
         run_id=run_id,
         experiment=context.params.name,
@@ -159,7 +166,8 @@ def record_outcome(
         metrics=evaluation.scores,
         intervals=evaluation.intervals,
         alarms=_alarms(review),
-        baseline={each.name: {"cv_f1_macro": each.mean(), "cv_f1_macro_sd": each.sd()} for each in baselines},
+        baseline={each.name: {f"cv_{main}": each.mean(), f"cv_{main}_sd": each.sd()} for each in baselines},
+        target=review.target.name,
         cv={"mean": tuned.mean(), "sd": tuned.sd(), "folds": tuned.scores()},
         seconds=dict(seconds),
         data_version=context.data_version,

@@ -9,8 +9,10 @@ import pandas as pd
 from mlflow.entities import Run
 from pydantic import BaseModel, ConfigDict
 
+from targets import get_target
+from targets.classes import PROBABILITY
 from tasks.judging.past_runs import load_result
-from tasks.reports.out_of_fold import PROBABILITY, load_out_of_fold
+from tasks.reports.out_of_fold import load_out_of_fold
 from tasks.results.outcomes import RunResult
 from tasks.tracking.runs import Tracking
 from tasks.versions.version_records import compare_versions
@@ -55,10 +57,14 @@ def compare_runs(workspace: Workspace, params: Params, tracking: Tracking, runs:
     """
     before, after = (_require_result(tracking, run) for run in runs)
     data, remarks = compare_data(workspace, params, before.data_version, after.data_version)
-    tables = [load_out_of_fold(tracking, run) for run in runs]
+    of_classes = all(get_target(each.target).has_classes for each in (before, after))
+    tables = [load_out_of_fold(tracking, run) if of_classes else None for run in runs]
     paired = pair_rows(*tables) if all(table is not None for table in tables) else None  # type: ignore[arg-type]
     if paired is None or not len(paired[0].labels):
-        remarks.append("No rows that both answered out of fold are kept, so nothing is compared row by row.")
+        why = (
+            "No rows that both answered out of fold are kept" if of_classes else "Numbers are not compared by rows yet"
+        )
+        remarks.append(f"{why}, so nothing is compared row by row.")
         paired = None
     if before.data_version != after.data_version:
         remarks.append("Scores on the test set are of different test rows where rows were added or removed.")
@@ -144,7 +150,8 @@ def compare_data(workspace: Workspace, params: Params, before: str, after: str) 
 
 
 def _scores(result: RunResult) -> dict[str, float]:
-    baselines = {f"folds, {name}": scores["cv_f1_macro"] for name, scores in result.baseline.items()}
+    main = get_target(result.target).main
+    baselines = {f"folds, {name}": scores[f"cv_{main}"] for name, scores in result.baseline.items()}
     test = {f"test, {name}": value for name, value in result.metrics.items()}
     return {**baselines, "folds, finetuned": result.cv["mean"], **test}
 

@@ -11,27 +11,28 @@ from tasks.results import Result, load_arrays
 from thawline.scores.abstention import Abstention
 from thawline.scores.answers import RuleEffect
 from thawline.scores.gates import CrossValidated
-from thawline.scores.metrics import answers_of
+from thawline.scores.metrics import TITLES, answers_of
 
 
 class FoldResult(Result):
     """One fold of one approach.
 
-    `scores` are those of `thawline.scores.scorecard.score_fully` on the fold's validation rows. `epochs` has one
+    `scores` are those of the target's scorecard on the fold's validation rows. `epochs` has one
     `EpochRecord` as a dict for each epoch (none for baselines), `best_epochs` the best epoch of each phase, 0 where one
     was rolled back. `predictions` names a .npz with `rows` (n,) and `probabilities` (n, classes), and with `answers`
-    (n,) where a rule answers other classes than the most probable; `plain_f1_macro` is macro-F1 without it.
+    (n,) where a rule answers other classes than the most probable; `plain_score` is the score without it. Scores
+    without a name are those that decide.
     `num_fitted` counts the rows that weights were fitted to, `peak_memory_bytes` is that of the process so far.
     """
 
     fold: int
     scores: dict[str, float]
-    train_f1_macro: float
+    train_score: float
     seconds: float
     predictions: Path
     num_fitted: int
     peak_memory_bytes: int
-    plain_f1_macro: float | None = None
+    plain_score: float | None = None
     epochs: list[dict[str, Any]] = []
     best_epochs: dict[str, int] = {}
 
@@ -47,15 +48,21 @@ class CrossValidation(Result):
         """Names of the scores that every fold has."""
         return [name for name in self.folds[0].scores if all(name in fold.scores for fold in self.folds)]
 
-    def scores(self, metric: str = "f1_macro") -> list[float]:
-        """Return a score of each fold."""
-        return [fold.scores[metric] for fold in self.folds]
+    @property
+    def main(self) -> str:
+        """Name of the score that decides."""
+        known = self.folds[0].scores if self.folds else {}
+        return next((name for name in TITLES if name in known), "f1_macro")
 
-    def mean(self, metric: str = "f1_macro") -> float:
+    def scores(self, metric: str | None = None) -> list[float]:
+        """Return a score of each fold, the one that decides unless another is named."""
+        return [fold.scores[metric or self.main] for fold in self.folds]
+
+    def mean(self, metric: str | None = None) -> float:
         """Return the mean of a score over the folds."""
         return float(np.mean(self.scores(metric)))
 
-    def sd(self, metric: str = "f1_macro") -> float:
+    def sd(self, metric: str | None = None) -> float:
         """Return the sample standard deviation of a score over the folds."""
         return float(np.std(self.scores(metric), ddof=1))
 
@@ -66,13 +73,14 @@ class CrossValidation(Result):
 
     def summary(self) -> CrossValidated:
         """Return what the gates look at."""
-        train = float(np.mean([fold.train_f1_macro for fold in self.folds]))
-        plain = [fold.plain_f1_macro for fold in self.folds if fold.plain_f1_macro is not None]
+        train = float(np.mean([fold.train_score for fold in self.folds]))
+        plain = [fold.plain_score for fold in self.folds if fold.plain_score is not None]
         return CrossValidated(
             name=self.name,
-            train_f1_macro=train,
-            f1_macro=self.mean(),
-            plain_f1_macro=float(np.mean(plain)) if plain else None,
+            train_score=train,
+            score=self.mean(),
+            plain_score=float(np.mean(plain)) if plain else None,
+            title=TITLES[self.main],
         )
 
     def out_of_fold(self, num_rows: int, num_classes: int) -> NDArray[np.float64]:
@@ -83,19 +91,21 @@ class CrossValidation(Result):
                 probabilities[stored["rows"]] = stored["probabilities"]
         return probabilities
 
-    def out_of_fold_answers(self, num_rows: int) -> NDArray[np.int64]:
-        """Return the class (rows,) that each training row is answered with: by a rule, else the most probable one."""
-        answers = np.zeros(num_rows, dtype=np.int64)
+    def out_of_fold_answers(self, num_rows: int) -> NDArray[Any]:
+        """Return what each training row (rows,) is answered with: by a rule, else the most probable class; a number."""
+        answers: NDArray[Any] = np.zeros(num_rows, dtype=np.int64)
         for fold in self.folds:
             with load_arrays(fold.predictions) as stored:
-                answers[stored["rows"]] = (
-                    stored["answers"] if "answers" in stored else answers_of(stored["probabilities"])
-                )
+                outputs = stored["probabilities"]
+                plain = outputs[:, 0] if outputs.shape[1] == 1 else answers_of(outputs)
+                given = stored.get("answers", plain)
+                answers = answers.astype(given.dtype, copy=False)
+                answers[stored["rows"]] = given
         return answers
 
 
 def best_of(approaches: Sequence[CrossValidation]) -> CrossValidation:
-    """Return the approach with the highest mean macro-F1, the first where several tie."""
+    """Return the approach with the highest mean score, the first where several tie."""
     return max(approaches, key=CrossValidation.mean)
 
 

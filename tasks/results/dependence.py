@@ -8,7 +8,7 @@ from tasks.results import Result
 
 
 class Dependence(Result):
-    """Macro-F1 of one approach on each fold, `by_column` as the params part the rows, and by chance.
+    """A score, called `title`, of one approach on each fold, `by_column` as the params part the rows, and by chance.
 
     By chance it learns from as many rows; near-duplicates stay together either way.
     """
@@ -17,6 +17,7 @@ class Dependence(Result):
     columns: tuple[str, ...]
     by_chance: tuple[float, ...]
     by_column: tuple[float, ...]
+    title: str = "macro-F1"
 
     @property
     def fall(self) -> float:
@@ -32,7 +33,7 @@ class Dependence(Result):
     def sentence(self) -> str:
         """Say both scores and what they mean."""
         told = (
-            f"{self.approach}: macro-F1 {np.mean(self.by_chance):.4f} by chance, {np.mean(self.by_column):.4f} by "
+            f"{self.approach}: {self.title} {np.mean(self.by_chance):.4f} by chance, {np.mean(self.by_column):.4f} by "
             f"{' and '.join(self.columns)}"
         )
         if self.is_beyond_noise:

@@ -6,22 +6,24 @@ from tasks.results import Result
 class Rung(Result):
     """One depth that a scout tried: layer groups unfrozen below the head, and how its rows were judged.
 
-    `loss` is the Brier score (0 to 2) at its best temperature, `gain` what it is below that of the head alone, `error`
-    the standard error of that; `seconds` is what training all folds and the final fit so deep would take here.
+    `loss` is the Brier score (0 to 2) at its best temperature, or a squared error, `gain` what it is below that of the
+    head alone, `error` the standard error of that; `score` is the one that decides. `seconds` is what training all
+    folds and the final fit so deep would take here.
     """
 
     depth: int
     loss: float
     gain: float
     error: float
-    f1_macro: float
+    score: float
     seconds: float
 
 
 class Scouted(Result):
     """How deep to fine-tune: `depth` layer groups below the head, by what `rungs` showed, that of the head first.
 
-    `too_long` has, by depth, the seconds that a rung would take which was left for that reason.
+    `title` and `off` are what people call score and loss. `too_long` has, by depth, the seconds that a rung would take
+    which was left for that reason.
     """
 
     rungs: list[Rung]
@@ -30,6 +32,8 @@ class Scouted(Result):
     num_fitted: int
     num_judged: int
     seconds: float
+    title: str = "macro-F1"
+    off: str = "Brier score"
 
     def lines(self) -> list[str]:
         """Return what was found in lines: a depth each, and what is done."""
@@ -38,7 +42,8 @@ class Scouted(Result):
         found = [f"how deep fine-tuning pays, on {self.num_judged} rows:"]
         for one in self.rungs:
             gained = f", lower by {one.gain:.4f} ± {one.error:.4f}" if one.depth else ""
-            found.append(f"  {tell_depth(one.depth)}: macro-F1 {one.f1_macro:.3f}, Brier score {one.loss:.4f}{gained}")
+            told = f"{self.title} {one.score:.3f}, {self.off} {one.loss:.4f}{gained}"
+            found.append(f"  {tell_depth(one.depth)}: {told}")
         for depth, seconds in self.too_long.items():
             found.append(f"  {tell_depth(depth)}: not tried, all folds would take {seconds:.0f} s (train.max_seconds)")
         return [*found, f"trained: {tell_depth(self.depth)}"]

@@ -11,6 +11,7 @@ from thawline.scores.abstention import Abstention
 from thawline.scores.answers import RuleEffect
 from thawline.scores.comparison import Comparison
 from thawline.scores.gates import Gate
+from thawline.scores.number_comparison import NumberComparison
 
 RESULT_FILE = "result.json"
 """What a run says, among its artifacts."""
@@ -30,7 +31,8 @@ class RunResult(Result):
     verdict: str
     candidate: str
     gates: list[Gate]
-    comparison: Comparison | None = None
+    comparison: Comparison | NumberComparison | None = None
+    target: str = "classes"
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     alarms: list[str] = []

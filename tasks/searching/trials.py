@@ -27,7 +27,7 @@ from tasks.results import Result
 from tasks.results.cross_validation import CrossValidation
 from tasks.results.search import TrialResult
 from tasks.training.device_slots import on_device
-from tasks.training.finetuning import inner_f1
+from tasks.training.finetuning import inner_scores
 from tasks.training.first_phases import is_exact
 from tasks.training.linear_heads import pooled_vectors, solve_head
 from tasks.training.setup import groups_of, has_own_vectors, head_spec, open_training, policy_settings, train_settings
@@ -37,7 +37,7 @@ from thawline.errors import UsageError
 from thawline.params import Params
 from thawline.params.file import parse_params
 from thawline.params.search import Value
-from thawline.scores.metrics import Scores, score, standard_error
+from thawline.scores.metrics import AnyScores, score, standard_error
 from thawline.system.console import progress
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def judge_rung(
     """Return the trials of a rung, by number, with the score that their folds came to and all seconds so far."""
     return {
         number: screened[number].gone_deeper(
-            penalised_mean(inner_f1(folds), context.params.search.std_error_penalty),
+            penalised_mean(inner_scores(folds), context.params.search.std_error_penalty),
             seconds=screened[number].seconds + folds.seconds,
             num_phases=max(len(fold.best_epochs) for fold in folds.folds),
         )
@@ -154,7 +154,7 @@ def _screen_together(context: Context, trials: Mapping[int, Context]) -> dict[in
     """Screen trials whose rows are changed as `context` says."""
     data, num_folds = load_train_set(context), context.params.split.num_folds
     passes = [[fold] for fold in range(num_folds)] if has_own_vectors(context) else [list(range(num_folds))]
-    scores: dict[int, list[tuple[Scores, float]]] = {number: [] for number in trials}
+    scores: dict[int, list[tuple[AnyScores, float]]] = {number: [] for number in trials}
     most = max(trial.params.train.head_epochs for trial in trials.values())
     with progress(f"screen {len(trials)} trials in {num_folds} folds", most * len(passes)) as advance:
         for folds in passes:
@@ -169,7 +169,7 @@ def _screen_together(context: Context, trials: Mapping[int, Context]) -> dict[in
                 scores[number].append((head.inner, sum(record.seconds for record in head.records)))
     return {
         number: Screening(
-            f1_macro=tuple(one.f1_macro for one, _ in each),
+            f1_macro=tuple(one.main for one, _ in each),
             loss=tuple(one.loss for one, _ in each),
             seconds=sum(seconds for _, seconds in each),
         )
@@ -210,7 +210,7 @@ def _screen_alone(context: Context) -> Screening:
             pass
         kept = predict_probabilities(opened.classifier, data.rows, data.inner, store=opened.store)
         scores = opened.settings.judge(data.labels[data.inner], kept)
-        inner.append((scores.f1_macro, scores.loss))
+        inner.append((scores.main, scores.loss))
     return Screening(
         f1_macro=tuple(f1 for f1, _ in inner), loss=tuple(loss for _, loss in inner), seconds=time.monotonic() - started
     )

@@ -27,10 +27,12 @@ from prefect.artifacts import (
 from prefect.exceptions import PrefectException
 
 from expectations.report import Check, ValidationReport
+from targets import get_target
 from tasks.presenting.markdown import escape
 from tasks.results.outcomes import RunResult
 from tasks.tracking.mlflow_addresses import find_pages
 from tasks.tracking.runs import Tracking, service_errors
+from thawline.scores.metrics import TITLES
 from thawline.servers.orphans import lasting_server
 from thawline.system.console import followers
 from thawline.workspace import Workspace
@@ -39,14 +41,6 @@ log = logging.getLogger(__name__)
 
 NOT_TAKEN = (httpx.HTTPError, PrefectException, RuntimeError)
 """What Prefect's client raises where the server is gone, refuses, or never was."""
-SEEN = {
-    "f1_macro": "macro-F1",
-    "accuracy": "accuracy",
-    "precision_macro": "precision",
-    "recall_macro": "recall",
-    "roc_auc": "ROC-AUC",
-}
-"""Scores on the test rows that the table shows, and what it calls them."""
 EVERY_S = 10.0
 """A step that takes longer is shown as it goes on, and told of no more often than that: each time is a question."""
 REPORT = "evaluation.html"
@@ -129,16 +123,18 @@ def outcome_artifacts(
 
 def score_rows(result: RunResult, metrics: Mapping[str, float]) -> list[dict[str, Any]]:
     """Return a row for each candidate: folds and test set, '' where it was not scored."""
-    folds = {name: (one["cv_f1_macro"], one["cv_f1_macro_sd"]) for name, one in result.baseline.items()}
+    target = get_target(result.target)
+    main = target.main
+    folds = {name: (one[f"cv_{main}"], one[f"cv_{main}_sd"]) for name, one in result.baseline.items()}
     folds["finetuned"] = result.cv["mean"], result.cv["sd"]
     rows = []
     for name, (mean, sd) in folds.items():
         prefix = "test_" if name == result.candidate else f"test_{name}_"
-        scores = {title: metrics.get(f"{prefix}{key}") for key, title in SEEN.items()}
+        scores = {title: metrics.get(f"{prefix}{key}") for key, title in target.shown.items()}
         rows.append(
             {
                 "candidate": f"{name} (chosen)" if name == result.candidate else name,
-                "folds, macro-F1": f"{mean:.4f} ± {sd:.4f}",
+                f"folds, {TITLES[main]}": f"{mean:.4f} ± {sd:.4f}",
                 **{f"test, {title}": "" if score is None else f"{score:.4f}" for title, score in scores.items()},
             }
         )

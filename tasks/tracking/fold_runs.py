@@ -7,7 +7,7 @@ from mlflow.entities import Metric
 from prefect import task
 
 from tasks.caching import NO_CACHE
-from tasks.presenting.epoch_tables import epoch_table, seconds_per_phase
+from tasks.presenting.epoch_tables import epoch_table, main_score, seconds_per_phase
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from tasks.tracking import runs
 from tasks.tracking.runs import Tracking
@@ -47,8 +47,8 @@ def log_epochs(tracking: Tracking, run_id: str, epochs: Sequence[Mapping[str, An
     for row in epochs:
         values = {key: value for key, value in row.items() if isinstance(value, int | float) and key not in _NO_METRIC}
         rates = {f"learning_rate/{group}": rate for group, rate in row["learning_rates"].items()}
-        scored = row["f1_macro"] is not None
-        gap = {"overfitting_gap": row["train_f1_macro"] - row["f1_macro"]} if scored else {}
+        main = main_score(row)
+        gap = {"overfitting_gap": row[f"train_{main}"] - row[main]} if row[main] is not None else {}
         speed = {"rows_per_second": num_rows / row["seconds"]} if row["seconds"] else {}
         metrics += runs.metrics_at({**values, **rates, **gap, **speed, "phase": row["phase_index"]}, row["epoch"])
     runs.log_metrics(tracking, run_id, metrics)

@@ -28,6 +28,7 @@ from mlflow.utils.mlflow_tags import (
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
+from targets import target_of
 from tasks.tracking.mlflow_addresses import explain, require_store
 from tasks.tracking.run_source import run_source
 from tasks.tracking.saved_view import VIEW_TAG, render_view
@@ -88,7 +89,7 @@ def open_tracking(workspace: Workspace, params: Params) -> Tracking:
             _check_artifacts(params, location, experiment.artifact_location)
             return Tracking(client, uri, experiment.experiment_id)
         kind = {"mlflow.experimentKind": "custom_model_development"}  # otherwise the UI shows it as generative AI
-        tags = {**kind, VIEW_TAG: render_view()}
+        tags = {**kind, VIEW_TAG: render_view(target_of(params).main)}
         return Tracking(client, uri, client.create_experiment(params.name, location, tags=tags))
 
 

@@ -11,9 +11,6 @@ import zlib
 VIEW_KEY = "thawline"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 COLUMNS = (
-    "attributes.`Dataset`",
-    "metrics.`test_f1_macro`",
-    "metrics.`cv_f1_macro`",
     "params.`train.policy`",
     "tags.`thawline.promoted`",
     "tags.`thawline.candidate`",
@@ -22,17 +19,18 @@ COLUMNS = (
 )
 
 
-def render_view() -> str:
-    """Return the view as MLflow reads it: runs of the line without their children, by macro-F1 on the test set."""
+def render_view(main: str = "f1_macro") -> str:
+    """Return the view as MLflow reads it: runs of the line without their children, by a score on the test set."""
+    scores = [f"metrics.`{rows}_{main}`" for rows in ("test", "cv")]
     state = {
         "searchFilter": "tags.thawline.role = 'finetune'",
-        "orderByKey": "metrics.`test_f1_macro`",
+        "orderByKey": scores[0],
         "orderByAsc": False,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": list(COLUMNS),
+        "selectedColumns": ["attributes.`Dataset`", *scores, *COLUMNS],
     }
     return f"deflate;{base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()}"
 

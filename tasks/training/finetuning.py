@@ -16,6 +16,7 @@ from modalities import get_modality
 from modalities.predictor import save_finetuned
 from models.training.loop import EpochRecord, phases_left_plain, predict_probabilities
 from models.training.policies import Phase
+from targets import target_of
 from tasks.caching import step_cache
 from tasks.results import Result, save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
@@ -23,11 +24,11 @@ from tasks.training.adapters import refers_to_encoder
 from tasks.training.device_slots import on_device
 from tasks.training.first_phases import train_first_phases
 from tasks.training.linear_heads import solve_head
-from tasks.training.setup import Training, open_training
+from tasks.training.setup import Training, open_training, unit_of
 from tasks.training.train_set import load_train_set
 from thawline.context import Context
 from thawline.params.scopes import TRAINING
-from thawline.scores.scorecard import score_fully
+from thawline.scores.metrics import TITLES
 from thawline.system.console import console, progress
 from thawline.system.memory import peak_memory_bytes
 
@@ -75,8 +76,8 @@ def train_fold(context: Context, fold: int, num_phases: int, before: Heads | Fol
     epochs = _follow(training, f"fold {fold + 1} of {context.params.split.num_folds}")
     return FoldResult(
         fold=fold,
-        train_f1_macro=_train_f1_at_best(epochs),
-        **_judge(training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}.npz"),
+        train_score=_train_score_at_best(epochs),
+        **_judge(context, fold, training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}.npz"),
         seconds=(0.0 if before is None else before.seconds) + time.monotonic() - started,
         epochs=_as_dicts(epochs, training.phases),
         best_epochs=best_epochs(epochs, training.phases),
@@ -104,8 +105,8 @@ def answer_fold(context: Context, fold: int, num_phases: int, chosen: FoldResult
     epochs = _follow(training, f"fold {fold + 1} of {context.params.split.num_folds}, all rows")
     result = FoldResult(
         fold=fold,
-        train_f1_macro=epochs[-1].train_f1_macro,
-        **_judge(training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}-all.npz"),
+        train_score=epochs[-1].train_score,
+        **_judge(context, fold, training, context.directory(TRAINING) / f"fold-{fold}-{num_phases}-all.npz"),
         seconds=time.monotonic() - started,
         epochs=_as_dicts(epochs, training.phases),
         best_epochs={one.phase: one.phase_epoch for one in epochs},
@@ -125,6 +126,7 @@ def fit_final(context: Context, cross_validation: CrossValidation) -> FinalFit:
     _begin(context, {None: training}, description="head of the final fit")
     data = load_train_set(context)
     epochs = _follow(training, "final fit")
+    _restore_unit(context, None, training)
     directory = context.directory(TRAINING) / "model"
     params = get_modality(context.params.modality).settle(data.frame, context.params)
     save_finetuned(
@@ -167,17 +169,25 @@ def _open_chosen(context: Context, fold: int | None, best: Sequence[dict[str, in
     return dataclasses.replace(training, phases=stop_at_best(training.phases, best)) if best else training
 
 
-def _judge(training: Training, path: Path) -> dict[str, Any]:
+def _judge(context: Context, fold: int, training: Training, path: Path) -> dict[str, Any]:
     """Return what a fold's result says of its trained classifier on the rows that it is scored on."""
-    data = training.data
+    data, labels = training.data, load_train_set(context).labels
     assert data.validation is not None  # noqa: S101 - every fold has such rows
+    _restore_unit(context, fold, training)
     probabilities = predict_probabilities(training.classifier, data.rows, data.validation, store=training.store)
     return {
-        "scores": score_fully(data.labels[data.validation], probabilities),
+        "scores": target_of(context.params).scorecard(labels[data.validation], probabilities),
         "predictions": save_arrays(path, rows=data.validation, probabilities=probabilities),
         "num_fitted": len(data.train),
         "peak_memory_bytes": peak_memory_bytes(),
     }
+
+
+def _restore_unit(context: Context, fold: int | None, training: Training) -> None:
+    """Let a classifier that has learned standardised numbers answer in their own unit; it learns no more."""
+    unit = unit_of(context, fold)
+    if unit is not None:
+        unit.restore(training.classifier.head)
 
 
 def _begin(context: Context, trainings: Mapping[int | None, Training], *, description: str) -> None:
@@ -189,15 +199,16 @@ def _begin(context: Context, trainings: Mapping[int | None, Training], *, descri
     train_first_phases([*trainings.values()], solvers, description=description)
 
 
-def inner_f1(cross_validation: CrossValidation) -> list[float]:
-    """Return each fold's macro-F1 on its inner rows with the weights that it ended with."""
-    return [inner_f1_of(fold) for fold in cross_validation.folds]
+def inner_scores(cross_validation: CrossValidation) -> list[float]:
+    """Return each fold's score on its inner rows with the weights that it ended with."""
+    return [inner_score_of(fold) for fold in cross_validation.folds]
 
 
-def inner_f1_of(fold: FoldResult) -> float:
-    """Return a fold's macro-F1 on its inner rows with the weights that it ended with."""
-    best = [epoch["inner_f1_macro"] for epoch in fold.epochs if epoch["is_best"]]
-    return best[-1] if best else 0.0
+def inner_score_of(fold: FoldResult) -> float:
+    """Return a fold's score, the one that decides, on its inner rows with the weights that it ended with."""
+    best = [epoch for epoch in fold.epochs if epoch["is_best"]]
+    known = (best[-1].get(f"inner_{name}") for name in TITLES) if best else ()
+    return next((score for score in known if score is not None), 0.0)
 
 
 def stop_at_best(phases: Sequence[Phase], best_epochs: Sequence[dict[str, int]]) -> list[Phase]:
@@ -229,9 +240,9 @@ def best_epochs(epochs: Sequence[EpochRecord], phases: Sequence[Phase]) -> dict[
     }
 
 
-def _train_f1_at_best(epochs: Sequence[EpochRecord]) -> float:
+def _train_score_at_best(epochs: Sequence[EpochRecord]) -> float:
     best = [record for record in epochs if record.is_best]
-    return (best or list(epochs))[-1].train_f1_macro
+    return (best or list(epochs))[-1].train_score
 
 
 def _as_dicts(epochs: Sequence[EpochRecord], phases: Sequence[Phase]) -> list[dict[str, Any]]:

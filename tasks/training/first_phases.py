@@ -16,15 +16,17 @@ from models.inputs.rows import Indices
 from models.training.policies import Phase
 from models.training.records import TrainSettings, record_epoch
 from tasks.training.setup import Training
-from thawline.scores.metrics import Scores, score
+from thawline.scores.metrics import AnyScores, score_outputs
 from thawline.system.console import progress
 
 Solver = Callable[[], LinearHead]
+EXACT = ("cross_entropy", "squared")
+"""Losses whose minimum a linear head is solved for."""
 
 
 def is_exact(phase: Phase, head: HeadSpec, settings: TrainSettings) -> bool:
     """Return whether a phase solves for its weights: it is to be exact, and what it minimises is convex."""
-    return phase.exact and head.layers == 0 and settings.loss == "cross_entropy"
+    return phase.exact and head.layers == 0 and settings.loss in EXACT
 
 
 def train_first_phases(trainings: Sequence[Training], solvers: Sequence[Solver], *, description: str) -> None:
@@ -66,7 +68,7 @@ def _solve(training: Training, solve: Solver) -> None:
     started = time.monotonic()
     data, vectors, head = training.data, training.pooled_vectors()[0], solve()
 
-    def scored(rows: Indices | None, measure: Callable[..., Scores] = score) -> Scores | None:
+    def scored(rows: Indices | None, measure: Callable[..., AnyScores] = score_outputs) -> AnyScores | None:
         return None if rows is None else measure(data.labels[rows], head.probabilities(vectors[rows]))
 
     put_linear_head(training.classifier, head)

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.heads.linear import HeadProblem, LinearHead
+from models.heads.ridge import RidgeProblem
 from models.inputs.rows import draw_in_order
+from targets import target_of
 from tasks.training.device_slots import on_device
 from tasks.training.row_weights import row_weights
-from tasks.training.setup import has_own_vectors, learned_rows, open_training
+from tasks.training.setup import has_own_vectors, learned_rows, open_training, unit_of
 from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
 from thawline.params.scopes import HEADS
@@ -56,19 +58,22 @@ def _solve(context: Context, fold: int | None) -> LinearHead:
     return problem.solve(rows, choose_strength(context, problem, rows))
 
 
-def head_problem(context: Context, fold: int | None) -> HeadProblem:
-    """Return what linear heads of a fold are fitted to."""
-    data, train = load_train_set(context), context.params.train
-    return HeadProblem(
+def head_problem(context: Context, fold: int | None) -> HeadProblem | RidgeProblem:
+    """Return what linear heads of a fold are fitted to: classes, or numbers in the fold's unit."""
+    data, train, unit = load_train_set(context), context.params.train, unit_of(context, fold)
+    problem: HeadProblem | RidgeProblem = target_of(context.params).head_problem(
         vectors=pooled_vectors(context, fold),
-        labels=data.labels,
-        num_classes=len(data.classes),
+        labels=data.labels if unit is None else unit.standardise(data.labels),
+        num_outputs=len(data.classes),
         weights=row_weights(context, len(data.labels)),
         balanced="balanced" in (train.class_weights, train.sampling),
     )
+    return problem
 
 
-def choose_strength(context: Context, problem: HeadProblem, rows: Indices, data: TrainSet | None = None) -> float:
+def choose_strength(
+    context: Context, problem: HeadProblem | RidgeProblem, rows: Indices, data: TrainSet | None = None
+) -> float:
     """Return how strongly a head on these rows is regularised, chosen on parts of them; groups stay whole.
 
     `data` are the training rows with other groups than theirs.

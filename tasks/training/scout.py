@@ -2,8 +2,8 @@
 
 The rungs go down from the exact head: the head alone, then as many layer groups as the policy's phases unfreeze, each
 from that head, for the whole course. They are judged by their Brier score, each at its best temperature, on rows that
-they did not learn from. A rung pays if it takes off more than chance would and raises macro-F1, and if all folds can go
-as deep in the time that `train.max_seconds` grants.
+they did not learn from, numbers by their squared error. A rung pays if it takes off more than chance would and raises
+the score that decides, and if all folds can go as deep in the time that `train.max_seconds` grants.
 
 What is shared between folds is this one choice. Its rows are the first fold's training rows, which other folds score.
 """
@@ -20,6 +20,7 @@ from models.heads.linear import LinearHead
 from models.inputs.rows import Indices, draw_in_order
 from models.training.loop import predict_probabilities
 from models.training.policies import plan_phases
+from targets import target_of
 from tasks.caching import step_cache
 from tasks.edges import DEPTH, FROZEN, ROWS, after, note, noted
 from tasks.results.depth import Rung, Scouted
@@ -38,8 +39,7 @@ from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
 from thawline.params.scopes import TRAINING
 from thawline.rows.splits import assign_folds
-from thawline.scores.calibration import apply_temperature, fit_temperature, row_distances
-from thawline.scores.metrics import score, standard_error
+from thawline.scores.metrics import TITLES, standard_error
 from thawline.system.console import progress
 
 POLICY = "auto"
@@ -76,7 +76,7 @@ def scout(context: Context) -> Scouted:
     started = time.monotonic()
     data = load_train_set(context)
     fitted, judged = _draw(data, learned_rows(context, 0), context.params.seed)
-    labels, losses = data.labels[judged], list[NDArray[np.float64]]()
+    target, losses = target_of(context.params), list[NDArray[np.float64]]()
     rungs: list[Rung] = []
     too_long: dict[int, float] = {}
     phases = plan_phases(context.params.train.policy, groups_of(context), policy_settings(context.params))
@@ -95,8 +95,8 @@ def scout(context: Context) -> Scouted:
                 too_long[depth] = seconds
                 break
             probabilities = predict_probabilities(training.classifier, training.data.rows, judged, store=training.store)
-            scaled = apply_temperature(probabilities, fit_temperature(labels, probabilities))
-            losses.append(row_distances(labels, scaled))
+            off, score = target.judged(training.data.labels[judged], probabilities)
+            losses.append(off)
             gains = losses[0] - losses[-1]
             rungs.append(
                 Rung(
@@ -104,11 +104,11 @@ def scout(context: Context) -> Scouted:
                     loss=float(losses[-1].mean()),
                     gain=float(gains.mean()),
                     error=standard_error(gains),
-                    f1_macro=score(labels, scaled).f1_macro,
+                    score=score,
                     seconds=seconds,
                 )
             )
-            advance(f"{depth} layer groups, Brier score {rungs[-1].loss:.4f}")
+            advance(f"{depth} layer groups, {target.off} {rungs[-1].loss:.4f}")
             if depth and rungs[-1].gain <= rungs[-2].gain:
                 break
     return Scouted(
@@ -118,15 +118,15 @@ def scout(context: Context) -> Scouted:
         num_fitted=len(fitted),
         num_judged=len(judged),
         seconds=time.monotonic() - started,
+        title=TITLES[target.main],
+        off=target.off,
     )
 
 
 def choose_depth(rungs: list[Rung], min_gain: float) -> int:
-    """Return the depth that lowers the Brier score most, of those that do so beyond chance and better the answers."""
+    """Return the depth that lowers the loss most, of those that do so beyond chance and better the answers."""
     paying = [
-        one
-        for one in rungs[1:]
-        if one.gain > BEYOND_CHANCE * one.error and one.f1_macro >= rungs[0].f1_macro + min_gain
+        one for one in rungs[1:] if one.gain > BEYOND_CHANCE * one.error and one.score >= rungs[0].score + min_gain
     ]
     return max(paying, key=lambda one: one.gain).depth if paying else 0
 

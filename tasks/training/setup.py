@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from models.classifiers.placement import encoder_on
 from models.encoders.loading import Encoder
 from models.hardware.devices import choose_device
 from models.heads.head import HeadSpec
+from models.heads.units import Unit
 from models.inputs.augmentation import Augmentation, Change, with_views
 from models.inputs.rows import Indices, Rows
 from models.training.checkpoints import Checkpoints
@@ -30,6 +31,7 @@ from models.training.journal import Journal
 from models.training.loop import EpochRecord, go_on, stored_boundaries
 from models.training.policies import Phase, PolicySettings, WrittenPhase, plan_phases
 from models.training.records import TrainingData, TrainSettings
+from targets import target_of
 from tasks.training.adapters import adapter_spec, trainable_groups
 from tasks.training.device_slots import device_slot
 from tasks.training.row_weights import row_weights, trained_on
@@ -88,7 +90,9 @@ def open_training(context: Context, fold: int | None, *, all_rows: bool = False,
         encoded.encoder, params, num_classes=len(data.classes), device=device, adapters=adapter_spec(params)
     )
     weights = row_weights(context, len(data.labels))
-    arrays = TrainingData(rows=encoded.rows, labels=data.labels, train=learned_rows(context, fold), weights=weights)
+    unit = unit_of(context, fold)
+    labels = data.labels if unit is None else unit.standardise(data.labels)
+    arrays = TrainingData(rows=encoded.rows, labels=labels, train=learned_rows(context, fold), weights=weights)
     if fold is not None:
         arrays = dataclasses.replace(arrays, validation=data.fold_rows(fold)[1])
         if not all_rows:
@@ -106,6 +110,12 @@ def open_training(context: Context, fold: int | None, *, all_rows: bool = False,
             context, "final" if fold is None else f"fold-{fold}-all" if all_rows else f"fold-{fold}"
         ),
     )
+
+
+def unit_of(context: Context, fold: int | None) -> Unit | None:
+    """Return the unit in which networks and heads of a fold learn numbers, by all rows of its training part."""
+    labels = load_train_set(context).labels[learned_rows(context, fold)]
+    return cast("Unit | None", target_of(context.params).unit(labels))
 
 
 def learned_rows(context: Context, fold: int | None) -> NDArray[np.int64]:
@@ -176,7 +186,8 @@ def policy_settings(params: Params) -> PolicySettings:
 def train_settings(params: Params, *, seed: int) -> TrainSettings:
     """Return how to train, with a seed of the caller's."""
     names = [field.name for field in dataclasses.fields(TrainSettings) if field.name != "seed"]
-    return TrainSettings(**{name: getattr(params.train, name) for name in names}, seed=seed)
+    values = {name: getattr(params.train, name) for name in names} | target_of(params).training(params)
+    return TrainSettings(**values, seed=seed)
 
 
 def open_store(workspace: Workspace, params: Params) -> ActivationStore:

@@ -3,21 +3,26 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from targets import get_target
 from thawline.context import Context
 from thawline.rows.forward_folds import learned_from
 
 
 @dataclass(frozen=True)
 class TrainSet:
-    """Training rows: the frame, class numbers (rows,) int64, fold and group numbers (rows,), and class names."""
+    """Training rows: the frame, class numbers (rows,) int64, fold and group numbers (rows,), and class names.
+
+    Where a number is estimated `labels` are the numbers (rows,) float64, and `classes` has the one name of the output.
+    """
 
     frame: pd.DataFrame
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     folds: NDArray[np.int64]
     groups: NDArray[np.int64]
     classes: list[str]
@@ -44,13 +49,14 @@ class TrainSet:
 
 def load_train_set(context: Context) -> TrainSet:
     """Return the training rows of the context's data version."""
-    return _read(context.workspace.train_rows, context.data_version)
+    return _read(context.workspace.train_rows, context.data_version, context.params.target.kind)
 
 
 @lru_cache(maxsize=1)
-def _read(path: Path, _data_version: str) -> TrainSet:
+def _read(path: Path, _data_version: str, kind: str) -> TrainSet:
     frame = pd.read_parquet(path)
-    classes = sorted(frame["label"].unique())
-    labels = frame["label"].map({name: number for number, name in enumerate(classes)}).to_numpy(np.int64, copy=True)
+    target = get_target(kind)
+    classes = target.outputs(frame["label"])
+    labels = target.encode(frame["label"], classes)
     folds, groups = (frame[column].to_numpy(np.int64, copy=True) for column in ("fold", "group"))
     return TrainSet(frame, labels, folds, groups, classes)

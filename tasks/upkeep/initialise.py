@@ -13,14 +13,14 @@ from pathlib import Path
 import pandas as pd
 
 from modalities import get_modality
+from targets import check_target, get_target, list_targets, target_of
 from tasks.checking.group_hint import hint_at_groups
-from tasks.clean import count_classes
 from tasks.rules import DVC_YAML
 from tasks.versions.dvc_repo import write_dvc_config
 from tasks.versions.git_command import git_root, ignoring_rule
 from tasks.versions.git_rules import hidden_by_git, require_seen, with_rules
 from tasks.versions.raw_data import accept_file
-from thawline.errors import UsageError
+from thawline.errors import ParamsError, UsageError
 from thawline.formats.encodings import UTF_8, detect_encoding, read_blocks
 from thawline.params import Params
 from thawline.params.file import parse_params
@@ -67,7 +67,7 @@ def initialise(directory: Path, data: Path, params: Params) -> Made:
     with storage_errors(), staging_for(workspace.root) as staging:
         _make(Workspace(staging), params, data)
         with moved_in(staging, workspace.root), _settled_with_git(workspace) as remarks:
-            return Made(workspace, params, len(rows), count_classes(rows), [*told, *remarks])
+            return Made(workspace, params, len(rows), dict(target_of(params).count(rows["label"])), [*told, *remarks])
 
 
 def _with_encoding(params: Params, data: Path) -> tuple[Params, list[str]]:
@@ -161,7 +161,14 @@ def _in_the_way(workspace: Workspace) -> Iterator[Path]:
             yield from sorted(path for path in directory.rglob("*") if path.is_file())
 
 
-def params_for(directory: Path, *, modality: str, columns: dict[str, str], overrides: Sequence[str] = ()) -> Params:
+def params_for(
+    directory: Path,
+    *,
+    modality: str,
+    columns: dict[str, str],
+    overrides: Sequence[str] = (),
+    target: str = "classes",
+) -> Params:
     """Return default params for a new workspace, named after its directory.
 
     Args:
@@ -169,17 +176,21 @@ def params_for(directory: Path, *, modality: str, columns: dict[str, str], overr
         modality: Name of a modality.
         columns: Values of the params section `ingest`, such as `label_column`.
         overrides: Any params, as 'train.policy=full'.
+        target: Name of a kind of answer.
 
     Raises:
-        ParamsError: A value breaks its rule.
+        ParamsError: A value breaks its rule, or means nothing to the kind of answer.
     """
-    defaults = get_modality(modality).defaults
+    if target not in list_targets():
+        raise ParamsError(f"--target {target!r} is no kind of answer; there are: {', '.join(list_targets())}")
+    defaults = get_target(target).defaults(get_modality(modality).defaults)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", directory.expanduser().resolve().name).strip("-_") or "classifier"
-    values = {"name": name, "modality": modality, "ingest": columns}
+    values = {"name": name, "modality": modality, "ingest": columns, "target": {"kind": target}}
     params = parse_params({**values, **defaults}, overrides, source="the command line")
     given = parse_params(values, overrides, source="the command line")
     for name in SIZED:  # what the kind of data suggests counts as not given
         section = getattr(params, name)
         known = section.model_construct(_fields_set=set(getattr(given, name).model_fields_set), **dict(section))
         params = params.model_copy(update={name: known})
+    check_target(params)
     return params

@@ -178,9 +178,9 @@ def _heed(
 
 
 @task(name="record version", cache_policy=NO_CACHE, **retry_transient(DvcError))
-def record_data_version(workspace: Workspace, data_version: str) -> Version:
-    """Note the state of the data, which has passed all checks, in its ledger."""
-    entry = record_version(workspace, data_version)
+def record_data_version(workspace: Workspace, data_version: str, kind: str) -> Version:
+    """Note the state of the data, which has passed all checks, in its ledger; `kind` is that of the answers."""
+    entry = record_version(workspace, data_version, kind)
     console.print(f"  data version {entry.version}: {entry.rows:,} rows")
     return entry
 

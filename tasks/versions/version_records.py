@@ -16,6 +16,7 @@ import pandas as pd
 
 from expectations.report import ValidationReport
 from modalities import get_modality
+from targets import get_target, target_of
 from tasks.ingest import read_raw, tracked_files
 from tasks.versions.dvc_locks import read_track
 from tasks.versions.dvc_repo import read_assigned, run_dvc
@@ -35,10 +36,10 @@ NOW: Final = "now"
 PLACE = ["source", "source_row"]
 
 
-def record_version(workspace: Workspace, data_version: str) -> Version:
+def record_version(workspace: Workspace, data_version: str, kind: str = "classes") -> Version:
     """Add the present state of the data to the ledger, unless it is the newest entry already.
 
-    Call it under the lock `data`, after the stages have run and all checks have passed.
+    Call it under the lock `data`, after the stages have run and all checks have passed. `kind` is that of the answers.
 
     Returns:
         The newest entry.
@@ -63,7 +64,7 @@ def record_version(workspace: Workspace, data_version: str) -> Version:
         created=now.isoformat(timespec="milliseconds"),
         rows=len(rows),
         distinct_rows=int(rows["row_id"].nunique()),
-        classes={str(label): int(count) for label, count in rows["label"].value_counts().sort_index().items()},
+        classes=dict(get_target(kind).count(rows["label"])),
         parts={part: int((rows["part"] == part).sum()) for part in PARTS},
         checks=_count_checks(workspace),
         files=_tracked_files(workspace),
@@ -135,7 +136,8 @@ def compare_versions(
             entry = find_version(workspace, name)
             rows.append(read_version_rows(workspace, params, entry.version))
             names.append(entry.version)
-    return compare(*rows, names=(names[0], names[1]))
+    target = target_of(params)
+    return compare(*rows, names=(names[0], names[1]), ranges=None if target.has_classes else target.named)
 
 
 def read_version_rows(workspace: Workspace, params: Params, version: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("bench", "expectations", "flows", "modalities", "models", "tasks", "thawline")
+ROOMS = ("bench", "expectations", "flows", "modalities", "models", "targets", "tasks", "thawline")
 MODULES = sorted(path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SHORTEST = 15
 

@@ -41,7 +41,7 @@ def good(room: str = "common") -> pd.DataFrame:
             "row_id": [f"{n:016x}" for n in numbers],
             **CONTENT[room],
             "normalised": [f"text {n}" for n in numbers],
-            "label": ["a", "b"] * 20,
+            "label": [f"{n / 2:g}" for n in numbers] if room == "number" else ["a", "b"] * 20,
             "source": "rows.csv",
             "source_row": numbers,
             "group": numbers,
@@ -69,6 +69,7 @@ TEXTS: dict[str, Any] = {"text": [f"text {n}" for n in range(40)]}
 CONTENT: dict[str, dict[str, Any]] = {
     "common": TEXTS | {"size": [float(n % 7) for n in range(40)], "city": ["Rome", "Oslo", "Oslo", "Rome"] * 10},
     "text": TEXTS,
+    "number": TEXTS,
     "image": {
         "path": [f"{n}.png" for n in range(40)],
         "width": 28,
@@ -412,6 +413,34 @@ FAILURES: dict[str, tuple[dict[str, Any], Callable[[], pd.DataFrame], str]] = {
         {"max_score": 0.97},
         table(city=["x7", "x9"] * 20),
         "best by itself, 'city', has a score of 1.000 (0 is guessing, 1 is perfect); at most 0.97",
+    ),
+    "ExpectNumbers": (
+        {"column": "price"},
+        spoilt("label", [7, 8], ["cheap", "inf"], "number"),
+        "2 of 40 labels in 'price' are no finite numbers; none may be. Among them: 'cheap', 'inf'",
+    ),
+    "ExpectManyNumbers": (
+        {"min_distinct": 20},
+        lambda: good("number").assign(label=["1", "2"] * 20),
+        "The labels are 2 different numbers; at least 20 are needed (target.min_distinct). So few look like classes",
+    ),
+    "ExpectFewFarNumbers": (
+        {"max_share": 0.0, "distance": 10.0},
+        spoilt("label", [7], "1e6", "number"),
+        "1 of 40 rows (2.5 %) have a number more than 10 times the quartiles' distance beyond them",
+    ),
+    "ExpectConsistentNumbers": (
+        {"max_share": 0.0},
+        spoilt("normalised", [7, 8], "the same", "number"),
+        (
+            "2 of 40 rows (5 %) have content that also stands under another number, so that no model that sees only "
+            "this content has an R² above 1.000"
+        ),
+    ),
+    "ExpectStableTarget": (
+        {"bins": {"edges": [5.0, 10.0, 15.0], "counts": [10, 10, 10, 10, 0]}, "max_index": 0.25, "min_rows": 20},
+        lambda: good("number").assign(label="19"),
+        "The largest population stability index of the numbers to be estimated is",
     ),
     "ExpectFewOutliers": (
         {"distance": 10.0, "max_share": 0.0},

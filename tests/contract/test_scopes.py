@@ -105,7 +105,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 def recording(recorder: Recorder) -> Iterator[set[str]]:
     """Record what the block reads, of what this process has not kept from earlier steps."""
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in {"tasks", "modalities", "models", "thawline", "expectations"}:
+        if name.partition(".")[0] in {"tasks", "modalities", "models", "targets", "thawline", "expectations"}:
             for value in list(vars(module).values()):
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()

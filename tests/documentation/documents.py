@@ -91,6 +91,14 @@ def visits(shell: Shell) -> None:
     )
 
 
+def houses(shell: Shell) -> None:
+    """Write 60 houses with a price."""
+    rng = np.random.default_rng(0)
+    rooms = rng.integers(1, 9, 60)
+    rows = pd.DataFrame({"rooms": rooms, "age": rng.integers(0, 90, 60), "price": 50 * rooms + rng.normal(0, 9, 60)})
+    rows.round(2).to_csv(shell.here() / "houses.csv", index=False)
+
+
 def departures(shell: Shell) -> None:
     """Write a table of flights, one an hour."""
     rng = np.random.default_rng(0)
@@ -338,8 +346,15 @@ VALIDATION: dict[str, Treatment] = {
     "critical 18 of": Printed(by="tests/unit/expectations/test_extra.py"),
     "import pandas as pd": Printed(by="tests/unit/expectations/test_extra.py"),
 }
+TARGETS: dict[str, Treatment] = {
+    "thawline init houses": Commands(
+        before={"thawline init houses": houses},
+        after={"thawline init houses": has("houses/params.yaml")},
+    ),
+}
 DOCUMENTS = {
     "README.md": README,
+    "docs/targets.md": TARGETS,
     "docs/dvc.md": DVC,
     "docs/validation.md": VALIDATION,
     "docs/groups_and_time.md": GROUPS,
@@ -353,5 +368,6 @@ BEGINNINGS: dict[str, Callable[[Shell], None]] = {
     "README.md": use_a_server,
     "docs/operations.md": enter_a_workspace,
     "docs/groups_and_time.md": enter_a_clone,
+    "docs/targets.md": enter_a_clone,
 }
 """What is there when a document begins, but for what `make setup` makes."""

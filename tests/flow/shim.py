@@ -12,7 +12,7 @@ import socket
 import sys
 from types import FrameType
 
-OURS = ("expectations", "flows", "modalities", "models", "tasks", "tests", "thawline", "prefect")
+OURS = ("expectations", "flows", "modalities", "models", "targets", "tasks", "tests", "thawline", "prefect")
 
 
 def main() -> int:

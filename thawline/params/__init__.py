@@ -20,6 +20,7 @@ from thawline.params.outcome import Audit, Export, Gates, Predict, Tracking
 from thawline.params.runner import Runner
 from thawline.params.search import Search
 from thawline.params.section import Section
+from thawline.params.target import Target
 from thawline.params.validation import Validation
 
 
@@ -37,6 +38,7 @@ class Params(Section):
     seed: int = Field(0, ge=0, description="Seed of everything random in training.")
     arrive: Arrive = Field(default_factory=Arrive, description="How data comes in.")
     ingest: Ingest = Field(default_factory=Ingest, description="Files to rows (DVC stage).")
+    target: Target = Field(default_factory=Target, description="What kind of answer is learned.")
     validation: Validation = Field(default_factory=Validation, description="Limits of the expectations.")
     clean: Clean = Field(default_factory=Clean, description="Rows to clean rows (DVC stage).")
     split: Split = Field(default_factory=Split, description="Clean rows to train, test and folds (DVC stage).")

@@ -112,6 +112,20 @@ class Gates(Section):
         description="Refuse where macro-F1 on the test set is lower (0 to 1). Unset: whatever is better than guessing "
         "beyond chance may be the first champion.",
     )
+    min_r2: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Refuse where R² of a number on the test set is lower (0 to 1). Unset: whatever is better than the "
+        "mean beyond chance may be the first champion.",
+    )
+    max_mae_loss: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Largest rise of a number's mean absolute error against the champion that is beyond chance, as a "
+        "share of the champion's (0 to 1).",
+    )
     max_recall_loss: float = Field(
         0.02,
         ge=0,
@@ -130,7 +144,8 @@ class Gates(Section):
         None,
         ge=0,
         le=1,
-        description="Refuse where macro-F1 is higher by more than this on training than on validation folds (0 to 1). "
+        description="Refuse where macro-F1, or R² of a number, is higher by more than this on training than on "
+        "validation folds (0 to 1). "
         "Unset: a gap above 0.15 is said as an alarm and refuses nobody; held-out scores decide.",
     )
     max_slice_gap: float = Field(

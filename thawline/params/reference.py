@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from thawline.params import Params
 from thawline.workspace import SCHEMA_FILE
 
-DVC_SECTIONS = ("modality", "ingest", "clean", "split")
+DVC_SECTIONS = ("modality", "ingest", "target", "clean", "split")
 """What DVC's stages read: a params.yaml always has them."""
 
 

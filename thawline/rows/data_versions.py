@@ -5,6 +5,7 @@ kept as a compact table (`ROW_COLUMNS`) without their content, so that two versi
 data/raw has changed, and a row that was removed for good leaves no copy here.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -73,14 +74,23 @@ class Difference(BaseModel):
         return not (self.added or self.removed or self.relabelled or self.moved or self.rows[0] != self.rows[1])
 
 
-def compare(before: pd.DataFrame, after: pd.DataFrame, *, names: tuple[str, str]) -> Difference:
+def compare(
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    *,
+    names: tuple[str, str],
+    ranges: Callable[[pd.Series], pd.Series] | None = None,
+) -> Difference:
     """Tell what changed between the rows of two versions.
 
     Args:
         before: Columns `ROW_COLUMNS`, one line a row.
         after: As `before`.
         names: How the two are called.
+        ranges: Labels to what they are counted by, where they are no classes; changes are then not counted by kind.
     """
+    labels = pd.concat([before["label"], after["label"]], ignore_index=True)
+    labels = labels if ranges is None else ranges(labels)
     old, new = _contents(before), _contents(after)
     added, removed = new.index.difference(old.index), old.index.difference(new.index)
     both = old.index.intersection(new.index)
@@ -97,9 +107,9 @@ def compare(before: pd.DataFrame, after: pd.DataFrame, *, names: tuple[str, str]
         added=len(added),
         removed=len(removed),
         relabelled=len(relabelled),
-        relabellings=_count(changes),
+        relabellings=_count(changes) if ranges is None else {},
         moved=_count(moves),
-        classes=_classes(before["label"], after["label"]),
+        classes=_classes(labels.iloc[: len(before)], labels.iloc[len(before) :]),
         examples={
             "added": _places(new.loc[added]),
             "removed": _places(old.loc[removed]),

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from thawline.rows.labels import strata_of
 from thawline.rows.near_duplicates import mix
 from thawline.rows.split_columns import MOMENT
 
@@ -49,14 +50,14 @@ def extend_ledger(ledger: pd.DataFrame, rows: pd.DataFrame, *, test_share: float
 
     Args:
         ledger: Columns `row_id` and `split` ('train' or 'test').
-        rows: Columns `row_id` (16 hex digits), `label`, `group`, if owners are named `owner`, and `split:time` where
-            time parts; a row id may stand on several rows.
+        rows: Columns `row_id` (16 hex digits), `label` (and the stratum, if labels are no classes), `group`, if owners
+            are named `owner`, and `split:time` where time parts; a row id may stand on several rows.
         test_share: Share of new groups that go to test, 0 to 1.
         seed: Changes which.
     """
     known = dict(zip(ledger["row_id"], ledger["split"], strict=True))
-    present = [name for name in ("row_id", "label", OWNER, "group", MOMENT) if name in rows]
-    frame = pd.DataFrame({name: rows[name].to_numpy() for name in present})
+    present = [name for name in ("row_id", OWNER, "group", MOMENT) if name in rows]
+    frame = pd.DataFrame({name: rows[name].to_numpy() for name in present}).assign(label=strata_of(rows).to_numpy())
     if MOMENT in frame:
         frame[MOMENT] = frame.groupby("row_id")[MOMENT].transform("min")
     frame = frame.sort_values(["row_id", "label"], kind="stable").drop_duplicates("row_id")
@@ -112,14 +113,14 @@ def assign_folds(rows: pd.DataFrame, *, num_folds: int, seed: int) -> Ints:
     unless its large groups alone already differ by more.
 
     Args:
-        rows: Columns `row_id`, `label`, `group`.
+        rows: Columns `row_id`, `label`, `group`, and the stratum where labels are no classes (`labels.py`).
         num_folds: K.
         seed: Changes which.
 
     Returns:
         int64 (N,): 0 to K - 1.
     """
-    classes, labels = np.unique(rows["label"].to_numpy(dtype=object), return_inverse=True)
+    classes, labels = np.unique(strata_of(rows).to_numpy(dtype=object), return_inverse=True)
     _, groups = np.unique(rows["group"].to_numpy(), return_inverse=True)
     keys = _hash_ids(rows["row_id"], seed=seed)
     sizes = np.bincount(groups)

@@ -1,4 +1,4 @@
-"""Several models' probabilities as one: a mixture, by the shares that say most of rows that none of them had seen."""
+"""Several models' outputs as one: a mixture, by the shares that say most of rows that none of them had seen."""
 
 from collections.abc import Sequence
 
@@ -38,6 +38,40 @@ def fit_shares(labels: NDArray[np.int64], parts: Sequence[Probabilities]) -> lis
     shares = _maximise(right, np.array(is_last, dtype=np.float64))
     kept = _maximise(right, np.where(shares < LEAST_SHARE, 0.0, shares))
     return [float(share) for share in kept]
+
+
+def fit_number_shares(labels: NDArray[np.floating], parts: Sequence[Probabilities]) -> list[float]:
+    """Return the shares at which the mixture of numbers has the lowest squared error; as `fit_shares` otherwise.
+
+    Args:
+        labels: (rows,) true numbers.
+        parts: (rows, 1) of each model.
+    """
+    if not len(labels):
+        return [1 / len(parts)] * len(parts)
+    errors = np.column_stack([part[:, 0] - labels for part in parts])
+    size = max(float(np.abs(errors).max()), 1e-12)
+    near = ALIKE * max(float(np.std(labels)), 1e-12)
+    is_last = [not any(np.allclose(part, later, atol=near) for later in parts[n:]) for n, part in enumerate(parts, 1)]
+    shares = _minimise(errors / size, np.array(is_last))
+    return [float(share) for share in _minimise(errors / size, shares >= LEAST_SHARE)]
+
+
+def _minimise(errors: Probabilities, kept: NDArray[np.bool_]) -> Probabilities:
+    """Return shares (models,), none of them negative, of the least squared sum of errors (rows, models).
+
+    That they add up to 1 is one more row, which outweighs all others.
+    """
+    from scipy.optimize import nnls  # takes long to import
+
+    weight = 1e3 * np.sqrt(len(errors))
+    found = nnls(
+        np.vstack([errors[:, kept], np.full(int(kept.sum()), weight)]), np.append(np.zeros(len(errors)), weight)
+    )
+    shares: Probabilities = np.zeros(len(kept))
+    shares[kept] = found[0]
+    shares /= shares.sum()
+    return shares
 
 
 def _maximise(right: Probabilities, start: Probabilities) -> Probabilities:

@@ -4,6 +4,8 @@ Beyond chance means that it holds in the paired bootstrap over groups of near-du
 (`thawline/scores/resampling.py`).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +22,8 @@ LOST: tuple[Metric, ...] = ("precision", "recall")
 class TestPredictions(BaseModel):
     """Class probabilities (rows, classes) of one model on the test rows, whose true classes are `labels` (rows,).
 
+    Of a number they are estimates (rows, 1) and the true numbers; what is answered is then the estimate.
+
     `decided` are the classes (rows,) that its rule answers; without one the most probable are answered. `groups` are
     the numbers (rows,) of groups of near-duplicates; without them each row stands alone. `new_classes` are those of
     `classes` that the model does not know, `gone_classes` those that it knows beside them.
@@ -28,17 +32,17 @@ class TestPredictions(BaseModel):
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
     __test__ = False
 
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     probabilities: NDArray[np.floating]
     classes: list[str]
-    decided: NDArray[np.int64] | None = None
+    decided: NDArray[Any] | None = None
     groups: NDArray[np.int64] | None = None
     new_classes: list[str] = []
     gone_classes: list[str] = []
 
     @property
-    def answers(self) -> NDArray[np.int64]:
-        """The class (rows,) that each row is answered with."""
+    def answers(self) -> NDArray[Any]:
+        """The class or number (rows,) that each row is answered with."""
         return answers_of(self.probabilities) if self.decided is None else self.decided
 
     def of_rows(self, rows: NDArray[np.bool_]) -> "TestPredictions":

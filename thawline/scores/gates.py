@@ -43,22 +43,23 @@ class Unscorable(BaseModel):
 
 
 class CrossValidated(BaseModel):
-    """Macro-F1 of one approach over the folds, on their training and their validation rows.
+    """The score that decides, called `title`, of one approach over the folds, on their training and validation rows.
 
-    `plain_f1_macro` is that of the most probable classes, as `train_f1_macro` is, where a rule answers others.
+    `plain_score` is that of the most probable classes, as `train_score` is, where a rule answers others.
     """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    train_f1_macro: float
-    f1_macro: float
-    plain_f1_macro: float | None = None
+    train_score: float
+    score: float
+    plain_score: float | None = None
+    title: str = "macro-F1"
 
 
 def choose_candidate(finetuned: CrossValidated, baselines: Sequence[CrossValidated]) -> CrossValidated:
-    """Return the approach with the best cross-validated macro-F1; the fine-tuned one where it ties."""
-    return max([finetuned, *baselines], key=lambda approach: approach.f1_macro)
+    """Return the approach with the best cross-validated score; the fine-tuned one where it ties."""
+    return max([finetuned, *baselines], key=lambda approach: approach.score)
 
 
 def judge(
@@ -83,12 +84,12 @@ def judge(
     gates = [] if limits.min_f1_macro is None else [_floor(challenger, limits.min_f1_macro)]
     gates.append(_better_than_guessing(challenger, limits))
     if limits.max_overfitting_gap is not None:
-        gates.append(_overfitting(candidate, limits.max_overfitting_gap))
+        gates.append(overfitting_gate(candidate, limits.max_overfitting_gap))
     gap = widest_gap(slices)
     if gap is not None:
         gates.append(_slices(*gap, limits))
     if isinstance(against, Unscorable):
-        gates.append(_unscorable(against))
+        gates.append(unscorable_gate(against))
     elif against is not None:
         gates.append(_gain(against, limits, num_before))
         gates += [
@@ -143,12 +144,13 @@ def _better_than_guessing(challenger: TestPredictions, limits: Gates) -> Gate:
 
 
 def overfitting_gap(candidate: CrossValidated) -> float:
-    """Return by how much macro-F1 of the most probable classes is higher on training than on validation rows."""
-    plain = candidate.f1_macro if candidate.plain_f1_macro is None else candidate.plain_f1_macro
-    return candidate.train_f1_macro - plain
+    """Return by how much the score, of the most probable classes, is higher on training than on validation rows."""
+    plain = candidate.score if candidate.plain_score is None else candidate.plain_score
+    return candidate.train_score - plain
 
 
-def _overfitting(candidate: CrossValidated, limit: float) -> Gate:
+def overfitting_gate(candidate: CrossValidated, limit: float) -> Gate:
+    """Return the gate of the overfitting gap."""
     value = overfitting_gap(candidate)
     return Gate(
         name="overfitting gap",
@@ -161,8 +163,8 @@ def _overfitting(candidate: CrossValidated, limit: float) -> Gate:
 
 def tell_gap(candidate: CrossValidated) -> str:
     """Return the overfitting gap in words."""
-    of = "" if candidate.plain_f1_macro is None else " of the most probable class"
-    return f"macro-F1{of} is {overfitting_gap(candidate):.4f} higher on training than on validation rows"
+    of = "" if candidate.plain_score is None else " of the most probable class"
+    return f"{candidate.title}{of} is {overfitting_gap(candidate):.4f} higher on training than on validation rows"
 
 
 def _slices(gap: float, best: SliceScores, worst: SliceScores, limits: Gates) -> Gate:
@@ -177,7 +179,8 @@ def _slices(gap: float, best: SliceScores, worst: SliceScores, limits: Gates) ->
     )
 
 
-def _unscorable(champion: Unscorable) -> Gate:
+def unscorable_gate(champion: Unscorable) -> Gate:
+    """Return the gate that stands in the place of a comparison with a champion that can't be scored."""
     return Gate(
         name=UNSCORED,
         passed=False,

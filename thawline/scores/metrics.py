@@ -1,4 +1,6 @@
-"""Scores of probabilistic classifications; the same for epochs, folds, baselines and test.
+"""Scores of what models give; the same for epochs, folds, baselines and test.
+
+Outputs (rows, classes) are probabilities; a single column is a number, see `numbers.py`.
 
 They are scikit-learn's, counted by numpy alone: an epoch of a head takes less time than scikit-learn's checks of its
 arguments. Tests hold them equal.
@@ -7,9 +9,15 @@ arguments. Tests hold them equal.
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from thawline.scores.numbers import NumberScores, score_numbers, squared_errors
+
+TITLES = {"f1_macro": "macro-F1", "r2": "R²"}
+"""The scores that decide, each of one kind of target, and what people call them."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,11 @@ class Scores:
     calibrated_loss: float | None = None
     loss_error: float | None = None
 
+    @property
+    def main(self) -> float:
+        """The score that decides."""
+        return self.f1_macro
+
     def as_dict(self) -> dict[str, float]:
         """Return the scores that are there by name."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
@@ -41,6 +54,19 @@ class ClassScores:
     recall: float
     f1: float
     num_rows: int
+
+
+AnyScores = Scores | NumberScores
+
+
+def score_outputs(labels: NDArray[Any], outputs: NDArray[np.floating]) -> AnyScores:
+    """Score what a model gives (rows, classes), or (rows, 1) where it estimates a number."""
+    return score_numbers(labels, outputs) if outputs.shape[1] == 1 else score(labels, outputs)
+
+
+def output_losses(labels: NDArray[Any], outputs: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the loss (rows,) of each row of what a model gives: negative log likelihoods, or squared errors."""
+    return squared_errors(labels, outputs) if outputs.shape[1] == 1 else row_losses(labels, outputs)
 
 
 def answers_of(probabilities: NDArray[np.floating]) -> NDArray[np.int64]:

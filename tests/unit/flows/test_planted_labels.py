@@ -46,7 +46,7 @@ class Coins:
         return FoldResult(
             fold=fold,
             scores={"f1_macro": float(self.right[rule, fold == FOLDS].mean())},
-            train_f1_macro=1.0,
+            train_score=1.0,
             seconds=0.0,
             predictions=Path(),
             num_fitted=int((fold != FOLDS).sum()) - len(self.inner[fold]),
@@ -134,7 +134,7 @@ def test_what_folds_share_of_a_scout_is_worth_little_at_worst_and_nothing_to_the
                 loss=float(wrong[rule].mean()),
                 gain=float(gains[rule].mean()),
                 error=standard_error(gains[rule]),
-                f1_macro=1.0 - float(wrong[rule].mean()),
+                score=1.0 - float(wrong[rule].mean()),
                 seconds=0.0,
             )
             for rule in range(NUM_DEPTHS)
@@ -154,7 +154,7 @@ def test_each_fold_goes_as_deep_as_its_own_inner_rows_gain(context: Context, mon
 
     def run(_params: Any, task: Any, calls: Sequence[dict[str, Any]], _needed: Any = ()) -> list[FoldResult]:
         asked.extend((task.name, call["fold"], call["num_phases"]) for call in calls)
-        given = {"scores": {}, "train_f1_macro": 1.0, "seconds": 1.0, "predictions": Path(), "num_fitted": 1}
+        given = {"scores": {}, "train_score": 1.0, "seconds": 1.0, "predictions": Path(), "num_fitted": 1}
         return [
             FoldResult(
                 fold=call["fold"],

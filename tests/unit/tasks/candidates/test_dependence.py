@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from targets import get_target
 from tasks.candidates import outputs
 from tasks.candidates.blend import blend_folds, blend_shares
 from tasks.candidates.dependence import compare_with_chance
@@ -56,7 +57,7 @@ def test_what_is_made_of_unseen_rows_leaves_the_first_block_out(workspace: Works
     data = load_train_set(context)
     approaches = [cross_validate_baseline.fn(context, "tfidf_logistic"), cross_validate_frozen.fn(context)]
     blended = outputs._answer_folds.fn(context, blend_folds.fn(context, approaches))
-    table = out_of_fold_table(data, blended)
+    table = out_of_fold_table(data, blended, get_target("classes"))
     assert len(table) == len(data.scored) < len(data.labels)
     assert table.notna().all(axis=None)
     assert sum(blend_shares(context, approaches).values()) == pytest.approx(1)

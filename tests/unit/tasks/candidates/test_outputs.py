@@ -14,7 +14,7 @@ from modalities import get_modality
 from modalities.predictor import NO_ANSWER, load_predictor, save_baseline
 from tasks.candidates import outputs
 from tasks.candidates.abstention import check_promise
-from tasks.candidates.outputs import answer_folds, calibrate, check_costs
+from tasks.candidates.outputs import answer_folds, calibrate, check_outputs
 from tasks.judging.evaluation import evaluate, predictions_of
 from tasks.judging.registry import describe_input
 from tasks.results import save_arrays
@@ -61,7 +61,7 @@ def place(
             FoldResult(
                 fold=number,
                 scores=scores,
-                train_f1_macro=1,
+                train_score=1,
                 seconds=1,
                 predictions=arrays,
                 num_fitted=40,
@@ -104,7 +104,7 @@ def test_a_threshold_is_fitted_on_unseen_rows_and_each_fold_is_answered_by_that_
     assert (approach.mean(), answered.mean()) == (pytest.approx(1 / 3), 1.0)
     assert answered.mean("loss") == approach.mean("loss")
     summary = answered.summary()
-    assert summary.plain_f1_macro == pytest.approx(1 / 3)
+    assert summary.plain_score == pytest.approx(1 / 3)
     decided = calibrate.fn(context, fit, answered)
     assert decided.rule is not None
     share = decided.rule.weights["ham"] / (decided.rule.weights["ham"] + decided.rule.weights["spam"])
@@ -114,7 +114,7 @@ def test_a_threshold_is_fitted_on_unseen_rows_and_each_fold_is_answered_by_that_
 
 def test_the_same_rule_answers_in_evaluation_gates_and_prediction_and_probabilities_stay(tmp_path: Path) -> None:
     context, fit, approach = place(tmp_path, SHY, decision="cost", costs={"ham": {"spam": 1000.0}})
-    check_costs(context)
+    check_outputs(context)
     decided = calibrate.fn(context, fit, answer_folds(context, approach))
     rows = pd.DataFrame({"text": ["win money 3", "the patch"]})
     plain, careful = load_predictor(fit.model).predict(rows), load_predictor(decided.model).predict(rows)
@@ -143,7 +143,7 @@ def test_a_champion_answers_by_its_own_rule_among_the_classes_that_there_are(tmp
 def test_costs_of_an_unknown_label_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
     context, _, _ = place(tmp_path, SHY, decision="cost", costs={"hma": {"spam": 2.0}})
     with pytest.raises(ParamsError, match="'hma'"):
-        check_costs(context)
+        check_outputs(context)
 
 
 def test_below_a_given_confidence_there_is_no_answer_and_scores_are_those_of_all_rows(tmp_path: Path) -> None:

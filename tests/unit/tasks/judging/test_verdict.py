@@ -50,7 +50,7 @@ def fit(context: Context, classes: list[str], directory: str) -> Predictor:
 
 def folds(name: str, f1: float) -> CrossValidation:
     fold = FoldResult(
-        fold=0, scores={"f1_macro": f1}, train_f1_macro=f1, seconds=1, predictions=Path(), num_fitted=1,
+        fold=0, scores={"f1_macro": f1}, train_score=f1, seconds=1, predictions=Path(), num_fitted=1,
         peak_memory_bytes=1,
     )  # fmt: skip
     return CrossValidation(name=name, folds=[fold])

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from targets import get_target
 from tasks.reports import out_of_fold
 from tasks.results.cross_validation import CrossValidation, FoldResult
 from tasks.results import save_arrays
@@ -34,7 +35,7 @@ def test_a_small_table_is_json_and_a_large_one_parquet_with_the_same_rows(
             FoldResult(
                 fold=number,
                 scores={},
-                train_f1_macro=1,
+                train_score=1,
                 seconds=1,
                 predictions=arrays,
                 num_fitted=2,
@@ -47,7 +48,11 @@ def test_a_small_table_is_json_and_a_large_one_parquet_with_the_same_rows(
     experiment = client.create_experiment("x", (tmp_path / "artifacts").as_uri())
     run_id = client.create_run(experiment).info.run_id
     name = out_of_fold.log_out_of_fold(
-        Tracking(client, uri, experiment), run_id, data, CrossValidation(name="finetuned", folds=folds)
+        Tracking(client, uri, experiment),
+        run_id,
+        data,
+        CrossValidation(name="finetuned", folds=folds),
+        get_target("classes"),
     )
     assert name == f"out_of_fold.{suffix}"
     path = client.download_artifacts(run_id, name, str(tmp_path))

@@ -12,7 +12,8 @@ from tasks.presenting.abstention import abstention_metrics, broken_promise
 from tasks.presenting.answer_rule import brings_nothing, rule_metrics, tell_rule
 from tasks.reports.description import describe_run, epoch_markdown, next_steps
 from tasks.presenting.epoch_tables import mean_epoch_table, overfitting_alarms, seconds_per_phase
-from tasks.reports.evaluation_report import render_evaluation, score_figures
+from tasks.reports.answer_views import score_figures
+from tasks.reports.evaluation_report import render_evaluation
 from tasks.judging.exporting import Exported
 from tasks.presenting.figures import as_png
 from tasks.candidates.label_audit import LabelAudit
@@ -64,7 +65,7 @@ def history(num_epochs: int = 3, gap: float = 0.0) -> list[dict[str, Any]]:
 
 def fold(number: int) -> FoldResult:
     return FoldResult(
-        fold=number, scores={"f1_macro": 0.8 + number / 10, "accuracy": 0.9, "loss": 0.3}, train_f1_macro=0.9,
+        fold=number, scores={"f1_macro": 0.8 + number / 10, "accuracy": 0.9, "loss": 0.3}, train_score=0.9,
         seconds=1.5, predictions=Path("none"), num_fitted=40, peak_memory_bytes=10**9, epochs=history(),
     )  # fmt: skip
 
@@ -82,7 +83,7 @@ def review() -> Review:
         slices=slices,
         predictions=Path("none"),
     )
-    candidate = CrossValidated(name="finetuned", train_f1_macro=0.9, f1_macro=0.85)
+    candidate = CrossValidated(name="finetuned", train_score=0.9, score=0.85)
     params = Params(name="mails")
     comparison = compare(challenger, champion)
     gates = judge(challenger, comparison, candidate=candidate, limits=params.gates, slices=slices)
@@ -130,7 +131,7 @@ def test_the_description_says_how_an_export_went(review: Review) -> None:
 
 def test_the_description_says_how_deep_fine_tuning_pays_and_what_more_time_would_try(review: Review) -> None:
     def rung(depth: int, loss: float) -> Rung:
-        return Rung(depth=depth, loss=loss, gain=0.5 - loss, error=0.01, f1_macro=0.8, seconds=40.0 * depth)
+        return Rung(depth=depth, loss=loss, gain=0.5 - loss, error=0.01, score=0.8, seconds=40.0 * depth)
 
     scouted = Scouted(
         rungs=[rung(0, 0.5), rung(2, 0.45)], depth=2, too_long={4: 500.0}, num_fitted=90, num_judged=30, seconds=9.0

@@ -235,7 +235,7 @@ def test_the_params_as_they_stand_always_go_deeper() -> None:
 
 def folds_with(inner: list[float]) -> CrossValidation:
     epochs = [[{"is_best": True, "inner_f1_macro": score}] for score in inner]
-    given = {"scores": {}, "train_f1_macro": 1.0, "seconds": 1.0, "predictions": Path(), "num_fitted": 1}
+    given = {"scores": {}, "train_score": 1.0, "seconds": 1.0, "predictions": Path(), "num_fitted": 1}
     folds = [FoldResult(fold=number, epochs=each, peak_memory_bytes=0, **given) for number, each in enumerate(epochs)]
     return CrossValidation(name="finetuned", folds=folds)
 

@@ -20,7 +20,7 @@ from models.training.loop import predict_probabilities
 from models.training.policies import PolicySettings, plan_phases
 from models.training.records import TrainingData, TrainSettings
 from tasks.results.cross_validation import CrossValidation, FoldResult
-from tasks.training.finetuning import inner_f1, stopping_points
+from tasks.training.finetuning import inner_scores, stopping_points
 from tasks.training.first_phases import train_first_phases
 from tasks.training.setup import Training
 from tests.unit.models.conftest import CONFIGS, make_texts, save_encoder
@@ -140,7 +140,7 @@ def test_inner_scores_are_those_of_the_weights_the_folds_ended_with(tmp_path: Pa
             FoldResult(
                 fold=number,
                 scores={},
-                train_f1_macro=0,
+                train_score=0,
                 seconds=0,
                 predictions=tmp_path,
                 num_fitted=1,
@@ -153,4 +153,4 @@ def test_inner_scores_are_those_of_the_weights_the_folds_ended_with(tmp_path: Pa
 
     before = validated([(0.5, True), (0.6, True), (0.9, False)], [(0.7, True)])
     after = validated([(0.5, True), (0.6, True), (0.9, False), (0.8, True)], [(0.7, True), (0.6, False)])
-    assert (inner_f1(before), inner_f1(after)) == ([0.6, 0.7], [0.8, 0.7])
+    assert (inner_scores(before), inner_scores(after)) == ([0.6, 0.7], [0.8, 0.7])

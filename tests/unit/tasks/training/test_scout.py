@@ -35,7 +35,7 @@ def work(root: Path, **train: object) -> Context:
 
 
 def rung(depth: int, loss: float, *, error: float = 0.01, f1: float = 0.8) -> Rung:
-    return Rung(depth=depth, loss=loss, gain=0.5 - loss, error=error, f1_macro=f1, seconds=10.0)
+    return Rung(depth=depth, loss=loss, gain=0.5 - loss, error=error, score=f1, seconds=10.0)
 
 
 HEAD = rung(0, 0.5, error=0.0, f1=0.7)

@@ -21,10 +21,10 @@ def predictions(wrong_first: int, wrong_second: int) -> TestPredictions:
 
 
 def candidate(f1: float = 0.9, train: float = 0.92) -> CrossValidated:
-    return CrossValidated(name="finetuned", train_f1_macro=train, f1_macro=f1)
+    return CrossValidated(name="finetuned", train_score=train, score=f1)
 
 
-RIVAL = CrossValidated(name="tfidf_logistic", train_f1_macro=1.0, f1_macro=0.85)
+RIVAL = CrossValidated(name="tfidf_logistic", train_score=1.0, score=0.85)
 GOOD = (50, 50)
 GUESSING = (248, 249)
 KEPT = {"recall kept", "precision kept"}

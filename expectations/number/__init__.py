@@ -1,0 +1,1 @@
+"""Expectations for labels that are numbers to be estimated."""

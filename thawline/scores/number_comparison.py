@@ -1,0 +1,142 @@
+"""Challenger against champion where numbers are estimated, and the gates in a number's terms.
+
+A gain is one of R², and must be beyond chance in the paired bootstrap over groups; it may not be bought by a rise of
+the mean absolute error, which a few far values do not rule.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from thawline.params.outcome import Gates
+from thawline.scores.comparison import NUM_BOOTSTRAP_SAMPLES, TestPredictions
+from thawline.scores.gates import (
+    CrossValidated,
+    Gate,
+    Unscorable,
+    level_of_gain,
+    overfitting_gate,
+    unscorable_gate,
+)
+from thawline.scores.numbers import Floats, resampled_r2, resampled_sums, score_numbers, squared_errors
+from thawline.scores.slice_scores import SliceScores
+
+
+class NumberComparison(BaseModel):
+    """Challenger minus champion; `r2_interval` is the 95 % interval of the paired bootstrap.
+
+    `probability_no_gain` is the share of bootstrap samples in which the challenger's R² is not higher. `mae_loss` is by
+    which share of the champion's the mean absolute error provably rises, below 0 where it provably does not.
+    `num_closer` test rows are estimated more closely than by the champion, `num_farther` less.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    r2_change: float
+    r2_interval: tuple[float, float]
+    mae_change: float
+    mae_loss: float
+    probability_no_gain: float
+    num_closer: int
+    num_farther: int
+
+
+def compare_numbers(
+    challenger: TestPredictions, champion: TestPredictions, *, significance: float = 0.1
+) -> NumberComparison:
+    """Compare two models' estimates of the same rows; arguments as of `comparison.compare`."""
+    new, old = (score_numbers(each.labels, each.probabilities) for each in (challenger, champion))
+    squares = np.column_stack([squared_errors(each.labels, each.probabilities) for each in (challenger, champion)])
+    found = resampled_r2(challenger.labels, squares, challenger.groups, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=0)
+    changes = found[:, 0] - found[:, 1]
+    low, high = np.quantile(changes, [0.025, 0.975])
+    closer = np.sqrt(squares[:, 0]) - np.sqrt(squares[:, 1])
+    return NumberComparison(
+        r2_change=new.r2 - old.r2,
+        r2_interval=(float(low), float(high)),
+        mae_change=new.mae - old.mae,
+        mae_loss=_proven_rise(np.sqrt(squares), challenger, significance),
+        probability_no_gain=float((1 + (changes <= 0).sum()) / (1 + len(changes))),
+        num_closer=int((closer < 0).sum()),
+        num_farther=int((closer > 0).sum()),
+    )
+
+
+def probability_of_mean(model: TestPredictions) -> float:
+    """Return the share of bootstrap samples in which a model is no better than the mean of these rows."""
+    squares = squared_errors(model.labels, model.probabilities)[:, None]
+    found = resampled_r2(model.labels, squares, model.groups, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=0)
+    return float((found <= 0).mean())
+
+
+def judge_number(
+    challenger: TestPredictions,
+    against: NumberComparison | Unscorable | None,
+    *,
+    candidate: CrossValidated,
+    limits: Gates,
+    slices: Sequence[SliceScores] = (),  # noqa: ARG001 - numbers are not scored by slices
+    num_before: float = 0.0,
+) -> list[Gate]:
+    """Return every gate's verdict on the challenger; arguments as of `gates.judge`."""
+    gates = [] if limits.min_r2 is None else [_floor(challenger, limits.min_r2)]
+    gates.append(_better_than_mean(challenger, limits))
+    if limits.max_overfitting_gap is not None:
+        gates.append(overfitting_gate(candidate, limits.max_overfitting_gap))
+    if isinstance(against, Unscorable):
+        gates.append(unscorable_gate(against))
+    elif against is not None:
+        gates += [_gain(against, limits, num_before), _error_kept(against, limits.max_mae_loss)]
+    return gates
+
+
+def _proven_rise(errors: Floats, challenger: TestPredictions, significance: float) -> float:
+    """Return the lower bound of the rise of the mean absolute error, as a share of the champion's."""
+    sums = resampled_sums(errors, challenger.groups, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=0)
+    rises = np.divide(sums[:, 0], sums[:, 1], out=np.ones(len(sums)), where=sums[:, 1] > 0) - 1
+    return float(np.quantile(rises, significance))
+
+
+def _floor(challenger: TestPredictions, limit: float) -> Gate:
+    value = score_numbers(challenger.labels, challenger.probabilities).r2
+    message = f"test R² {value:.4f}, at least {limit:.4f} wanted"
+    return Gate(name="metric floor", passed=value >= limit, value=value, limit=limit, message=message)
+
+
+def _better_than_mean(challenger: TestPredictions, limits: Gates) -> Gate:
+    value = probability_of_mean(challenger)
+    return Gate(
+        name="better than the mean",
+        passed=value <= limits.significance,
+        value=value,
+        limit=limits.significance,
+        message=f"always answering the mean has R² 0; probability {value:.3f} that the test rows show no more than "
+        f"that, at most {limits.significance:.3f} allowed",
+    )
+
+
+def _gain(comparison: NumberComparison, limits: Gates, num_before: float) -> Gate:
+    low, high = comparison.r2_interval
+    limit = level_of_gain(limits.significance, num_before)
+    return Gate(
+        name="gain over champion",
+        passed=comparison.probability_no_gain <= limit,
+        value=comparison.probability_no_gain,
+        limit=limit,
+        message=f"test R² changes by {comparison.r2_change:+.4f} ({low:+.4f} to {high:+.4f}) against the champion, "
+        f"{comparison.num_closer} rows closer and {comparison.num_farther} farther; probability "
+        f"{comparison.probability_no_gain:.4f} that it is no gain, at most {limit:.4f} allowed",
+    )
+
+
+def _error_kept(comparison: NumberComparison, limit: float) -> Gate:
+    proven = max(comparison.mae_loss, 0.0)
+    return Gate(
+        name="mean error kept",
+        passed=proven <= limit,
+        value=proven,
+        limit=limit,
+        message=f"the mean absolute error changes by {comparison.mae_change:+.4g}; a rise by {proven:.1%} of the "
+        f"champion's is beyond chance, at most {limit:.1%} allowed",
+    )
