@@ -229,6 +229,8 @@ def _patch_module(patch: pytest.MonkeyPatch, kind: str, count: int, state: Prete
         "mem_get_info": lambda device=None: (1 << 30, 1 << 30),
         "memory_reserved": lambda device=None: 0,
         "memory_allocated": lambda device=None: 0,
+        "max_memory_allocated": lambda device=None: 0,
+        "reset_peak_memory_stats": lambda device=None: None,
         "get_rng_state": lambda device=None: generator_state.clone(),
         "set_rng_state": lambda state, device=None: None,
         "manual_seed": lambda seed: None,
