@@ -167,7 +167,8 @@ def run_to_the_registry(
     )
     run = tracking.client.create_run(tracking.experiment_id)
     monkeypatch.setattr(registry, "render_card", lambda *_, **__: "card")
-    monkeypatch.setattr(registry, "_log_model", lambda *_: run.info.artifact_uri)
+    made = tracking.client.create_logged_model(tracking.experiment_id, "finetuned", run.info.run_id)
+    monkeypatch.setattr(registry, "_log_model", lambda *_: made.model_id)
     fit: Any = SimpleNamespace(name="finetuned")
     review: Any = SimpleNamespace(
         judgement=judgement, predictions=SimpleNamespace(labels=[0] * num_rows), classes=["ham", "spam"]
