@@ -49,11 +49,17 @@ def logistic_regression(params: Params) -> Any:
 
 
 def ridge_regression(params: Params) -> Any:
-    """Return ridge regression on imputed, scaled numbers and one column a category."""
+    """Return ridge regression on imputed, scaled numbers and one column a category.
+
+    Where numbers are scaled by rank they stand beside in their own distances, too: a straight line is one in those.
+    """
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
 
-    return make_pipeline(_one_hot_and_scaled(params), Ridge(alpha=1 / params.baseline.inverse_regularization))
+    scaled = (
+        [params] if params.features.scale == "standard" else [params, params.with_values("features", scale="standard")]
+    )
+    return make_pipeline(_one_hot_and_scaled(*scaled), Ridge(alpha=1 / params.baseline.inverse_regularization))
 
 
 def gradient_boosting(params: Params) -> Any:
@@ -74,7 +80,8 @@ def boosted_regression(params: Params) -> Any:
     return make_pipeline(_numbered(params), BaggedRegression(num_trees=params.baseline.num_trees, seed=params.seed))
 
 
-def _one_hot_and_scaled(params: Params) -> Any:
+def _one_hot_and_scaled(params: Params, *again: Params) -> Any:
+    """Return what spreads categories and scales numbers as `params` say, and once more as each of `again` says."""
     from sklearn.compose import make_column_selector, make_column_transformer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
@@ -86,7 +93,10 @@ def _one_hot_and_scaled(params: Params) -> Any:
     )
     return make_column_transformer(
         (categories, make_column_selector(dtype_exclude="number")),
-        (make_pipeline(*_impute_and_scale(params)), make_column_selector(dtype_include="number")),
+        *(
+            (make_pipeline(*_impute_and_scale(each)), make_column_selector(dtype_include="number"))
+            for each in (params, *again)
+        ),
     )
 
 

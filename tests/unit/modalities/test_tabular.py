@@ -202,6 +202,15 @@ def test_every_baseline_learns_saves_and_takes_what_it_never_saw(tmp_path: Path,
     assert loaded.predict_proba(MODALITY.baseline_input(unseen)).tolist() == expected.tolist()
 
 
+def test_a_straight_line_is_found_whatever_the_numbers_are_scaled_by() -> None:
+    delay = np.random.default_rng(0).lognormal(sigma=2, size=1000)
+    rows = prepared(frame(number=[f"{value:.3f}" for value in delay], city=["Rome"] * 1000, day=["2020-01-01"] * 1000))
+    for scale in ("standard", "quantile"):
+        model = MODALITY.number_baselines["ridge_regression"](with_params(features={"scale": scale}))
+        model.fit(MODALITY.baseline_input(rows), 3 * delay + 1)
+        assert model.score(MODALITY.baseline_input(rows), 3 * delay + 1) > 0.99, scale
+
+
 def test_what_is_fitted_is_fitted_on_the_rows_given() -> None:
     rows, labels = mixed()
     model = MODALITY.baselines["logistic_regression"](with_params(features={"impute": "mean", "scale": "standard"}))
