@@ -139,7 +139,8 @@ def streamed_paths(network: nn.Module) -> list[str]:
 
 def device_of(network: nn.Module) -> torch.device:
     """Return where a network's parameters are, but for those that are read when they are needed."""
-    return next(parameter.device for parameter in network.parameters() if not parameter.is_meta)
+    first = next(network.parameters())
+    return next((parameter.device for parameter in network.parameters() if not parameter.is_meta), first.device)
 
 
 class AllWeights(Mapping[str, Tensor]):

@@ -248,7 +248,8 @@ def _dataset_input(name: str, path: Path, role: str, data_version: str) -> Datas
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # hints on integer columns and on how a path is read
         dataset = mlflow.data.from_pandas(read_frame(path), str(path), name=name, digest=data_version, targets="label")
-    return DatasetInput(Dataset(**dataset.to_dict()), [InputTag("mlflow.data.context", role)])
+        entity = Dataset(**dataset.to_dict())
+    return DatasetInput(entity, [InputTag("mlflow.data.context", role)])
 
 
 def _reports(workspace: Workspace) -> list[Path]:

@@ -50,9 +50,7 @@ def commit_records(workspace: Workspace, params: Params, message: str) -> str | 
     if not changed:
         return None
     has_name = call_git(root, "config", "user.email")[0]
-    done, said = call_git(
-        root, *(() if has_name else MACHINE), "commit", "--quiet", "--message", message, "--only", "--", *paths
-    )
+    done, said = call_git(root, *(() if has_name else MACHINE), "commit", "--message", message, "--only", "--", *paths)
     if not done:
         _warn(f"git did not commit the records of the data: {said}; the next run tries again")
         return None

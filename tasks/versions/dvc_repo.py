@@ -113,8 +113,20 @@ def add_raw_file(workspace: Workspace, source: Path, beside: Sequence[Path] = ()
                 sync(target.parent)
             finally:
                 temporary.unlink(missing_ok=True)
-    run_dvc(workspace, "add", str(target.relative_to(workspace.root)))
+    track(workspace, str(target.relative_to(workspace.root)))
     return target
+
+
+def track(workspace: Workspace, *files: str) -> None:
+    """Let DVC track files as they are now; paths are relative to the workspace.
+
+    DVC would take each away for a moment, to link it from its cache: who is killed then has lost a file that no track
+    names. What somebody links on purpose (DVC's `cache.type`) `dvc checkout --relink` links again.
+
+    Raises:
+        DvcError: DVC refused.
+    """
+    run_dvc(workspace, "add", "--no-relink", *files)
 
 
 def pack(source: Path, beside: Sequence[Path] = ()) -> tuple[str, bytes | None]:

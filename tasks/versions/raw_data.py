@@ -16,7 +16,7 @@ from modalities import get_modality
 from tasks.checking.validate import validate_arrival
 from tasks.ingest import tracked_files
 from tasks.versions.dvc_locks import read_track
-from tasks.versions.dvc_repo import add_raw_file, run_dvc
+from tasks.versions.dvc_repo import add_raw_file, track
 from thawline.errors import UsageError
 from thawline.params import Params
 from thawline.params.file import nearest
@@ -40,7 +40,7 @@ def track_raw_files(workspace: Workspace) -> tuple[list[str], list[str]]:
     added = [path for path in files if not _dvc_file(path).is_file()]
     changed = [path for path in files if path not in added and has_changed(path)]
     if added or changed:
-        run_dvc(workspace, "add", *(str(path.relative_to(workspace.root)) for path in (*added, *changed)))
+        track(workspace, *(str(path.relative_to(workspace.root)) for path in (*added, *changed)))
     return [path.name for path in added], [path.name for path in changed]
 
 

@@ -9,6 +9,7 @@ import logging
 import re
 from pathlib import Path
 
+from tasks.versions.dvc_locks import read_stages
 from tasks.versions.dvc_repo import init_dvc, run_dvc
 from thawline.errors import DataRefusedError, DvcError, ServiceError, StorageError, UsageError
 from thawline.params import Params
@@ -72,10 +73,17 @@ def pull(workspace: Workspace, params: Params, targets: list[str] | None = None)
     """
     address = set_remote(workspace, params)
     try:
-        return _count(run_dvc(workspace, "pull", "--no-run-cache", *(targets or [])), "fetched")
+        of = [targets] if targets else _known(workspace)
+        return sum(_count(run_dvc(workspace, "pull", "--no-run-cache", *each), "fetched") for each in of)
     except (DvcError, StorageError) as error:
         remedy = "where the data is, run `thawline data push`, then run this again"
         raise _explain("pull from", address, error, remedy) from error
+
+
+def _known(workspace: Workspace) -> list[list[str]]:
+    """Return all that DVC knows the bytes of: stages that have run, and tracked files, of which it takes no mixture."""
+    tracks = [str(path.relative_to(workspace.root)) for path in sorted((workspace.root / "data").rglob("*.dvc"))]
+    return [targets for targets in (list(read_stages(workspace)), tracks) if targets]
 
 
 def restore_missing(workspace: Workspace, params: Params) -> list[str]:

@@ -19,7 +19,7 @@ from modalities import get_modality
 from targets import get_target, target_of
 from tasks.ingest import read_raw, tracked_files
 from tasks.versions.dvc_locks import read_track
-from tasks.versions.dvc_repo import read_assigned, run_dvc
+from tasks.versions.dvc_repo import read_assigned, run_dvc, track
 from tasks.versions.raw_data import has_changed
 from tasks.versions.remotes import pull
 from thawline.errors import DvcError, UsageError
@@ -54,7 +54,7 @@ def record_version(workspace: Workspace, data_version: str, kind: str = "classes
         write_frame(_present_rows(workspace), table)
         sync(table)
     if not table.with_name(f"{table.name}.dvc").is_file():
-        run_dvc(workspace, "add", str(table.relative_to(workspace.root)))
+        track(workspace, str(table.relative_to(workspace.root)))
     if known and known[-1].version == data_version:
         return known[-1]
     rows = read_frame(table)

@@ -24,6 +24,8 @@ def test_workspace_and_json_mean_the_same_before_and_after_a_command(
     command = vars(app)["commands"][name]
     monkeypatch.setattr(command, "callback", lambda **given: seen.update(given))
     needed = ["x" for param in command.params if param.param_type_name == "argument"]
+    required = [param for param in command.params if param.param_type_name == "option" and param.required]
+    needed += [text for param in required for text in (param.opts[0], "x")]
     in_workspace = any(param.name == "workspace" for param in command.params)  # encoders are a machine's
     options = [*(["-w", str(tmp_path)] if in_workspace else []), "--json"]
     arguments = [*options, name, *needed] if is_before else [name, *options, *needed]

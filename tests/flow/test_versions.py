@@ -156,7 +156,9 @@ def test_a_file_put_edited_or_deleted_in_data_raw_by_hand_is_neither_lost_nor_pa
     table(10, seed=2).to_csv(workspace.raw / "byhand.csv", index=False)
     whole = first.read_bytes()
     first.write_bytes(whole + b"9.5,R,a\n")
+    before = [path.stat().st_ino for path in (first, workspace.raw / "byhand.csv")]
     assert track_raw_files(workspace) == (["byhand.csv"], [first.name])
+    assert [path.stat().st_ino for path in (first, workspace.raw / "byhand.csv")] == before, "not for a moment away"
     assert track_raw_files(workspace) == ([], [])
     first.unlink()
     assert restore_missing(workspace, params) == [first.name]
