@@ -12,6 +12,7 @@ import pandas as pd
 from tasks.reports.out_of_fold import load_out_of_fold
 from tasks.results.outcomes import RunResult
 from tasks.tracking.runs import Tracking, download, service_errors
+from thawline.scores.metrics import TITLES
 from thawline.system.files import write_atomically
 from thawline.workspace import Workspace
 
@@ -25,7 +26,9 @@ CURVE_COLUMNS = {
     "Validation Loss": "validation_loss",
     "Accuracy": "accuracy",
     "F1-Score": "f1_macro",
+    "R²": "r2",
 }
+"""Those that a kind of answer has."""
 
 
 def write_dvc_files(workspace: Workspace, tracking: Tracking, result: RunResult) -> None:
@@ -53,13 +56,14 @@ def write_dvc_files(workspace: Workspace, tracking: Tracking, result: RunResult)
 
 def metrics_of(result: RunResult) -> dict[str, Any]:
     """Return the scores of a run, nested by what they are of; times are left out, which no two runs share."""
+    main = next(name for name in TITLES if all(f"cv_{name}" in scores for scores in result.baseline.values()))
     return {
         "mlflow_run": result.run_id,
         "candidate": result.candidate,
         "promoted": int(result.promoted),
         "test": dict(sorted(result.metrics.items())),
-        "folds": {"f1_macro": result.cv["mean"], "f1_macro_sd": result.cv["sd"]},
-        "baselines": {name: scores["cv_f1_macro"] for name, scores in result.baseline.items()},
+        "folds": {main: result.cv["mean"], f"{main}_sd": result.cv["sd"]},
+        "baselines": {name: scores[f"cv_{main}"] for name, scores in result.baseline.items()},
         "gates_failed": sum(not gate.passed for gate in result.gates),
     }
 
@@ -69,4 +73,4 @@ def _curves(epochs: Path | None) -> pd.DataFrame:
     if epochs is None:
         return pd.DataFrame(columns=list(CURVE_COLUMNS.values()))
     table = pd.read_json(epochs, orient="split")
-    return table[list(CURVE_COLUMNS)].rename(columns=CURVE_COLUMNS)
+    return table[[name for name in CURVE_COLUMNS if name in table]].rename(columns=CURVE_COLUMNS)

@@ -42,3 +42,9 @@ def test_metrics_are_nested_by_what_they_are_of() -> None:
 
 def test_what_a_run_that_is_taken_again_took_is_not_said() -> None:
     assert metrics_of(result(seconds={"baseline": 2.0}, unchanged=True)) == metrics_of(result())
+
+
+def test_of_numbers_the_score_that_decides_is_told() -> None:
+    told = metrics_of(result(baseline={"mean": {"cv_r2": 0.0, "cv_r2_sd": 0.0, "cv_mae": 2.0}}, metrics={"r2": 0.5}))
+    assert told["folds"] == {"r2": 0.85, "r2_sd": 0.01}
+    assert told["baselines"] == {"mean": 0.0}
