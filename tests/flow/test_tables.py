@@ -1,5 +1,6 @@
 """A stranger's table, from a spreadsheet's CSV to predictions of its champion."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -57,3 +58,25 @@ def test_a_strangers_table_runs_to_a_champion_that_answers_raw_rows(tmp_path: Pa
     answers = predicted.json["predictions"]
     assert len(answers) == 9
     assert {row["predicted_label"] for row in answers} <= {"hoch", "mittel", "niedrig"}
+
+
+def test_a_price_is_estimated_from_a_spreadsheet_to_answers_with_an_interval(tmp_path: Path) -> None:
+    table = customers(260).drop(columns="Klasse")
+    price = pd.Series(np.random.default_rng(1).normal(size=len(table)) + 10 * (table["Mitglied"] == "ja"))
+    table.assign(Preis=price.map("{:.2f}".format).str.replace(".", ",")).to_csv(
+        tmp_path / "preise.csv", sep=";", index=False
+    )
+    directory = tmp_path / "preise"
+    asked = ("--modality", "tabular", "--target", "number", "--data", "preise.csv", "--label", "Preis")
+    made = run_thawline("init", str(directory), *asked, cwd=tmp_path)
+    assert made.code == 0, made.told
+    change_params(directory, QUICK | {"augment": {}, "gates": {"min_r2": 0.5}})
+    outcome = run_thawline("run", cwd=directory)
+    assert outcome.code == 0, outcome.told
+    assert outcome.json["promoted"], outcome.told
+    assert json.loads((directory / "reports" / "metrics.json").read_text())["folds"]["r2"] > 0.5
+    table.head(9).to_csv(tmp_path / "neu.csv", sep=";", index=False)
+    predicted = run_thawline("predict", "../neu.csv", cwd=directory)
+    assert predicted.code == 0, predicted.told
+    answers = predicted.json["predictions"]
+    assert all(row["value_low"] < row["predicted_value"] < row["value_high"] for row in answers)
