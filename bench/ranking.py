@@ -18,7 +18,7 @@ from scipy.stats import rankdata, wilcoxon
 
 from bench.peers import PEERS
 from bench.peers.protocol import Ints
-from bench.sides import BLEND, OURS
+from bench.sides import BLEND, OURS, PROBABILITY_SCORES
 from bench.tournament import FACTS, ROWS
 from thawline.scores.resampling import resample
 
@@ -132,7 +132,7 @@ def summary_table(sets: Sequence[Played]) -> str:
         ratios = [ratio for played in there if (ratio := _ratio(played, side)) is not None]
         took = f"{statistics.median(ratios):.1f}" if ratios else ""
         mean = f"{statistics.mean(differences):+.4f}"
-        more = " | ".join(_mean_difference(there, side, score) for score in ("log_loss", "auc"))
+        more = " | ".join(_mean_difference(there, side, score) for score in PROBABILITY_SCORES)
         lines.append(f"| {title} | {len(there)} | {rank} | {counts} | {mean} | {chance} | {more} | {took} |")
     return "\n".join(lines)
 

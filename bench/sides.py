@@ -17,6 +17,8 @@ from bench.rows import Shared
 OURS = "thawline"
 BLEND = "blend"
 """Of our sides, the one that answers as a run does: with the mixture of all approaches."""
+PROBABILITY_SCORES = ("log_loss", "auc")
+"""What is told of a side's probabilities, beside its answers."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def score_folds(labels: Ints, predictions: Ints, folds: Ints) -> dict[str, list[
 
 def score_probabilities(labels: Ints, probabilities: Floats, folds: Ints) -> dict[str, list[float]]:
     """Return log loss and AUC (of more than two classes: each against the rest, the mean) of each fold that was run."""
-    scores: dict[str, list[float]] = {"log_loss": [], "auc": []}
+    scores: dict[str, list[float]] = {name: [] for name in PROBABILITY_SCORES}
     classes = np.unique(labels)
     for fold in np.unique(folds):
         rows: npt.NDArray[np.bool_] = (folds == fold) & ~np.isnan(probabilities).any(axis=1)

@@ -24,7 +24,7 @@ from bench.ours import PARTS
 from bench.peers import peers_for
 from bench.peers.protocol import PREDICTIONS, Ints
 from bench.rows import Shared
-from bench.sides import BLEND, OURS, Measured, run_ours, score_folds
+from bench.sides import BLEND, OURS, PROBABILITY_SCORES, Measured, run_ours, score_folds
 
 QUALITY, TABLES = "quality", "tables"
 """The works, and the directories of what they come to."""
@@ -102,6 +102,7 @@ def _ours(shared: Shared, out: Path) -> list[tuple[Measured, Ints | None]]:
             accuracy=scores["accuracy"],
             seconds=took.get("seconds"),
             processor_seconds=took.get("processor_seconds"),
+            more={key: value for key, value in whole.more.items() if key not in PROBABILITY_SCORES},
         )
         found.append((part, answer))
     return sorted(found, key=lambda one: one[0].side == OURS)
