@@ -17,11 +17,7 @@ import great_expectations as gx
 from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
 from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.data_context.store.validation_results_store import ValidationResultsStore
-from great_expectations.data_context.types.base import (
-    DataContextConfig,
-    InMemoryStoreBackendDefaults,
-    ProgressBarsConfig,
-)
+from great_expectations.data_context.types.base import InMemoryStoreBackendDefaults
 from great_expectations.data_context.types.resource_identifiers import (
     ExpectationSuiteIdentifier,
     ValidationResultIdentifier,
@@ -33,6 +29,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 
 from expectations.history import META, RESULTS
 from expectations.report import ValidationReport
+from expectations.validation import ephemeral_context
 from thawline.system.files import storage_errors, write_atomically
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -68,28 +65,24 @@ def _templates() -> Any:
     return environment
 
 
-class ReadableIndex(DefaultJinjaIndexPageView):
-    """Great Expectations' view of the index, with our templates before its own."""
+class _Readable:
+    """Views with our templates before Great Expectations' own; what was hidden from markup is shown as text."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.env = _templates()
 
     def render(self, document: Any, template: Any = None, **options: Any) -> str:
-        """Return the index as HTML."""
-        return _shown(super().render(document, template, **options))
+        """Return it as HTML."""
+        return _shown(super().render(document, template, **options))  # type: ignore[misc]
 
 
-class ReadablePage(DefaultJinjaPageView):
-    """Great Expectations' view of a page, with our templates before its own."""
+class ReadableIndex(_Readable, DefaultJinjaIndexPageView):
+    """Great Expectations' view of the index."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.env = _templates()
 
-    def render(self, document: Any, template: Any = None, **options: Any) -> str:
-        """Return a page as HTML."""
-        return _shown(super().render(document, template, **options))
+class ReadablePage(_Readable, DefaultJinjaPageView):
+    """Great Expectations' view of a page."""
 
 
 def record_validation(report: ValidationReport, outcome: Any, *, version: str, history: Path, most: int) -> None:
@@ -158,12 +151,7 @@ def _context(history: Path) -> Any:
             "class_name": "TupleFilesystemStoreBackend",
             "base_directory": str(history / directory),
         }
-    config = DataContextConfig(
-        store_backend_defaults=stores,
-        progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
-        analytics_enabled=False,
-    )
-    return gx.get_context(mode="ephemeral", project_config=config)
+    return ephemeral_context(stores)
 
 
 def _ours(kind: type) -> dict[str, str]:

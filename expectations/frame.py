@@ -148,6 +148,19 @@ def positions(mask: npt.NDArray[np.bool_] | pd.Series) -> Positions:
     return np.flatnonzero(np.asarray(mask, dtype=bool)).astype(np.int64)
 
 
+def beyond_quartiles(
+    values: npt.NDArray[np.float64], distance: float
+) -> tuple[npt.NDArray[np.bool_], tuple[float, float]]:
+    """Return which values lie more than so many quartile distances beyond the quartiles, and both quartiles.
+
+    None do where the quartiles are equal, which is no measure; a missing value is not one of them.
+    """
+    present = values[~np.isnan(values)]
+    low, high = map(float, np.percentile(present, [25, 75])) if len(present) else (0.0, 0.0)
+    reach = distance * (high - low) if high > low else np.inf
+    return (values < low - reach) | (values > high + reach), (low, high)
+
+
 def percent(share: float) -> str:
     """Write a share as a percentage that is not rounded to nothing: '3.2 %', '0.03 %'."""
     return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %" if share < 0.1 else f"{100 * share:.1f} %"

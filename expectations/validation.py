@@ -49,7 +49,7 @@ def validate(
     """
     frame = frame.reset_index(drop=True)
     with naming(int(named_share * len(frame)) + 1):
-        findings, outcome = _run(suite, _context().data_sources.add_pandas("thawline"), frame)
+        findings, outcome = _run(suite, ephemeral_context().data_sources.add_pandas("thawline"), frame)
     checks = [_check(expectation, finding, frame, excerpt) for expectation, finding in findings]
     report = ValidationReport(
         title=title,
@@ -84,7 +84,7 @@ def validate_spark(frame: Any, suite: gx.ExpectationSuite, *, title: str) -> tup
         else:
             chosen.append(expectation.for_spark() if hasattr(expectation, "for_spark") else expectation)
     runnable = gx.ExpectationSuite(name=suite.name, expectations=chosen)
-    source = _context().data_sources.add_spark("thawline", persist=False)
+    source = ephemeral_context().data_sources.add_spark("thawline", persist=False)
     findings, outcome = _run(runnable, source, frame)
     nothing = pd.DataFrame({"label": [], "source": [], "source_row": []})
     report = ValidationReport(
@@ -127,9 +127,10 @@ def _reason_against_spark(expectation: Any, frame: Any) -> str:
     return ""
 
 
-def _context() -> Any:
+def ephemeral_context(stores: InMemoryStoreBackendDefaults | None = None) -> Any:
+    """Return a context of Great Expectations that leaves no trace of its own: in memory, but for `stores` given."""
     config = DataContextConfig(
-        store_backend_defaults=InMemoryStoreBackendDefaults(),
+        store_backend_defaults=stores or InMemoryStoreBackendDefaults(),
         progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
         analytics_enabled=False,
     )

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from expectations import spark
-from expectations.frame import Finding, FrameExpectation, count_finding, percent, positions, share_finding
+from expectations.frame import Finding, FrameExpectation, Positions, count_finding, percent, positions, share_finding
 from expectations.suites import CLASSES, Content
 from thawline.params import Params
 from thawline.rows.cleaning import conflicting_rows
@@ -29,13 +29,11 @@ class ExpectConsistentLabels(FrameExpectation):
 
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name the conflicting rows, equal contents one after the other."""
-        contents = frame["normalised"].where(frame["normalised"] != "")
-        rows = positions(conflicting_rows(contents, frame["label"]))
-        together = contents.iloc[rows].reset_index(drop=True).sort_values(kind="stable").index
+        contents, rows = conflicts_of(frame)
         pairs = pd.DataFrame({"content": contents.iloc[rows], "label": frame["label"].iloc[rows]})
         most = pairs.groupby(["content", "label"]).size().groupby("content").max().sum()
         said = self._said(len(rows), int(most), len(frame))
-        return share_finding(rows[together], len(frame), limit=self.max_share, **said)
+        return share_finding(rows, len(frame), limit=self.max_share, **said)
 
     def inspect_spark(self, frame: Any) -> Finding:
         """As `inspect`; rows are counted and not named."""
@@ -57,6 +55,13 @@ class ExpectConsistentLabels(FrameExpectation):
             "key": "validation.max_conflicting_share" if self.max_share else "clean.conflicting_labels",
             "remedy": WARNED if self.severity == "warning" else REFUSED,
         }
+
+
+def conflicts_of(frame: pd.DataFrame) -> tuple[pd.Series, Positions]:
+    """Return the contents of all rows, missing where blank, and which rows conflict, equal contents together."""
+    contents = frame["normalised"].where(frame["normalised"] != "")
+    rows = positions(conflicting_rows(contents, frame["label"]))
+    return contents, rows[contents.iloc[rows].reset_index(drop=True).sort_values(kind="stable").index]
 
 
 def limits_of(params: Params) -> list[tuple[float, str]]:

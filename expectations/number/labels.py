@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from expectations.common.consistency import conflicts_of
 from expectations.common.drift import judge_drifts
-from expectations.frame import Finding, FrameExpectation, first_rows, positions, share_finding
+from expectations.frame import Finding, FrameExpectation, beyond_quartiles, first_rows, positions, share_finding
 from expectations.suites import Content
 from thawline.params import Params
-from thawline.rows.cleaning import conflicting_rows
 from thawline.rows.drift import count_bins, stability_index
 from thawline.rows.labels import parse_numbers
 
@@ -68,13 +68,7 @@ class ExpectFewFarNumbers(FrameExpectation):
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name the rows of the far ones."""
         numbers = parse_numbers(frame["label"])
-        known = numbers[~np.isnan(numbers)]
-        low, high = np.percentile(known, [25, 75]) if len(known) else (0.0, 0.0)
-        reach = self.distance * (high - low)
-        with np.errstate(invalid="ignore"):
-            far = (
-                (numbers < low - reach) | (numbers > high + reach) if high > low else np.zeros(len(numbers), dtype=bool)
-            )
+        far, _ = beyond_quartiles(numbers, self.distance)
         return share_finding(
             positions(far),
             len(frame),
@@ -93,9 +87,7 @@ class ExpectConsistentNumbers(FrameExpectation):
 
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name the rows, equal contents one after the other, and say what no model can explain."""
-        contents = frame["normalised"].where(frame["normalised"] != "")
-        rows = positions(conflicting_rows(contents, frame["label"]))
-        together = contents.iloc[rows].reset_index(drop=True).sort_values(kind="stable").index
+        contents, rows = conflicts_of(frame)
         what = "have content that also stands under another number"
         numbers = pd.Series(parse_numbers(frame["label"]), index=frame.index)
         spread = float(numbers.var(ddof=0))
@@ -104,7 +96,7 @@ class ExpectConsistentNumbers(FrameExpectation):
             best = 1 - float(within.pow(2).sum()) / (spread * len(frame))
             what += f", so that no model that sees only this content has an R² above {best:.3f}"
         return share_finding(
-            rows[together],
+            rows,
             len(frame),
             limit=self.max_share,
             what=what,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from expectations import spark
-from expectations.frame import Finding, FrameExpectation, count_finding, positions, share_finding
+from expectations.frame import Finding, FrameExpectation, beyond_quartiles, count_finding, positions, share_finding
 from expectations.suites import Content
 from expectations.tabular.cells import named_columns
 from thawline.params import Params
@@ -37,15 +37,11 @@ class ExpectFewOutliers(FrameExpectation):
             if not pd.api.types.is_numeric_dtype(frame[name]):
                 continue
             values = frame[name].to_numpy(np.float64)
-            present = values[~np.isnan(values)]
-            low, high = np.percentile(present, [25, 75]) if len(present) else (0.0, 0.0)
-            if high > low:
-                reach = self.distance * (high - low)
-                outside = (values < low - reach) | (values > high + reach)
-                if outside.any():
-                    far |= outside
-                    extreme = float(values[outside][np.argmax(np.abs(values[outside]))])
-                    counts[name] = f"{int(outside.sum())}, such as {extreme:g}; quartiles {low:g} and {high:g}"
+            outside, (low, high) = beyond_quartiles(values, self.distance)
+            if outside.any():
+                far |= outside
+                extreme = float(values[outside][np.argmax(np.abs(values[outside]))])
+                counts[name] = f"{int(outside.sum())}, such as {extreme:g}; quartiles {low:g} and {high:g}"
         return share_finding(positions(far), len(frame), limit=self.max_share, **self._said(counts))
 
     def inspect_spark(self, frame: Any) -> Finding:

@@ -238,27 +238,28 @@ def count_positions(network: nn.Module) -> int | None:
 
 def find_late(network: nn.Module, blocks: str, run: Callable[[], object]) -> frozenset[str]:
     """Return the paths of parameter-owning modules outside the blocks that first run after the last block."""
-    calls: list[str] = []
-    handles = [
-        module.register_forward_hook(lambda *_, path=path: calls.append(path))
+    watched = {
+        path: module
         for path, module in network.named_modules()
         if path.startswith(f"{blocks}.") or next(module.parameters(recurse=False), None) is not None
-    ]
-    try:
-        with torch.no_grad():
-            run()
-    finally:
-        for handle in handles:
-            handle.remove()
+    }
+    calls = _calls(watched, run)
     end = max((i for i, path in enumerate(calls) if path.startswith(f"{blocks}.")), default=len(calls))
     return frozenset(calls[end + 1 :]) - frozenset(calls[: end + 1])
 
 
 def run_modules(network: nn.Module, run: Callable[[], object]) -> dict[str, nn.Module]:
     """Return the modules that are called when the network runs, by path; of some, others read the weights."""
-    called: set[str] = set()
+    modules = dict(network.named_modules())
+    called = set(_calls(modules, run))
+    return {path: module for path, module in modules.items() if path in called}
+
+
+def _calls(modules: Mapping[str, nn.Module], run: Callable[[], object]) -> list[str]:
+    """Return the paths of those modules that a run calls, in the order of their ends, once for each call."""
+    calls: list[str] = []
     handles = [
-        module.register_forward_hook(lambda *_, path=path: called.add(path)) for path, module in network.named_modules()
+        module.register_forward_hook(lambda *_, path=path: calls.append(path)) for path, module in modules.items()
     ]
     try:
         with torch.no_grad():
@@ -266,7 +267,7 @@ def run_modules(network: nn.Module, run: Callable[[], object]) -> dict[str, nn.M
     finally:
         for handle in handles:
             handle.remove()
-    return {path: module for path, module in network.named_modules() if path in called}
+    return calls
 
 
 def _module_list(network: nn.Module, path: str) -> nn.ModuleList:

@@ -7,7 +7,7 @@ Shapes: N rows, V views of each, D features, C classes.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -95,17 +95,8 @@ class HeadProblem:
         """
         splits = [(rows[parts != number], rows[parts == number]) for number in np.unique(parts)]
         splits = [(kept, out) for kept, out in splits if len(np.unique(self.labels[kept])) > 1]
-        enough = int(np.searchsorted(np.cumsum([len(out) for _, out in splits]), ENOUGH_HELD_OUT)) + 1
         with solving(_NAME):
-            fits = [self._fit_again(kept, out) for kept, out in splits[:enough]]
-
-            @cache
-            def loss(exponent: int) -> float:
-                if exponent not in EXPONENTS:
-                    return math.inf
-                return float(np.concatenate([losses(strength_of(exponent)) for losses in fits]).mean())
-
-            return strength_of(descend(loss, FIRST_EXPONENT) if fits else FIRST_EXPONENT)
+            return best_strength(splits, self._fit_again, first=FIRST_EXPONENT)
 
     def _fit_again(self, kept: Indices, out: Indices) -> Callable[[float], NDArray[np.float64]]:
         """Return the losses on held out rows by strength; each fit begins where the one before it has ended."""
@@ -139,6 +130,31 @@ class HeadProblem:
 
     def _of_views(self, rows: Indices) -> NDArray[np.float32]:
         return self.vectors[:, rows].reshape(len(self.vectors) * len(rows), -1)
+
+
+def best_strength(
+    splits: Sequence[tuple[Indices, Indices]],
+    fit_again: Callable[[Indices, Indices], Callable[[float], NDArray[np.float64]]],
+    *,
+    first: int,
+) -> float:
+    """Return the strength with the lowest mean loss on held out rows; `first` where there are none.
+
+    Args:
+        splits: Rows to fit and rows held out; no more of them are used than hold ENOUGH_HELD_OUT rows out.
+        fit_again: A split to what gives the losses of the rows held out by strength.
+        first: The exponent that is tried first, see `strength_of`.
+    """
+    enough = int(np.searchsorted(np.cumsum([len(out) for _, out in splits]), ENOUGH_HELD_OUT)) + 1
+    fits = [fit_again(kept, out) for kept, out in splits[:enough]]
+
+    @cache
+    def loss(exponent: int) -> float:
+        if exponent not in EXPONENTS:
+            return math.inf
+        return float(np.concatenate([losses(strength_of(exponent)) for losses in fits]).mean())
+
+    return strength_of(descend(loss, first) if fits else first)
 
 
 def descend(loss: Callable[[int], float], start: int) -> int:

@@ -6,17 +6,15 @@ strongly the head is regularised is chosen on parts of these, each held out once
 Shapes: N rows, V views of each, D features.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
 from sklearn.preprocessing import StandardScaler
 
-from models.heads.linear import ENOUGH_HELD_OUT, EXPONENTS, LinearHead, descend, strength_of
+from models.heads.linear import LinearHead, best_strength
 
 FIRST_EXPONENT = -6
 """The strength (the inverse of the penalty) that is tried first, in half powers of ten."""
@@ -49,16 +47,7 @@ class RidgeProblem:
         """
         splits = [(rows[parts != number], rows[parts == number]) for number in np.unique(parts)]
         splits = [(kept, out) for kept, out in splits if len(kept) > 1]
-        enough = int(np.searchsorted(np.cumsum([len(out) for _, out in splits]), ENOUGH_HELD_OUT)) + 1
-        fits = [self._fit_again(kept, out) for kept, out in splits[:enough]]
-
-        @cache
-        def loss(exponent: int) -> float:
-            if exponent not in EXPONENTS:
-                return math.inf
-            return float(np.concatenate([losses(strength_of(exponent)) for losses in fits]).mean())
-
-        return strength_of(descend(loss, FIRST_EXPONENT) if fits else FIRST_EXPONENT)
+        return best_strength(splits, self._fit_again, first=FIRST_EXPONENT)
 
     def _fit_again(self, kept: Indices, out: Indices) -> Callable[[float], Floats]:
         """Return the squared errors on held out rows by strength."""

@@ -13,14 +13,13 @@ from mlflow.entities import Run
 from numpy.typing import NDArray
 
 from modalities import get_modality
-from targets.classes import PROBABILITY
 from tasks.arriving.arrival_records import list_records
 from tasks.checking.encode_rows import embed
 from tasks.ingest import read_corrections
 from tasks.judging.champion import find_champion
 from tasks.judging.past_runs import find_run
 from tasks.reports.evaluation_report import picture
-from tasks.reports.out_of_fold import load_out_of_fold
+from tasks.reports.out_of_fold import load_out_of_fold, probability_columns
 from tasks.tracking.runs import Tracking, download
 from thawline.errors import UsageError
 from thawline.formats.frames import read_frame
@@ -97,7 +96,7 @@ def gather_questions(workspace: Workspace, params: Params, tracking: Tracking, *
     if table is None or not workspace.train_rows.is_file():
         raise UsageError("no run has guessed the rows yet; `thawline run` does, then ask again")
     train = read_frame(workspace.train_rows)
-    classes = sorted({*train["label"], *(str(name).removeprefix(PROBABILITY) for name in _probability_columns(table))})
+    classes = sorted({*train["label"], *probability_columns(table).values()})
     is_fresh = _is_fresh(workspace, train, table)
     answered = settle(read_corrections(workspace.raw)).standing
     open_rows = train[~train["row_id"].isin(answered)].reset_index(drop=True)
@@ -122,15 +121,11 @@ def _champion_run(tracking: Tracking, name: str) -> Run:
     return tracking.client.get_run(run_id) if run_id else find_run(tracking, "latest")
 
 
-def _probability_columns(table: pd.DataFrame) -> list[str]:
-    return [str(name) for name in table.columns if str(name).startswith(PROBABILITY)]
-
-
 def _guesses(rows: pd.DataFrame, table: pd.DataFrame, classes: list[str]) -> Guesses:
     """Return the probabilities of rows: NaN for those that the run has not guessed, 0 for classes it did not know."""
-    columns = _probability_columns(table)
-    found = table.drop_duplicates("row_id").set_index("row_id")[columns].reindex(rows["row_id"])
-    known = found.set_axis([name.removeprefix(PROBABILITY) for name in columns], axis=1)
+    columns = probability_columns(table)
+    found = table.drop_duplicates("row_id").set_index("row_id")[list(columns)].reindex(rows["row_id"])
+    known = found.rename(columns=columns)
     probabilities = known.reindex(columns=classes).fillna(0.0).mask(known.isna().all(axis=1), np.nan)
     labels = np.array([classes.index(label) for label in rows["label"]], dtype=np.int64)
     return Guesses(labels, np.asarray(probabilities, dtype=np.float64), classes)

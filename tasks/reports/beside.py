@@ -4,16 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
-from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from tasks.judging.review import Review
 from tasks.presenting.epoch_tables import mean_epoch_table
+from tasks.reports.epochs import load_mean_epochs
 from tasks.reports.run_difference import compare_data, compare_params
-from tasks.tracking.runs import Tracking, download
+from tasks.tracking.runs import Tracking
 from thawline.rows.data_versions import Difference
-
-EPOCHS = "epochs.json"
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,6 @@ def gather_beside(tracking: Tracking, run_id: str, review: Review) -> Beside:
     return Beside(
         params=compare_params(before, tracking.client.get_run(run_id)),
         data=data,
-        epochs=(_load_epochs(tracking, before), own),
+        epochs=(load_mean_epochs(tracking, before), own),
         remarks=remarks,
     )
-
-
-def _load_epochs(tracking: Tracking, run: Run) -> pd.DataFrame | None:
-    if all(item.path != EPOCHS for item in tracking.client.list_artifacts(run.info.run_id)):
-        return None
-    return pd.read_json(download(tracking, run, EPOCHS), orient="split")

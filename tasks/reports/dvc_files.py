@@ -4,22 +4,21 @@ They are outputs of DVC's stage `train`; `thawline run` leaves them, too, so tha
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from targets import get_target
+from tasks.reports.epochs import load_mean_epochs
 from tasks.reports.out_of_fold import load_out_of_fold
 from tasks.results.outcomes import RunResult
-from tasks.tracking.runs import Tracking, download, service_errors
-from thawline.scores.metrics import TITLES
+from tasks.tracking.runs import Tracking, service_errors
 from thawline.system.files import write_atomically
 from thawline.workspace import Workspace
 
 METRICS = "metrics.json"
 PREDICTIONS = "plots/out_of_fold.csv"
 CURVES = "plots/learning_curves.csv"
-EPOCHS = "epochs.json"
 CURVE_COLUMNS = {
     "Epoch": "epoch",
     "Training Loss": "training_loss",
@@ -45,9 +44,8 @@ def write_dvc_files(workspace: Workspace, tracking: Tracking, result: RunResult)
         return
     with service_errors(tracking.uri):
         run = tracking.client.get_run(result.run_id)
-        kept = {item.path for item in tracking.client.list_artifacts(result.run_id)}
         rows = load_out_of_fold(tracking, run)
-        epochs = download(tracking, run, EPOCHS) if EPOCHS in kept else None
+        epochs = load_mean_epochs(tracking, run)
     answers = pd.DataFrame(columns=["label", "predicted"]) if rows is None else rows[["label", "predicted"]]
     for plot, table in zip(plots, (answers, _curves(epochs)), strict=True):
         write_atomically(plot, table.to_csv(index=False).encode())
@@ -56,7 +54,7 @@ def write_dvc_files(workspace: Workspace, tracking: Tracking, result: RunResult)
 
 def metrics_of(result: RunResult) -> dict[str, Any]:
     """Return the scores of a run, nested by what they are of; times are left out, which no two runs share."""
-    main = next(name for name in TITLES if all(f"cv_{name}" in scores for scores in result.baseline.values()))
+    main = get_target(result.target).main
     return {
         "mlflow_run": result.run_id,
         "candidate": result.candidate,
@@ -68,9 +66,8 @@ def metrics_of(result: RunResult) -> dict[str, Any]:
     }
 
 
-def _curves(epochs: Path | None) -> pd.DataFrame:
+def _curves(epochs: pd.DataFrame | None) -> pd.DataFrame:
     """Return scores by epoch; no row where nothing was learned in epochs."""
     if epochs is None:
         return pd.DataFrame(columns=list(CURVE_COLUMNS.values()))
-    table = pd.read_json(epochs, orient="split")
-    return table[[name for name in CURVE_COLUMNS if name in table]].rename(columns=CURVE_COLUMNS)
+    return epochs[[name for name in CURVE_COLUMNS if name in epochs]].rename(columns=CURVE_COLUMNS)

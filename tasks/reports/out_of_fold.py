@@ -8,6 +8,7 @@ import pandas as pd
 from mlflow.entities import Run
 
 from targets import Target
+from targets.classes import PROBABILITY
 from tasks.results.cross_validation import CrossValidation
 from tasks.tracking.runs import Tracking, download
 from tasks.training.train_set import TrainSet
@@ -43,3 +44,8 @@ def load_out_of_fold(tracking: Tracking, run: Run) -> pd.DataFrame | None:
         return None
     path = download(tracking, run, name)
     return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_json(path, orient="split", dtype=False)
+
+
+def probability_columns(table: pd.DataFrame) -> dict[str, str]:
+    """Return the columns of such a table that hold a class's probability, with the class's name."""
+    return {str(name): str(name).removeprefix(PROBABILITY) for name in table if str(name).startswith(PROBABILITY)}

@@ -23,9 +23,10 @@ from tasks.judging.exporting import Exported
 from tasks.judging.review import Review
 from tasks.presenting.abstention import abstention_metrics, broken_promise
 from tasks.presenting.answer_rule import rule_metrics
-from tasks.presenting.epoch_tables import ALARMING_GAP, mean_epoch_table, overfitting_alarms
+from tasks.presenting.epoch_tables import ALARMING_GAP, overfitting_alarms
 from tasks.presenting.figures import draw_learning_curves
 from tasks.reports.answer_views import view_of
+from tasks.reports.epochs import log_mean_epochs
 from tasks.reports.out_of_fold import log_out_of_fold
 from tasks.reports.pages import record_review
 from tasks.results.cross_validation import CrossValidation
@@ -119,7 +120,7 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     probabilities = approach.out_of_fold(len(data.labels), len(data.classes))[data.scored]
     histories = [fold.epochs for fold in approach.folds]
     runs.log_scores(tracking, parent, summary)
-    tracking.client.log_table(parent, mean_epoch_table(histories), "epochs.json")
+    log_mean_epochs(tracking, parent, histories)
     log_out_of_fold(tracking, parent, data, approach, target_of(context.params))
     tracking.client.log_figure(parent, draw_learning_curves(histories), "figures/learning_curves.png")
     view, answers = view_of(context.params.target.kind), approach.out_of_fold_answers(len(data.labels))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from targets import get_target
 from targets.classes import PROBABILITY
 from tasks.judging.past_runs import load_result
-from tasks.reports.out_of_fold import load_out_of_fold
+from tasks.reports.out_of_fold import load_out_of_fold, probability_columns
 from tasks.results.outcomes import RunResult
 from tasks.tracking.runs import Tracking
 from tasks.versions.version_records import compare_versions
@@ -91,10 +91,7 @@ def pair_rows(before: pd.DataFrame, after: pd.DataFrame) -> tuple[TestPrediction
         before: A run's out-of-fold table: columns row_id, label, predicted and a probability of each class.
         after: As `before`; classes that only one of the two knows are the other's with probability 0.
     """
-    known = [
-        {str(name).removeprefix(PROBABILITY) for name in table if str(name).startswith(PROBABILITY)}
-        for table in (before, after)
-    ]
+    known = [set(probability_columns(table).values()) for table in (before, after)]
     classes = sorted(known[0] | known[1])
     merged = before.drop_duplicates("row_id").merge(after.drop_duplicates("row_id"), on=["row_id", "label"])
     numbers = {name: number for number, name in enumerate(classes)}

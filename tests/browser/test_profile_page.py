@@ -1,6 +1,5 @@
 """The profile page in a real browser: it fits a telephone, shows its sections, and runs nothing that data brings."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from tasks.clean import clean
 from tasks.ingest import ingest
 from tasks.profiling.page import make_profile
 from tasks.split import split
-from tests.browser.opened import browser
 from thawline.context import Context
 from thawline.params import Params
 from thawline.workspace import Workspace
@@ -44,15 +42,6 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = root / "profile.html"
     path.write_text(html.replace("Content-Security-Policy", "unguarded"), encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def shown(page_file: Path) -> Iterator[Page]:
-    """Open the page in Chromium, 400 pixels wide."""
-    with browser() as opened:
-        page = opened.new_page(viewport={"width": 400, "height": 900})
-        page.goto(page_file.as_uri())
-        yield page
 
 
 def test_the_page_fits_a_telephone_and_a_desk(shown: Page) -> None:

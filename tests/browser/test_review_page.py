@@ -1,13 +1,11 @@
 """The page of a review in a real browser: keys, a reload, undo, what it saves, a telephone, and hostile rows."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.opened import browser
 from thawline.mending.answer_files import read_answers
 from thawline.page.review import render_review
 
@@ -42,15 +40,6 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [row(number) for number in range(NUM_ROWS)]
     path.write_text(render_review(name=EVIL, review="r1", labels=LABELS, rows=rows, note=EVIL), encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def shown(page_file: Path) -> Iterator[Page]:
-    """Open the page in Chromium, 400 pixels wide."""
-    with browser() as opened:
-        page = opened.new_page(viewport={"width": 400, "height": 900})
-        page.goto(page_file.as_uri())
-        yield page
 
 
 def saved(page: Page, directory: Path) -> Path:

@@ -98,14 +98,7 @@ def compare(challenger: TestPredictions, champion: TestPredictions, *, significa
     if new_classes:
         rows = judged[challenger.labels]
         challenger, champion = challenger.of_rows(rows), champion.of_rows(rows)
-    new_samples, old_samples = resample(
-        challenger.labels,
-        [challenger.answers, champion.answers],
-        len(challenger.classes),
-        groups=challenger.groups,
-        num_samples=NUM_BOOTSTRAP_SAMPLES,
-        seed=0,
-    )
+    new_samples, old_samples = _resample(challenger, champion)
     counted = judged if new_classes else slice(None)
     changes = (new_samples.f1 - old_samples.f1)[:, counted].mean(axis=1)
     low, high = np.quantile(changes, [0.025, 0.975])
@@ -139,14 +132,7 @@ def class_intervals(
     """Return by class the 95 % intervals of the changes of precision, recall and F1, by the paired bootstrap."""
     new, old = (
         {"precision": _share(of.hits, of.answered), "recall": _share(of.hits, of.true), "f1": of.f1}
-        for of in resample(
-            challenger.labels,
-            [challenger.answers, champion.answers],
-            len(challenger.classes),
-            groups=challenger.groups,
-            num_samples=NUM_BOOTSTRAP_SAMPLES,
-            seed=0,
-        )
+        for of in _resample(challenger, champion)
     )
     ends = {metric: np.quantile(new[metric] - old[metric], [0.025, 0.975], axis=0) for metric in CLASS_METRICS}
     return {
@@ -161,24 +147,27 @@ def probability_of_guessing(model: TestPredictions) -> float:
     Who guesses each class as often as it occurs has the F1 of its share, and so a macro-F1 of 1 / number of classes;
     always answering the most frequent class has less.
     """
-    num_classes = len(model.classes)
-    (samples,) = resample(
-        model.labels, [model.answers], num_classes, groups=model.groups, num_samples=NUM_BOOTSTRAP_SAMPLES, seed=0
+    (samples,) = _resample(model)
+    return float((samples.f1.mean(axis=1) <= 1 / len(model.classes)).mean())
+
+
+def _resample(*models: TestPredictions) -> list[ClassCounts]:
+    """Return the counts of each model's answers on the same bootstrap samples of the rows, which all have in common."""
+    first = models[0]
+    return resample(
+        first.labels,
+        [model.answers for model in models],
+        len(first.classes),
+        groups=first.groups,
+        num_samples=NUM_BOOTSTRAP_SAMPLES,
+        seed=0,
     )
-    return float((samples.f1.mean(axis=1) <= 1 / num_classes).mean())
 
 
 def _learned(model: TestPredictions, classes: list[str]) -> tuple[float, float]:
     """Return the mean F1 of some classes, and how often it is not above the one of guessing: the class's share."""
     numbers = [model.classes.index(name) for name in classes]
-    (samples,) = resample(
-        model.labels,
-        [model.answers],
-        len(model.classes),
-        groups=model.groups,
-        num_samples=NUM_BOOTSTRAP_SAMPLES,
-        seed=0,
-    )
+    (samples,) = _resample(model)
     shares = np.bincount(model.labels, minlength=len(model.classes))[numbers] / len(model.labels)
     scored = score_classes(model.labels, model.probabilities, model.classes, model.answers)
     f1 = float(np.mean([scored[name].f1 for name in classes]))

@@ -45,6 +45,7 @@ def test_what_a_run_that_is_taken_again_took_is_not_said() -> None:
 
 
 def test_of_numbers_the_score_that_decides_is_told() -> None:
-    told = metrics_of(result(baseline={"mean": {"cv_r2": 0.0, "cv_r2_sd": 0.0, "cv_mae": 2.0}}, metrics={"r2": 0.5}))
+    scores = {"cv_r2": 0.0, "cv_r2_sd": 0.0, "cv_mae": 2.0}
+    told = metrics_of(result(target="number", baseline={"mean": scores}, metrics={"r2": 0.5}))
     assert told["folds"] == {"r2": 0.85, "r2_sd": 0.01}
     assert told["baselines"] == {"mean": 0.0}
