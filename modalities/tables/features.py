@@ -15,6 +15,8 @@ from thawline.params import Params
 from thawline.rows.columns import content_columns
 
 MISSING = "(missing)"
+CATEGORIES, NUMBERS = "categories", "numbers"
+"""Parts of numbered columns; each name begins with its part and two underscores."""
 NUM_QUANTILES = 1000
 
 
@@ -68,7 +70,8 @@ def gradient_boosting(params: Params) -> Any:
 
     from modalities.tables.boosting import BaggedBoosting
 
-    return make_pipeline(_numbered(params), BaggedBoosting(num_trees=params.baseline.num_trees, seed=params.seed))
+    model = BaggedBoosting(num_trees=params.baseline.num_trees, seed=params.seed, categories=f"{CATEGORIES}__")
+    return make_pipeline(_numbered(params), model)
 
 
 def boosted_regression(params: Params) -> Any:
@@ -77,7 +80,8 @@ def boosted_regression(params: Params) -> Any:
 
     from modalities.tables.boosting import BaggedRegression
 
-    return make_pipeline(_numbered(params), BaggedRegression(num_trees=params.baseline.num_trees, seed=params.seed))
+    model = BaggedRegression(num_trees=params.baseline.num_trees, seed=params.seed, categories=f"{CATEGORIES}__")
+    return make_pipeline(_numbered(params), model)
 
 
 def _one_hot_and_scaled(params: Params, *again: Params) -> Any:
@@ -101,8 +105,8 @@ def _one_hot_and_scaled(params: Params, *again: Params) -> Any:
 
 
 def _numbered(params: Params) -> Any:
-    """Return what numbers the categories and passes numbers on."""
-    from sklearn.compose import make_column_selector, make_column_transformer
+    """Return what numbers the categories and passes numbers on, as a frame whose names tell which is which."""
+    from sklearn.compose import ColumnTransformer, make_column_selector
     from sklearn.preprocessing import OrdinalEncoder
 
     categories = OrdinalEncoder(
@@ -111,10 +115,13 @@ def _numbered(params: Params) -> Any:
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
     )
-    return make_column_transformer(
-        (categories, make_column_selector(dtype_exclude="number")),
-        ("passthrough", make_column_selector(dtype_include="number")),
+    columns = ColumnTransformer(
+        [
+            (CATEGORIES, categories, make_column_selector(dtype_exclude="number")),
+            (NUMBERS, "passthrough", make_column_selector(dtype_include="number")),
+        ]
     )
+    return columns.set_output(transform="pandas")
 
 
 def standardised(frame: pd.DataFrame, params: Params) -> npt.NDArray[np.float32]:

@@ -1,9 +1,13 @@
 """Boosted trees that answer together: what each holds back, what weights and rare classes do, and what is kept."""
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from modalities.tables import boosting
 from modalities.tables.boosting import NUM_PARTS, BaggedBoosting, _deal
 
 Floats = NDArray[np.float64]
@@ -74,3 +78,37 @@ def test_what_is_fitted_anew_forgets_the_trees_of_before() -> None:
     before = model.predict_proba(rows)
     model.fit(rows, 1 - labels)
     assert np.mean(model.predict_proba(rows).argmax(axis=1) == before.argmax(axis=1)) < 0.5
+
+
+def test_categories_are_cut_as_sets_where_that_is_better() -> None:
+    generator = np.random.default_rng(0)
+    codes = generator.integers(40, size=1200)
+    labels = (generator.permutation(40) % 2)[codes]  # neighbours in order have nothing in common
+    frame = pd.DataFrame({"numbers__noise": generator.normal(size=1200), "categories__code": codes})
+    told, untold = (BaggedBoosting(num_trees=15, categories=name).fit(frame, labels) for name in ("categories__", None))
+    assert "cat_threshold=" in told.members_[0]
+    assert "cat_threshold=" not in untold.members_[0]
+    assert np.mean(told.predict_proba(frame).max(axis=1)) > np.mean(untold.predict_proba(frame).max(axis=1))
+
+
+def test_leaves_are_as_many_as_the_rows_held_back_ask_for() -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(1500, 5))
+    additive, deep = rows[:, 0] + generator.normal(size=1500) > 0, np.prod(np.sign(rows), axis=1) > 0
+
+    def most_leaves(labels: NDArray[np.bool_]) -> int:
+        model = BaggedBoosting(num_trees=60).fit(rows, labels)
+        return max(int(leaves) for leaves in re.findall(r"num_leaves=(\d+)", model.members_[0]))
+
+    assert most_leaves(additive) == 4
+    assert most_leaves(deep) == 31
+
+
+def test_members_that_did_not_choose_are_grown_where_few_parts_hold_rows_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(boosting, "NUM_CHOOSING_ROWS", 40)
+    rows, labels = rows_of(200)
+    model = BaggedBoosting(num_trees=10).fit(rows, labels)
+    assert len(model.members_) in {NUM_PARTS, 2 * NUM_PARTS}
+    assert len(set(model.members_)) == len(model.members_)
