@@ -1,8 +1,9 @@
 """Networks larger than memory: blocks whose weights lie in their files until the block runs.
 
 - A streamed network is built without weights. What is outside its blocks is read at once, but for the table of
-  tokens; a block, or the table, is read when it is called, and given up when this thread calls another. So a pass over
-  many batches, block by block, reads each block once, and a plain pass over one batch works as well.
+  tokens; a block is read when it is called, and given up when this thread calls another. So a pass over many batches,
+  block by block, reads each block once, and a plain pass over one batch works as well. Of the table only the rows are
+  read whose tokens it is called with.
 - Between calls such weights are on the device `meta`: who touches them without running the block gets torch's error,
   not numbers. Networks that share them are copied as others are.
 - What trains, and all above it, is held: its weights are read for good and belong to that network alone.
@@ -66,7 +67,8 @@ class StreamedWeights:
         setattr(network, _ATTRIBUTE, self)
         for path in paths:
             module = network.get_submodule(path)
-            module.register_forward_pre_hook(self._enter(path), with_kwargs=True)
+            enter = self._look_up(path) if isinstance(module, nn.Embedding) else self._enter(path)
+            module.register_forward_pre_hook(enter, with_kwargs=True)
             module.register_forward_hook(_leave, always_call=True)
 
     def _enter(self, path: str) -> Any:
@@ -78,6 +80,23 @@ class StreamedWeights:
                 given = next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
                 _put(module, self.unit(path, away, given.device))
                 module.__dict__["_away"] = away
+
+        return enter
+
+    def _look_up(self, path: str) -> Any:
+        """Return a hook that gives a table the rows alone that it is asked for, and numbers these anew."""
+
+        def enter(table: nn.Embedding, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if not table.weight.is_meta:  # it is held
+                return None
+            asked, *others = args or kwargs.values()
+            rows, numbers = torch.unique(asked, return_inverse=True)
+            with torch.inference_mode(mode=False), torch.no_grad():
+                weight = nn.Parameter(self._places[f"{path}.weight"].read_rows(rows), requires_grad=False)
+            table.__dict__ |= {"_away": {"weight": table.weight}, "_padding": table.padding_idx}
+            _put(table, {"weight": weight})
+            table.padding_idx = None  # it numbers a row of the whole table, and matters to gradients alone
+            return (numbers, *others), {}
 
         return enter
 
@@ -199,6 +218,8 @@ def skim(network: nn.Module) -> nn.Module:
 def _leave(module: nn.Module, _args: object, _output: object) -> None:
     """Take a unit's weights out of its module again; they stay at hand until this thread runs another unit."""
     _put(module, module.__dict__.pop("_away", {}))
+    if "_padding" in module.__dict__:
+        module.padding_idx = module.__dict__.pop("_padding")
 
 
 def _put(module: nn.Module, parameters: Mapping[str, nn.Parameter]) -> None:

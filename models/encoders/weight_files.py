@@ -4,9 +4,12 @@ Files are read, not mapped: pages of a mapping count as memory of the process as
 """
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 import torch
@@ -36,22 +39,11 @@ class TensorPlace:
         Raises:
             StorageError: The file has gone or changed since it was found.
         """
-        try:
-            return self._read(device)
-        except OSError as error:
-            raise StorageError(
-                f"{self.path} can't be read any more ({error.strerror or error}), and weights are read from it as they "
-                "are needed; bring the file back as it was, and run again: what is done is kept"
-            ) from error
-
-    def _read(self, device: torch.device) -> Tensor:
         result = torch.empty(self.shape, dtype=torch.float32, device=device)
         flat = result.view(-1)
         buffer = bytearray(min(_CHUNK_BYTES, max(flat.numel() * self.dtype.itemsize, self.dtype.itemsize)))
         step = len(buffer) // self.dtype.itemsize
-        with self.path.open("rb", buffering=0) as file:
-            if _mark(file.fileno()) != self.mark:
-                raise OSError("it has been changed")
+        with self._open() as file:
             file.seek(self.offset)
             for start in range(0, flat.numel(), step):
                 part = flat[start : start + step]
@@ -59,6 +51,39 @@ class TensorPlace:
                 _fill(file.fileno(), view)
                 part.copy_(torch.frombuffer(view, dtype=self.dtype))
         return result
+
+    def read_rows(self, rows: Tensor) -> Tensor:
+        """Return some rows (numbers of a table's rows) in float32, on the device of their numbers.
+
+        Raises:
+            IndexError: The table has no such row.
+            StorageError: As for `read`.
+        """
+        numbers = rows.tolist()
+        if numbers and not 0 <= min(numbers) <= max(numbers) < self.shape[0]:
+            raise IndexError(f"rows {min(numbers)} to {max(numbers)} of a table of {self.shape[0]}")
+        result = torch.empty(len(numbers), *self.shape[1:], dtype=torch.float32)
+        size = math.prod(self.shape[1:]) * self.dtype.itemsize
+        buffer = bytearray(size)
+        with self._open() as file:
+            for at, number in enumerate(numbers):
+                file.seek(self.offset + number * size)
+                _fill(file.fileno(), memoryview(buffer))
+                result[at].view(-1).copy_(torch.frombuffer(buffer, dtype=self.dtype))
+        return result.to(rows.device)
+
+    @contextmanager
+    def _open(self) -> Iterator[FileIO]:
+        """Open the file as it was found; what goes wrong while it is read says how to mend it."""
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                _check_mark(file.fileno(), self.mark)
+                yield file
+        except OSError as error:
+            raise StorageError(
+                f"{self.path} can't be read any more ({error.strerror or error}), and weights are read from it as they "
+                "are needed; bring the file back as it was, and run again: what is done is kept"
+            ) from error
 
 
 def list_tensors(directory: Path) -> dict[str, TensorPlace]:
@@ -104,6 +129,11 @@ def _read_header(path: Path) -> dict[str, TensorPlace]:
 def _mark(descriptor: int) -> tuple[int, ...]:
     found = os.fstat(descriptor)
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _check_mark(descriptor: int, expected: tuple[int, ...]) -> None:
+    if _mark(descriptor) != expected:
+        raise OSError("it has been changed")
 
 
 def _fill(descriptor: int, view: memoryview) -> None:

@@ -103,7 +103,7 @@ def test_each_block_is_read_once_for_a_portion_of_rows(
     store.fill(classifier, rows, (3, classifier.pooled_boundary))
     num_portions = len(list(tmp_path.glob("block_2-*/*/manifest.json")))
     assert num_portions > 1
-    assert read.count("embed_tokens.weight") == num_portions
+    assert "embed_tokens.weight" not in read  # of the table, rows alone
     assert all(read.count(f"layers.{number}.mlp.up_proj.weight") == num_portions for number in range(4))
 
 

@@ -14,6 +14,7 @@ from models.encoders.loading import Encoder, load_encoder
 from models.encoders.rounded_encoder import round_encoder
 from models.encoders.scratch import randomise
 from models.encoders.streaming import streamed_paths, weights_of
+from models.encoders.weight_files import TensorPlace
 from models.hardware import memory
 from tests.unit.models.conftest import CONFIGS, make_classifier, save_encoder
 from tests.unit.models.text_networks import DECODERS, ENCODERS, WINDOW, padded
@@ -21,6 +22,7 @@ from thawline.errors import EncoderNotFoundError, ParamsError, StorageError
 
 NETWORKS = {**DECODERS, **ENCODERS, "bert": CONFIGS["bert"], "distilbert": CONFIGS["distilbert"]}
 TOKENS = get_family("tokens")
+TABLE_ROWS = TensorPlace.read_rows
 
 
 def load(directory: Path, stream: str, **settings: object) -> Encoder:
@@ -78,6 +80,22 @@ def test_a_block_has_no_weights_but_while_it_runs(llama: Path):
     hidden(network)
     assert seen == [[path for path in blocks if not path.startswith("layers.1.")]]
     assert streamed_paths(network) == blocks
+
+
+def test_of_the_table_the_rows_of_a_calls_tokens_are_read(llama: Path, monkeypatch: pytest.MonkeyPatch):
+    network, whole = (load(llama, stream).network for stream in ("always", "never"))
+    table, asked = network.embed_tokens, []
+    place = weights_of(network)._places["embed_tokens.weight"]
+    monkeypatch.setattr(type(place), "read_rows", lambda place, rows: asked.append(rows) or TABLE_ROWS(place, rows))
+    table.padding_idx = table.num_embeddings - 1
+    tokens = torch.tensor([[5, 3, 5], [table.num_embeddings - 1, 3, 0]])
+    with torch.inference_mode():
+        assert torch.equal(table(tokens), whole.embed_tokens(tokens))
+    assert [rows.tolist() for rows in asked] == [[0, 3, 5, table.num_embeddings - 1]]
+    assert table.weight.is_meta
+    assert table.padding_idx == table.num_embeddings - 1
+    with pytest.raises(IndexError, match=rf"rows 3 to {table.num_embeddings} of a table of {table.num_embeddings}"):
+        table(torch.tensor([3, table.num_embeddings]))
 
 
 def test_copies_read_the_same_files_and_share_nothing_else(llama: Path):
