@@ -47,7 +47,7 @@ VALUE = "value"
 OF_CLASSES: dict[str, tuple[type[Section], tuple[str, ...]]] = {
     "augment": (Augment, ("mixup_alpha", "cutmix_alpha")),
     "train": (Train, ("loss", "class_weights", "sampling", "label_smoothing")),
-    "predict": (Predict, ("calibration", "decision", "max_error", "min_confidence")),
+    "predict": (Predict, ("calibration", "decision", "max_error", "min_confidence", "coverage")),
     "audit": (Audit, ("policy",)),
     "export": (Export, ("onnx",)),
     "search": (Search, ("strategy",)),

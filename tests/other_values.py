@@ -36,6 +36,7 @@ WRITTEN: Final[dict[str, Any]] = {
     "name": "another",
     "notify.blocks": ["slack-webhook/team"],
     "predict.costs": {"a": {"b": 5.0}},
+    "predict.coverage": 0.9,
     "predict.max_error": 0.4,
     "predict.min_confidence": 0.6,
     "schedule.clean": "0 5 * * *",

@@ -37,8 +37,8 @@ def predict(
     The source may be larger than memory: it is read, predicted and written in parts. The output is whole or not there.
     The column `problem` says what of a row was not read or may have been misread: a row without content (an image that
     can't be decoded, a text that is missing or blank) has no answer, one with an odd cell has. A model
-    with a limit (predict.max_error, predict.min_confidence) gives no answer where it is too little sure, and
-    `no_answer` says so.
+    with a limit (predict.max_error, predict.coverage, predict.min_confidence) gives no answer where it is too little
+    sure, and `no_answer` says so.
 
     Example: thawline predict mails.csv -o predictions.csv
     """

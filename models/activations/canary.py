@@ -10,6 +10,7 @@ from models.activations.partition import Partition
 from models.activations.prefix import BLOCK_ROWS, compute_states
 from models.classifiers.classifier import Classifier
 from models.classifiers.parts import Place
+from models.encoders.streaming import weights_of
 from models.hardware.devices import compute_dtype
 from models.inputs.rows import Indices, Rows
 
@@ -73,6 +74,8 @@ def recompute(
     started = time.perf_counter()
     computed = compute_states(classifier, rows, alike, (place,))[place]
     seconds = (time.perf_counter() - started) / BLOCK_ROWS
+    if (streamed := weights_of(classifier.network)) is not None:
+        streamed.forget()  # training follows, and then every byte counts
     tolerance = TOLERANCES[str(partition.space["dtype"])]
     if classifier.device.type != "cpu":
         tolerance = max(tolerance, GPU_TOLERANCES[compute_dtype(classifier.device)])

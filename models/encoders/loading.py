@@ -180,9 +180,15 @@ def hash_weights(weights: Mapping[str, Tensor]) -> str:
     """Return the SHA-256 (hex) over names, dtypes, shapes and bytes, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(weights):
-        tensor = weights[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        if isinstance(weights, AllWeights):
+            shape, pieces = weights.shape(name), weights.pieces(name)
+        else:
+            shape, pieces = tuple(weights[name].shape), iter([weights[name]])
+        for number, piece in enumerate(pieces):
+            tensor = piece.detach().cpu().contiguous()
+            if not number:
+                digest.update(f"{name} {tensor.dtype} {shape}\n".encode())
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -46,6 +46,10 @@ class StreamedWeights:
         with torch.inference_mode(mode=False), torch.no_grad():
             return self._places[path].read(device)
 
+    def pieces(self, path: str) -> Iterator[Tensor]:
+        """Yield the weights at a path in float32, in their order and flat, a piece at a time."""
+        return (piece.float() for piece in self._places[path].pieces())
+
     def unit(self, path: str, names: Collection[str], device: torch.device) -> Mapping[str, nn.Parameter]:
         """Return the weights of a unit; those of the unit that this thread had before are given up first."""
         key = path, device
@@ -173,6 +177,15 @@ class AllWeights(Mapping[str, Tensor]):
         """Return the weights of a name."""
         tensor: Tensor = self._state[name]
         return self._weights.read(name) if self._weights is not None and tensor.is_meta else tensor
+
+    def pieces(self, name: str) -> Iterator[Tensor]:
+        """Yield the weights of a name in their order, so that no more than a piece of what is streamed is in memory."""
+        tensor: Tensor = self._state[name]
+        return self._weights.pieces(name) if self._weights is not None and tensor.is_meta else iter([tensor])
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of the weights of a name, without reading them."""
+        return tuple(self._state[name].shape)
 
     def __iter__(self) -> Iterator[str]:
         """Return the names."""

@@ -40,17 +40,27 @@ class TensorPlace:
             StorageError: The file has gone or changed since it was found.
         """
         result = torch.empty(self.shape, dtype=torch.float32, device=device)
-        flat = result.view(-1)
-        buffer = bytearray(min(_CHUNK_BYTES, max(flat.numel() * self.dtype.itemsize, self.dtype.itemsize)))
+        flat, start = result.view(-1), 0
+        for piece in self.pieces():
+            flat[start : start + len(piece)].copy_(piece)
+            start += len(piece)
+        return result
+
+    def pieces(self) -> Iterator[Tensor]:
+        """Yield the numbers in their order, as they lie in the file, 16 MB at a time; a piece holds until the next.
+
+        Raises:
+            StorageError: As for `read`.
+        """
+        count = math.prod(self.shape)
+        buffer = bytearray(min(_CHUNK_BYTES, max(count, 1) * self.dtype.itemsize))
         step = len(buffer) // self.dtype.itemsize
         with self._open() as file:
             file.seek(self.offset)
-            for start in range(0, flat.numel(), step):
-                part = flat[start : start + step]
-                view = memoryview(buffer)[: len(part) * self.dtype.itemsize]
+            for start in range(0, count, step):
+                view = memoryview(buffer)[: min(step, count - start) * self.dtype.itemsize]
                 _fill(file.fileno(), view)
-                part.copy_(torch.frombuffer(view, dtype=self.dtype))
-        return result
+                yield torch.frombuffer(view, dtype=self.dtype)
 
     def read_rows(self, rows: Tensor) -> Tensor:
         """Return some rows (numbers of a table's rows) in float32, on the device of their numbers.

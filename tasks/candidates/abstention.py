@@ -6,7 +6,17 @@ from tasks.results.cross_validation import CrossValidation
 from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
 from thawline.errors import ParamsError
-from thawline.scores.abstention import Abstention, Answered, Sureness, answered, choose_limit, confidence_of, least_rows
+from thawline.params.outcome import Predict
+from thawline.scores.abstention import (
+    Abstention,
+    Answered,
+    Sureness,
+    answered,
+    choose_limit,
+    confidence_of,
+    least_rows,
+    limit_of_coverage,
+)
 from thawline.scores.calibration import apply_temperature, fit_temperature
 
 
@@ -52,26 +62,33 @@ def unseen_sureness(context: Context, approach: CrossValidation) -> Sureness:
 def choose_abstention(context: Context, approach: CrossValidation) -> Abstention | None:
     """Return the limit that the params ask for, and what it does to unseen rows; None where they ask for none."""
     chosen, data = context.params.predict, load_train_set(context)
-    if chosen.min_confidence is None and chosen.max_error is None:
+    if chosen.min_confidence is None and chosen.max_error is None and chosen.coverage is None:
         return None
     rows = unseen_sureness(context, approach)
-    scored = rows.of(data.scored)
-    if chosen.max_error is None:
-        limit = chosen.min_confidence or 0.0
-        return Abstention(limit=limit, out_of_fold=answered(scored, limit))
     return Abstention(
-        limit=choose_limit(scored, chosen.max_error),
+        limit=_limit(chosen, rows.of(data.scored)),
         max_error=chosen.max_error,
-        out_of_fold=_nested(data, rows, chosen.max_error),
+        coverage=chosen.coverage,
+        out_of_fold=_nested(data, rows, chosen),
     )
 
 
-def _nested(data: TrainSet, sureness: Sureness, promised: float) -> Answered:
+def _limit(chosen: Predict, rows: Sureness) -> float:
+    """Return the least confidence at which all holds that is asked for on some rows."""
+    limits = [chosen.min_confidence or 0.0]
+    if chosen.max_error is not None:
+        limits.append(choose_limit(rows, chosen.max_error))
+    if chosen.coverage is not None:
+        limits.append(limit_of_coverage(rows, chosen.coverage))
+    return max(limits)
+
+
+def _nested(data: TrainSet, sureness: Sureness, chosen: Predict) -> Answered:
     """Count what is left of each fold's rows by the limit that the others ask for."""
     parts = []
     for fold in range(data.num_folds):
         others, (_, rows) = data.answered_by(fold), data.fold_rows(fold)
-        parts.append(answered(sureness.of(rows), choose_limit(sureness.of(others), promised)))
+        parts.append(answered(sureness.of(rows), _limit(chosen, sureness.of(others))))
     return Answered(
         num_rows=sum(part.num_rows for part in parts),
         num_answered=sum(part.num_answered for part in parts),

@@ -23,7 +23,11 @@ PROMISE_COLUMNS = (
 
 def tell_abstention(of: Abstention) -> str:
     """Return what a limit does, as a sentence or two."""
-    promise = "" if of.max_error is None else f"At most {of.max_error:.1%} of the answers wrong was promised: "
+    asked = [
+        *([] if of.max_error is None else [f"at most {of.max_error:.1%} of the answers wrong was promised"]),
+        *([] if of.coverage is None else [f"the least sure {1 - of.coverage:.1%} of rows are to have no answer"]),
+    ]
+    promise = " and ".join(asked).capitalize() + ": " if asked else ""
     if of.limit == NEVER:
         return f"{promise}no confidence keeps that on the out-of-fold rows, so nothing is answered."
     all_of_them = "every row is answered" if promise else "Every row is answered"

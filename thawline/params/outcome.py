@@ -50,6 +50,14 @@ class Predict(Section):
         description="Give no answer below the confidence from which on at most this share of the answers is wrong (0 "
         "to 1): promised with a confidence of 95 %, for rows like those learned from, by the folds' unseen rows.",
     )
+    coverage: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Give no answer below the confidence that this share (0 to 1) of the folds' unseen rows has: the "
+        "least sure others stay without, and with them most questions that no class answers. With max_error, too, "
+        "both hold.",
+    )
 
     @field_validator("costs")
     @classmethod
@@ -71,11 +79,13 @@ class Predict(Section):
 
     @model_validator(mode="after")
     def _is_given_or_promised(self) -> Self:
-        if self.min_confidence is not None and self.max_error is not None:
-            raise ValueError(
-                f"has min_confidence {self.min_confidence:g} and max_error {self.max_error:g}, and the error promised "
-                "asks for a confidence of its own; set one of them"
-            )
+        others = {"max_error": self.max_error, "coverage": self.coverage}
+        for name, value in others.items():
+            if self.min_confidence is not None and value is not None:
+                raise ValueError(
+                    f"has min_confidence {self.min_confidence:g} and {name} {value:g}, which asks for a confidence of "
+                    "its own; set one of them"
+                )
         return self
 
 

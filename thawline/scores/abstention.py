@@ -74,7 +74,8 @@ class Answered(BaseModel):
 class Abstention(BaseModel):
     """The limit that a model keeps, or would keep, and what it does to rows that the model did not see.
 
-    `max_error` is what was promised, None where the limit was given. Out of fold, each fold's rows are answered by the
+    `max_error` is what was promised, `coverage` the share that was to be answered; both None where the limit was given.
+    Out of fold, each fold's rows are answered by the
     limit that the other folds' rows ask for, so that their own mistakes have no say in it.
     """
 
@@ -82,6 +83,7 @@ class Abstention(BaseModel):
 
     limit: float
     max_error: float | None = None
+    coverage: float | None = None
     out_of_fold: Answered
     test: Answered | None = None
 
@@ -125,6 +127,11 @@ def choose_limit(rows: Sureness, max_error: float) -> float:
         if passed_on:
             limit = 0.0 if numbers[step] == len(order) else float(lowest[step])
     return limit
+
+
+def limit_of_coverage(rows: Sureness, coverage: float) -> float:
+    """Return the confidence that at least a share `coverage` (0 to 1) of the rows has; NEVER of no rows."""
+    return float(np.quantile(rows.confidence, 1 - coverage, method="lower")) if len(rows.confidence) else NEVER
 
 
 def least_rows(max_error: float) -> int:

@@ -17,6 +17,7 @@ from tasks.candidates.abstention import check_promise
 from tasks.candidates.outputs import answer_folds, calibrate, check_outputs
 from tasks.judging.evaluation import evaluate, predictions_of
 from tasks.judging.registry import describe_input
+from tasks.presenting.abstention import tell_abstention
 from tasks.results import save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
 from thawline.context import Context
@@ -165,6 +166,21 @@ def test_below_a_given_confidence_there_is_no_answer_and_scores_are_those_of_all
     assert with_limit.abstention is not None
     assert with_limit.abstention.test is not None
     assert with_limit.abstention.test.num_rows == 80
+
+
+def test_the_least_sure_share_of_rows_has_no_answer_whatever_error_was_promised(tmp_path: Path) -> None:
+    context, fit, approach = place(tmp_path, UNSURE, coverage=0.9)
+    kept = calibrate.fn(context, fit, approach).abstention
+    assert kept is not None
+    assert kept.out_of_fold.coverage == 0.9
+    assert tell_abstention(kept).startswith(
+        "The least sure 10.0% of rows are to have no answer: rows are answered from"
+    )
+    (tmp_path / "both").mkdir()
+    context, fit, approach = place(tmp_path / "both", UNSURE, coverage=0.9, max_error=0.5)
+    both = calibrate.fn(context, fit, approach).abstention
+    assert both is not None
+    assert both.limit >= kept.limit
 
 
 def test_no_answer_is_null_over_http_and_the_signature_has_its_column(tmp_path: Path) -> None:

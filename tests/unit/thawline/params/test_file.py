@@ -23,6 +23,9 @@ BAD = [
     pytest.param(
         {"name": "x"}, ["predict.max_error=0.1", "predict.min_confidence=0.5"], "set one of them", id="two limits"
     ),
+    pytest.param(
+        {"name": "x"}, ["predict.coverage=0.95", "predict.min_confidence=0.5"], "set one of them", id="limit and share"
+    ),
     pytest.param({"name": "x"}, ["train"], "not of the form KEY=VALUE", id="no equals sign"),
     pytest.param({"name": "x"}, ["=3"], "not of the form KEY=VALUE", id="no key"),
     pytest.param({"name": "x"}, ["name.first=a"], "a value, not a section", id="through a value"),

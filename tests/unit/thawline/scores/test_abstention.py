@@ -13,6 +13,7 @@ from thawline.scores.abstention import (
     confidence_of,
     coverage_curve,
     least_rows,
+    limit_of_coverage,
 )
 
 
@@ -46,6 +47,14 @@ def test_all_is_answered_where_all_may_be_and_nothing_where_no_limit_keeps_the_p
     assert answered(hopeless, NEVER).num_answered == 0
     nothing = np.zeros(0)
     assert choose_limit(Sureness(nothing, nothing > 0, nothing.astype(np.int64)), 0.05) == NEVER
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9, 0.95, 0.999])
+def test_a_share_of_the_rows_has_the_confidence_of_a_coverage_and_hardly_more(coverage: float) -> None:
+    rows = drawn(np.random.default_rng(2), 1001)
+    share = answered(rows, limit_of_coverage(rows, coverage)).coverage
+    assert coverage <= share < coverage + 2 / 1001
+    assert limit_of_coverage(rows.of(np.arange(0)), coverage) == NEVER
 
 
 def test_one_early_mistake_does_not_end_the_search() -> None:
