@@ -29,6 +29,7 @@ from tasks.reports.answer_views import view_of
 from tasks.reports.epochs import log_mean_epochs
 from tasks.reports.out_of_fold import log_out_of_fold
 from tasks.reports.pages import record_review
+from tasks.reports.workspace_reports import log_reports
 from tasks.results.cross_validation import CrossValidation
 from tasks.results.dependence import Dependence
 from tasks.results.depth import Scouted
@@ -89,7 +90,7 @@ def record_refusal(tracking: Tracking, workspace: Workspace, params: Params, rea
         tracking, "data refused", role="finetune refused", tags={"thawline.verdict": "data refused"}
     )
     runs.log_params(tracking, run_id, params)
-    runs.log_files(tracking, run_id, _reports(workspace), "reports")
+    log_reports(tracking, run_id, workspace)
     runs.set_description(tracking, run_id, f"**Data refused; nothing was trained.**\n\n```\n{reason}\n```")
     runs.end_run(tracking, run_id, status="FAILED")
 
@@ -237,7 +238,7 @@ def _record_inputs(context: Context, tracking: Tracking, run_id: str) -> None:
     runs.log_files(tracking, run_id, files, "data")
     runs.log_files(tracking, run_id, tracks, "data/raw")  # which bytes, by their hashes
     tracking.client.log_text(run_id, context.params.model_dump_json(indent=1), "data/params.json")
-    runs.log_files(tracking, run_id, _reports(workspace), "reports")
+    log_reports(tracking, run_id, workspace)
     inputs = [
         _dataset_input(data_set_name(context.params.name, role), path, role, context.data_version)
         for role, path in (("train", workspace.train_rows), ("test", workspace.test_rows))
@@ -251,8 +252,3 @@ def _dataset_input(name: str, path: Path, role: str, data_version: str) -> Datas
         dataset = mlflow.data.from_pandas(read_frame(path), str(path), name=name, digest=data_version, targets="label")
         entity = Dataset(**dataset.to_dict())
     return DatasetInput(entity, [InputTag("mlflow.data.context", role)])
-
-
-def _reports(workspace: Workspace) -> list[Path]:
-    """Return the reports of this run; Data Docs, which are of all runs, stay where they are."""
-    return sorted(path for path in workspace.reports.glob("*") if path.is_file())
