@@ -1,4 +1,4 @@
-"""The workspace's reports as a run's artifacts: MLflow shows each page alone, where links to its neighbours lead nowhere."""
+"""Reports as a run's artifacts: MLflow shows each page alone, where links to its neighbours lead nowhere."""
 
 import re
 import tempfile

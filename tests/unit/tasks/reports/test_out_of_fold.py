@@ -9,8 +9,8 @@ from mlflow import MlflowClient
 
 from targets import get_target
 from tasks.reports import out_of_fold
-from tasks.results.cross_validation import CrossValidation, FoldResult
 from tasks.results import save_arrays
+from tasks.results.cross_validation import CrossValidation, FoldResult
 from tasks.tracking.runs import Tracking
 from tasks.training.train_set import TrainSet
 

@@ -8,27 +8,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.candidates.label_audit import LabelAudit
+from tasks.judging.exporting import Exported
+from tasks.judging.model_card import render_card
+from tasks.judging.review import Mistake, Review, confident_mistakes, flipped_table
 from tasks.presenting.abstention import abstention_metrics, broken_promise
 from tasks.presenting.answer_rule import brings_nothing, rule_metrics, tell_rule
-from tasks.reports.description import describe_run, epoch_markdown, next_steps
 from tasks.presenting.epoch_tables import mean_epoch_table, overfitting_alarms, seconds_per_phase
-from tasks.reports.answer_views import score_figures
-from tasks.reports.evaluation_report import render_evaluation
-from tasks.judging.exporting import Exported
 from tasks.presenting.figures import as_png
-from tasks.candidates.label_audit import LabelAudit
-from tasks.judging.model_card import render_card
+from tasks.reports.answer_views import score_figures
+from tasks.reports.description import describe_run, epoch_markdown, next_steps
+from tasks.reports.evaluation_report import render_evaluation
 from tasks.results.cross_validation import CrossValidation, FoldResult
 from tasks.results.depth import Rung, Scouted
 from tasks.results.judgement import Evaluation, Judgement
 from tasks.results.outcomes import RunResult
-from tasks.judging.review import Mistake, Review, confident_mistakes, flipped_table
+from thawline.context import Context
+from thawline.params import Params
 from thawline.scores.abstention import NEVER, Abstention, Answered
 from thawline.scores.answers import RuleEffect, cost_rule, describe_rule
 from thawline.scores.comparison import TestPredictions, compare
-from thawline.context import Context
 from thawline.scores.gates import CrossValidated, judge, summarise
-from thawline.params import Params
 from thawline.scores.scorecard import bootstrap_intervals, score_fully
 from thawline.scores.slice_scores import score_slices
 
@@ -212,7 +212,11 @@ def test_a_limit_stands_on_page_card_and_description_with_what_it_leaves_of_the_
         render_evaluation(careful, name="mails", alarms=[], figures={}),
     )
     for text in texts:
-        for told in ("At most 5.0% of the answers wrong", "confidence of 0.7500 on", "66.7% of the rows, 2.50% of them"):
+        for told in (
+            "At most 5.0% of the answers wrong",
+            "confidence of 0.7500 on",
+            "66.7% of the rows, 2.50% of them",
+        ):
             assert told in text, told
     assert "its classes whatever it is given" not in texts[1]
     assert "no promise" in texts[2]
