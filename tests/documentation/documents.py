@@ -340,6 +340,9 @@ REVIEW: dict[str, Treatment] = {
     "thawline review -n": Parsed(why="answers come from a person; tests/browser/test_review_page.py answers"),
     "<View>": Picture(),
 }
+SUGGEST: dict[str, Treatment] = {
+    "thawline suggest": Parsed(why="takes a pool and a champion; tests/flow/test_suggest.py has both"),
+}
 DVC: dict[str, Treatment] = {"$ dvc repro": Parsed(why="each trains; what they come to is in docs/decisions.md")}
 VALIDATION: dict[str, Treatment] = {
     "validation:": Printed(by="tests/unit/expectations/test_extra.py"),
@@ -361,6 +364,7 @@ DOCUMENTS = {
     "docs/adapters.md": ADAPTERS,
     "docs/operations.md": OPERATIONS,
     "docs/review.md": REVIEW,
+    "docs/suggest.md": SUGGEST,
     "docs/scaling.md": SCALING,
     "examples/spam/README.md": SPAM,
 }
