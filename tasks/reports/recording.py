@@ -41,6 +41,7 @@ from tasks.tracking import runs
 from tasks.tracking.fold_runs import record_folds
 from tasks.tracking.logged_models import DataOf, data_set_name, log_model_scores
 from tasks.tracking.runs import FINGERPRINT, Tracking
+from tasks.tracking.system_metrics import watch_system
 from tasks.training.train_set import load_train_set
 from tasks.versions.git_command import read_code_commit
 from tasks.versions.pinned import pinned_inputs
@@ -74,7 +75,8 @@ def open_run(context: Context, tracking: Tracking) -> Iterator[str]:
         with runs.service_errors(tracking.uri), log_ids(mlflow_run_id=run_id):
             log.info("MLflow run %s begins", run_id)
             _record_inputs(context, tracking, run_id)
-            yield run_id
+            with watch_system(tracking, run_id, wanted=context.params.tracking.system_metrics):
+                yield run_id
     except BaseException as error:
         reason = str(error) if isinstance(error, ThawlineError) else traceback.format_exc()
         with suppress(ServiceError), runs.service_errors(tracking.uri):  # else the next run closes it

@@ -198,5 +198,10 @@ class Tracking(Section):
         description="Where models, reports and figures are kept when MLflow's database is used directly: a directory "
         "or s3://BUCKET/PATH. Read when the experiment is made. Unset: .thawline/mlartifacts; a server decides itself.",
     )
+    system_metrics: bool = Field(
+        False,
+        description="Log what a run takes of its machine (processor, memory, disk, network, GPU), each ten seconds: "
+        "System metrics on the run's page.",
+    )
 
     _is_safe_to_show = field_validator("mlflow_uri", "artifacts")(without_password)
