@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from modalities import Modality, get_modality
+from modalities import Modality, Shown, get_modality
 from tasks.checking.encode_rows import embed
+from tasks.ingest import raw_files, read_files
 from tasks.judging.prediction import load_model
+from tasks.reports.evaluation_report import picture
 from tasks.tracking.runs import Tracking
 from thawline.errors import UsageError
-from thawline.formats.frames import read_frame
 from thawline.formats.spreadsheets import guarded, to_csv
 from thawline.mending.suggestions import choose_rows, margins
 from thawline.params import Params
@@ -38,7 +39,7 @@ class Suggestions:
     Args:
         rows: The columns of their source.
         excerpts: Each row in a line.
-        texts: Each row as a person looks at it.
+        shown: Each row as a person looks at it.
         guesses: `guess`, `probability` and `margin` (to the next class) of each by the champion; None without one.
         version: Of the champion, '' without one.
         num_pool: Rows of the source.
@@ -49,7 +50,7 @@ class Suggestions:
 
     rows: pd.DataFrame
     excerpts: Sequence[str]
-    texts: Sequence[str]
+    shown: Sequence[Shown]
     guesses: pd.DataFrame | None
     version: str
     num_pool: int
@@ -74,7 +75,7 @@ def suggest_rows(workspace: Workspace, params: Params, tracking: Tracking, sourc
     """
     modality = get_modality(params.modality)
     kept, pool = _read(source, params, modality)
-    known = _labelled(workspace)
+    known = _labelled(workspace, params, modality)
     num_pool = len(pool)
     readable = np.flatnonzero(~modality.unanswerable(pool).to_numpy(dtype=bool))
     fresh = readable[_is_new(pool.iloc[readable], known, params, modality)]
@@ -99,7 +100,7 @@ def suggest_rows(workspace: Workspace, params: Params, tracking: Tracking, sourc
     return Suggestions(
         rows=kept.iloc[looked_at[chosen]].reset_index(drop=True),
         excerpts=modality.excerpt(found).tolist(),
-        texts=[each.text for each in modality.show(found)],
+        shown=modality.show(found),
         guesses=None if told is None else told.of(chosen),
         version="" if told is None else told.version,
         num_pool=num_pool,
@@ -175,10 +176,15 @@ def _read(source: Path, params: Params, modality: Modality) -> tuple[pd.DataFram
     return pd.concat(kept, ignore_index=True), pd.concat(prepared, ignore_index=True)
 
 
-def _labelled(workspace: Workspace) -> pd.DataFrame:
-    """Return all rows that have a label, as they were prepared; none before the first run."""
-    parts = [read_frame(path) for path in (workspace.train_rows, workspace.test_rows) if path.is_file()]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+def _labelled(workspace: Workspace, params: Params, modality: Modality) -> pd.DataFrame:
+    """Return all rows that have a label, prepared: those of every accepted file, learned from already or not."""
+    initial = params.arrive.initial
+    first = [workspace.root / initial] if initial is not None and (workspace.root / initial).is_file() else []
+    files = raw_files(workspace) or first
+    if not files:
+        return pd.DataFrame()
+    rows, _ = modality.prepare(read_files(files, params, modality), params)
+    return rows
 
 
 def _is_new(pool: pd.DataFrame, known: pd.DataFrame, params: Params, modality: Modality) -> NDArray[np.bool_]:
@@ -200,11 +206,13 @@ def _tasks(suggestions: Suggestions) -> list[dict[str, object]]:
     """Return the rows as tasks of Label Studio, the champion's guess as its prediction."""
     lines = [{}] * len(suggestions.rows) if suggestions.guesses is None else suggestions.guesses.to_dict("records")
     tasks: list[dict[str, object]] = []
-    for text, guess in zip(suggestions.texts, lines, strict=True):
+    for shown, guess in zip(suggestions.shown, lines, strict=True):
         predictions = []
         if guess:
             choice = {"from_name": "label", "to_name": "content", "type": "choices"}
             result = [{**choice, "value": {"choices": [guess["guess"]]}}]
             predictions = [{"model_version": suggestions.version, "score": guess["probability"], "result": result}]
-        tasks.append({"data": {"text": text}, "predictions": predictions})
+        drawn = picture(shown.image)
+        content = {"text": shown.text, **({} if drawn is None else {"image": drawn})}
+        tasks.append({"data": content, "predictions": predictions})
     return tasks
