@@ -17,6 +17,7 @@ from tasks.reports.evaluation_report import picture
 from tasks.tracking.runs import Tracking
 from thawline.errors import UsageError
 from thawline.formats.spreadsheets import guarded, to_csv
+from thawline.formats.tables import is_table
 from thawline.mending.suggestions import choose_rows, margins
 from thawline.params import Params
 from thawline.rows.novelty import sample_positions
@@ -119,8 +120,6 @@ def write_suggestions(workspace: Workspace, params: Params, suggestions: Suggest
         StorageError: No permission or no space.
     """
     rows = suggestions.rows
-    if params.modality == "image" and PATH in rows and params.ingest.image_column not in rows:
-        rows = rows.rename(columns={PATH: params.ingest.image_column})
     to_label = rows.assign(**{params.ingest.label_column: ""})
     guesses = rows if suggestions.guesses is None else rows.join(suggestions.guesses, rsuffix="_")
     contents = {
@@ -165,11 +164,17 @@ def _told(tracking: Tracking, params: Params, rows: pd.DataFrame) -> _Told | Non
 
 
 def _read(source: Path, params: Params, modality: Modality) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the columns of a source, and its rows prepared, both in its order."""
+    """Return the columns of a source, and its rows prepared, both in its order.
+
+    Of pictures the column is named as in a manifest, so that what is written of it arrives as one.
+    """
     kept, prepared = [], []
+    names = {} if is_table(source) else {PATH: params.ingest.image_column}
     for chunk in modality.stream(source, params):
         rows, _ = modality.prepare(modality.to_rows(chunk.given, params), params)
-        kept.append(chunk.kept)
+        if PATH in rows and PATH in chunk.kept:  # of pictures, which know no path of their own
+            rows = rows.assign(**{PATH: chunk.kept[PATH].to_numpy()})
+        kept.append(chunk.kept.rename(columns=names))
         prepared.append(rows)
     if not prepared:
         raise UsageError(f"{source} has no rows; give rows without a label")
