@@ -112,6 +112,7 @@ class PhaseRun:
                 epoch.outputs += self._step((epoch.number, epoch.number * len(batches) + step * size), steps[step])
             self._classifier.eval()
         wait_for(self._classifier.device)
+        self._optimizer.zero_grad()  # what follows needs the room, and no gradient
         epoch.step = stop
         epoch.seconds += time.perf_counter() - started
         if stop < len(steps):

@@ -149,6 +149,7 @@ def _run_phase(
         is_best = is_better or _is_as_good(inner, state, phase, settings)
         state.waited += 1
         if is_best:
+            state.memory = None  # there is room for one copy of what trains, not for two
             state.memory, state.waited, state.gained = run.remember(), 0, True
         if is_better:
             state.best = inner

@@ -11,7 +11,7 @@ import torch
 import models.activations.streamed
 from models.activations.store import ActivationStore
 from models.encoders.loading import Encoder, load_encoder
-from models.encoders.streaming import StreamedWeights, hold
+from models.encoders.streaming import StreamedWeights, hold, weights_of
 from models.encoders.tokenizing import tokenize
 from models.inputs.rows import Indices, TokenRows
 from models.training.loop import predict_probabilities
@@ -99,6 +99,7 @@ def test_each_block_is_read_once_for_a_portion_of_rows(
     pairs: dict[str, Pair], rows: TokenRows, tmp_path: Path, portions: None, read: list[str]
 ):
     classifier = make_classifier(pairs["llama"][1])
+    weights_of(classifier.network).forget()  # the block that another test ran last
     store = ActivationStore(tmp_path)
     store.fill(classifier, rows, (3, classifier.pooled_boundary))
     num_portions = len(list(tmp_path.glob("block_2-*/*/manifest.json")))
