@@ -24,7 +24,7 @@ from thawline.params.outcome import Audit
 from thawline.rows.label_issues import find_label_issues
 from thawline.rows.row_ids import row_ids
 from thawline.rows.splits import assign_folds
-from thawline.scores.metrics import score
+from thawline.scores.metrics import score, standard_error
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARE = 0.05
@@ -137,10 +137,15 @@ def report(name: str, trials: list[tuple[Scores, float, int]], *, num_train: int
 
 
 def _interval(differences: NDArray[np.float64]) -> str:
-    mean, half = differences.mean(), 0.0
-    if len(differences) > 1:
-        half = stats.t.ppf(0.975, len(differences) - 1) * differences.std(ddof=1) / np.sqrt(len(differences))
+    mean, half = differences.mean(), half_interval(differences)
     return f"{mean:+.4f} ({mean - half:+.4f} to {mean + half:+.4f})"
+
+
+def half_interval(differences: NDArray[np.float64]) -> float:
+    """Return by how much the 95 % interval of the mean of differences, one a seed, goes to either side; 0 of one."""
+    return (
+        float(stats.t.ppf(0.975, len(differences) - 1)) * standard_error(differences) if len(differences) > 1 else 0.0
+    )
 
 
 def main() -> None:

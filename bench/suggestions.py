@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
 from bench.label_audit import embed
-from thawline.mending.suggestions import choose_rows, margins
+from bench.label_review import half_interval
+from thawline.mending.suggestions import choose_rows
+from thawline.mending.worth import margins
 from thawline.scores.metrics import score
 
 STRENGTH = 0.01
@@ -85,16 +86,13 @@ def main() -> None:
     for place, num in enumerate(rounds):
         means = [np.mean([scores[place] for scores in found[choice]]) for choice in CHOICES]
         pairs = list(zip(found[SUGGESTED], found[RANDOM], strict=True))
-        leads = [ours[place] - theirs[place] for ours, theirs in pairs]
-        width = (
-            stats.t.ppf(0.975, len(leads) - 1) * np.std(leads, ddof=1) / np.sqrt(len(leads)) if len(leads) > 1 else 0
-        )
+        leads = np.array([ours[place] - theirs[place] for ours, theirs in pairs])
         as_far = np.median([needed(ours[place], theirs, rounds) for ours, theirs in pairs])
         told = f"{as_far:,.0f}" if np.isfinite(as_far) else f"over {rounds[-1]:,}"
         print(
             f"{num} | "
             + " | ".join(f"{mean:.4f}" for mean in means)
-            + f" | {np.mean(leads):+.4f} ± {width:.4f} | {told}"
+            + f" | {leads.mean():+.4f} ± {half_interval(leads):.4f} | {told}"
         )
 
 

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from thawline.scores.metrics import row_losses
+
 NUM_PARTS = 5
 """Each member holds back one of these parts of the rows, and learns from the others."""
 PATIENCE = 50
@@ -41,8 +43,8 @@ NUM_CHOOSING_ROWS = 2_500
 """Growth is chosen by as many of the parts as hold these many rows, or by all."""
 
 
-class BaggedBoosting(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped to us
-    """LightGBM, twice for each fifth of the rows: it learns from the others, and stops by that fifth's log loss.
+class _Bagged(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped to us
+    """Members that LightGBM grows, twice for each fifth of the rows: each learns from the others and stops by that one.
 
     Of the two one searches for the best cut of a column and one draws it: they err on other rows.
 
@@ -53,7 +55,6 @@ class BaggedBoosting(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         categories: What names of columns begin with whose numbers are categories, where rows are a frame.
     """
 
-    classes_: NDArray[Any]
     members_: list[str]
 
     def __init__(
@@ -64,65 +65,74 @@ class BaggedBoosting(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.seed = seed
         self.categories = categories
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is kept: not the trees as LightGBM holds them, which `members_` say."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_boosters"}
+
+    @cached_property
+    def _boosters(self) -> list[Any]:
+        import lightgbm
+
+        return [lightgbm.Booster(model_str=text) for text in self.members_]
+
+    def _grow(
+        self, given: ArrayLike, labels: NDArray[Any], sample_weight: ArrayLike | None, aim: Mapping[str, Any]
+    ) -> None:
+        """Grow all members; `aim` is what they minimise."""
+        self.__dict__.pop("_boosters", None)
+        names = [str(name) for name in getattr(given, "columns", ())]
+        grower = _Grower(
+            np.asarray(given, dtype=np.float64),
+            labels,
+            None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64),
+            _deal(labels, seed=self.seed),
+            [at for at, name in enumerate(names) if self.categories and name.startswith(self.categories)],
+            {"learning_rate": self.learning_rate, "seed": self.seed, **aim},
+            self.num_trees,
+        )
+        self.members_ = grower.members(grower.choose())
+
+    def _answers(self, given: ArrayLike) -> NDArray[np.float64]:
+        """Return the mean of what the members answer, as LightGBM gives it."""
+        rows = np.asarray(given, dtype=np.float64)
+        answers: NDArray[np.float64] = np.mean([booster.predict(rows) for booster in self._boosters], axis=0)
+        return answers
+
+
+class BaggedBoosting(ClassifierMixin, _Bagged):  # type: ignore[misc]  # scikit-learn is untyped to us
+    """Classes by members that each stop by their fifth's log loss; arguments as of `_Bagged`."""
+
+    classes_: NDArray[Any]
+
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803  # scikit-learn's names
         """Fit all members on rows (rows, columns) of numbers, NaN where missing, and their classes (rows,)."""
-        self.__dict__.pop("_boosters", None)
         self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
         several = len(self.classes_) > 2
         aim = {"objective": "multiclass", "num_class": len(self.classes_)} if several else {"objective": "binary"}
-        self.members_ = _grow_all(self, X, labels, sample_weight, aim)
+        self._grow(X, labels, sample_weight, aim)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
         """Return probabilities (rows, classes): the mean over the members."""
-        answers = _mean_answer(self._boosters, X)
-        return answers if np.ndim(answers) == 2 else np.stack([1 - answers, answers], axis=1)
+        return _by_class(self._answers(X))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the most probable class of each row."""
         answers: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return answers
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is kept: not the trees as LightGBM holds them, which `members_` say."""
-        return {name: value for name, value in super().__getstate__().items() if name != "_boosters"}
 
-    @cached_property
-    def _boosters(self) -> list[Any]:
-        return _read_members(self.members_)
-
-
-class BaggedRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped to us
-    """The same for numbers: each member stops by its fifth's squared error. Arguments as of `BaggedBoosting`."""
-
-    members_: list[str]
-
-    def __init__(
-        self, learning_rate: float = 0.05, num_trees: int = 1000, seed: int = 0, categories: str | None = None
-    ) -> None:
-        self.learning_rate = learning_rate
-        self.num_trees = num_trees
-        self.seed = seed
-        self.categories = categories
+class BaggedRegression(RegressorMixin, _Bagged):  # type: ignore[misc]  # scikit-learn is untyped to us
+    """Numbers by members that each stop by their fifth's squared error; arguments as of `_Bagged`."""
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
         """Fit all members on rows (rows, columns) of numbers, NaN where missing, and their labels (rows,)."""
-        self.__dict__.pop("_boosters", None)
-        labels = np.asarray(y, dtype=np.float64)
-        self.members_ = _grow_all(self, X, labels, sample_weight, {"objective": "regression"})
+        self._grow(X, np.asarray(y, dtype=np.float64), sample_weight, {"objective": "regression"})
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
         """Return the number (rows,) of each row: the mean over the members."""
-        return _mean_answer(self._boosters, X)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is kept: not the trees as LightGBM holds them, which `members_` say."""
-        return {name: value for name, value in super().__getstate__().items() if name != "_boosters"}
-
-    @cached_property
-    def _boosters(self) -> list[Any]:
-        return _read_members(self.members_)
+        return self._answers(X)
 
 
 @dataclass(frozen=True)
@@ -207,27 +217,6 @@ class _Grower:
         return text, np.asarray(booster.predict(self.rows[self.part == number], num_iteration=booster.best_iteration))
 
 
-def _grow_all(
-    chosen: BaggedBoosting | BaggedRegression,
-    given: ArrayLike,
-    labels: NDArray[Any],
-    sample_weight: ArrayLike | None,
-    aim: Mapping[str, Any],
-) -> list[str]:
-    """Return all members as the text that LightGBM writes; `aim` is what they minimise."""
-    names = [str(name) for name in getattr(given, "columns", ())]
-    grower = _Grower(
-        np.asarray(given, dtype=np.float64),
-        labels,
-        None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64),
-        _deal(labels, seed=chosen.seed),
-        [at for at, name in enumerate(names) if chosen.categories and name.startswith(chosen.categories)],
-        {"learning_rate": chosen.learning_rate, "seed": chosen.seed, **aim},
-        chosen.num_trees,
-    )
-    return grower.members(grower.choose())
-
-
 def _kinds(growth: _Growth) -> Iterable[_Growth]:
     """Return a growth for each kind of cuts of one."""
     return (replace(growth, kinds=(kind,)) for kind in growth.kinds)
@@ -235,25 +224,14 @@ def _kinds(growth: _Growth) -> Iterable[_Growth]:
 
 def _losses(answers: NDArray[np.float64], labels: NDArray[Any], objective: str) -> NDArray[np.float64]:
     """Return the loss (rows,) of answers: squared error of numbers, else log loss."""
-    losses: NDArray[np.float64]
     if objective == "regression":
-        losses = (answers - labels) ** 2
-        return losses
-    told = answers[np.arange(len(labels)), labels] if answers.ndim == 2 else np.where(labels, answers, 1 - answers)
-    losses = -np.log(np.clip(told, np.finfo(np.float32).eps, 1))
-    return losses
+        return np.asarray((answers - labels) ** 2)
+    return row_losses(labels, _by_class(answers))
 
 
-def _read_members(texts: Sequence[str]) -> list[Any]:
-    import lightgbm
-
-    return [lightgbm.Booster(model_str=text) for text in texts]
-
-
-def _mean_answer(boosters: Sequence[Any], given: ArrayLike) -> NDArray[np.float64]:
-    rows = np.asarray(given, dtype=np.float64)
-    answers: NDArray[np.float64] = np.mean([booster.predict(rows) for booster in boosters], axis=0)
-    return answers
+def _by_class(answers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return probabilities (rows, classes); of two classes LightGBM gives those of the second."""
+    return answers if answers.ndim == 2 else np.stack([1 - answers, answers], axis=1)
 
 
 def _deal(labels: NDArray[Any], *, seed: int) -> NDArray[np.int64]:

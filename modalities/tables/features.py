@@ -66,21 +66,22 @@ def ridge_regression(params: Params) -> Any:
 
 def gradient_boosting(params: Params) -> Any:
     """Return gradient boosting, several times; it takes missing numbers and scales as they are."""
-    from sklearn.pipeline import make_pipeline
-
     from modalities.tables.boosting import BaggedBoosting
 
-    model = BaggedBoosting(num_trees=params.baseline.num_trees, seed=params.seed, categories=f"{CATEGORIES}__")
-    return make_pipeline(_numbered(params), model)
+    return _boosted(BaggedBoosting, params)
 
 
 def boosted_regression(params: Params) -> Any:
     """Return the same for a number."""
-    from sklearn.pipeline import make_pipeline
-
     from modalities.tables.boosting import BaggedRegression
 
-    model = BaggedRegression(num_trees=params.baseline.num_trees, seed=params.seed, categories=f"{CATEGORIES}__")
+    return _boosted(BaggedRegression, params)
+
+
+def _boosted(kind: Any, params: Params) -> Any:
+    from sklearn.pipeline import make_pipeline
+
+    model = kind(num_trees=params.baseline.num_trees, seed=params.seed, categories=f"{CATEGORIES}__")
     return make_pipeline(_numbered(params), model)
 
 

@@ -26,7 +26,7 @@ from models.encoders.families import Family, Structure, get_family
 from models.encoders.loading import Encoder, hash_weights
 from models.encoders.precision.rounding import Rounding
 from models.encoders.splitting import Batch, capture
-from models.encoders.streaming import AllWeights, device_of, hold, streamed_paths
+from models.encoders.streaming import device_of, hold, streamed_paths, weights_of
 from models.encoders.structure import HEAD
 from models.heads import summaries
 from models.heads.head import HeadSpec, answer, build_head
@@ -85,7 +85,7 @@ class Classifier(nn.Module):
     def weights_hash(self) -> str:
         """SHA-256 of the pretrained weights, told by who made this or computed when it is first asked for."""
         if self._weights_hash is None:
-            self._weights_hash = hash_weights(AllWeights(self.network))
+            self._weights_hash = hash_weights(self.network.state_dict(), weights_of(self.network))
         return self._weights_hash
 
     @property

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from models.encoders.catalogue import CATALOGUE, FORMS, Known, fetched_place, is_there
 from models.encoders.families import EncoderSource, Family, Loaded, Structure, find_family, get_family
 from models.encoders.precision.rounding import Rounding
-from models.encoders.streaming import AllWeights, skim, weights_of
+from models.encoders.streaming import StreamedWeights, skim, weights_of
 from models.encoders.structure import drop_unused
 from models.hardware.devices import threads
 from models.heads.summaries import SEES_LAYERS
@@ -115,8 +115,9 @@ def _assemble(name: str, family: Family, source: EncoderSource, loaded: Loaded) 
             f"model.encoder '{name}': its weights lack {len(absent)} tensors, among them {', '.join(absent[:3])}; "
             "give weights of the architecture that its config.json names"
         )
-    digest = hash_weights(AllWeights(network))
-    if (streamed := weights_of(network)) is not None:
+    streamed = weights_of(network)
+    digest = hash_weights(network.state_dict(), streamed)
+    if streamed is not None:
         streamed.digest = digest
     return Encoder(
         name=name,
@@ -176,19 +177,17 @@ def resolve_encoder(name: str, *, root: Path) -> EncoderSource:
     raise EncoderNotFoundError(f"model.encoder '{name}': no directory {directory}; {FORMS}. Correct the path")
 
 
-def hash_weights(weights: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 (hex) over names, dtypes, shapes and bytes, in the order of the names."""
+def hash_weights(weights: Mapping[str, Tensor], streamed: StreamedWeights | None = None) -> str:
+    """Return the SHA-256 (hex) over names, dtypes, shapes and bytes, in the order of the names.
+
+    What has no values, as it is `streamed`, is read for it a piece at a time.
+    """
     digest = hashlib.sha256()
     for name in sorted(weights):
-        if isinstance(weights, AllWeights):
-            shape, pieces = weights.shape(name), weights.pieces(name)
-        else:
-            shape, pieces = tuple(weights[name].shape), iter([weights[name]])
-        for number, piece in enumerate(pieces):
-            tensor = piece.detach().cpu().contiguous()
-            if not number:
-                digest.update(f"{name} {tensor.dtype} {shape}\n".encode())
-            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        tensor = weights[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        for piece in streamed.pieces(name) if streamed is not None and tensor.is_meta else [tensor]:
+            digest.update(piece.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -166,36 +166,6 @@ def device_of(network: nn.Module) -> torch.device:
     return next((parameter.device for parameter in network.parameters() if not parameter.is_meta), first.device)
 
 
-class AllWeights(Mapping[str, Tensor]):
-    """A network's weights by name; those that are streamed are read when they are asked for."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self._state = network.state_dict()
-        self._weights = weights_of(network)
-
-    def __getitem__(self, name: str) -> Tensor:
-        """Return the weights of a name."""
-        tensor: Tensor = self._state[name]
-        return self._weights.read(name) if self._weights is not None and tensor.is_meta else tensor
-
-    def pieces(self, name: str) -> Iterator[Tensor]:
-        """Yield the weights of a name in their order, so that no more than a piece of what is streamed is in memory."""
-        tensor: Tensor = self._state[name]
-        return self._weights.pieces(name) if self._weights is not None and tensor.is_meta else iter([tensor])
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """Return the shape of the weights of a name, without reading them."""
-        return tuple(self._state[name].shape)
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names."""
-        return iter(self._state)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._state)
-
-
 def skim(network: nn.Module) -> nn.Module:
     """Return a network in which all blocks but the first pass on what they are given, and no token has an embedding.
 

@@ -6,14 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from tasks.mending.labelling_files import labelling_task, write_files
 from tasks.mending.questions import Question, Questions
 from thawline.formats.spreadsheets import guarded, to_csv
 from thawline.mending.answer_files import COLUMNS, REASONS
 from thawline.page.review import render_review
-from thawline.system.files import write_atomically
 from thawline.workspace import Workspace
 
 NUM_KEYS = 9
@@ -50,11 +49,7 @@ def write_review(workspace: Workspace, name: str, questions: Questions) -> dict[
         "csv": ("rows.csv", to_csv(guarded(_table(questions, review)))),
         "tasks": ("tasks.json", json.dumps(tasks, ensure_ascii=False, indent=1)),
     }
-    paths = {}
-    for kind, (file_name, content) in contents.items():
-        paths[kind] = workspace.reports / "review" / file_name
-        write_atomically(paths[kind], content.encode())
-    return paths
+    return write_files(workspace.reports / "review", contents)
 
 
 def _shown(row: Question, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -84,15 +79,10 @@ def _table(questions: Questions, review: str) -> pd.DataFrame:
 def _task(row: Question, review: str) -> dict[str, Any]:
     """Return a row as a task of Label Studio, the model's guess as its prediction."""
     content = {"image": row.picture} if row.picture else {}
-    choice = {"from_name": "label", "to_name": "content", "type": "choices", "value": {"choices": [row.suggested]}}
-    names = ("row_id", "part", "given", "text")
-    guess = {"model_version": "thawline", "score": row.probability, "result": [choice]}
-    return {
-        "data": {
-            **{name: getattr(row, name) for name in names},
-            **content,
-            "review": review,
-            "reasons": REASONS.join(row.reasons),
-        },
-        "predictions": [guess] if row.probability is not None and np.isfinite(row.probability) else [],
+    data = {
+        **{name: getattr(row, name) for name in ("row_id", "part", "given", "text")},
+        **content,
+        "review": review,
+        "reasons": REASONS.join(row.reasons),
     }
+    return labelling_task(data, guess=row.suggested, score=row.probability, version="thawline")

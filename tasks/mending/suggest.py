@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,16 +14,17 @@ from modalities import Modality, Shown, get_modality
 from tasks.checking.encode_rows import embed
 from tasks.ingest import raw_files, read_files
 from tasks.judging.prediction import load_model
+from tasks.mending.labelling_files import labelling_task, write_files
 from tasks.reports.evaluation_report import picture
 from tasks.tracking.runs import Tracking
 from thawline.errors import UsageError
 from thawline.formats.spreadsheets import guarded, to_csv
 from thawline.formats.tables import is_table
-from thawline.mending.suggestions import choose_rows, margins
+from thawline.mending.suggestions import choose_rows
+from thawline.mending.worth import margins
 from thawline.params import Params
 from thawline.rows.novelty import sample_positions
 from thawline.system.console import console
-from thawline.system.files import write_atomically
 from thawline.workspace import Workspace
 
 MAX_POOL = 20_000
@@ -127,11 +129,7 @@ def write_suggestions(workspace: Workspace, params: Params, suggestions: Suggest
         "guesses": ("guesses.csv", to_csv(guarded(guesses))),
         "tasks": ("tasks.json", json.dumps(_tasks(suggestions), ensure_ascii=False, indent=1)),
     }
-    paths = {}
-    for kind, (name, content) in contents.items():
-        paths[kind] = workspace.reports / "suggestions" / name
-        write_atomically(paths[kind], content.encode())
-    return paths
+    return write_files(workspace.reports / "suggestions", contents)
 
 
 @dataclass(frozen=True)
@@ -172,9 +170,9 @@ def _read(source: Path, params: Params, modality: Modality) -> tuple[pd.DataFram
     names = {} if is_table(source) else {PATH: params.ingest.image_column}
     for chunk in modality.stream(source, params):
         rows, _ = modality.prepare(modality.to_rows(chunk.given, params), params)
-        if PATH in rows and PATH in chunk.kept:  # of pictures, which know no path of their own
-            rows = rows.assign(**{PATH: chunk.kept[PATH].to_numpy()})
         kept.append(chunk.kept.rename(columns=names))
+        if chunk.problems is not None:  # pictures: what is given of one knows no path of its own
+            rows = rows.assign(**{PATH: kept[-1][params.ingest.image_column].to_numpy()})
         prepared.append(rows)
     if not prepared:
         raise UsageError(f"{source} has no rows; give rows without a label")
@@ -184,7 +182,7 @@ def _read(source: Path, params: Params, modality: Modality) -> tuple[pd.DataFram
 def _labelled(workspace: Workspace, params: Params, modality: Modality) -> pd.DataFrame:
     """Return all rows that have a label, prepared: those of every accepted file, learned from already or not."""
     initial = params.arrive.initial
-    first = [workspace.root / initial] if initial is not None and (workspace.root / initial).is_file() else []
+    first = [workspace.root / initial] if initial is not None and (workspace.root / initial).exists() else []
     files = raw_files(workspace) or first
     if not files:
         return pd.DataFrame()
@@ -207,17 +205,14 @@ def _together(known: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([known, rows], join="inner", ignore_index=True) if len(known) else rows.reset_index(drop=True)
 
 
-def _tasks(suggestions: Suggestions) -> list[dict[str, object]]:
+def _tasks(suggestions: Suggestions) -> list[dict[str, Any]]:
     """Return the rows as tasks of Label Studio, the champion's guess as its prediction."""
-    lines = [{}] * len(suggestions.rows) if suggestions.guesses is None else suggestions.guesses.to_dict("records")
-    tasks: list[dict[str, object]] = []
-    for shown, guess in zip(suggestions.shown, lines, strict=True):
-        predictions = []
-        if guess:
-            choice = {"from_name": "label", "to_name": "content", "type": "choices"}
-            result = [{**choice, "value": {"choices": [guess["guess"]]}}]
-            predictions = [{"model_version": suggestions.version, "score": guess["probability"], "result": result}]
+    guesses = [("", None)] * len(suggestions.rows)
+    if suggestions.guesses is not None:
+        guesses = list(zip(suggestions.guesses["guess"], suggestions.guesses["probability"], strict=True))
+    tasks = []
+    for shown, (guess, score) in zip(suggestions.shown, guesses, strict=True):
         drawn = picture(shown.image)
         content = {"text": shown.text, **({} if drawn is None else {"image": drawn})}
-        tasks.append({"data": content, "predictions": predictions})
+        tasks.append(labelling_task(content, guess=guess, score=score, version=suggestions.version))
     return tasks

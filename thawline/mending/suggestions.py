@@ -9,21 +9,13 @@ nearest one so far.
 import numpy as np
 import numpy.typing as npt
 
-from thawline.rows.novelty import Vectors
+from thawline.mending.worth import Floats, margins
+from thawline.rows.novelty import Vectors, nearest_distances
 
 CANDIDATES = 3
 """So many times as many rows as are asked for stand closest between two labels, and are drawn from."""
-KNOWN_AT_ONCE = 500
 
-Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
-
-
-def margins(probabilities: Floats) -> Floats:
-    """Return by how much each row's most probable class (N, C) is ahead of the next, 0 to 1."""
-    ordered = np.sort(probabilities, axis=1)
-    ahead: Floats = ordered[:, -1] - (ordered[:, -2] if ordered.shape[1] > 1 else 0.0)
-    return ahead
 
 
 def choose_rows(vectors: Vectors, known: Vectors, *, num: int, seed: int, probabilities: Floats | None = None) -> Rows:
@@ -42,7 +34,8 @@ def choose_rows(vectors: Vectors, known: Vectors, *, num: int, seed: int, probab
     """
     rng = np.random.default_rng(seed)
     if probabilities is None:
-        return _seeds(vectors, _distances(vectors, known), num=num, rng=rng)
+        nearest = nearest_distances(vectors, known) ** 2 if len(known) else np.full(len(vectors), np.inf)
+        return _seeds(vectors, nearest, num=num, rng=rng)
     ahead = margins(probabilities)
     close = np.argsort(ahead, kind="stable")[: CANDIDATES * num]
     drawn = close[_seeds(vectors[close], np.full(len(close), np.inf), num=num, rng=rng)]
@@ -63,14 +56,3 @@ def _seeds(vectors: Vectors, distances: Floats, *, num: int, rng: np.random.Gene
         order.append(place)
         left = np.minimum(left, np.maximum(sizes + sizes[place] - 2 * points @ points[place], 0.0))
     return np.array(order, dtype=np.int64)
-
-
-def _distances(vectors: Vectors, known: Vectors) -> Floats:
-    """Return each row's squared distance to the nearest known one; infinite where nothing is known."""
-    points, nearest = vectors.astype(np.float64), np.full(len(vectors), np.inf)
-    sizes = np.sum(points**2, axis=1)
-    for start in range(0, len(known), KNOWN_AT_ONCE):
-        part = known[start : start + KNOWN_AT_ONCE].astype(np.float64)
-        squares = sizes[:, None] + np.sum(part**2, axis=1) - 2 * points @ part.T
-        nearest = np.minimum(nearest, np.maximum(squares, 0.0).min(axis=1))
-    return nearest

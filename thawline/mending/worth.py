@@ -39,6 +39,13 @@ class Guesses:
     classes: list[str]
 
 
+def margins(probabilities: Floats) -> Floats:
+    """Return by how much each row's most probable class (N, C) is ahead of the next, 0 to 1."""
+    ordered = np.sort(probabilities, axis=1)
+    ahead: Floats = ordered[:, -1] - (ordered[:, -2] if ordered.shape[1] > 1 else 0.0)
+    return ahead
+
+
 def rank_questions(guesses: Guesses, *, num: int, novelty: Floats | None = None) -> pd.DataFrame:
     """Return the rows most worth a look, the worthiest first, each once.
 
@@ -87,9 +94,8 @@ def _strengths(guesses: Guesses, novelty: Floats | None) -> dict[str, Floats]:
     """Return each reason's strength (N,), 0 where it is none."""
     rows = np.flatnonzero(~np.isnan(guesses.probabilities).any(axis=1))
     labels, probabilities = guesses.labels[rows], guesses.probabilities[rows]
-    ordered = np.sort(probabilities, axis=1)
     given = probabilities[np.arange(len(rows)), labels]
-    margin, gap = ordered[:, -1] - given, ordered[:, -1] - ordered[:, -2]
+    margin, gap = probabilities.max(axis=1) - given, margins(probabilities)
     flagged = np.zeros(len(rows), dtype=bool)
     flagged[find_label_issues(labels, probabilities, guesses.classes)["row"].to_numpy(np.int64)] = True
     far = np.zeros(len(guesses.labels)) if novelty is None else np.nan_to_num(novelty)

@@ -48,8 +48,8 @@ def novelty(reference: Vectors, new: Vectors) -> Floats:
     """
     if len(reference) < 2:
         return np.zeros(len(new))
-    usual = float(np.quantile(_nearest(reference, reference, leave_out=True), USUAL))
-    return _nearest(new, reference) / max(usual, float(np.finfo(np.float32).eps))
+    usual = float(np.quantile(nearest_distances(reference, reference, leave_out=True), USUAL))
+    return nearest_distances(new, reference) / max(usual, float(np.finfo(np.float32).eps))
 
 
 def told_apart(reference: Vectors, new: Vectors) -> Floats:
@@ -125,7 +125,7 @@ def as_column(vectors: Vectors, positions: npt.NDArray[np.int64], index: pd.Inde
     return pd.Series(cells, index=index, dtype=object)
 
 
-def _nearest(rows: Vectors, others: Vectors, *, leave_out: bool = False) -> Floats:
+def nearest_distances(rows: Vectors, others: Vectors, *, leave_out: bool = False) -> Floats:
     """Return the Euclidean distance of each row to the nearest of `others`, its own place left out."""
     if not len(others):
         return np.zeros(len(rows))

@@ -75,8 +75,8 @@ class Abstention(BaseModel):
     """The limit that a model keeps, or would keep, and what it does to rows that the model did not see.
 
     `max_error` is what was promised, `coverage` the share that was to be answered; both None where the limit was given.
-    Out of fold, each fold's rows are answered by the
-    limit that the other folds' rows ask for, so that their own mistakes have no say in it.
+    Out of fold, each fold's rows are answered by the limit that the other folds' rows ask for, so that their own
+    mistakes have no say in it.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from thawline.mending.suggestions import CANDIDATES, choose_rows, margins
+from thawline.mending.suggestions import CANDIDATES, choose_rows
+from thawline.mending.worth import margins
 
 
 def test_a_margin_is_between_the_two_most_probable_classes() -> None:
