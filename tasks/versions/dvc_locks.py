@@ -8,6 +8,7 @@ place, too: what was cut off there is made anew from the files themselves.
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ from thawline.system.kept_records import set_aside
 from thawline.workspace import Workspace
 
 log = logging.getLogger(__name__)
+
+PLAIN_TRACK = re.compile(
+    rb"outs:\n- md5: (?P<md5>[0-9a-f]{32})\n  size: (?P<size>\d{1,18})\n  hash: md5\n"
+    rb"  path: (?P<path>[A-Za-z0-9][\w.-]*\.[a-z]{2,})\n"
+)
+"""A track as DVC writes it of a plain name. A look at data/raw reads thousands, and YAML takes 0.5 ms of each."""
 
 
 def remove_stale_lock(workspace: Workspace) -> bool:
@@ -70,15 +77,26 @@ def read_track(path: Path) -> dict[str, Any] | None:
 
     The name is written last.
     """
+    plain = PLAIN_TRACK.fullmatch(_bytes(path))
+    if plain is not None:
+        whole = plain["path"].decode() == path.stem
+        return {"md5": plain["md5"].decode(), "size": int(plain["size"]), "path": path.stem} if whole else None
     outs = _read(path).get("outs")
     out = outs[0] if isinstance(outs, list) and outs else None
     return out if isinstance(out, dict) and "md5" in out and out.get("path") == path.stem else None
 
 
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = YAML(typ="safe").load(path.read_bytes())
-    except (FileNotFoundError, YAMLError, UnicodeDecodeError):
+        content = YAML(typ="safe").load(_bytes(path))
+    except (YAMLError, UnicodeDecodeError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.versions.dvc_locks import remove_stale_lock, set_aside_half_written
+from tasks.versions.dvc_locks import read_track, remove_stale_lock, set_aside_half_written
 from tasks.versions.dvc_repo import run_dvc
 from tasks.versions.raw_data import track_raw_files
 from thawline.workspace import Workspace
@@ -102,3 +102,29 @@ def test_a_track_that_was_cut_off_is_made_anew(tmp_path: Path) -> None:
     assert track_raw_files(workspace) == (["a.csv", "b.csv"], [])
     assert (workspace.raw / "a.csv.dvc").read_bytes() == whole
     assert track_raw_files(workspace) == ([], [])
+
+
+MD5 = "9a0364b9e99bb480dd25e1f0284c8555"
+TRACKS = {
+    "plain": ("a-1b.csv", "outs:\n- md5: {md5}\n  size: 4\n  hash: md5\n  path: a-1b.csv\n"),
+    "a name with a space": ("a b.csv", "outs:\n- md5: {md5}\n  size: 4\n  hash: md5\n  path: a b.csv\n"),
+    "with a person's words": (
+        "a.csv",
+        "outs:\n- md5: {md5}\n  size: 4\n  hash: md5\n  path: a.csv\n  desc: 'of May'\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRACKS)
+def test_a_track_is_read_as_dvc_wrote_it_and_what_is_cut_off_is_not(tmp_path: Path, name: str) -> None:
+    file, text = TRACKS[name]
+    path, content = tmp_path / f"{file}.dvc", text.format(md5=MD5)
+    path.write_text(content)
+    track = read_track(path)
+    assert track is not None
+    assert (track["md5"], track["size"], track["path"]) == (MD5, 4, file)
+    for length in range(content.index("  path: ") + len("  path: ") + len(file)):
+        path.write_text(content[:length])
+        assert read_track(path) is None
+    path.rename(tmp_path / "other.csv.dvc")
+    assert read_track(tmp_path / "other.csv.dvc") is None

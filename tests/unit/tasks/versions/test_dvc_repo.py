@@ -1,5 +1,7 @@
 """DVC works with the params of the run, and the file is the user's own meanwhile."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,38 @@ def test_the_words_of_a_stage_that_refuses_stand_alone_without_those_of_dvc(tmp_
     with pytest.raises(DataRefusedError) as refused:
         run_dvc(workspace, "repro", "--verbose")
     assert str(refused.value) == "row 3 is odd"
+
+
+def test_files_are_tracked_as_dvc_itself_would_and_what_a_person_wrote_into_a_track_stays(tmp_path: Path) -> None:
+    workspace, plain = Workspace(tmp_path / "ours"), Workspace(tmp_path / "plain")
+    for space in (workspace, plain):
+        space.raw.mkdir(parents=True)
+        (space.raw / "a.csv").write_text("x\n1\n")
+        (space.raw / "b c.csv").write_text("x\n2\n")
+        run_dvc(space, "init", "-q", "--no-scm")
+    track_raw_files(workspace)
+    files = ["data/raw/a.csv", "data/raw/b c.csv"]
+    subprocess.run([sys.executable, "-m", "dvc", "add", "-q", "--no-relink", *files], cwd=plain.root, check=True)
+    for name in ("data/raw/a.csv.dvc", "data/raw/b c.csv.dvc"):
+        assert (workspace.root / name).read_bytes() == (plain.root / name).read_bytes()
+    cached = [sorted(path.name for path in (space.root / ".dvc/cache").rglob("*")) for space in (workspace, plain)]
+    assert cached[0] == cached[1]
+    with (workspace.raw / "a.csv.dvc").open("a") as stream:
+        stream.write("  desc: those of May\n")
+    (workspace.raw / "a.csv").write_text("x\n3\n4\n")
+    assert track_raw_files(workspace) == ([], ["a.csv"])
+    (out,) = YAML(typ="safe").load(workspace.raw / "a.csv.dvc")["outs"]
+    assert (out["size"], out["desc"]) == (6, "those of May")
+    assert "up to date" in run_dvc(workspace, "status")
+
+
+def test_a_file_below_a_directory_that_dvc_tracks_whole_goes_into_the_track_of_that(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.raw.mkdir(parents=True)
+    (workspace.raw / "a.csv").write_text("x\n1\n")
+    run_dvc(workspace, "init", "-q", "--no-scm")
+    run_dvc(workspace, "add", "-q", "data/raw")
+    (workspace.raw / "b.csv").write_text("x\n2\n")
+    track_raw_files(workspace)
+    assert not (workspace.raw / "b.csv.dvc").exists()
+    assert YAML(typ="safe").load(tmp_path / "data" / "raw.dvc")["outs"][0]["nfiles"] == 2
