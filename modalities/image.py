@@ -274,17 +274,16 @@ def _hash_file(content: bytes | None) -> str:
 
 
 def _file_of(value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return value
     if isinstance(value, Image.Image):
         return encode_png(value)
     if isinstance(value, np.ndarray) and value.dtype == np.uint8:
         return encode_png(Image.fromarray(value))
-    if isinstance(value, str):
+    if isinstance(value, str | bytes):  # of `instances` and `inputs` MLflow's server hands base64 over as bytes
         try:
             return base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
-            pass
+            if isinstance(value, bytes):
+                return value
     raise UsageError(
         f"{str(value)[:60]!r} is a {type(value).__name__}, not an image; give the bytes of a file, its base64 text, a "
         "Pillow image or a uint8 array"

@@ -63,10 +63,12 @@ class Predictor:
         return target_of(self.params)
 
     def prepared_probabilities(self, rows: pd.DataFrame, frozen: FrozenLayers | None = None) -> NDArray[np.float64]:
-        """Return probabilities (rows, classes) of prepared rows, see `apply_all`.
+        """Return probabilities (rows, classes) of prepared rows, see `apply_all`; of none, none.
 
         Rows of train and test are prepared already, and preparing twice may change a text.
         """
+        if not len(rows):
+            return np.empty((0, len(self.classes)))
         return apply_all([self.model], rows, frozen)[0]
 
     def predict(self, given: Any) -> pd.DataFrame:
@@ -74,9 +76,16 @@ class Predictor:
 
         Returns:
             `label`, None where the model is too little sure, one `probability_CLASS` column a class, and of a model
-            that keeps a limit NO_ANSWER; or `value`, `value_low` and `value_high` of a number.
+            that keeps a limit NO_ANSWER; or `value`, `value_low` and `value_high` of a number. A row without content
+            (an image that can't be decoded, a blank text) has no label and no value either.
         """
-        return self.predict_prepared(self.prepare(given))
+        rows = self.prepare(given)
+        predicted = self.predict_prepared(rows)
+        is_lost = get_modality(self.params.modality).unanswerable(rows).to_numpy(dtype=bool)
+        if is_lost.any():
+            for name in (name for name in predicted if name == "label" or not self.target.has_classes):
+                predicted[name] = predicted[name].astype(object).where(~is_lost, None)
+        return predicted
 
     def prepare(self, given: Any) -> pd.DataFrame:
         """Return raw rows, as `Modality.to_rows` takes them, as the model takes them."""

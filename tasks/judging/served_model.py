@@ -5,8 +5,10 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel
 
+from thawline.errors import DataError, UsageError
 from thawline.rooms import require_own_rooms
 
 require_own_rooms(
@@ -23,8 +25,15 @@ class ServedClassifier(PythonModel):  # type: ignore[misc]
         self.predictor = load_predictor(Path(context.artifacts["model"]))
 
     def predict(self, context, model_input: pd.DataFrame, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
-        """Predict the rows of a frame, in their order; MLflow takes other type hints for a schema, and warns."""
-        return self.predictor.predict(model_input)
+        """Predict the rows of a frame, in their order; MLflow takes other type hints for a schema, and warns.
+
+        Raises:
+            MlflowException: The model does not take these rows; what any other error says the server hides.
+        """
+        try:
+            return self.predictor.predict(model_input)
+        except (UsageError, DataError) as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
 
 
 mlflow.models.set_model(ServedClassifier())
