@@ -148,7 +148,7 @@ class Space:
             from thawline.params.file import load_params
 
             params = load_params(place)
-            return predict_rows(open_own(place, params), params, rows, alias=alias)
+            return predict_rows(place, open_own(place, params), params, rows, alias=alias)
 
     def runs(self, limit: int = 20) -> Outcome:
         """Return the runs of the line, newest first, refused and failed ones too."""

@@ -26,6 +26,6 @@ def score(root: str) -> object:
         raise UsageError("schedule.score_input is unset; name the file or directory whose rows are to be predicted")
     source, target = workspace.root / params.schedule.score_input, workspace.root / params.schedule.score_output
     require_output(target)
-    predicted = predict_into(target, open_own(workspace, params), params, source)
+    predicted = predict_into(target, workspace, open_own(workspace, params), params, source)
     said = "".join(f"; {saying}" for saying in predicted.sayings())
     return Completed(message=f"{predicted.counted} of {source.name} predicted: {target}{said}")

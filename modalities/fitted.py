@@ -17,13 +17,14 @@ from models.classifiers.placement import place
 from models.classifiers.saving import ADAPTER, load_classifier
 from models.hardware.devices import choose_to_serve
 from models.inputs.rows import Rows
-from models.prediction.probabilities import predict_probabilities
+from models.prediction.probabilities import catching_vectors, predict_probabilities
 from models.prediction.shared_layers import FrozenLayers, name_layers, predict_together
 from thawline.params import Params
 from thawline.scores.blending import mix
 from thawline.scores.calibration import apply_temperature
 
 Probabilities = NDArray[np.float64]
+Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,11 @@ def load_network(directory: Path, params: Params) -> Network:
 
 
 def apply_all(
-    models: Sequence[Calibrated], frame: pd.DataFrame, frozen: FrozenLayers | None = None
+    models: Sequence[Calibrated],
+    frame: pd.DataFrame,
+    frozen: FrozenLayers | None = None,
+    *,
+    vectors: list[Vectors] | None = None,
 ) -> list[Probabilities]:
     """Return each model's probabilities (rows, classes) of prepared rows; layers that several share run once.
 
@@ -111,12 +116,16 @@ def apply_all(
         models: They may share networks.
         frame: Prepared rows.
         frozen: A pretrained encoder's layers, of which the store keeps what they make of the rows.
+        vectors: Gets, where nothing is frozen, what the head of the first network sees of the rows (N, D).
     """
     networks = list(dict.fromkeys(network for each in models for network in _networks(each)))
     found: dict[int, Probabilities] = {}
     for form in dict.fromkeys(network.form for network in networks):
         alike = [network for network in networks if network.form == form]
-        answers = _apply_alike(alike, alike[0].encode(frame), frozen)
+        rows = alike[0].encode(frame)
+        caught = vectors if alike[0] is networks[0] and frozen is None else None
+        with catching_vectors(alike[0].classifier, rows, caught):
+            answers = _apply_alike(alike, rows, frozen)
         found |= {id(network): answer for network, answer in zip(alike, answers, strict=True)}
     return [_answer(each, frame, found) for each in models]
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from modalities import get_modality
 from modalities.estimator_files import load_estimator, save_estimator
-from modalities.fitted import Calibrated, Estimator, Mixture, Network, apply_all, load_network
+from modalities.fitted import Calibrated, Estimator, Mixture, Network, Vectors, apply_all, load_network
 from models.classifiers.classifier import Classifier
 from models.classifiers.saving import merged, save_classifier
 from models.encoders.loading import Encoder
@@ -93,9 +93,9 @@ class Predictor:
         rows, _ = modality.prepare(modality.to_rows(given, self.params), self.params)
         return rows
 
-    def predict_prepared(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Predict prepared rows; returns what `predict` returns."""
-        outputs = self.prepared_probabilities(rows)
+    def predict_prepared(self, rows: pd.DataFrame, vectors: list[Vectors] | None = None) -> pd.DataFrame:
+        """Predict prepared rows; returns what `predict` returns, and gives `vectors` what `apply_all` does."""
+        outputs = apply_all([self.model], rows, vectors=vectors)[0]
         answers = self.answers(outputs)
         columns = self.target.present(outputs, answers, self.classes, self.interval)
         predicted = pd.DataFrame(columns, index=rows.index)

@@ -117,6 +117,11 @@ class Workspace:
         return self.state / "validations"
 
     @property
+    def watch(self) -> Path:
+        """What is kept of answers in production, a directory a day, and what was found on them."""
+        return self.state / "watch"
+
+    @property
     def steps(self) -> Path:
         """Files of the steps' results, a directory for each piece of work (`Context.directory`)."""
         return self.state / "steps"

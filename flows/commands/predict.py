@@ -53,7 +53,7 @@ def predict(
     if output is not None:
         require_output(output)
     rows: list[object] = []
-    parts = predict_source(open_own(place, params), params, source, alias=alias)
+    parts = predict_source(place, open_own(place, params), params, source, alias=alias)
     if output is not None:
         predicted = write_predictions(output, parts)
         reply.print(

@@ -1,6 +1,7 @@
 """Class probabilities of rows, whole or from stored states."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -47,6 +48,29 @@ def predict_probabilities(
         boundary = next((k for k in boundaries if store.holds(classifier, rows, k)), 0)
         start = store.start_at(classifier, rows, boundary) if boundary else None
     return probabilities_from(classifier, start, (rows, chosen), batch_size=batch_size)
+
+
+@contextmanager
+def catching_vectors(classifier: Classifier, rows: Rows, caught: list[NDArray[np.float32]] | None) -> Iterator[None]:
+    """Let `caught`, if there is one, get the vectors (N, D) that the head sees while whole `rows` are predicted.
+
+    They are in the order of the rows, and of several layers those of the uppermost, see `Classifier.upper_layers`.
+    """
+    if caught is None:
+        yield
+        return
+    seen: list[torch.Tensor] = []
+    hook = classifier.head.register_forward_pre_hook(lambda _head, given: seen.append(given[0].detach()))
+    try:
+        yield
+    finally:
+        hook.remove()
+    batches = evaluation_batches(rows.padded_lengths, np.arange(len(rows)), batch_size=BATCH_SIZE)
+    if batches:
+        found = classifier.upper_layers(torch.cat(seen)).float().cpu().numpy()
+        vectors = np.empty_like(found)
+        vectors[np.concatenate(batches)] = found
+        caught.append(vectors)
 
 
 def probabilities_from(

@@ -13,6 +13,7 @@ from prefect import task
 from modalities import get_modality
 from modalities.predictor import NO_ANSWER, Predictor
 from tasks.caching import NO_CACHE, retry_transient
+from tasks.judging.keeping import Watched, keeping
 from tasks.tracking.runs import Tracking, load_registered, service_errors
 from tasks.training.device_slots import device_slot
 from thawline.errors import ServiceError, UsageError
@@ -21,6 +22,7 @@ from thawline.formats.frame_writers import writing_frames
 from thawline.formats.tables import Chunk
 from thawline.params import Params
 from thawline.system.console import console, percentage
+from thawline.workspace import Workspace
 
 PROBLEM = "problem"
 """Column of what of a row was not read, or may have been misread; '' for nothing."""
@@ -79,7 +81,7 @@ class Predicted:
 
 
 @task(name="predict into file", cache_policy=NO_CACHE, **retry_transient(ServiceError, MlflowException))
-def predict_into(target: Path, tracking: Tracking, params: Params, source: Path) -> Predicted:
+def predict_into(target: Path, workspace: Workspace, tracking: Tracking, params: Params, source: Path) -> Predicted:
     """Predict the rows of `source` by the champion into `target`, whole or not at all.
 
     Raises:
@@ -88,7 +90,7 @@ def predict_into(target: Path, tracking: Tracking, params: Params, source: Path)
         ServiceError: The tracking server does not answer, three times.
     """
     with device_slot(params):
-        return write_predictions(target, predict_source(tracking, params, source, alias="champion"))
+        return write_predictions(target, predict_source(workspace, tracking, params, source, alias="champion"))
 
 
 def write_predictions(target: Path, parts: Iterable[pd.DataFrame]) -> Predicted:
@@ -101,11 +103,14 @@ def write_predictions(target: Path, parts: Iterable[pd.DataFrame]) -> Predicted:
     return predicted
 
 
-def predict_source(tracking: Tracking, params: Params, source: Path, *, alias: str) -> Iterator[pd.DataFrame]:
+def predict_source(
+    workspace: Workspace, tracking: Tracking, params: Params, source: Path, *, alias: str
+) -> Iterator[pd.DataFrame]:
     """Yield the rows of `source` with `predicted_label`, a `probability_CLASS` a class, and `model_version`.
 
     A model that keeps a limit gives a label of None to rows that it is too little sure of, and says so in NO_ANSWER.
     Where a number is estimated there are `predicted_value` and the ends of its interval, `value_low` and `value_high`.
+    Some rows are kept in the workspace where `params.watch` asks for it.
 
     Raises:
         UsageError: No version holds the alias, or the model does not take these columns.
@@ -114,11 +119,14 @@ def predict_source(tracking: Tracking, params: Params, source: Path, *, alias: s
     model, version = load_model(tracking, params.name, alias)
     predictor = model.unwrap_python_model().predictor
     chunks = get_modality(params.modality).stream(source, predictor.params)
-    with percentage(f"predict {source.name}") as advance:
-        yield from predict_chunks(predictor, chunks, name=source.name, version=version, advance=advance)
+    with (
+        percentage(f"predict {source.name}") as advance,
+        keeping(workspace, params, predictor, version) as answering,
+    ):
+        yield from predict_chunks(answering, chunks, name=source.name, version=version, advance=advance)
 
 
-def predict_rows(tracking: Tracking, params: Params, rows: Any, *, alias: str) -> pd.DataFrame:
+def predict_rows(workspace: Workspace, tracking: Tracking, params: Params, rows: Any, *, alias: str) -> pd.DataFrame:
     """Return rows that a caller has in memory as `predict_source` yields those of a file, under their own index.
 
     Raises:
@@ -132,12 +140,14 @@ def predict_rows(tracking: Tracking, params: Params, rows: Any, *, alias: str) -
             f"there are no rows to predict: {type(rows).__name__} of shape {frame.shape}; give one at least"
         )
     given = frame.reset_index(drop=True)
-    parts = predict_chunks(predictor, [Chunk(given, given, 1.0)], name="the frame", version=version)
-    return pd.concat(parts).set_axis(frame.index)
+    chunks = [Chunk(given, given, 1.0)]
+    with keeping(workspace, params, predictor, version) as answering:
+        answer = pd.concat(predict_chunks(answering, chunks, name="the frame", version=version))
+    return answer.set_axis(frame.index)
 
 
 def predict_chunks(
-    predictor: Predictor,
+    predictor: Predictor | Watched,
     chunks: Iterable[Chunk],
     *,
     name: str,

@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from thawline.params.augment import Augment
-from thawline.params.automation import Arrive, Keep, Notify, Schedule
+from thawline.params.automation import Arrive, Keep, Notify, Schedule, Watch
 from thawline.params.compare import Compare
 from thawline.params.data import Clean, Features, Ingest, Split, Versioning
 from thawline.params.learning import Baseline, FTTransformer, Model, Pretrain, Store, Train
@@ -64,6 +64,7 @@ class Params(Section):
     versioning: Versioning = Field(default_factory=Versioning, description="Where copies of the data are kept.")
     schedule: Schedule = Field(default_factory=Schedule, description="What runs by itself, and when.")
     keep: Keep = Field(default_factory=Keep, description="What stays of what can be computed again.")
+    watch: Watch = Field(default_factory=Watch, description="What is kept of answers in production.")
     notify: Notify = Field(default_factory=Notify, description="Who is told of what happens.")
     tracking: Tracking = Field(default_factory=Tracking, description="Where results are kept.")
 

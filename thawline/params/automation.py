@@ -112,6 +112,25 @@ class Keep(Section):
     )
 
 
+class Watch(Section):
+    """What is kept of a model's answers in production, for `thawline watch` to tell whether they are still good."""
+
+    sample: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the rows answered by `thawline predict`, `schedule.score` and `Space.predict` of which "
+        "answer, confidence, measures and the encoder's vector are kept, drawn at random (0 to 1). 0: nothing is kept.",
+    )
+    max_per_hour: int = Field(500, ge=1, description="Rows kept in an hour, at most; drawn from all of a call (rows).")
+    max_per_day: int = Field(2000, ge=1, description="Rows kept on a day (UTC), at most (rows).")
+    keep_days: int = Field(90, ge=1, description="What was kept goes after so long (days).")
+    max_mb: float = Field(500.0, gt=0, description="All that is kept takes no more; the oldest goes first (MB).")
+    keep_inputs: bool = Field(
+        False, description="Also keep the texts, images or cells themselves, such as for `thawline suggest`."
+    )
+
+
 class Notify(Section):
     """Who is told of refused data, failed flows, and refused and promoted models, while `thawline up` runs."""
 

@@ -20,6 +20,7 @@ _ELSEWHERE = {
     "search.storage": "says where trials are written down",
     "store": "says what is kept of states that come out the same when they are computed anew",
     "tracking": "says where results are recorded",
+    "watch": "says what is kept of answers in production",
     "versioning": "says where copies of the data are kept",
 }
 _LATER = {

@@ -82,16 +82,17 @@ def test_a_second_workspace_in_one_process_has_a_state_of_its_own(tmp_path: Path
     assert os.environ["PREFECT_HOME"] == "/the/users", "what the user has set is left alone"
 
 
-def test_predicted_rows_keep_their_index_and_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predicted_rows_keep_their_index_and_their_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    space = Workspace(tmp_path)
     monkeypatch.setattr(prediction, "load_model", lambda *_: (Loaded(), "3"))
     monkeypatch.setattr(prediction, "predict_chunks", answer)
     rows = pd.DataFrame({"text": ["x", "y"]}, index=["second", "first"])
     params = Params(name="mails")
-    told = prediction.predict_rows(None, params, rows, alias="champion")  # type: ignore[arg-type]
+    told = prediction.predict_rows(space, None, params, rows, alias="champion")  # type: ignore[arg-type]
     assert told["text"].to_dict() == {"second": "x", "first": "y"}
-    assert prediction.predict_rows(None, params, ["x"], alias="champion").index.tolist() == [0]  # type: ignore[arg-type]
+    assert prediction.predict_rows(space, None, params, ["x"], alias="champion").index.tolist() == [0]  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no rows to predict"):
-        prediction.predict_rows(None, params, rows.head(0), alias="champion")  # type: ignore[arg-type]
+        prediction.predict_rows(space, None, params, rows.head(0), alias="champion")  # type: ignore[arg-type]
 
 
 class Loaded:

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from modalities import get_modality
-from modalities.fitted import Mixture, apply_all
+from modalities.fitted import Mixture, Vectors, apply_all
 from modalities.predictor import load_predictor, load_predictors, save_baseline, save_blend, save_finetuned
+from models.classifiers.parts import Start
+from models.prediction.probabilities import as_probabilities
 from tasks.candidates.blend import blend_folds, blend_shares, fit_blend
 from tasks.results import save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit, FoldResult
@@ -121,3 +123,8 @@ def test_what_a_blend_shares_with_its_parts_is_loaded_once(context: Context, tmp
     assert found[1] == pytest.approx(mix(alone, (0.25, 0.75)))
     assert found[2] == pytest.approx(alone[1])
     assert np.abs(alone[0] - alone[1]).max() > 0.01
+    caught: list[Vectors] = []
+    assert apply_all([blend.model], frame, vectors=caught)[0] == pytest.approx(found[1])
+    classifier = frozen.model.model.classifier
+    again = classifier.forward_from(Start(classifier.pooled_boundary, torch.from_numpy(caught[0])), {})
+    assert as_probabilities(again) == pytest.approx(alone[0]), "vectors of the first network, in the order of the rows"
