@@ -13,7 +13,7 @@ from modalities import Modality, get_modality
 from tasks.stage import run_stage
 from thawline.errors import DataRefusedError, first_line
 from thawline.formats.frames import write_frame, write_report
-from thawline.mending.corrections import Correction, apply_corrections, is_correction, settle
+from thawline.mending.corrections import Correction, Settled, apply_corrections, is_correction, settle
 from thawline.mending.tally import tally
 from thawline.params import Params
 from thawline.rows.row_ids import row_ids
@@ -54,7 +54,7 @@ def read_raw(workspace: Workspace, params: Params, modality: Modality) -> pd.Dat
         raise DataRefusedError(
             f"{workspace.raw} holds no data; hand over a file with `thawline arrive FILE`, or set arrive.initial"
         )
-    return mend(read_files(files, params, modality), workspace.raw, modality)
+    return mend(read_files(files, params, modality), settle(read_corrections(workspace.raw)), modality)
 
 
 def read_files(files: Sequence[Path], params: Params, modality: Modality) -> pd.DataFrame:
@@ -66,27 +66,22 @@ def read_files(files: Sequence[Path], params: Params, modality: Modality) -> pd.
     return pd.concat([modality.read(path, params) for path in files], ignore_index=True)
 
 
-def mend(frame: pd.DataFrame, raw: Path, modality: Modality) -> pd.DataFrame:
-    """Return rows as read with the labels that people gave their contents, without those that they dropped.
-
-    Raises:
-        DataRefusedError: A file of corrections in `raw` is broken.
-    """
-    settled = settle(read_corrections(raw))
+def mend(frame: pd.DataFrame, settled: Settled, modality: Modality) -> pd.DataFrame:
+    """Return rows as read with the labels that people gave their contents, without those that they dropped."""
     if not settled.standing:
         return frame
     known = frame.assign(row_id=row_ids(modality.canonical(frame)))
     return apply_corrections(known, settled).drop(columns="row_id")
 
 
-def read_corrections(raw: Path) -> list[Correction]:
-    """Return what people have said about labels, the oldest first.
+def read_corrections(raw: Path, names: Sequence[str] | None = None) -> list[Correction]:
+    """Return what people have said about labels, the oldest first: of all files, or of those called so.
 
     Raises:
         DataRefusedError: A file is broken.
     """
     found = []
-    for path in sorted(raw.glob("corrections.*.json")):
+    for path in sorted(raw.glob("corrections.*.json")) if names is None else (raw / name for name in names):
         try:
             found.append(Correction.model_validate_json(path.read_bytes()))
         except ValueError as error:

@@ -27,6 +27,7 @@ def arrive(
     place = open_workspace(workspace)
     from flows.arrive import explain_due, settle_arrivals
     from tasks.arriving.arrival_records import find_kept, read_record
+    from tasks.arriving.arrival_table import open_arrivals
     from tasks.arriving.due import training_due
     from tasks.arriving.incoming import hand_over
     from thawline.params.file import load_params
@@ -34,10 +35,10 @@ def arrive(
     params = load_params(place)
     handed = {path: hand_over(place, params, path) for path in paths or ()}
     settled = settle_arrivals(place)
-    for path, sha256 in handed.items():
-        kept = find_kept(place, sha256)
-        if settled is None and kept is None:
-            reply.print(f"{path}: handed over; another process waits for its turn and takes it, too", markup=False)
+    with open_arrivals(place) as table:
+        waiting = [path for path, sha256 in handed.items() if settled is None and not find_kept(place, table, sha256)]
+    for path in waiting:
+        reply.print(f"{path}: handed over; another process waits for its turn and takes it, too", markup=False)
     records = [record for sha256 in handed.values() if (record := read_record(place, sha256))]
     shown = records if handed else (settled or [])
     due = training_due(place, params)

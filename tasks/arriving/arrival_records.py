@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tasks.arriving.arrival_table import ArrivalTable
 from thawline.rows.arrivals import Arrival
 from thawline.system.files import hash_file, write_lastingly
 from thawline.system.kept_records import read_or_set_aside
@@ -31,23 +32,24 @@ def list_records(workspace: Workspace) -> list[Arrival]:
     return sorted(records, key=lambda record: (record.arrived, record.name))
 
 
-def find_kept(workspace: Workspace, sha256: str) -> tuple[str, Path] | None:
+def find_kept(workspace: Workspace, table: ArrivalTable, sha256: str) -> tuple[str, Path] | None:
     """Return what became of a content that is kept already, and where it lies; None if it is new.
 
     Files that came otherwise (the initial one, one put in another's place) have no record but their hash in their name.
     """
     record = read_record(workspace, sha256)
+    told = {record.kept_as, record.bad_rows_as} - {""} if record is not None else set()
     for directory, became in ((workspace.raw, "accepted"), (workspace.quarantine, "refused or removed")):
-        names = {path for path in directory.glob(f"*-{sha256[:8]}*") if directory.is_dir() and _is_data(path)}
-        for path in sorted(names):
+        names = told.union(table.names_with(directory, sha256[:8]))
+        for path in (directory / name for name in sorted(names) if _is_data(name)):
             if path.is_file() and hash_file(path) == sha256:
                 in_part = record is not None and record.bad_rows_as == path.name
                 return ("accepted but for some rows" if in_part else became), path
     return None
 
 
-def _is_data(path: Path) -> bool:
-    return not path.name.endswith((".dvc", ".tmp", ".reason.json", ".report.json", ".report.html"))
+def _is_data(name: str) -> bool:
+    return not name.endswith((".dvc", ".tmp", ".reason.json", ".report.json", ".report.html"))
 
 
 def _path(workspace: Workspace, sha256: str) -> Path:

@@ -26,10 +26,11 @@ from pydantic import BaseModel, ConfigDict
 
 from modalities import get_modality
 from tasks.arriving.arrival_records import find_kept, read_record, write_record
+from tasks.arriving.arrival_table import ArrivalTable, open_arrivals
 from tasks.arriving.bad_rows import Judgement, judge, refusal
 from tasks.arriving.fetching import fetch_objects
 from tasks.arriving.incoming import Item, complete_items, take_out
-from tasks.checking.rows_so_far import Reference
+from tasks.checking.kept_rows import Reference
 from tasks.versions.dvc_repo import pack
 from tasks.versions.prepare import settle_raw_files
 from tasks.versions.raw_data import track_raw_files
@@ -72,25 +73,41 @@ def take_arrivals(workspace: Workspace, params: Params) -> Iterator[Arrival]:
         DvcError: DVC refused; nothing was lost.
         ServiceError: `arrive.source` does not answer; nothing was lost.
     """
-    settle_raw_files(workspace, params)
+    with open_arrivals(workspace) as table:
+        if not table.is_settled(params.arrive.initial):
+            settle_raw_files(workspace, params)
+            table.refresh()
+            table.note_settled(params.arrive.initial)
+        reference, settled = Reference(workspace, params), []
+        for record in _take_all(workspace, params, table, reference):
+            settled.append(record)
+            yield record
+        if settled:
+            accepted = {record.kept_as for record in settled if (workspace.raw / record.kept_as).is_file()}
+            track_raw_files(workspace, only=accepted)
+            table.note_settled(params.arrive.initial)
+            table.note_taken(settled)
+            reference.keep()
+
+
+def _take_all(workspace: Workspace, params: Params, table: ArrivalTable, reference: Reference) -> Iterator[Arrival]:
+    """Finish what was begun, and take what is there through the steps 1 to 6."""
     yield from _finish_begun(workspace)
     fetch_objects(workspace, params)
-    reference = Reference(workspace, params)
     for item in complete_items(workspace, settle_s=params.arrive.settle_s):
-        record = _take(workspace, params, item, reference)
+        record = _take(workspace, params, item, table, reference)
         if record.state == "accepted" and not record.repeated:
             reference.add(workspace.raw / record.kept_as)
         yield record
-    track_raw_files(workspace)
 
 
-def _take(workspace: Workspace, params: Params, item: Item, reference: Reference) -> Arrival:
+def _take(workspace: Workspace, params: Params, item: Item, table: ArrivalTable, reference: Reference) -> Arrival:
     """Take one item through the steps 1 to 6."""
     oddity = item.oddity
     if oddity:
         return _refuse_oddity(workspace, item, oddity)
     name, sha256, desk, beside = _copy_to_desk(workspace, params, item)
-    kept = find_kept(workspace, sha256)
+    kept = find_kept(workspace, table, sha256)
     if kept is not None:
         shutil.rmtree(desk)
         take_out(item.path, item.look, beside)

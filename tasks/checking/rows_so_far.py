@@ -17,32 +17,36 @@ import pandas as pd
 
 from modalities import get_modality
 from targets import target_of
-from tasks.ingest import mend, raw_files, read_files
+from tasks.ingest import mend, read_corrections, read_files
+from thawline.mending.corrections import Settled, settle
 from thawline.params import Params
 from thawline.rows.columns import content_columns
 from thawline.rows.drift import profile
 from thawline.rows.novelty import sample_positions
-from thawline.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class RowsSoFar:
-    """Accepted rows, in the order of `files`.
+    """Accepted rows, in the order of `names`.
 
     Args:
-        files: Where they come from.
+        raw: Where the files lie that they come from.
+        names: What these are called.
         params: As the owner wrote them.
         settled: The same with nothing left to be inferred, as it was inferred from the first `num_settled` rows.
+        corrected: What people have said about labels.
         columns: Content columns that any row has.
         known: Columns `normalised`, `label`, `source` and `source_row` of each row.
         measures: Of each row (`Modality.measures`).
         sample: Prepared rows with `normalised` contents, those that are embedded.
     """
 
-    files: tuple[Path, ...]
+    raw: Path
+    names: tuple[str, ...]
     params: Params
     settled: Params
     num_settled: int
+    corrected: Settled
     columns: frozenset[str]
     known: pd.DataFrame
     measures: pd.DataFrame
@@ -65,35 +69,11 @@ class RowsSoFar:
         """
         modality, kinds = get_modality(self.params.modality), self.settled.ingest.columns
         named = self.params.ingest.columns
-        raw = self.files[0].parent
         if kinds == named:
-            return mend(modality.read(path, self.settled), raw, modality)
+            return mend(modality.read(path, self.settled), self.corrected, modality)
         first = next(modality.stream(path, self.params), None)
         there = {name: kind for name, kind in kinds.items() if name in named or first is None or name in first.given}
-        return mend(modality.read(path, self.settled.with_values("ingest", columns=there)), raw, modality)
-
-
-class Reference:
-    """The rows so far for the time of a sweep: read when the first file is to be checked, and kept up to date."""
-
-    def __init__(self, workspace: Workspace, params: Params) -> None:
-        self._workspace, self._params = workspace, params
-        self._rows: RowsSoFar | None = None
-
-    def rows(self) -> RowsSoFar | None:
-        """Return them; None where there are none, or where Spark looks at files instead.
-
-        Raises:
-            DataError: An accepted file can't be read.
-        """
-        if self._rows is None:
-            self._rows = read_so_far(raw_files(self._workspace), self._params)
-        return self._rows
-
-    def add(self, path: Path) -> None:
-        """Take note of a file that has been accepted."""
-        if self._rows is not None:
-            self._rows = extend(self._rows, path)
+        return mend(modality.read(path, self.settled.with_values("ingest", columns=there)), self.corrected, modality)
 
 
 def read_so_far(files: Sequence[Path], params: Params) -> RowsSoFar | None:
@@ -105,9 +85,10 @@ def read_so_far(files: Sequence[Path], params: Params) -> RowsSoFar | None:
     if not files or params.validation.engine == "spark":
         return None
     modality = get_modality(params.modality)
-    raw = mend(read_files(files, params, modality), files[0].parent, modality)
-    prepared, _ = modality.prepare(raw, params)
-    return _keep(prepared, files=tuple(files), params=params, settled=modality.settle(prepared, params))
+    corrected = settle(read_corrections(files[0].parent))
+    prepared, _ = modality.prepare(mend(read_files(files, params, modality), corrected, modality), params)
+    settled = modality.settle(prepared, params)
+    return _keep(prepared, files, params, settled=settled, corrected=corrected)
 
 
 def extend(so_far: RowsSoFar, path: Path) -> RowsSoFar:
@@ -118,30 +99,34 @@ def extend(so_far: RowsSoFar, path: Path) -> RowsSoFar:
     """
     modality = get_modality(so_far.params.modality)
     piece = so_far.read(path)
-    files = (*so_far.files, path)
+    names = (*so_far.names, path.name)
     num_rows = len(so_far.known) + len(piece)
     if num_rows >= 2 * so_far.num_settled or not so_far.columns.issuperset(content_columns(piece)):
-        return read_so_far(files, so_far.params) or so_far
+        return read_so_far([so_far.raw / name for name in names], so_far.params) or so_far
     prepared, _ = modality.prepare(piece, so_far.settled)
-    new = _keep(prepared, files=files, params=so_far.params, settled=so_far.settled)
+    new = _keep(prepared, [path], so_far.params, settled=so_far.settled, corrected=so_far.corrected)
     sample = pd.concat([so_far.sample, new.sample], ignore_index=True)
     return replace(
         so_far,
-        files=files,
+        names=names,
         known=pd.concat([so_far.known, new.known], ignore_index=True),
         measures=pd.concat([so_far.measures, new.measures], ignore_index=True),
         sample=_draw(sample, so_far.params),
     )
 
 
-def _keep(prepared: pd.DataFrame, *, files: tuple[Path, ...], params: Params, settled: Params) -> RowsSoFar:
+def _keep(
+    prepared: pd.DataFrame, files: Sequence[Path], params: Params, *, settled: Params, corrected: Settled
+) -> RowsSoFar:
     modality = get_modality(params.modality)
     rows = prepared.assign(normalised=modality.normalised(prepared))
     return RowsSoFar(
-        files=files,
+        raw=files[0].parent,
+        names=tuple(path.name for path in files),
         params=params,
         settled=settled,
         num_settled=len(rows),
+        corrected=corrected,
         columns=frozenset(content_columns(prepared)),
         known=rows[["normalised", "label", "source", "source_row"]],
         measures=modality.measures(prepared),

@@ -8,11 +8,13 @@ though tracked comes back (`tasks/versions/remotes.py`).
 import hashlib
 import json
 import logging
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
 from expectations.report import ValidationReport
 from modalities import get_modality
+from tasks.checking.kept_rows import forget_rows
 from tasks.checking.validate import validate_arrival
 from tasks.ingest import tracked_files
 from tasks.versions.dvc_locks import read_track
@@ -27,8 +29,8 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 
-def track_raw_files(workspace: Workspace) -> tuple[list[str], list[str]]:
-    """Let DVC track every file of data/raw as it is now.
+def track_raw_files(workspace: Workspace, *, only: Collection[str] | None = None) -> tuple[list[str], list[str]]:
+    """Let DVC track every file of data/raw as it is now, or those called as in `only`.
 
     Returns:
         Names of files that were not tracked, and of those that have changed since they were.
@@ -36,11 +38,14 @@ def track_raw_files(workspace: Workspace) -> tuple[list[str], list[str]]:
     Raises:
         DvcError: DVC refused.
     """
-    files = tracked_files(workspace)
+    files = tracked_files(workspace) if only is None else [workspace.raw / name for name in sorted(only)]
     added = [path for path in files if not _dvc_file(path).is_file()]
-    changed = [path for path in files if path not in added and has_changed(path)]
+    known = set(files).difference(added)
+    changed = [path for path in files if path in known and has_changed(path)]
     if added or changed:
         track(workspace, *(str(path.relative_to(workspace.root)) for path in (*added, *changed)))
+    if changed:
+        forget_rows(workspace)
     return [path.name for path in added], [path.name for path in changed]
 
 

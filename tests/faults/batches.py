@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.arriving.arrival_records import list_records
+from tasks.arriving.arrival_table import open_arrivals
 from tasks.upkeep.initialise import initialise
 from thawline.params import Params
 from thawline.system.files import hash_file
@@ -67,9 +68,19 @@ def outcome(workspace: Workspace) -> dict[str, object]:
         record.sha256: (record.name, record.state, record.kept_as, record.rows, record.bad_rows)
         for record in list_records(workspace)
     }
+    with open_arrivals(workspace) as table:
+        in_table = {record.sha256: (record.name, record.state) for record in table.new_arrivals()}
+    accepted = {sha256: record[:2] for sha256, record in records.items() if record[1] == "accepted"}
     tracked = sorted(path.name for path in workspace.raw.glob("*.dvc"))
     left = sorted(path.name for path in (*workspace.incoming.iterdir(), *(workspace.state / "arrivals").iterdir()))
-    return {"files": files, "rows": rows, "records": records, "tracked": tracked, "left": left}
+    return {
+        "files": files,
+        "rows": rows,
+        "records": records,
+        "table as records": in_table == accepted,
+        "tracked": tracked,
+        "left": left,
+    }
 
 
 def make_pair(directory: Path, rng: np.random.Generator, params: Params = PARAMS) -> tuple[Workspace, Workspace]:

@@ -83,6 +83,7 @@ def main() -> int:
         one, other = outcome(calm), outcome(killed)
         rows = sum(one["rows"].values())  # type: ignore[attr-defined]
     differing = [key for key in one if one[key] != other[key]] + (["left"] if other["left"] else [])
+    differing += [] if one["table as records"] and other["table as records"] else ["table as records"]
     for key in differing:
         print(f"{key}:\n  undisturbed {one[key]}\n  killed      {other[key]}")
     print(

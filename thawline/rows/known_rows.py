@@ -1,5 +1,6 @@
 """Which new rows have content that is there already, and under which label it stands there."""
 
+import numpy as np
 import pandas as pd
 
 
@@ -14,7 +15,8 @@ def find_known(new: pd.DataFrame, so_far: pd.DataFrame) -> pd.DataFrame:
         With the index of `new`: `known_as`, the label of the first row of the same content, preferably one with the
         same label, missing where there is none; and `known_from`, the file and row of that row, '' where there is none.
     """
-    asked = so_far[so_far["normalised"].isin(set(new["normalised"]))]  # few, whatever the rows so far are
+    places = np.flatnonzero(so_far["normalised"].isin(set(new["normalised"])).to_numpy(bool))
+    asked = so_far.iloc[places]  # few, whatever the rows so far are
     labelled = asked[(asked["normalised"] != "") & asked["label"].notna()]
     columns = ["normalised", "label", "source", "source_row"]
     first = labelled[columns].drop_duplicates(["normalised", "label"])

@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import shutil
+import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 from thawline.errors import StorageError
 
 MIN_FREE_BYTES = 64 * 1024**2
+RACY_NS = 20_000_000
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space (`thawline doctor` shows how much is left) and run again",
@@ -144,6 +146,20 @@ def require_space(directory: Path) -> None:
             raise OSError(errno.ENOSPC, f"{free} bytes left", str(directory))
     write_atomically(directory / "probe", b"")
     (directory / "probe").unlink(missing_ok=True)
+
+
+def look_at(path: Path) -> str:
+    """Return what changes whenever a file does, or the names in a directory; '' where it may change unseen just now.
+
+    File systems' clocks tick: what changed within RACY_NS may change again, and its time stays the same.
+    """
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return "not there"
+    if 0 <= time.time_ns() - state.st_mtime_ns < RACY_NS:
+        return ""
+    return f"{state.st_ino} {state.st_mtime_ns} {state.st_size}"
 
 
 def hash_file(path: Path) -> str:

@@ -58,7 +58,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     space.incoming.mkdir()
     table(200, seed=0).to_csv(space.raw / "first.csv", index=False)
     monkeypatch.setattr(arrivals, "settle_raw_files", lambda *_: None)
-    monkeypatch.setattr(arrivals, "track_raw_files", lambda *_: None)
+    monkeypatch.setattr(arrivals, "track_raw_files", lambda *_, **__: None)
     return space
 
 

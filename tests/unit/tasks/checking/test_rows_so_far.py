@@ -47,7 +47,7 @@ def test_one_file_after_the_other_is_all_at_once(tmp_path: Path, modality: str, 
     for name in ("known", "measures", "sample"):
         pd.testing.assert_frame_equal(getattr(grown, name), getattr(whole, name))
     assert grown.profile == whole.profile
-    assert (grown.files, grown.columns) == (tuple(paths), whole.columns)
+    assert (grown.names, grown.columns) == (tuple(path.name for path in paths), whole.columns)
     new = get_modality(modality).read(paths[0], params).assign(normalised=whole.known["normalised"][:5])
     pd.testing.assert_frame_equal(find_known(new[:5], grown.known), find_known(new[:5], whole.known))
 
