@@ -7,7 +7,7 @@ from prefect.states import Completed
 from flows.starting.deployed import open_deployed
 from flows.starting.naming import name_run
 from tasks.tracking.runs import Tracking, open_tracking
-from tasks.upkeep.prune import list_kept, remove_kept
+from tasks.upkeep.prune import list_kept, list_reports, remove_kept
 from tasks.upkeep.prune_runs import RUNS, list_runs_to_spare, remove_runs
 from thawline.params import Params
 from thawline.params.automation import Keep
@@ -34,11 +34,13 @@ def prune(root: str) -> object:
 
 def choose(workspace: Workspace, params: Params, tracking: Tracking, *, keep: Keep) -> tuple[list[Item], list[Item]]:
     """Return what may go and what goes; call it under the lock `training`."""
-    kept = list_kept(workspace)
+    kept, reports = list_kept(workspace), list_reports(workspace)
     runs = [] if keep.run_days is None else list_runs_to_spare(tracking, params.name)
     doomed = choose_removed(kept, unused_days=keep.unused_days, max_gb=keep.max_gb)
     doomed += choose_removed(runs, unused_days=keep.run_days or 0, max_gb=None)
-    return [*kept, *runs], doomed
+    if keep.report_days is not None:
+        doomed += choose_removed(reports, unused_days=keep.report_days, max_gb=None)
+    return [*kept, *runs, *reports], doomed
 
 
 def remove(workspace: Workspace, tracking: Tracking, doomed: list[Item]) -> int:

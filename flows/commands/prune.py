@@ -33,10 +33,10 @@ def prune(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove what can be computed again and was not used for long: activations, checkpoints, task results, logs.
+    """Remove what can be computed again and was not used for long: activations, checkpoints, stages' outputs, logs.
 
-    Never data, its versions or quarantine, and never a run that a registered model came from. `schedule.clean` does
-    it by the clock, as the section `keep` of the params says.
+    Never data, its versions or quarantine, and never a run that a registered model came from. Reports of accepted
+    files go by `keep.report_days`. `schedule.clean` does it by the clock, as the section `keep` of the params says.
 
     Example: thawline prune --older-than 30d --dry-run
     """
@@ -44,7 +44,6 @@ def prune(
     from flows.prune import choose, remove
     from flows.terminal.result_tables import print_pruned
     from tasks.tracking.runs import open_tracking
-    from thawline.params.automation import Keep
     from thawline.params.file import load_params
     from thawline.system.lock import lock_workspace
     from thawline.system.retention import summarise
@@ -52,7 +51,8 @@ def prune(
     params = load_params(place)
     days = params.keep.unused_days if older_than is None else read_age(older_than)
     run_days = days if runs else params.keep.run_days
-    keep = Keep(unused_days=days, max_gb=params.keep.max_gb if max_gb is None else max_gb, run_days=run_days)
+    limit = params.keep.max_gb if max_gb is None else max_gb
+    keep = params.keep.model_copy(update={"unused_days": days, "max_gb": limit, "run_days": run_days})
     only_list = sys.stdin.isatty() if dry_run is None else dry_run
     with lock_workspace(place, "training"):
         tracking = open_tracking(place, params)
@@ -63,7 +63,7 @@ def prune(
     said = "nothing was removed; --yes removes it" if only_list else f"{freed / 1e6:,.1f} MB freed"
     reply.print(said)
     if as_json:
-        names = ("kind", "number", "size_bytes", "removed", "removed_bytes")
+        names = ("kind", "number", "size_bytes", "removed", "removed_bytes", "why")
         table = [dict(zip(names, row, strict=True)) for row in rows]
         print_json({"dry_run": only_list, "freed_bytes": freed, "kinds": table})
 

@@ -212,9 +212,9 @@ def print_encoders(encoders: "Sequence[StoredEncoder]") -> None:
     reply.print(table)
 
 
-def print_pruned(rows: "Sequence[tuple[str, int, int, int, int]]") -> None:
-    """Print what there is of each kind, and what of it goes."""
-    table = Table("", "there are", "MB", "go", "MB freed", box=None)
-    for kind, number, size, removed, freed in rows:
-        table.add_row(kind, f"{number:,}", f"{size / 1e6:,.1f}", f"{removed:,}", f"{freed / 1e6:,.1f}")
+def print_pruned(rows: "Sequence[tuple[str, int, int, int, int, str]]") -> None:
+    """Print what there is of each kind, what of it goes, and why."""
+    table = Table("", "there are", "MB", "go", "MB freed", "why", box=None)
+    for kind, number, size, removed, freed, why in rows:
+        table.add_row(kind, f"{number:,}", f"{size / 1e6:,.1f}", f"{removed:,}", f"{freed / 1e6:,.1f}", why)
     reply.print(table)

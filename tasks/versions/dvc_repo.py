@@ -23,6 +23,7 @@ from tasks.rules import bring_stages, stages_before_training
 from tasks.versions import dvc_command
 from tasks.versions.dvc_locks import read_stages, remove_stale_lock
 from tasks.versions.git_command import git_root
+from tasks.versions.stage_outputs import note_outputs
 from thawline.errors import DataRefusedError, DvcError, StorageError
 from thawline.rooms import without_safe_path
 from thawline.servers.tied import TiedProcess
@@ -152,8 +153,10 @@ def reproduce_data(workspace: Workspace, *, force: bool = False) -> Reproduction
     """
     bring_stages(workspace)
     _restore_ledger(workspace)
+    note_outputs(workspace)
     targets = stages_before_training(workspace)
     output = run_dvc(workspace, "repro", "--no-run-cache", *(["--force"] if force else []), *targets)
+    note_outputs(workspace)
     ran = re.findall(r"^Running stage '(\w+)'", output, flags=re.MULTILINE)
     skipped = re.findall(r"^Stage '(\w+)' didn't change", output, flags=re.MULTILINE)
     log.info("DVC ran %s, skipped %s", ran or "nothing", skipped or "nothing")

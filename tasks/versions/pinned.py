@@ -33,8 +33,10 @@ def pin_inputs(workspace: Workspace) -> None:
 
 
 def pinned_inputs(workspace: Workspace) -> tuple[list[Path], list[Path]]:
-    """Return what was kept last: the files of the workspace's root, and the tracks."""
+    """Return what was kept last, if anything was: the files of the workspace's root, and the tracks."""
     place = _place(workspace)
+    if not place.is_dir():
+        return [], []
     return sorted(path for path in place.iterdir() if path.is_file()), sorted((place / "raw").glob("*.dvc"))
 
 

@@ -1,14 +1,23 @@
 """A person's decisions about the champion, and a run made again, from the command line."""
 
+import json
 import shutil
 
 import pytest
 from line import Finished, run_thawline
 
+from tasks.versions.stage_outputs import NOTE, cached
+from thawline.workspace import Workspace
+
 pytestmark = pytest.mark.slow
 
 
-def test_a_run_is_reproduced_to_the_last_digit_though_the_data_has_changed_since(finished: Finished) -> None:
+def test_a_run_is_reproduced_to_the_last_digit_though_the_data_has_changed_since_and_its_rows_were_pruned(
+    finished: Finished,
+) -> None:
+    workspace = Workspace(finished.directory)
+    noted = json.loads((workspace.state / NOTE).read_bytes())
+    pruned = {path: path.rename(path.with_suffix(".pruned")) for path in (cached(workspace, md5) for md5 in noted)}
     raw = finished.directory / "data" / "raw"
     kept = raw.rename(raw.with_name("kept"))
     raw.mkdir()
@@ -18,6 +27,9 @@ def test_a_run_is_reproduced_to_the_last_digit_though_the_data_has_changed_since
     finally:
         shutil.rmtree(raw)
         kept.rename(raw)
+        for path, away in pruned.items():
+            away.replace(path)
+    assert len(pruned) == 6
     assert again.code == 0, again.told
     assert again.json["reproduced"] is True
     assert again.json["num_compared"] > 40

@@ -104,6 +104,12 @@ class Keep(Section):
         description="MLflow runs that ended so long ago (days) and that no registered model hangs on go, with their "
         "children and artifacts. Unset: all runs stay.",
     )
+    report_days: float | None = Field(
+        365.0,
+        ge=0,
+        description="Reports of accepted files (`reports/arrivals`) that are so old go (days); the records of what "
+        "arrived stay, and so do the reports of refused files. Unset: all stay.",
+    )
     validations: int = Field(
         50,
         ge=1,

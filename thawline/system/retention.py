@@ -9,7 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Item(BaseModel):
-    """Something that can be removed as a whole; `unused_days` is since its latest use, or change where that is all."""
+    """Something that can be removed as a whole; `unused_days` is since its latest use, or change where that is all.
+
+    `why` says why it goes, if it does.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -17,6 +20,7 @@ class Item(BaseModel):
     name: str
     size_bytes: int
     unused_days: float
+    why: str = ""
 
 
 def choose_removed(items: Sequence[Item], *, unused_days: float, max_gb: float | None) -> list[Item]:
@@ -34,19 +38,21 @@ def choose_removed(items: Sequence[Item], *, unused_days: float, max_gb: float |
         is_old = item.unused_days >= unused_days
         is_too_much = max_gb is not None and left_bytes > max_gb * 1e9
         if is_old or is_too_much:
-            removed.append(item)
+            why = f"unused for {unused_days:g} days" if is_old else f"beyond {max_gb:g} GB"
+            removed.append(item.model_copy(update={"why": why}))
             left_bytes -= item.size_bytes
     return removed
 
 
-def summarise(items: Sequence[Item], removed: Sequence[Item]) -> list[tuple[str, int, int, int, int]]:
-    """Return (kind, number, bytes, number that goes, bytes that go) for each kind, in order of appearance."""
+def summarise(items: Sequence[Item], removed: Sequence[Item]) -> list[tuple[str, int, int, int, int, str]]:
+    """Return (kind, number, bytes, number that goes, bytes that go, why) for each kind, in order of appearance."""
     kinds = list(dict.fromkeys(item.kind for item in items))
     return [
         (
             kind,
             *_count([item for item in items if item.kind == kind]),
             *_count([item for item in removed if item.kind == kind]),
+            "; ".join(dict.fromkeys(item.why for item in removed if item.kind == kind)),
         )
         for kind in kinds
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.commands.prune import read_age
+from flows.prune import choose
 from tasks.tracking.runs import Tracking, end_run, open_tracking, search_runs, start_run
 from tasks.upkeep import prune
 from tasks.upkeep.prune import list_kept, remove_kept
@@ -115,3 +116,17 @@ def test_ages_are_read(text: str, days: float) -> None:
 def test_what_is_no_age_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="30d or 12h"):
         read_age(text)
+
+
+def test_reports_of_accepted_files_go_by_their_own_age_and_those_of_refused_ones_never(workspace: Workspace) -> None:
+    for days in (400, 300):
+        write(workspace.reports / "arrivals" / f"{days}.csv.report.html", "r", days)
+    write(workspace.quarantine / "b.csv.report.html", "r", 400)
+    keep = Params.model_validate({"name": "x"}).keep
+    _, doomed = choose(workspace, Params.model_validate({"name": "x"}), None, keep=keep)  # type: ignore[arg-type]
+    remove_kept(workspace, doomed)
+    assert [path.name for path in (workspace.reports / "arrivals").iterdir()] == ["300.csv.report.html"]
+    assert (workspace.quarantine / "b.csv.report.html").is_file()
+    assert {(item.kind, item.why) for item in doomed if item.kind == prune.REPORTS} == {
+        (prune.REPORTS, "unused for 365 days")
+    }

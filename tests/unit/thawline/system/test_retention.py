@@ -30,6 +30,11 @@ def test_the_longest_unused_goes_first(unused_days: float, max_gb: float | None,
 def test_each_kind_is_summed_up() -> None:
     removed = choose_removed(ITEMS, unused_days=10, max_gb=None)
     assert summarise(ITEMS, removed) == [
-        ("steps", 2, 5_000_000_000, 1, 2_000_000_000),
-        ("logs", 1, 1_000_000_000, 1, 1_000_000_000),
+        ("steps", 2, 5_000_000_000, 1, 2_000_000_000, "unused for 10 days"),
+        ("logs", 1, 1_000_000_000, 1, 1_000_000_000, "unused for 10 days"),
     ]
+
+
+def test_each_says_why_it_goes() -> None:
+    removed = choose_removed(ITEMS, unused_days=30, max_gb=3.5)
+    assert [(item.name, item.why) for item in removed] == [("oldest", "unused for 30 days"), ("older", "beyond 3.5 GB")]
