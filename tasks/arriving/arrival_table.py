@@ -4,8 +4,11 @@ The files stay the truth, a record for each content in data/arrivals, and the ta
 that has none yet, after it was lost or broken, and for another version of Thawline. So nothing can be lost with it, git
 sees records that branches merge, and an older Thawline goes on with the same files. A directory is listed only where
 its own time of change has moved since it was last looked at; of a record that was written since, the file is read.
-Sweeps hold the lock `data` and note what they did themselves. What somebody else changes by hand in the same second,
+Sweeps hold the lock `data` and note what they did themselves. What somebody else changes by hand while one works,
 and records that are edited in their place, are seen by the next run, which looks at everything.
+
+It keeps SQLite's rollback journal: the write-ahead log needs memory that processes share, which a network file system
+does not have, and a copy of the workspace would have to take it along.
 """
 
 import json
@@ -13,8 +16,10 @@ import os
 import re
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +31,6 @@ from thawline.workspace import Workspace
 
 TABLE = "arrivals.db"
 LAST_TRAINING = "last_training.json"
-FORMAT = 1
 SCHEMA = """
 CREATE TABLE looks (what TEXT PRIMARY KEY, look TEXT NOT NULL);
 CREATE TABLE arrivals (
@@ -206,22 +210,31 @@ def _up_to_date(workspace: Workspace, path: Path) -> sqlite3.Connection:
             if is_last or isinstance(error, sqlite3.OperationalError) or not isinstance(error, sqlite3.DatabaseError):
                 raise
         connection.close()
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-journal"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
     raise StorageError(f"{path} can't be made; delete it")
 
 
 def _has_format(connection: sqlite3.Connection) -> bool:
-    """Say whether a table is of this FORMAT; an empty one is made so."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    if connection.execute("PRAGMA user_version").fetchone() == (0,):
+    """Say whether a table is of the present format; an empty one is made so."""
+    if _version(connection) == 0:
         with _transaction(connection):
-            if connection.execute("PRAGMA user_version").fetchone() == (0,):  # nobody made it meanwhile
+            if _version(connection) == 0:  # nobody made it meanwhile
                 for statement in filter(str.strip, SCHEMA.split(";")):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {FORMAT}")
-    return bool(connection.execute("PRAGMA user_version").fetchone() == (FORMAT,))
+                connection.execute(f"PRAGMA user_version = {table_format()}")
+    return _version(connection) == table_format()
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(number)
+
+
+@cache
+def table_format() -> int:
+    """Return a number for what the table holds: another where its columns or what a record says have changed."""
+    return zlib.crc32(f"{SCHEMA} {Arrival.model_json_schema()}".encode()) >> 1  # user_version is signed
 
 
 @contextmanager

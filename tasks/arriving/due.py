@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tasks.arriving.arrival_table import LAST_TRAINING, open_arrivals, read_last_training
+from tasks.checking.kept_rows import forget_edited
 from tasks.ingest import raw_files
 from thawline.errors import DataRefusedError
 from thawline.params import Params
@@ -33,6 +34,7 @@ def noting_training(workspace: Workspace) -> Iterator[Callable[[], None]]:
         files[:] = [path.name for path in raw_files(workspace)]
         with open_arrivals(workspace) as table:
             table.refresh(anew=True)
+        forget_edited(workspace)
 
     def note_end() -> None:
         write_lastingly(path, json.dumps(begun | {"files": files, "ended_s": time.time()}).encode())

@@ -3,7 +3,8 @@
 They lie in parts, tables of Arrow, each at least twice as long as the one after it: a sweep mostly writes its own rows,
 and a row is written again a few times in years. `state.json` names the parts and is written last: killed before, the
 state of an earlier sweep holds, and what was accepted since is read. It holds for the same params, code and
-corrections; where data/raw is as it was, no file is looked at. Lost or broken, the rows are read from all files.
+corrections; where data/raw is as it was, no file is looked at (a training does, and forgets the rows of files that were
+edited). Lost or broken, the rows are read from all files.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -42,14 +44,17 @@ class _Part(BaseModel):
 
 
 class _State(BaseModel):
-    """What is kept: `raw` is how data/raw looked, `sample` the directory with the rows that are embedded."""
+    """What is kept: `raw` is how data/raw looked, `sample` the directory with the rows that are embedded.
+
+    `settled` are params, of the form that they have for who has the same `key`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     key: str
     raw: str
     corrections: tuple[str, ...]
-    settled: Params
+    settled: dict[str, Any]
     num_settled: int
     columns: tuple[str, ...]
     parts: tuple[_Part, ...]
@@ -63,6 +68,7 @@ class Reference:
         self._workspace, self._params = workspace, params
         self._rows: RowsSoFar | None = None
         self._state: _State | None = None
+        self._settled: Params | None = None
         self._files = _looks(workspace.raw, ())
         self._corrections: tuple[str, ...] = ()
 
@@ -95,7 +101,7 @@ class Reference:
         rows, before = self._rows, self._state
         if rows is None or (before is not None and before.raw == look_at(self._workspace.raw)):
             return
-        if before is None or before.num_settled != rows.num_settled:  # all were read anew
+        if before is None or rows.settled is not self._settled:  # all were read anew
             parts, self._files = [], _looks(rows.raw, rows.names)
         else:
             parts, new = list(before.parts), _looks(rows.raw, rows.names[len(self._files) :])
@@ -119,14 +125,13 @@ class Reference:
             key=_key(self._params),
             raw=look_at(self._workspace.raw),
             corrections=self._corrections,
-            settled=rows.settled,
+            settled=rows.settled.model_dump(mode="json"),
             num_settled=rows.num_settled,
             columns=tuple(sorted(rows.columns)),
             parts=(*parts, part),
             sample=sample,
         )
         write_atomically(_place(self._workspace) / STATE, state.model_dump_json().encode())
-        self._state = state
         _remove_unnamed(self._workspace, state)
 
     def _read_kept(self) -> RowsSoFar | None:
@@ -138,18 +143,15 @@ class Reference:
         if not is_as_it_was and state.corrections != _corrections(self._workspace):
             return None
         try:
-            known, measures, files = (
-                pd.concat([self._table(part.directory, name) for part in state.parts], ignore_index=True)
-                for name in ("known", "measures", "files")
-            )
-            sample = self._table(state.sample, "sample")
+            known, measures, files = (_read(self._workspace, state, name) for name in ("known", "measures", "files"))
+            sample = feather.read_feather(_place(self._workspace) / state.sample / "sample.arrow")
         except (OSError, pa.ArrowException):  # a power cut, or somebody has tidied
             return None
         rows = RowsSoFar(
             raw=self._workspace.raw,
             names=tuple(files["name"].to_numpy(dtype=object)),
             params=self._params,
-            settled=state.settled,
+            settled=Params.model_validate(state.settled),
             num_settled=state.num_settled,
             corrected=settle(read_corrections(self._workspace.raw, state.corrections)),
             columns=frozenset(state.columns),
@@ -157,7 +159,7 @@ class Reference:
             measures=measures,
             sample=sample,
         )
-        self._state, self._files, self._corrections = state, files, state.corrections
+        self._state, self._settled, self._files, self._corrections = state, rows.settled, files, state.corrections
         return rows if is_as_it_was else self._with_what_came(rows, files)
 
     def _with_what_came(self, rows: RowsSoFar, files: pd.DataFrame) -> RowsSoFar | None:
@@ -172,10 +174,6 @@ class Reference:
             rows = extend(rows, path)
         return rows
 
-    def _table(self, directory: str, name: str) -> pd.DataFrame:
-        frame: pd.DataFrame = feather.read_feather(_place(self._workspace) / directory / f"{name}.arrow")
-        return frame
-
     def _write(self, frames: dict[str, pd.DataFrame]) -> str:
         directory = uuid.uuid4().hex
         (_place(self._workspace) / directory).mkdir(parents=True)
@@ -187,14 +185,29 @@ class Reference:
         return directory
 
 
-def forget_rows(workspace: Workspace) -> None:
-    """Forget what is kept, as a file that was read has changed since.
+def forget_edited(workspace: Workspace) -> None:
+    """Forget what is kept if a file that it comes from is gone or was written since; looks at each.
 
     Raises:
         StorageError: No permission.
     """
-    with storage_errors():
-        (_place(workspace) / STATE).unlink(missing_ok=True)
+    state = read_or_set_aside(_place(workspace) / STATE, _State.model_validate_json)
+    if state is None:
+        return
+    try:
+        files = _read(workspace, state, "files")
+        is_as_read = _looks(workspace.raw, files["name"].tolist()).equals(files)
+    except (OSError, pa.ArrowException):
+        is_as_read = False
+    if not is_as_read:
+        with storage_errors():
+            (_place(workspace) / STATE).unlink(missing_ok=True)
+
+
+def _read(workspace: Workspace, state: _State, name: str) -> pd.DataFrame:
+    """Return a table of all parts."""
+    paths = [_place(workspace) / part.directory / f"{name}.arrow" for part in state.parts]
+    return pd.concat([feather.read_feather(path) for path in paths], ignore_index=True)
 
 
 def _looks(raw: Path, names: Sequence[str]) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from expectations.report import ValidationReport
 from modalities import get_modality
-from tasks.checking.kept_rows import forget_rows
 from tasks.checking.validate import validate_arrival
 from tasks.ingest import tracked_files
 from tasks.versions.dvc_locks import read_track
@@ -44,8 +43,6 @@ def track_raw_files(workspace: Workspace, *, only: Collection[str] | None = None
     changed = [path for path in files if path in known and has_changed(path)]
     if added or changed:
         track(workspace, *(str(path.relative_to(workspace.root)) for path in (*added, *changed)))
-    if changed:
-        forget_rows(workspace)
     return [path.name for path in added], [path.name for path in changed]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.arriving import arrival_table
 from tasks.arriving.arrival_records import find_kept, list_records, write_record
-from tasks.arriving.arrival_table import FORMAT, TABLE, open_arrivals
+from tasks.arriving.arrival_table import TABLE, open_arrivals, table_format
 from tasks.arriving.due import noting_training, training_due
 from thawline.errors import StorageError
 from thawline.params import Params
@@ -91,7 +91,7 @@ CHANGES = {
     "no table": (lambda space: (space.state / TABLE).unlink(), ["0.csv", "1.csv", "2.csv"]),
     "half a table": (lambda space: (space.state / TABLE).write_bytes(b"SQLite format 3\0" + b"x" * 5000), None),
     "no database at all": (lambda space: (space.state / TABLE).write_bytes(b"x" * 5000), None),
-    "a table of a later version": (lambda space: set_format(space, FORMAT + 1), None),
+    "a table of another version": (lambda space: set_format(space, table_format() ^ 1), None),
     "a copied workspace": (copy_over, None),
 }
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from modalities import get_modality
 from tasks.checking import kept_rows
-from tasks.checking.kept_rows import PLACE, STATE, Reference, forget_rows
+from tasks.checking.kept_rows import PLACE, STATE, Reference, forget_edited
 from tasks.checking.rows_so_far import read_so_far
 from tasks.ingest import raw_files, read_files
 from thawline.mending.corrections import Answer, Correction
@@ -141,7 +141,7 @@ HAPPENED: dict[str, Callable[[Workspace], object]] = {
     "many files more": lambda space: [put_table(space.raw, number) for number in range(9, 19)],
     "a file less": lambda space: (space.raw / "01.csv").unlink(),
     "a file replaced": lambda space: put_table(space.raw, 30).replace(space.raw / "01.csv"),
-    "a file edited, and found out": lambda space: (edit(space), forget_rows(space)),
+    "a file edited, and a training begun": lambda space: (edit(space), forget_edited(space)),
     "nothing kept": lambda space: shutil.rmtree(space.state / PLACE),
     "a part lost": lambda space: shutil.rmtree(a_part(space)),
     "a part cut off": lambda space: (a_part(space) / "known.arrow").write_bytes(b"ARROW1\0\0"),
