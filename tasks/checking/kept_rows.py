@@ -207,7 +207,8 @@ def forget_edited(workspace: Workspace) -> None:
 def _read(workspace: Workspace, state: _State, name: str) -> pd.DataFrame:
     """Return a table of all parts."""
     paths = [_place(workspace) / part.directory / f"{name}.arrow" for part in state.parts]
-    return pd.concat([feather.read_feather(path) for path in paths], ignore_index=True)
+    frames: list[pd.DataFrame] = [feather.read_feather(path) for path in paths]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _looks(raw: Path, names: Sequence[str]) -> pd.DataFrame:

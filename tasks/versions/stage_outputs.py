@@ -33,6 +33,8 @@ MAX_NAMES = 200
 def note_outputs(workspace: Workspace) -> None:
     """Note which contents the stages have made, and that they are of use today; call it under the lock `data`.
 
+    What has gone from the cache is noted no longer.
+
     Raises:
         StorageError: No permission or no space.
     """
@@ -40,7 +42,8 @@ def note_outputs(workspace: Workspace) -> None:
     places += [workspace.train_rows, workspace.test_rows, workspace.held_out_rows]
     ours = {str(path.relative_to(workspace.root)) for path in places}
     outs = [out for stage in read_stages(workspace).values() for out in stage.get("outs") or []]
-    noted = _read(workspace) | {str(out["md5"]): time.time() for out in outs if out["path"] in ours}
+    noted = {md5: used_at for md5, used_at in _read(workspace).items() if cached(workspace, md5).is_file()}
+    noted |= {str(out["md5"]): time.time() for out in outs if out["path"] in ours}
     write_lastingly(workspace.state / NOTE, json.dumps(noted).encode())
 
 
