@@ -40,6 +40,21 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Occlusions:
+    """One row again and again, each time without one of its P parts: what it takes to see what each part changes.
+
+    `parts` says what they are, in the row's order. `part_of` (N,) says of each of the prepared `rows` which part it is
+    without; the mean of the rows that lack a part stands for it. `draw` makes a picture (PNG) of how much each part
+    weighs (P,), from -1 to 1; None where words say it.
+    """
+
+    parts: list[str]
+    rows: pd.DataFrame
+    part_of: npt.NDArray[np.int64]
+    draw: Callable[[npt.NDArray[np.float64]], bytes] | None = None
+
+
+@dataclass(frozen=True)
 class Sizes:
     """Values of a section of the params that follow from what the rows are like, and why in a sentence."""
 
@@ -78,6 +93,9 @@ class Modality:
 
     show: Callable[[pd.DataFrame], list[Shown]]
     """Prepared rows as a person looks at them, whole."""
+
+    occlude: Callable[[pd.DataFrame, pd.DataFrame], Occlusions]
+    """One prepared row that has content, and other prepared rows of its kind, to the row without each of its parts."""
 
     prepare: Callable[[pd.DataFrame, Params], tuple[pd.DataFrame, dict[str, int]]]
     """Row-wise cleaning, the same for training and for prediction, and how many rows each rule changed."""

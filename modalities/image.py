@@ -24,6 +24,7 @@ from PIL import Image
 from modalities import Modality, Shown, majority, mean
 from modalities.images.choice import sizes
 from modalities.images.learning import augment, baseline_input, encode, load_encoder, pixels_logistic, pixels_ridge
+from modalities.images.occlusion import occlude
 from modalities.images.overview import overview
 from modalities.images.pixels import (
     THUMBNAIL_SIDE,
@@ -226,6 +227,7 @@ MODALITY = Modality(
     normalised=normalised,
     excerpt=excerpt,
     show=show,
+    occlude=occlude,
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,

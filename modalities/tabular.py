@@ -31,6 +31,7 @@ from modalities.tables.comparing import (
     slices_beside,
     texts_of,
 )
+from modalities.tables.occlusion import occlude
 from modalities.tables.overview import overview
 from modalities.tables.sizes import sizes
 from targets import read_labels
@@ -218,6 +219,7 @@ MODALITY = Modality(
     normalised=normalised,
     excerpt=excerpt,
     show=show,
+    occlude=occlude,
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,

@@ -19,6 +19,7 @@ import pandas as pd
 from modalities import Modality, Shown, encoder_name, majority, mean, nothing_beside
 from modalities.texts.baselines import tfidf_logistic, tfidf_ridge
 from modalities.texts.cleaning import CONTENT, WORD, prepare
+from modalities.texts.occlusion import occlude
 from modalities.texts.overview import overview
 from modalities.texts.sizes import sizes
 from models.encoders.catalogue import MINILM
@@ -242,6 +243,7 @@ MODALITY = Modality(
     normalised=normalised,
     excerpt=excerpt,
     show=show,
+    occlude=occlude,
     prepare=prepare,
     near_duplicate_groups=groups,
     measures=measures,

@@ -343,6 +343,9 @@ REVIEW: dict[str, Treatment] = {
 SUGGEST: dict[str, Treatment] = {
     "thawline suggest": Parsed(why="takes a pool and a champion; tests/flow/test_suggest.py has both"),
 }
+EXPLAIN: dict[str, Treatment] = {
+    "thawline explain": Parsed(why="takes rows and a champion; tests/unit/tasks/judging/test_explanation.py has both"),
+}
 DVC: dict[str, Treatment] = {"$ dvc repro": Parsed(why="each trains; what they come to is in docs/decisions.md")}
 VALIDATION: dict[str, Treatment] = {
     "validation:": Printed(by="tests/unit/expectations/test_extra.py"),
@@ -359,6 +362,7 @@ DOCUMENTS = {
     "README.md": README,
     "docs/targets.md": TARGETS,
     "docs/dvc.md": DVC,
+    "docs/explain.md": EXPLAIN,
     "docs/validation.md": VALIDATION,
     "docs/groups_and_time.md": GROUPS,
     "docs/adapters.md": ADAPTERS,
