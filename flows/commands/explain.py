@@ -32,7 +32,7 @@ def explain(
     Each part is hidden by itself and the model asked again: a word is left out, a region painted in the image's mean
     colour, a cell replaced by those of training rows. A part with a full bar speaks for the class, one with a pale bar
     against it; bars are as long as the change of the log-odds, which tell a probability of 0.999 from one of 0.99.
-    `without it` is the class's probability then, and `then answered` the other class where the answer turns.
+    `without it` is the class's probability then, and `then` the other class where the answer turns.
 
     That tells how the model reacts, not causes. Of an image a picture goes to reports/explanations: blue regions speak
     for the class, vermilion ones against it.

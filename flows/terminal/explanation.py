@@ -7,8 +7,8 @@ from tasks.judging.explanation import Explanation, Part
 from thawline.page.parts import shorten
 from thawline.system.console import reply
 
-WIDTH = 24
-MAX_PART_CHARS = 36
+WIDTH = 14
+MAX_PART_CHARS = 30
 CAUTION = (
     "Each part was hidden by itself, and the model asked again: so this model reacts, which is no cause in the world. "
     "Parts that say the same stand in for each other, and then neither seems to matter."
@@ -17,7 +17,7 @@ CAUTION = (
 
 def print_explanation(found: Explanation, *, num: int, version: str) -> None:
     """Print the answer, the parts that matter most, and what to make of it."""
-    output = f"{found.output:.4f}" if found.about else f"{found.output:.6g}"
+    output = f"{found.output:.6f}" if found.about else f"{found.output:.6g}"
     what = f"probability of {found.about} {output}" if found.about else f"estimated {output}"
     reply.print(f"row {found.row}: {found.excerpt}", markup=False)
     reply.print(f"answered {found.answer} by version {version}, {what}", style="bold", markup=False)
@@ -26,10 +26,10 @@ def print_explanation(found: Explanation, *, num: int, version: str) -> None:
     shown = found.strongest(num)
     largest = max((abs(part.change) for part in shown), default=0.0)
     unit = f"for {found.about} (log-odds)" if found.about else "on the number"
-    table = Table("part", unit, "", "without it", "then answered", box=None)
+    table = Table("part", unit, "", "without it", "then", box=None)
     for part in shown:
         answer = part.answer if part.answer != found.answer else ""
-        output = f"{part.output:.4f}" if found.about else f"{part.output:.6g}"
+        output = f"{part.output:.6f}" if found.about else f"{part.output:.6g}"
         table.add_row(
             Text(shorten(part.name, MAX_PART_CHARS)), f"{part.change:+.3g}", _bar(part, largest), output, Text(answer)
         )
