@@ -22,7 +22,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = "3f04980f6e544245"
+SOURCES = "069b0582673d94e3"
 DVC_YAML = Path(str(files("tasks"))) / "templates" / "dvc.yaml"
 OPTION = "--rules"
 TRAIN = "train"
