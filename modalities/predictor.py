@@ -62,14 +62,16 @@ class Predictor:
         """What kind of answer it gives."""
         return target_of(self.params)
 
-    def prepared_probabilities(self, rows: pd.DataFrame, frozen: FrozenLayers | None = None) -> NDArray[np.float64]:
+    def prepared_probabilities(
+        self, rows: pd.DataFrame, frozen: FrozenLayers | None = None, vectors: list[Vectors] | None = None
+    ) -> NDArray[np.float64]:
         """Return probabilities (rows, classes) of prepared rows, see `apply_all`; of none, none.
 
         Rows of train and test are prepared already, and preparing twice may change a text.
         """
         if not len(rows):
             return np.empty((0, len(self.classes)))
-        return apply_all([self.model], rows, frozen)[0]
+        return apply_all([self.model], rows, frozen, vectors=vectors)[0]
 
     def predict(self, given: Any) -> pd.DataFrame:
         """Predict raw rows, as `Modality.to_rows` takes them, in their order.
@@ -95,7 +97,7 @@ class Predictor:
 
     def predict_prepared(self, rows: pd.DataFrame, vectors: list[Vectors] | None = None) -> pd.DataFrame:
         """Predict prepared rows; returns what `predict` returns, and gives `vectors` what `apply_all` does."""
-        outputs = apply_all([self.model], rows, vectors=vectors)[0]
+        outputs = self.prepared_probabilities(rows, vectors=vectors)
         answers = self.answers(outputs)
         columns = self.target.present(outputs, answers, self.classes, self.interval)
         predicted = pd.DataFrame(columns, index=rows.index)

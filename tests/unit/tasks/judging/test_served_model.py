@@ -94,7 +94,7 @@ def check(model: Any, case: Case) -> None:
     body = case.body if isinstance(case.body, str | bytes) else json.dumps(case.body)
     client = TestClient(scoring_server.init(model))
     answer = client.post("/invocations", content=body, headers={"content-type": case.kind})
-    assert answer.status_code == case.status, answer.text[:500]
+    assert answer.status_code == case.status, answer.text[-900:]
     if isinstance(case.says, str):
         assert case.says in (answer.text if case.status == 415 else answer.json()["message"])
         assert HELPLESS not in answer.text
