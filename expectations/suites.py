@@ -15,6 +15,8 @@ Content = Mapping[str, str]
 """Columns that must hold something in every row, with their types as Great Expectations calls them."""
 CLASSES = ("classes",)
 """Kinds of answer that have classes."""
+NAMED = ("classes", "labels")
+"""Kinds of answer that have names."""
 
 
 def build_suite(

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,13 +178,22 @@ class Modality:
     """Files to a Spark frame for the checks of `validation.engine: spark`, for the time of a block."""
 
     def baselines_for(self, params: Params) -> dict[str, Callable[[Params], Any]]:
-        """Return the baselines for the kind of answer that the params name."""
-        return {"classes": self.baselines, "number": self.number_baselines}[params.target.kind]
+        """Return the baselines for the kind of answer that the params name; of several labels a row, one a label."""
+        by_label: dict[str, Callable[[Params], Any]] = {
+            name: partial(_by_label, make) for name, make in self.baselines.items()
+        }
+        return {"classes": self.baselines, "labels": by_label, "number": self.number_baselines}[params.target.kind]
 
 
 def nothing_beside(_path: Path, _params: Params) -> list[Path]:
     """Return no file: what `Modality.beside` is where each file is whole by itself."""
     return []
+
+
+def _by_label(make: Callable[[Params], Any], params: Params) -> Any:
+    from modalities.label_by_label import LabelByLabel  # brings scikit-learn
+
+    return LabelByLabel(make(params))
 
 
 def majority(_params: Params) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TRUSTED = (
+    "modalities.label_by_label.LabelByLabel",
     "modalities.nearest_imputer.SampledNearestImputer",
     "modalities.tables.boosting.BaggedBoosting",
     "modalities.tables.boosting.BaggedRegression",
@@ -59,7 +60,8 @@ def _packed(estimator: Any) -> Iterator[None]:
 
 
 def _steps_with_terms(estimator: Any) -> list[Any]:
-    return [step for _, step in getattr(estimator, "steps", []) if hasattr(step, "vocabulary_")]
+    pipeline = getattr(estimator, "shared_", estimator)  # of one classifier a label
+    return [step for _, step in getattr(pipeline, "steps", []) if hasattr(step, "vocabulary_")]
 
 
 def _pack(numbers: Mapping[str, int]) -> dict[str, NDArray[Any]]:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modalities import get_modality
+from modalities.label_by_label import LabelByLabel
 from models.classifiers.classifier import Classifier
 from models.classifiers.placement import place
 from models.classifiers.saving import ADAPTER, load_classifier
@@ -84,8 +85,11 @@ class Calibrated:
 def estimator_outputs(estimator: Any, rows: Any, num_outputs: int) -> Probabilities:
     """Return probabilities (rows, classes) by an estimator, or numbers (rows, 1) by a regressor.
 
-    Of a class that it was fitted without, the probability is next to nothing.
+    Those of one classifier a label are each by itself. Of a class that it was fitted without, the probability is next
+    to nothing.
     """
+    if isinstance(estimator, LabelByLabel):
+        return estimator.predict_proba(rows)
     if num_outputs == 1:
         return np.asarray(estimator.predict(rows), dtype=np.float64)[:, None]
     answer = np.full((len(rows), num_outputs), 1e-12)

@@ -30,8 +30,7 @@ from models.prediction.shared_layers import FrozenLayers
 from targets import Target, target_of
 from thawline.params import Params
 from thawline.scores.abstention import NEVER, confidence_of
-from thawline.scores.answers import Rule, preferences
-from thawline.scores.metrics import answers_of
+from thawline.scores.answers import Rule
 from thawline.system.files import write_atomically
 
 NO_ANSWER = "no_answer"
@@ -44,10 +43,10 @@ SERVED = ("name", "modality", "ingest", "target", "clean", "features")
 class Predictor:
     """A fitted model: class names, the params it answers by, and what answers prepared rows.
 
-    `rule` says which class is answered, see `thawline.scores.answers`; None for the most probable. Below `limit`, a
-    probability of the class answered, there is no answer; None where there always is one. Of a model that estimates a
-    number `classes` holds the one name of its output, and `interval` says by how much the interval's ends lie below and
-    above an answer.
+    `rule` says which class is answered, see `thawline.scores.answers`; None for the most probable. Where rows have
+    several labels it is their thresholds; None for 0.5. Below `limit`, a probability of the class answered, there is no
+    answer; None where there always is one. Of a model that estimates a number `classes` holds the one name of its
+    output, and `interval` says by how much the interval's ends lie below and above an answer.
     """
 
     classes: list[str]
@@ -78,8 +77,9 @@ class Predictor:
 
         Returns:
             `label`, None where the model is too little sure, one `probability_CLASS` column a class, and of a model
-            that keeps a limit NO_ANSWER; or `value`, `value_low` and `value_high` of a number. A row without content
-            (an image that can't be decoded, a blank text) has no label and no value either.
+            that keeps a limit NO_ANSWER; or `labels` and one `probability_LABEL` a label; or `value`, `value_low` and
+            `value_high` of a number. A row without content (an image that can't be decoded, a blank text) has no label,
+            no labels and no value either.
         """
         rows = self.prepare(given)
         predicted = self.predict_prepared(rows)
@@ -116,25 +116,20 @@ class Predictor:
         return f"confidence {confidence:.4f}, an answer needs {self.limit:.4f}"
 
     def answers(self, outputs: NDArray[np.float64]) -> NDArray[Any]:
-        """Return the number of the class (rows,) that is answered, of outputs (rows, classes), or a number itself."""
+        """Return the number of the class (rows,) that is answered, of outputs (rows, classes), or a number itself.
+
+        Of several labels a row, which of them apply (rows, labels).
+        """
         return self.target.answer(outputs, self.rule)
 
     def aligned(
         self, rows: pd.DataFrame, classes: list[str], frozen: FrozenLayers | None = None
     ) -> tuple[NDArray[np.float64], NDArray[Any]]:
-        """Return probabilities (rows, classes) of prepared rows for `classes`, and the numbers (rows,) answered.
+        """Return probabilities (rows, classes) of prepared rows for `classes`, and what is answered, as `answers` does.
 
         A class that the model does not know has a probability of 0; one that is not in `classes` is not answered.
         """
-        known = self.prepared_probabilities(rows, frozen)
-        if not self.target.has_classes:
-            return known, self.answers(known)
-        tables = (pd.DataFrame(values, columns=self.classes) for values in (known, preferences(known, self.rule)))
-        aligned, preferred = (
-            table.reindex(columns=classes, fill_value=absent).to_numpy(np.float64)
-            for table, absent in zip(tables, (0.0, -np.inf), strict=True)
-        )
-        return aligned, answers_of(preferred)
+        return self.target.align(self.prepared_probabilities(rows, frozen), self.rule, self.classes, classes)
 
 
 def save_finetuned(

@@ -1,11 +1,11 @@
 """One file a kind of answer: a module here that holds `TARGET` describes one as a frozen record.
 
 The folder is the registry, as `modalities/` is that of kinds of data: everything that would have to know whether
-classes or numbers are learned asks the record. Read `Target` below first, then `classes.py`, and `number.py` beside it.
-Modules are imported when asked for.
+classes or numbers are learned asks the record. Read `Target` below first, then `classes.py`, and `labels.py` and
+`number.py` beside it. Modules are imported when asked for.
 
-What a model gives is one array for all kinds: probabilities (rows, classes), or (rows, 1) for a number. The names of
-its columns are the record's `outputs`.
+What a model gives is one array for all kinds: probabilities (rows, classes) that add up to 1, or (rows, labels) each by
+itself, or (rows, 1) for a number. The names of its columns are the record's `outputs`.
 """
 
 import importlib
@@ -20,14 +20,29 @@ from numpy.typing import NDArray
 
 from thawline.errors import ParamsError, UsageError
 from thawline.formats.decimals import has_decimal_commas
-from thawline.formats.tables import as_strings
 from thawline.params import Params
-from thawline.scores.comparison import Comparison
+from thawline.scores.answers import Rule
+from thawline.scores.comparison import Comparison, TestPredictions
 from thawline.scores.gates import Gate
+from thawline.scores.label_comparison import LabelComparison
+from thawline.scores.metrics import ClassScores
 from thawline.scores.number_comparison import NumberComparison
 
 Labels = NDArray[Any]
 Outputs = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A row that is answered wrongly: its number, its label and the answer in words, and how probable that was.
+
+    The probability (0 to 1) is None where no single one says it.
+    """
+
+    row: int
+    label: str
+    answered: str
+    probability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,13 +68,14 @@ class Target:
     """What a new workspace gets by its kind of data, to what it gets with this kind of answer."""
 
     read: Callable[[pd.Series, Params, bool], pd.Series]
-    """Labels as text, stripped, to labels as the line keeps them. The last says that commas are decimal signs."""
+    """Cells of the label column to labels as the line keeps them, text. The last says that commas are decimal signs."""
 
     outputs: Callable[[pd.Series], list[str]]
     """Training labels to the names of what a model gives for each row."""
 
     encode: Callable[[pd.Series, list[str]], Labels]
-    """Labels to what scores and losses take (rows,): class numbers, or numbers. Raises DataRefusedError."""
+    """Labels to what scores and losses take: class numbers or numbers (rows,), or 1 where a label applies (rows,
+    labels). Raises DataRefusedError."""
 
     columns: Callable[[pd.Series], dict[str, pd.Series]]
     """Labels of prepared rows to columns that rows carry beside them."""
@@ -77,7 +93,15 @@ class Target:
     """Labels to what their drift is told from (`thawline/rows/drift.py`)."""
 
     answer: Callable[[Outputs, Any], Labels]
-    """Outputs and the rule of answers, if there is one, to what is answered (rows,): class numbers, or numbers."""
+    """Outputs and the rule of answers, if there is one, to what is answered: class numbers or numbers (rows,), or which
+    labels (rows, labels)."""
+
+    fit_rule: Callable[[Labels, Outputs], Rule]
+    """Labels and outputs of rows that no model had seen to the rule whose answers have the best main score."""
+
+    align: Callable[[Outputs, Rule | None, Sequence[str], Sequence[str]], tuple[Outputs, Labels]]
+    """Outputs, the rule and the outputs' names to outputs and answers under other names: what a model does not know has
+    a probability of 0 and is not answered."""
 
     present: Callable[[Outputs, Labels, Sequence[str], tuple[float, float] | None], dict[str, Any]]
     """Outputs, answers, the outputs' names and the ends of an interval around an answer to the columns of a prediction,
@@ -85,6 +109,9 @@ class Target:
 
     unit: Callable[[Labels], Any]
     """Labels of the rows learned from to the `models.heads.units.Unit` that networks learn in; None for none."""
+
+    independent: bool
+    """Whether each output is by itself, and any number of them may be answered."""
 
     training: Callable[[Params], dict[str, Any]]
     """Settings of a training that follow from the answer, by their names in `TrainSettings`."""
@@ -97,6 +124,9 @@ class Target:
 
     scorecard: Callable[..., dict[str, float]]
     """Labels, outputs and answers, if not those that follow from the outputs, to all scores by name."""
+
+    per_class: Callable[[Labels, Outputs, list[str], Labels], Mapping[str, ClassScores]]
+    """Labels, outputs, their names and answers to the scores of each class or label."""
 
     intervals: Callable[..., dict[str, tuple[float, float]]]
     """The same to bootstrap intervals of scores; takes `groups`, `num_samples`, `seed`."""
@@ -117,17 +147,26 @@ class Target:
     fit_shares: Callable[[Labels, Sequence[Outputs]], list[float]]
     """Labels and several models' outputs on rows that they had not seen to the shares of their mixture."""
 
-    compare: Callable[..., Comparison | NumberComparison]
+    compare: Callable[..., Comparison | LabelComparison | NumberComparison]
     """Challenger and champion on the test rows to their comparison; takes `significance`."""
 
     judge: Callable[..., list[Gate]]
     """See `thawline.scores.gates.judge`."""
 
+    worst: Callable[[TestPredictions, int], list[Wrong]]
+    """Predictions to so many rows at most that are wrong, the worst first."""
+
+    purpose: Callable[[Params, Sequence[str]], str]
+    """What a model is for, given the names of its outputs: sentences for its card, the last without its full stop."""
+
+    cautions: Callable[[Mapping[str, float]], list[str]]
+    """Scores on the test rows to sentences for the card on what a model can't do."""
+
     rooms: tuple[str, ...]
     """Directories of `expectations/` whose checks labels of this kind have to pass, besides those of the data."""
 
     has_classes: bool
-    """Whether an answer is one of several: label audit, rules of answers and slices are of those alone."""
+    """Whether an answer is one of several: label audit, abstention and slices are of those alone."""
 
 
 def list_targets() -> list[str]:
@@ -152,7 +191,25 @@ def read_labels(cells: pd.Series, params: Params, table: pd.DataFrame) -> pd.Ser
     Raises:
         UnreadableFileError: A cell holds a list or an object, or numbers are written in contradicting ways.
     """
-    return target_of(params).read(as_strings(cells, strip=True), params, has_decimal_commas(table))
+    return target_of(params).read(cells, params, has_decimal_commas(table))
+
+
+def default_values(
+    given: Mapping[str, Mapping[str, Any]], allowed: Mapping[str, tuple[Any, ...]]
+) -> dict[str, dict[str, Any]]:
+    """Return what a new workspace gets by its kind of data, by section, without params of which only some are allowed.
+
+    Rows may be alike and end differently.
+    """
+    kept = {
+        section: {key: value for key, value in values.items() if f"{section}.{key}" not in allowed}
+        for section, values in given.items()
+    }
+    kept["clean"] = {**kept.get("clean", {}), "conflicting_labels": "keep"}
+    if "space" in kept.get("search", {}):
+        space = kept["search"]["space"]
+        kept["search"]["space"] = {name: dimension for name, dimension in space.items() if name not in allowed}
+    return kept
 
 
 def require_classes(params: Params, what: str) -> None:

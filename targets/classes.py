@@ -7,19 +7,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from targets import Labels, Outputs, Target
+from targets import Labels, Outputs, Target, Wrong
 from thawline.errors import DataRefusedError
+from thawline.formats.tables import as_strings
 from thawline.params import Params
 from thawline.params.outcome import Gates
 from thawline.params.target import Target as Chosen
 from thawline.rows.labels import describe_labels
-from thawline.scores.answers import answer
+from thawline.scores.answers import Rule, answer, fit_weights, preferences
 from thawline.scores.blending import fit_shares
-from thawline.scores.comparison import compare
+from thawline.scores.comparison import TestPredictions, compare
 from thawline.scores.gates import judge
-from thawline.scores.metrics import score
+from thawline.scores.metrics import answers_of, score, score_classes
 
 PROBABILITY = "probability_"
+OF_OTHERS = ("coverage", "loss", "min_distinct", "separator", "max_unlabelled_share", "max_pair_overlap")
+"""Params of the section `target` that are of other kinds of answer."""
+NUM_NAMED = 20
+"""Classes that a sentence names."""
 
 
 def encode(labels: pd.Series, classes: list[str]) -> Labels:
@@ -79,6 +84,46 @@ def intervals(*given: Any, **chosen: Any) -> dict[str, tuple[float, float]]:
     return bootstrap_intervals(*given, **chosen)
 
 
+def align(outputs: Outputs, rule: Rule | None, names: Sequence[str], wanted: Sequence[str]) -> tuple[Outputs, Labels]:
+    """Return probabilities of other classes, and their numbers answered; one that is not wanted is not answered."""
+    tables = (pd.DataFrame(values, columns=list(names)) for values in (outputs, preferences(outputs, rule)))
+    aligned, preferred = (
+        table.reindex(columns=list(wanted), fill_value=absent).to_numpy(np.float64)
+        for table, absent in zip(tables, (0.0, -np.inf), strict=True)
+    )
+    return aligned, answers_of(preferred)
+
+
+def worst(of: TestPredictions, limit: int) -> list[Wrong]:
+    """Return the rows that are wrong, those first of which it was most sure."""
+    labels, answers = of.labels, of.answers
+    sure = of.probabilities[np.arange(len(labels)), answers]
+    wrong = np.flatnonzero(answers != labels)
+    return [
+        Wrong(int(row), of.classes[labels[row]], of.classes[answers[row]], float(sure[row]))
+        for row in wrong[np.argsort(-sure[wrong], kind="stable")][:limit]
+    ]
+
+
+def purpose(params: Params, classes: Sequence[str]) -> str:
+    """Return which classes are told apart."""
+    more = ", ..." if len(classes) > NUM_NAMED else ""
+    return (
+        f"Tells one of {len(classes)} classes ({', '.join(classes[:NUM_NAMED])}{more}) from "
+        f"{params.modality} data like that it was trained on. Input: the columns of the signature. "
+        "Output: `label` and one `probability_CLASS` a class"
+    )
+
+
+def cautions(scores: Mapping[str, float]) -> list[str]:
+    """Return that it knows no others, and how far its probabilities are off."""
+    error = scores["expected_calibration_error"]
+    return [
+        "It answers with one of its classes whatever it is given; it does not know that something is none of them.",
+        f"Its probabilities have an expected calibration error of {error:.4f} on the test set.",
+    ]
+
+
 def _training(_params: Params) -> dict[str, Any]:
     return {}
 
@@ -94,10 +139,10 @@ TARGET = Target(
         "roc_auc": "ROC-AUC",
     },
     folded={"f1_macro": "macro-F1", "accuracy": "accuracy", "loss": "loss"},
-    allowed={f"target.{name}": (Chosen.model_fields[name].default,) for name in ("coverage", "loss", "min_distinct")}
+    allowed={f"target.{name}": (Chosen.model_fields[name].default,) for name in OF_OTHERS}
     | {f"gates.{name}": (Gates.model_fields[name].default,) for name in ("min_r2", "max_mae_loss")},
     defaults=lambda given: {section: dict(values) for section, values in given.items()},
-    read=lambda labels, _params, _commas: labels,
+    read=lambda cells, _params, _commas: as_strings(cells, strip=True),
     outputs=lambda labels: sorted(labels.unique()),
     encode=encode,
     columns=lambda _labels: {},
@@ -106,12 +151,16 @@ TARGET = Target(
     named=lambda labels: labels,
     profile=lambda _labels: {},
     answer=answer,
+    fit_rule=fit_weights,
+    align=align,
     present=present,
     unit=lambda _labels: None,
+    independent=False,
     training=_training,
     head_problem=head_problem,
     frozen="frozen_logistic",
     scorecard=scorecard,
+    per_class=score_classes,
     intervals=intervals,
     judged=judged,
     off="Brier score",
@@ -120,6 +169,9 @@ TARGET = Target(
     fit_shares=fit_shares,
     compare=compare,
     judge=judge,
+    worst=worst,
+    purpose=purpose,
+    cautions=cautions,
     rooms=(),
     has_classes=True,
 )

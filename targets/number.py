@@ -13,13 +13,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from targets import Labels, Outputs, Target
+from targets import Labels, Outputs, Target, Wrong, default_values
+from thawline.formats.tables import as_strings
 from thawline.params import Params
 from thawline.params.augment import Augment
 from thawline.params.learning import Train
 from thawline.params.outcome import Audit, Export, Gates, Predict
 from thawline.params.search import Search
 from thawline.params.section import Section
+from thawline.params.target import Target as Chosen
 from thawline.params.validation import Validation
 from thawline.rows.drift import count_bins
 from thawline.rows.labels import (
@@ -34,6 +36,7 @@ from thawline.rows.labels import (
     require_numbers,
 )
 from thawline.scores.blending import fit_number_shares
+from thawline.scores.comparison import TestPredictions
 from thawline.scores.number_comparison import compare_numbers, judge_number
 from thawline.scores.numbers import (
     bootstrap_number_intervals,
@@ -56,27 +59,15 @@ OF_CLASSES: dict[str, tuple[type[Section], tuple[str, ...]]] = {
         Validation,
         ("labels", "engine", "min_class_share", "max_imbalance_ratio", "max_classes", "new_classes", "absent_classes"),
     ),
+    "target": (Chosen, ("separator", "max_unlabelled_share", "max_pair_overlap")),
 }
-"""Params that only classes have, by section."""
+"""Params that only classes, or labels, have, by section."""
 
 
-def read(labels: pd.Series, params: Params, decimal_commas: bool) -> pd.Series:
+def read(cells: pd.Series, params: Params, decimal_commas: bool) -> pd.Series:
     """Return labels with numbers written one way; see `read_number_labels`."""
-    ingest = params.ingest
+    ingest, labels = params.ingest, as_strings(cells, strip=True)
     return read_number_labels(labels, decimal=ingest.decimal, decimal_commas=decimal_commas, column=ingest.label_column)
-
-
-def defaults(given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return what a new workspace gets, without what is of classes; rows may be alike and have different numbers."""
-    kept = {
-        section: {key: value for key, value in values.items() if f"{section}.{key}" not in ALLOWED}
-        for section, values in given.items()
-    }
-    kept["clean"] = {**kept.get("clean", {}), "conflicting_labels": "keep"}
-    if "space" in kept.get("search", {}):
-        space = kept["search"]["space"]
-        kept["search"]["space"] = {name: dimension for name, dimension in space.items() if name not in ALLOWED}
-    return kept
 
 
 def profile(labels: pd.Series) -> dict[str, Any]:
@@ -104,6 +95,32 @@ def unit(labels: Labels) -> Any:
     from models.heads.units import Unit  # brings torch
 
     return Unit.of(labels)
+
+
+def worst(of: TestPredictions, limit: int) -> list[Wrong]:
+    """Return the rows that are farthest off."""
+    labels, answers = of.labels, of.answers
+    order = np.argsort(-np.abs(answers - labels), kind="stable")[:limit]
+    return [Wrong(int(row), f"{labels[row]:.6g}", f"{answers[row]:.6g}") for row in order]
+
+
+def purpose(params: Params, _names: Sequence[str]) -> str:
+    """Return what is estimated."""
+    return (
+        f"Estimates a number, {params.ingest.label_column}, from {params.modality} data like that it was "
+        "trained on. Input: the columns of the signature. Output: `value`, and `value_low` to `value_high`, which "
+        f"are to hold {params.target.coverage:.0%} of the rows like those it was trained on"
+    )
+
+
+def cautions(scores: Mapping[str, float]) -> list[str]:
+    """Return that it knows of no row that is like none, and what its intervals are."""
+    width, held = scores["interval_width"], scores["interval_coverage"]
+    intervals = f"Its intervals are all of one width ({width:.4g}) and held {held:.1%} of the test rows"
+    return [
+        "It answers with a number whatever it is given; it does not know that a row is like none it has seen.",
+        f"{intervals}: right on average, not for every kind of row.",
+    ]
 
 
 def head_problem(*, num_outputs: int, balanced: bool, **given: Any) -> Any:  # noqa: ARG001
@@ -144,7 +161,7 @@ TARGET = Target(
     shown={"r2": "R²", "mae": "mean absolute error", "rmse": "root mean squared error"},
     folded={"r2": "R²", "mae": "mean absolute error", "rmse": "root mean squared error"},
     allowed=ALLOWED,
-    defaults=defaults,
+    defaults=lambda given: default_values(given, ALLOWED),
     read=read,
     outputs=lambda _labels: [VALUE],
     encode=lambda labels, _outputs: require_numbers(labels),
@@ -154,12 +171,16 @@ TARGET = Target(
     named=name_ranges,
     profile=profile,
     answer=lambda outputs, _rule: outputs[:, 0],
+    fit_rule=lambda _labels, _outputs: np.ones(1),
+    align=lambda outputs, _rule, _names, _wanted: (outputs, outputs[:, 0]),
     present=present,
     unit=unit,
+    independent=False,
     training=training,
     head_problem=head_problem,
     frozen="frozen_ridge",
     scorecard=score_numbers_fully,
+    per_class=lambda _labels, _outputs, _names, _answers: {},
     intervals=bootstrap_number_intervals,
     judged=judged,
     off="squared error, standardised",
@@ -168,6 +189,9 @@ TARGET = Target(
     fit_shares=fit_number_shares,
     compare=compare_numbers,
     judge=judge_number,
+    worst=worst,
+    purpose=purpose,
+    cautions=cautions,
     rooms=("number",),
     has_classes=False,
 )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from expectations import spark
 from expectations.frame import Finding, FrameExpectation, Positions, count_finding, percent, positions, share_finding
-from expectations.suites import CLASSES, Content
+from expectations.suites import NAMED, Content
 from thawline.params import Params
 from thawline.rows.cleaning import conflicting_rows
 
@@ -21,7 +21,7 @@ WARNED = "This refuses nothing: clean.conflicting_labels says which of these row
 class ExpectConsistentLabels(FrameExpectation):
     """At most a share of the rows has content that also stands under another label."""
 
-    targets: ClassVar[tuple[str, ...]] = CLASSES
+    targets: ClassVar[tuple[str, ...]] = NAMED
     max_share: float
     rule: ClassVar[str] = (
         "At most a share of $max_share of the rows may have content that stands under another label too."

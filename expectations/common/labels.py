@@ -94,7 +94,7 @@ class ExpectDistinctLabels(FrameExpectation):
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name the labels that look alike with their rows, and the rows of the rarer ones."""
         counts = frame["label"].value_counts()
-        groups = _alike(counts)
+        groups = alike_labels(counts)
         finding = self._judge(counts, groups)
         rarer = [label for alike in groups for label in alike[1:]]
         rows = positions(frame["label"].isin(rarer))
@@ -103,7 +103,7 @@ class ExpectDistinctLabels(FrameExpectation):
     def inspect_spark(self, frame: Any) -> Finding:
         """As `inspect`; rows are not named."""
         counts = spark.value_counts(frame, "label")
-        return self._judge(counts, _alike(counts))
+        return self._judge(counts, alike_labels(counts))
 
     def _judge(self, counts: pd.Series, groups: list[list[str]]) -> Finding:
         message = f"{len(groups)} labels are written in several ways; none should be."
@@ -113,7 +113,7 @@ class ExpectDistinctLabels(FrameExpectation):
         return Finding(not groups, len(groups), 0, message)
 
 
-def _alike(counts: pd.Series) -> list[list[str]]:
+def alike_labels(counts: pd.Series) -> list[list[str]]:
     """Return the labels that differ only in case, white space or Unicode form, the most frequent of each first."""
     groups: dict[str, list[str]] = {}
     for label in counts.index:

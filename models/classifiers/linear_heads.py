@@ -10,7 +10,7 @@ from models.heads.linear import LinearHead
 
 def attach_linear_head(encoder: Encoder, head: LinearHead, *, pooling: str) -> Classifier:
     """Put a linear head on the encoder, which stays as it is."""
-    spec = HeadSpec(layers=0, dropout=0.0)
+    spec = HeadSpec(layers=0, dropout=0.0, independent=head.independent)
     classifier = build_classifier(encoder, num_classes=len(head.bias), head=spec, pooling=pooling, seed=0)
     put_linear_head(classifier, head)
     return classifier

@@ -16,12 +16,16 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "ta
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """Shape of a head: `layers` hidden layers of `units` each (0: a linear head), dropout before each linear layer."""
+    """Shape of a head: `layers` hidden layers of `units` each (0: a linear head), dropout before each linear layer.
+
+    Outputs that are `independent` are each the logit of a label that applies or not, whatever the others do.
+    """
 
     layers: int = 0
     units: int = 128
     activation: Literal["relu", "gelu", "tanh"] = "gelu"
     dropout: float = 0.1
+    independent: bool = False
 
 
 def build_head(spec: HeadSpec, *, num_inputs: int, num_classes: int, seed: int) -> nn.Sequential:

@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -40,16 +40,20 @@ Indices = NDArray[np.int64]
 class LinearHead:
     """Weights (C, D) and biases (C,), and the inverse strength of their regularisation, scikit-learn's C.
 
-    A head that estimates a number (`ridge.py`) has one output.
+    A head that estimates a number (`ridge.py`) has one output; the outputs of one for several labels a row
+    (`one_vs_rest.py`) are independent.
     """
 
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
     strength: float
+    independent: bool = False
 
     def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return probabilities (N, C) for vectors (N, D); a single output is a number, and stays as it is."""
         logits = vectors @ self.weight.T + self.bias
+        if self.independent:
+            return expit(logits)  # type: ignore[no-any-return]
         answer: NDArray[np.float64] = logits if len(self.bias) == 1 else softmax(logits, axis=1)
         return answer
 

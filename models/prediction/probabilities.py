@@ -86,6 +86,7 @@ def probabilities_from(
     """
     rows, indices = part
     pooled = start is not None and start.boundary == classifier.pooled_boundary
+    independent = classifier.head_spec.independent
     result = np.empty((len(indices), classifier.num_classes))
     size = _POOLED_BATCH_SIZE if pooled else batch_size
     lengths = np.ones(len(indices), dtype=np.int64) if pooled else rows.padded_lengths[indices]
@@ -93,11 +94,11 @@ def probabilities_from(
     with torch.inference_mode(), evaluating(classifier), autocast(classifier.device):
         if is_streamed(classifier, start):
             for places, logits in _streamed_logits(classifier, start, part, batches):
-                result[places] = as_probabilities(logits)
+                result[places] = as_probabilities(logits, independent)
             return result
         for places in batches:
             logits = batch_logits(classifier, start, rows, indices[places])
-            result[places] = as_probabilities(logits)
+            result[places] = as_probabilities(logits, independent)
     return result
 
 
@@ -121,12 +122,15 @@ def _streamed_logits(
         number += len(portion)
 
 
-def as_probabilities(logits: torch.Tensor) -> NDArray[np.float64]:
+def as_probabilities(logits: torch.Tensor, independent: bool = False) -> NDArray[np.float64]:
     """Return probabilities (..., C) in float64, which not every device has: the CPU computes them.
 
-    A single output is no class but a number, and stays as it is.
+    Those of independent outputs are each a label's by itself. A single output is no class but a number, and stays as it
+    is.
     """
     given = logits.detach().cpu().double()
+    if independent:
+        return given.sigmoid().numpy()
     probabilities: NDArray[np.float64] = (given if given.shape[-1] == 1 else given.softmax(dim=-1)).numpy()
     return probabilities
 

@@ -95,7 +95,7 @@ def predict_together(
             begun = starts(indices, int(rows.padded_lengths[indices].max()))
             for boundary, numbers in members.items():
                 for number, logits in _logits(classifiers, common, numbers, begun.get(boundary), batch).items():
-                    results[number][indices] = as_probabilities(logits)
+                    results[number][indices] = as_probabilities(logits, classifiers[number].head_spec.independent)
     return results
 
 

@@ -119,7 +119,7 @@ class PhaseRun:
             return None
         self._average.after_epoch(epoch.number)
         own = np.concatenate([self._processes.share(batch) for batch in batches])
-        probabilities = as_probabilities(torch.cat(epoch.outputs))
+        probabilities = as_probabilities(torch.cat(epoch.outputs), self._classifier.head_spec.independent)
         return TrainedEpoch(
             scores=self._score(own, probabilities),
             learning_rates={group["name"]: group["lr"] for group in self._optimizer.param_groups},

@@ -17,13 +17,15 @@ from torch.nn import functional
 
 from models.training.records import TrainingData, TrainSettings
 
+OF_LABELS = "binary"
+"""Name of the loss of several labels a row: the mean over labels of the logistic loss of each."""
 OF_NUMBERS: dict[str, Callable[..., Tensor]] = {"squared": functional.mse_loss, "huber": functional.huber_loss}
 """Losses of a network with a single output (B, 1), by the name in the settings."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Cross-entropy or focal loss, with label smoothing and class weights (C,), None for equal ones; or one of numbers.
+    """Cross-entropy or focal loss, with label smoothing and class weights (C,), None for equal ones; or another.
 
     Focal loss (Lin et al. 2017, equation 4) weighs each class's term by (1 - p) ** gamma; gamma 0 is cross-entropy.
     """
@@ -38,12 +40,15 @@ class Loss:
 
         Args:
             logits: (B, C) float32.
-            targets: (B,) class numbers, or (B, C) shares of classes that sum to 1; of a number (B,) standardised ones.
+            targets: (B,) class numbers, or (B, C) shares of classes that sum to 1; of a number (B,) standardised ones;
+                of several labels a row (B, C), 1 where one applies.
             weights: (B,) factors on the rows' losses; the mass does not contain them, so that a row of weight 0.5 pulls
                 half as hard whichever rows share its batch.
         """
         if self.name in OF_NUMBERS:
             losses = OF_NUMBERS[self.name](logits[:, 0], targets, reduction="none")
+        elif self.name == OF_LABELS:
+            losses = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(dim=1)
         elif self.name == "cross_entropy":
             reduction = "sum" if weights is None else "none"
             losses = functional.cross_entropy(
@@ -73,6 +78,8 @@ class Loss:
 
 def plain_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the mean loss of rows as evaluation reports it: without weights, smoothing or the like."""
+    if targets.dim() == 2:
+        return functional.binary_cross_entropy_with_logits(logits, targets)
     return (
         functional.mse_loss(logits[:, 0], targets)
         if logits.shape[1] == 1

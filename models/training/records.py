@@ -19,7 +19,8 @@ from thawline.scores.numbers import NumberScores
 class TrainingData:
     """Rows, their labels, and which of them serve for what; the three sets should not overlap.
 
-    `labels` (N,) int64 are class numbers from 0, or float32 standardised numbers. `inner` decides on stopping and
+    `labels` (N,) int64 are class numbers from 0, or float32 standardised numbers, or (N, C) float32, 1 where a label
+    applies. `inner` decides on stopping and
     restoring, None for no such decisions. `validation` is only looked at, never used for a decision. `weights` (N,)
     float32 are factors on the rows' training losses, all 1 if absent; scores do not know them.
 
@@ -54,7 +55,7 @@ class TrainSettings:
     max_grad_norm: float = 1.0
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: float = 0.0
-    loss: Literal["cross_entropy", "focal", "squared", "huber"] = "cross_entropy"
+    loss: Literal["cross_entropy", "focal", "binary", "squared", "huber"] = "cross_entropy"
     focal_gamma: float = 2.0
     sampling: Literal["shuffle", "balanced"] = "shuffle"
     accumulation_steps: int = 1

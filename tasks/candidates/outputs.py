@@ -20,11 +20,9 @@ from tasks.results import save_arrays
 from tasks.results.cross_validation import CrossValidation, FinalFit
 from tasks.training.train_set import TrainSet, load_train_set
 from thawline.context import Context
-from thawline.params.outcome import Predict
-from thawline.scores.answers import Rule, RuleEffect, answer, cost_rule, describe_rule, fit_weights, measure_answers
+from thawline.scores.answers import Rule, RuleEffect, cost_rule, describe_rule, measure_answers
 from thawline.scores.calibration import apply_temperature, fit_temperature
-from thawline.scores.metrics import answers_of, score
-from thawline.scores.scorecard import score_fully
+from thawline.scores.metrics import score_outputs
 
 
 def check_outputs(context: Context) -> None:
@@ -47,19 +45,19 @@ def answer_folds(context: Context, approach: CrossValidation) -> CrossValidation
 
 @task(name="answer folds", task_run_name="answers of {approach.name}", cache_policy=NO_CACHE)
 def _answer_folds(context: Context, approach: CrossValidation) -> CrossValidation:
-    chosen, data = context.params.predict, load_train_set(context)
+    data, target = load_train_set(context), target_of(context.params)
     unseen = approach.out_of_fold(len(data.labels), len(data.classes))
     directory = context.directory() / "answered" / approach.name
     folds = []
     for fold in approach.folds:
         others, (_, rows) = data.answered_by(fold.fold), data.fold_rows(fold.fold)
-        temperature, rule = _fit(chosen, data, unseen, others)
+        temperature, rule = _fit(context, data, unseen, others)
         probabilities = unseen[rows]
-        answers = answer(_scaled(probabilities, temperature), rule)
+        answers = target.answer(_scaled(probabilities, temperature), rule)
         path = directory / f"fold-{fold.fold}.npz"
         answered = {
-            "scores": score_fully(data.labels[rows], probabilities, answers),
-            "plain_score": score(data.labels[rows], probabilities).f1_macro,
+            "scores": target.scorecard(data.labels[rows], probabilities, answers),
+            "plain_score": score_outputs(data.labels[rows], probabilities).main,
             "predictions": save_arrays(path, rows=rows, probabilities=probabilities, answers=answers),
         }
         folds.append(fold.model_copy(update=answered))
@@ -78,34 +76,34 @@ def calibrate(context: Context, fit: FinalFit, approach: CrossValidation) -> Fin
     chosen = context.params.predict
     target, abstention = target_of(context.params), choose_abstention(context, approach)
     is_plain = (chosen.calibration, chosen.decision, abstention) == ("none", "most_probable", None)
-    if target.has_classes and is_plain:
+    if is_plain and (target.has_classes or target.independent):
         return fit
     data = load_train_set(context)
     unseen = approach.out_of_fold(len(data.labels), len(data.classes))
     interval = target.interval(data.labels[data.scored], unseen[data.scored], context.params)
-    temperature, rule = _fit(chosen, data, unseen, data.scored)
+    temperature, rule = _fit(context, data, unseen, data.scored)
     directory = context.directory() / "calibrated" / fit.name
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(fit.model, directory, copy_function=os.link)
     limit = None if abstention is None else abstention.limit
     set_outputs(directory, temperature=temperature, rule=rule, limit=limit, interval=interval)
-    effect = None if rule is None else _effect(chosen, data, unseen, approach, rule)
+    effect = None if rule is None else _effect(context, data, unseen, approach, rule)
     return fit.model_copy(update={"model": directory, "rule": effect, "abstention": abstention})
 
 
 def _fit(
-    chosen: Predict, data: TrainSet, unseen: NDArray[np.float64], rows: NDArray[np.int64]
+    context: Context, data: TrainSet, unseen: NDArray[np.float64], rows: NDArray[np.int64]
 ) -> tuple[float | None, Rule | None]:
     """Return the temperature and the rule that the params ask for, fitted on some rows; None for what they do not.
 
     The first fold by time has no rows before it that anything could be fitted on.
     """
-    labels, probabilities = data.labels[rows], unseen[rows]
+    labels, probabilities, chosen = data.labels[rows], unseen[rows], context.params.predict
     temperature = fit_temperature(labels, probabilities) if chosen.calibration == "temperature" and len(rows) else None
     if chosen.decision == "cost":
         return temperature, cost_rule(chosen.costs, data.classes)
     if chosen.decision == "f1_macro" and len(rows):
-        return temperature, fit_weights(labels, _scaled(probabilities, temperature))
+        return temperature, target_of(context.params).fit_rule(labels, _scaled(probabilities, temperature))
     return temperature, None
 
 
@@ -114,11 +112,13 @@ def _scaled(probabilities: NDArray[np.float64], temperature: float | None) -> ND
 
 
 def _effect(
-    chosen: Predict, data: TrainSet, unseen: NDArray[np.float64], approach: CrossValidation, rule: Rule
+    context: Context, data: TrainSet, unseen: NDArray[np.float64], approach: CrossValidation, rule: Rule
 ) -> RuleEffect:
-    rows = data.scored
+    rows, target = data.scored, target_of(context.params)
     before, after = (
         measure_answers(data.labels[rows], unseen[rows], answers[rows], rule)
-        for answers in (answers_of(unseen), approach.out_of_fold_answers(len(data.labels)))
+        for answers in (target.answer(unseen, None), approach.out_of_fold_answers(len(data.labels)))
     )
-    return RuleEffect(objective=chosen.decision, **describe_rule(rule, data.classes), before=before, after=after)
+    return RuleEffect(
+        objective=context.params.predict.decision, **describe_rule(rule, data.classes), before=before, after=after
+    )

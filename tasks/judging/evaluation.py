@@ -34,10 +34,9 @@ from thawline.formats.frames import read_frame
 from thawline.params.validation import Validation
 from thawline.rows.columns import slice_values
 from thawline.scores.abstention import Sureness, answered, confidence_of
-from thawline.scores.answers import Rule, RuleEffect, answer, measure_answers
+from thawline.scores.answers import RuleEffect, measure_answers
 from thawline.scores.comparison import TestPredictions
 from thawline.scores.gates import Unscorable
-from thawline.scores.metrics import score_classes
 from thawline.scores.slice_scores import SliceScores, score_slices
 from thawline.workspace import Workspace
 
@@ -169,7 +168,7 @@ def _score(
     labels, answers = target.encode(frame["label"], classes), predictor.answers(probabilities)
     directory, groups = context.directory() / "test", group_numbers(frame)
     scores = target.scorecard(labels, probabilities, answers)
-    found = score_classes(labels, probabilities, classes, answers) if target.has_classes else {}
+    found = target.per_class(labels, probabilities, classes, answers)
     abstention = fit.abstention
     if abstention is not None:
         sure = Sureness(confidence_of(probabilities, answers), answers != labels, groups)
@@ -185,15 +184,16 @@ def _score(
         predictions=save_arrays(
             directory / f"{fit.name}.npz", labels=labels, probabilities=probabilities, answers=answers, groups=groups
         ),
-        rule=_on_test(fit.rule, predictor.rule, labels, probabilities),
+        rule=_on_test(fit.rule, predictor, labels, probabilities),
         abstention=abstention,
     )
 
 
 def _on_test(
-    effect: RuleEffect | None, rule: Rule | None, labels: NDArray[np.int64], probabilities: NDArray[np.float64]
+    effect: RuleEffect | None, predictor: Predictor, labels: NDArray[Any], probabilities: NDArray[np.float64]
 ) -> RuleEffect | None:
     """Return what a rule changes, with its scores on the test rows."""
+    rule, answer = predictor.rule, predictor.target.answer
     if effect is None or rule is None:
         return None
     without, with_rule = (

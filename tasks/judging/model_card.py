@@ -35,7 +35,7 @@ def render_card(review: Review, *, git_commit: str) -> str:
         _data(review),
         "## Scores on the test set",
         table(("score", "value", "95 % interval"), list(zip(names, test, ranges, strict=True))),
-        *(["## Classes", table(("class", "rows", "precision", "recall", "F1"), classes)] if has_classes else []),
+        *(["## Classes", table(("class", "rows", "precision", "recall", "F1"), classes)] if classes else []),
         "## Slices",
         _slices(review),
         "## Limits",
@@ -49,20 +49,8 @@ def render_card(review: Review, *, git_commit: str) -> str:
 
 
 def _use(review: Review) -> str:
-    params = review.context.params
-    if not review.target.has_classes:
-        return (
-            f"Estimates a number, {escape(params.ingest.label_column)}, from {params.modality} data like that it was "
-            f"trained on. Input: the columns of the signature. Output: `value`, and `value_low` to `value_high`, which "
-            f"are to hold {params.target.coverage:.0%} of the rows like those it was trained on."
-        )
-    more = ", ..." if len(review.classes) > 20 else ""
-    return (
-        f"Tells one of {len(review.classes)} classes ({', '.join(map(escape, review.classes[:20]))}{more}) from "
-        f"{review.context.params.modality} data like that it was trained on. Input: the columns of the signature. "
-        "Output: `label` and one `probability_CLASS` a class"
-        + ("." if review.evaluation.abstention is None else "; where `label` is empty, `no_answer` says why.")
-    )
+    end = "." if review.evaluation.abstention is None else "; where `label` is empty, `no_answer` says why."
+    return escape(review.target.purpose(review.context.params, review.classes)) + end
 
 
 def _data(review: Review) -> str:
@@ -77,7 +65,7 @@ def _data(review: Review) -> str:
 
 def _slices(review: Review) -> str:
     if not review.target.has_classes:
-        return "A number is not scored by slices yet, so nothing is known about whom it serves worse."
+        return "Such answers are not scored by slices yet, so nothing is known about whom they serve worse."
     if not review.evaluation.slices:
         return "None were named (`validation.slice_columns`), so nothing is known about whom it serves worse."
     rows = [
@@ -88,22 +76,10 @@ def _slices(review: Review) -> str:
 
 
 def _limits(review: Review) -> str:
-    if not review.target.has_classes:
-        scores = review.evaluation.scores
-        return (
-            "- It answers with a number whatever it is given; it does not know that a row is like none it has seen.\n"
-            f"- Its intervals are all of one width ({scores['interval_width']:.4g}) and held "
-            f"{scores['interval_coverage']:.1%} of the test rows: right on average, not for every kind of row."
-        )
     few = [name for name, scores in review.evaluation.per_class.items() if scores["num_rows"] < 30]
-    error = review.evaluation.scores["expected_calibration_error"]
-    kept = review.evaluation.abstention
-    always = "It answers with one of its classes whatever it is given; it does not know that something is none of them."
-    unlike = " Nothing is promised of rows that are unlike those learned from."
-    limits = [
-        always if kept is None else f"{tell_abstention(kept)}{unlike}",
-        f"Its probabilities have an expected calibration error of {error:.4f} on the test set.",
-    ]
+    kept, limits = review.evaluation.abstention, review.target.cautions(review.evaluation.scores)
+    if kept is not None:
+        limits[0] = f"{tell_abstention(kept)} Nothing is promised of rows that are unlike those learned from."
     if review.context.params.train.class_weights != "none":
         limits.append("It was trained with class weights: its probabilities are not the frequencies of the data.")
     scaled = review.context.params.predict.calibration != "none"

@@ -27,7 +27,7 @@ from thawline.workspace import Workspace
 PROBLEM = "problem"
 """Column of what of a row was not read, or may have been misread; '' for nothing."""
 VERSION = "model_version"
-ANSWERS = ("predicted_label", "predicted_value")
+ANSWERS = ("predicted_label", "predicted_labels", "predicted_value")
 """Column of what is answered, by the kind of answer."""
 MAX_NAMED = 10
 
@@ -109,8 +109,9 @@ def predict_source(
     """Yield the rows of `source` with `predicted_label`, a `probability_CLASS` a class, and `model_version`.
 
     A model that keeps a limit gives a label of None to rows that it is too little sure of, and says so in NO_ANSWER.
-    Where a number is estimated there are `predicted_value` and the ends of its interval, `value_low` and `value_high`.
-    Some rows are kept in the workspace where `params.watch` asks for it.
+    Where rows have several labels, `predicted_labels` is a JSON list of them. Where a number is estimated there are
+    `predicted_value` and the ends of its interval, `value_low` and `value_high`. Some rows are kept in the workspace
+    where `params.watch` asks for it.
 
     Raises:
         UsageError: No version holds the alias, or the model does not take these columns.
@@ -180,7 +181,7 @@ def predict_chunks(
         problems = said if chunk.problems is None else chunk.problems.where(chunk.problems != "", said)
         is_lost = modality.unanswerable(rows).to_numpy(dtype=bool)
         answer = answer.mask(np.broadcast_to(is_lost[:, None], answer.shape))
-        answer = answer.astype({name: "str" for name in answer if name == "predicted_label"})
+        answer = answer.astype({name: "str" for name in answer if name in ANSWERS[:2]})
         if NO_ANSWER in answer:
             answer[NO_ANSWER] = answer[NO_ANSWER].mask(is_lost, "")  # `problem` says why
         ours = answer.set_axis(chunk.kept.index).assign(**{VERSION: version})

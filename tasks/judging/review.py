@@ -115,30 +115,20 @@ def gather_review(
 
 
 def confident_mistakes(review: Review, limit: int = NUM_MISTAKES) -> list[Mistake]:
-    """Return the test rows that are wrong, those first of which it was most sure; of numbers those farthest off."""
-    labels, predicted = review.predictions.labels, review.predictions.answers
-    if review.target.has_classes:
-        sure = review.predictions.probabilities[np.arange(len(labels)), predicted]
-        wrong = np.flatnonzero(predicted != labels)
-        chosen = wrong[np.argsort(-sure[wrong], kind="stable")][:limit]
-        said: dict[int, tuple[str, str, float | None]] = {
-            row: (review.classes[labels[row]], review.classes[predicted[row]], float(sure[row])) for row in chosen
-        }
-    else:
-        chosen = np.argsort(-np.abs(predicted - labels), kind="stable")[:limit]
-        said = {row: (f"{labels[row]:.6g}", f"{predicted[row]:.6g}", None) for row in chosen}
-    rows = review.test.iloc[chosen]
+    """Return the test rows that are wrong, the worst first: see `Target.worst`."""
+    found = review.target.worst(review.predictions, limit)
+    rows = review.test.iloc[[wrong.row for wrong in found]]
     shown = get_modality(review.context.params.modality).show(rows)
     return [
         Mistake(
-            row_id=str(rows["row_id"].iloc[place]),
-            label=said[row][0],
-            predicted=said[row][1],
-            probability=said[row][2],
-            text=_shortened(shown[place].text),
-            image=shown[place].image,
+            row_id=str(row_id),
+            label=wrong.label,
+            predicted=wrong.answered,
+            probability=wrong.probability,
+            text=_shortened(each.text),
+            image=each.image,
         )
-        for place, row in enumerate(chosen.tolist())
+        for wrong, each, row_id in zip(found, shown, rows["row_id"], strict=True)
     ]
 
 

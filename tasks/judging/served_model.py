@@ -18,7 +18,7 @@ from modalities.predictor import load_predictor  # noqa: E402
 
 
 class ServedClassifier(PythonModel):  # type: ignore[misc]
-    """Raw rows in, `label` and `probability_CLASS` columns out; or `value`, `value_low` and `value_high`."""
+    """Raw rows in, `label` and `probability_CLASS` columns out; or `labels`; or `value` and its interval."""
 
     def load_context(self, context: Any) -> None:
         """Load the model's directory."""

@@ -19,6 +19,12 @@ def tell_rule(effect: RuleEffect) -> str:
             if true != answered
         ]
         return f"The class of the least expected cost is answered: {_shortened(pairs)}."
+    if effect.thresholds:
+        pairs = [f"{name} {threshold:.3f}" for name, threshold in effect.thresholds.items()]
+        return (
+            "A label applies from a probability of its own on, that of its best F1 on out-of-fold rows: "
+            f"{_shortened(pairs)}."
+        )
     if len(effect.weights) == 2:
         (first, one), (second, other) = effect.weights.items()
         return (
@@ -34,8 +40,13 @@ def tell_rule(effect: RuleEffect) -> str:
 
 def describe_rule(effect: RuleEffect) -> str:
     """Return the rule as Markdown: a sentence, and a table of what it changes."""
-    header = ("rows", "score", "by the most probable class", "by the rule")
+    header = ("rows", "score", plain_answers(effect), "by the rule")
     return f"{escape(tell_rule(effect))}\n\n{table(header, rule_rows(effect))}"
+
+
+def plain_answers(effect: RuleEffect) -> str:
+    """Return what is answered without the rule."""
+    return "with 0.5 as threshold" if effect.thresholds else "by the most probable class"
 
 
 def rule_rows(effect: RuleEffect) -> list[tuple[str, str, str, str]]:

@@ -3,20 +3,24 @@
 The counterpart of `targets/` among the reports: a new kind of answer has its view here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from targets import get_target
 from tasks.judging.review import Review
 from tasks.presenting.figures import draw_class_balance, draw_confusion
-from tasks.presenting.markdown import table
+from tasks.presenting.label_figures import draw_each_label, draw_together
+from tasks.presenting.markdown import escape, table
 from tasks.presenting.number_figures import draw_distribution, draw_predicted_against_true, draw_residuals
 from tasks.presenting.score_figures import draw_coverage, draw_curves, draw_reliability
-from thawline.scores.comparison import Comparison, TestPredictions
+from thawline.scores.comparison import CLASS_METRICS, Comparison, TestPredictions
+from thawline.scores.label_comparison import LabelComparison
+from thawline.scores.label_sets import score_each_label
 from thawline.scores.metrics import confusion
 from thawline.scores.number_comparison import NumberComparison
 
@@ -43,6 +47,12 @@ class AnswerView:
 
     out_of_fold: str
     """File of the first figure, drawn of out-of-fold rows."""
+
+    counted: Callable[[Sequence[str]], str]
+    """Labels of the training rows to what a person should know of them."""
+
+    told: Callable[[Any], str]
+    """A comparison with the champion as a sentence; '' where the page has more of it to show."""
 
     compared: Callable[[Any, str], str]
     """A comparison with the champion's version, as Markdown."""
@@ -84,6 +94,55 @@ def _number_labels(train: pd.Series, test: pd.Series) -> Figure:
     return draw_distribution(encode(train, []), encode(test, []))
 
 
+def _each_label(of: TestPredictions, subject: str) -> Figure:
+    scores = score_each_label(of.labels, of.probabilities, of.classes, of.answers)
+    return draw_each_label(scores, f"Labels, {subject}")
+
+
+def _together(of: TestPredictions, subject: str) -> Figure:
+    return draw_together(of.labels, of.answers, of.classes, f"Labels that go together, {subject}")
+
+
+def _set_labels(train: pd.Series, test: pd.Series) -> Figure:
+    count = get_target("labels").count
+    return draw_class_balance(count(train), count(test))
+
+
+def _counted_classes(labels: Sequence[str]) -> str:
+    counts = pd.Series(labels).value_counts()
+    shown = ", ".join(f"{escape(str(name))} {count:,}" for name, count in counts.head(8).items())
+    return shown + (f" and {len(counts) - 8} more classes" if len(counts) > 8 else "")
+
+
+def _counted_sets(labels: Sequence[str]) -> str:
+    target, series = get_target("labels"), pd.Series(labels, dtype="str")
+    return escape(target.tell(target.count(series), len(series)))
+
+
+def _counted_numbers(labels: Sequence[str]) -> str:
+    numbers = get_target("number").encode(pd.Series(labels, dtype="str"), [])
+    low, middle, high = np.percentile(numbers, [5, 50, 95])
+    return f"median {middle:.4g}, nine in ten from {low:.4g} to {high:.4g}"
+
+
+def _tell_sets(comparison: LabelComparison) -> str:
+    low, high = comparison.f1_interval
+    return (
+        f"Macro-F1 {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}), all labels right "
+        f"{comparison.accuracy_change:+.4f}; {comparison.num_mended} labels of rows are mended, "
+        f"{comparison.num_broken} broken."
+    )
+
+
+def _compared_sets(comparison: LabelComparison, version: str) -> str:
+    rows = [
+        (name, *(f"{changes[metric]:+.4f}" for metric in CLASS_METRICS))
+        for name, changes in comparison.per_label.items()
+    ]
+    header = ("label", "precision", "recall", "F1")
+    return f"Version {version} on the same test rows: {_tell_sets(comparison)}\n\n{table(header, rows)}"
+
+
 def _compared_classes(comparison: Comparison, version: str) -> str:
     low, high = comparison.f1_interval
     rows = [
@@ -99,8 +158,7 @@ def _compared_classes(comparison: Comparison, version: str) -> str:
     )
 
 
-def tell_number_comparison(comparison: NumberComparison) -> str:
-    """Return a comparison of numbers as a sentence."""
+def _tell_numbers(comparison: NumberComparison) -> str:
     low, high = comparison.r2_interval
     return (
         f"R² {comparison.r2_change:+.4f} ({low:+.4f} to {high:+.4f}), mean absolute error "
@@ -110,7 +168,7 @@ def tell_number_comparison(comparison: NumberComparison) -> str:
 
 
 def _compared_numbers(comparison: NumberComparison, version: str) -> str:
-    return f"Version {version} on the same test rows: {tell_number_comparison(comparison)}"
+    return f"Version {version} on the same test rows: {_tell_numbers(comparison)}"
 
 
 VIEWS: Mapping[str, AnswerView] = {
@@ -125,7 +183,19 @@ VIEWS: Mapping[str, AnswerView] = {
         labels=_class_labels,
         labels_name="class_balance",
         out_of_fold="confusion_out_of_fold",
+        counted=_counted_classes,
+        told=lambda _comparison: "",
         compared=_compared_classes,
+    ),
+    "labels": AnswerView(
+        figures={"Labels": _each_label, "Labels that go together": _together},
+        names={"Labels": "labels_test", "Labels that go together": "labels_together"},
+        labels=_set_labels,
+        labels_name="label_balance",
+        out_of_fold="labels_out_of_fold",
+        counted=_counted_sets,
+        told=_tell_sets,
+        compared=_compared_sets,
     ),
     "number": AnswerView(
         figures={"Predicted against true": _against_true, "Residuals": _residuals},
@@ -133,6 +203,8 @@ VIEWS: Mapping[str, AnswerView] = {
         labels=_number_labels,
         labels_name="numbers",
         out_of_fold="predicted_out_of_fold",
+        counted=_counted_numbers,
+        told=_tell_numbers,
         compared=_compared_numbers,
     ),
 }

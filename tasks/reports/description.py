@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 
 from modalities import encoder_name
@@ -162,21 +161,12 @@ def _compared(review: Review, result: RunResult) -> str:
 
 
 def _subject(result: RunResult, review: Review) -> str:
+    counted = view_of(review.target.name).counted(review.train_labels)
     return (
         f"Version **{result.version}** of `{result.model}`, candidate **{result.candidate}**, learned from "
         f"{result.rows['train']:,} rows and tested on {result.rows['test']:,} (data version `{result.data_version}`; "
-        f"{_class_counts(review)}). The whole evaluation: artifact `evaluation.html`."
+        f"training rows: {counted}). The whole evaluation: artifact `evaluation.html`."
     )
-
-
-def _class_counts(review: Review) -> str:
-    if not review.target.has_classes:
-        numbers = review.target.encode(pd.Series(review.train_labels, dtype="str"), [])
-        low, middle, high = np.percentile(numbers, [5, 50, 95])
-        return f"training rows: median {middle:.4g}, nine in ten from {low:.4g} to {high:.4g}"
-    counts = pd.Series(review.train_labels).value_counts()
-    shown = ", ".join(f"{escape(str(name))} {count:,}" for name, count in counts.head(8).items())
-    return f"training rows: {shown}" + (f" and {len(counts) - 8} more classes" if len(counts) > 8 else "")
 
 
 def _gate_row(gate: Gate) -> Sequence[str]:

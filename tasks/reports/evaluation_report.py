@@ -11,9 +11,8 @@ from PIL import Image, UnidentifiedImageError
 
 from tasks.judging.review import Review, confident_mistakes
 from tasks.presenting.abstention import PROMISE_COLUMNS, promise_rows, tell_abstention
-from tasks.presenting.answer_rule import rule_rows, tell_rule
-from tasks.reports.answer_views import tell_number_comparison
-from thawline.scores.number_comparison import NumberComparison
+from tasks.presenting.answer_rule import plain_answers, rule_rows, tell_rule
+from tasks.reports.answer_views import view_of
 
 TEMPLATE = "evaluation.html.j2"
 IMAGE_SIDE = 160
@@ -38,7 +37,7 @@ def render_evaluation(review: Review, *, name: str, alarms: list[str], figures: 
     mistakes = confident_mistakes(review)
     num_wrong = int((review.predictions.answers != review.predictions.labels).sum())
     rule, comparison = review.evaluation.rule, review.judgement.comparison
-    told = tell_number_comparison(comparison) if isinstance(comparison, NumberComparison) else ""
+    told = "" if comparison is None else view_of(review.target.name).told(comparison)
     page: str = environment.get_template(TEMPLATE).render(
         name=name,
         judgement=review.judgement,
@@ -49,7 +48,7 @@ def render_evaluation(review: Review, *, name: str, alarms: list[str], figures: 
         told_comparison=told,
         target=review.target,
         alarms=alarms,
-        rule=None if rule is None else (tell_rule(rule), rule_rows(rule)),
+        rule=None if rule is None else (tell_rule(rule), rule_rows(rule), plain_answers(rule)),
         abstention="" if review.evaluation.abstention is None else tell_abstention(review.evaluation.abstention),
         promises=[] if review.unseen is None else promise_rows(review.unseen, review.sureness),
         promise_columns=PROMISE_COLUMNS,

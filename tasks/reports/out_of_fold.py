@@ -29,7 +29,7 @@ def log_out_of_fold(tracking: Tracking, run_id: str, data: TrainSet, approach: C
 def out_of_fold_table(data: TrainSet, approach: CrossValidation, target: Target) -> pd.DataFrame:
     """Return row id, label, fold, what is answered, and all probabilities, of each training row that a fold scores."""
     probabilities = approach.out_of_fold(len(data.labels), len(data.classes))[data.scored]
-    answers = approach.out_of_fold_answers(len(data.labels))[data.scored]
+    answers = approach.out_of_fold_answers(len(data.labels), lambda outputs: target.answer(outputs, None))[data.scored]
     table = data.frame[["row_id", "label", "fold"]].iloc[data.scored].reset_index(drop=True)
     columns = target.present(probabilities.round(6), answers, data.classes, None)
     table["predicted"] = columns.pop(next(iter(columns)))

@@ -124,9 +124,11 @@ def record_cross_validation(context: Context, tracking: Tracking, parent: str, a
     histories = [fold.epochs for fold in approach.folds]
     runs.log_scores(tracking, parent, summary)
     log_mean_epochs(tracking, parent, histories)
-    log_out_of_fold(tracking, parent, data, approach, target_of(context.params))
+    target = target_of(context.params)
+    log_out_of_fold(tracking, parent, data, approach, target)
     tracking.client.log_figure(parent, draw_learning_curves(histories), "figures/learning_curves.png")
-    view, answers = view_of(context.params.target.kind), approach.out_of_fold_answers(len(data.labels))
+    view = view_of(target.name)
+    answers = approach.out_of_fold_answers(len(data.labels), lambda outputs: target.answer(outputs, None))
     unseen = TestPredictions(
         labels=data.labels[data.scored],
         probabilities=probabilities,

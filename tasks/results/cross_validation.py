@@ -1,6 +1,6 @@
 """The folds and the final fit of one approach."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from thawline.scores.answers import RuleEffect
 from thawline.scores.gates import CrossValidated
 from thawline.scores.metrics import TITLES, answers_of
 
+Answers = NDArray[Any]
+
 
 class FoldResult(Result):
     """One fold of one approach.
@@ -20,8 +22,8 @@ class FoldResult(Result):
     `scores` are those of the target's scorecard on the fold's validation rows. `epochs` has one
     `EpochRecord` as a dict for each epoch (none for baselines), `best_epochs` the best epoch of each phase, 0 where one
     was rolled back. `predictions` names a .npz with `rows` (n,) and `probabilities` (n, classes), and with `answers`
-    (n,) where a rule answers other classes than the most probable; `plain_score` is the score without it. Scores
-    without a name are those that decide.
+    (n,), or (n, labels), where a rule answers others than the most probable; `plain_score` is the score without it.
+    Scores without a name are those that decide.
     `num_fitted` counts the rows that weights were fitted to, `peak_memory_bytes` is that of the process so far.
     """
 
@@ -91,15 +93,19 @@ class CrossValidation(Result):
                 probabilities[stored["rows"]] = stored["probabilities"]
         return probabilities
 
-    def out_of_fold_answers(self, num_rows: int) -> NDArray[Any]:
-        """Return what each training row (rows,) is answered with: by a rule, else the most probable class; a number."""
-        answers: NDArray[Any] = np.zeros(num_rows, dtype=np.int64)
-        for fold in self.folds:
+    def out_of_fold_answers(self, num_rows: int, plain: Callable[[NDArray[Any]], NDArray[Any]] = answers_of) -> Answers:
+        """Return what each training row is answered with: by a rule, or else what `plain` makes of outputs.
+
+        Args:
+            num_rows: All training rows; those that no fold is scored on are answered with 0.
+            plain: Outputs of some rows to answers, by no rule; the most probable class unless given.
+        """
+        answers: Answers = np.zeros(num_rows, dtype=np.int64)
+        for number, fold in enumerate(self.folds):
             with load_arrays(fold.predictions) as stored:
-                outputs = stored["probabilities"]
-                plain = outputs[:, 0] if outputs.shape[1] == 1 else answers_of(outputs)
-                given = stored.get("answers", plain)
-                answers = answers.astype(given.dtype, copy=False)
+                given = stored["answers"] if "answers" in stored else plain(stored["probabilities"])
+                if not number:
+                    answers = np.zeros((num_rows, *given.shape[1:]), dtype=given.dtype)
                 answers[stored["rows"]] = given
         return answers
 

@@ -10,6 +10,7 @@ from thawline.scores.abstention import Abstention
 from thawline.scores.answers import RuleEffect
 from thawline.scores.comparison import Comparison
 from thawline.scores.gates import UNSCORED, Gate
+from thawline.scores.label_comparison import LabelComparison
 from thawline.scores.number_comparison import NumberComparison
 from thawline.scores.slice_scores import SliceScores
 
@@ -63,7 +64,7 @@ class Judgement(Result):
     gates: list[Gate]
     verdict: str
     champion: str | None
-    comparison: Comparison | NumberComparison | None
+    comparison: Comparison | LabelComparison | NumberComparison | None
 
     @property
     def passed(self) -> bool:

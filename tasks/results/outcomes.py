@@ -11,6 +11,7 @@ from thawline.scores.abstention import Abstention
 from thawline.scores.answers import RuleEffect
 from thawline.scores.comparison import Comparison
 from thawline.scores.gates import Gate
+from thawline.scores.label_comparison import LabelComparison
 from thawline.scores.number_comparison import NumberComparison
 
 RESULT_FILE = "result.json"
@@ -31,7 +32,7 @@ class RunResult(Result):
     verdict: str
     candidate: str
     gates: list[Gate]
-    comparison: Comparison | NumberComparison | None = None
+    comparison: Comparison | LabelComparison | NumberComparison | None = None
     target: str = "classes"
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]

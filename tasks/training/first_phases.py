@@ -20,7 +20,7 @@ from thawline.scores.metrics import AnyScores, score_outputs
 from thawline.system.console import progress
 
 Solver = Callable[[], LinearHead]
-EXACT = ("cross_entropy", "squared")
+EXACT = ("cross_entropy", "squared", "binary")
 """Losses whose minimum a linear head is solved for."""
 
 

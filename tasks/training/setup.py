@@ -167,7 +167,11 @@ def head_spec(params: Params) -> HeadSpec:
     """Return the shape of the head."""
     chosen = params.model
     return HeadSpec(
-        layers=chosen.head_layers, units=chosen.head_units, activation=chosen.head_activation, dropout=chosen.dropout
+        layers=chosen.head_layers,
+        units=chosen.head_units,
+        activation=chosen.head_activation,
+        dropout=chosen.dropout,
+        independent=target_of(params).independent,
     )
 
 

@@ -18,7 +18,8 @@ from thawline.rows.forward_folds import learned_from
 class TrainSet:
     """Training rows: the frame, class numbers (rows,) int64, fold and group numbers (rows,), and class names.
 
-    Where a number is estimated `labels` are the numbers (rows,) float64, and `classes` has the one name of the output.
+    Where a number is estimated `labels` are the numbers (rows,) float64, and `classes` has the one name of the output;
+    where rows have several labels they are 1 where one applies (rows, labels) float32, and `classes` names them.
     """
 
     frame: pd.DataFrame

@@ -31,6 +31,10 @@ CLASSES: dict[str, Any] = {
 
 
 START = pd.Timestamp("2024-01-01")
+LABELS: dict[str, list[str]] = {
+    "number": [f"{n / 2:g}" for n in range(40)],
+    "labels": ['["a"]', '["b"]', '["a", "c"]', '["b", "c"]'] * 10,
+}
 
 
 def good(room: str = "common") -> pd.DataFrame:
@@ -41,7 +45,7 @@ def good(room: str = "common") -> pd.DataFrame:
             "row_id": [f"{n:016x}" for n in numbers],
             **CONTENT[room],
             "normalised": [f"text {n}" for n in numbers],
-            "label": [f"{n / 2:g}" for n in numbers] if room == "number" else ["a", "b"] * 20,
+            "label": LABELS.get(room, ["a", "b"] * 20),
             "source": "rows.csv",
             "source_row": numbers,
             "group": numbers,
@@ -70,6 +74,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "common": TEXTS | {"size": [float(n % 7) for n in range(40)], "city": ["Rome", "Oslo", "Oslo", "Rome"] * 10},
     "text": TEXTS,
     "number": TEXTS,
+    "labels": TEXTS,
     "image": {
         "path": [f"{n}.png" for n in range(40)],
         "width": 28,
@@ -441,6 +446,46 @@ FAILURES: dict[str, tuple[dict[str, Any], Callable[[], pd.DataFrame], str]] = {
         {"bins": {"edges": [5.0, 10.0, 15.0], "counts": [10, 10, 10, 10, 0]}, "max_index": 0.25, "min_rows": 20},
         lambda: good("number").assign(label="19"),
         "The largest population stability index of the numbers to be estimated is",
+    ),
+    "ExpectLabelSets": (
+        {"column": "topics"},
+        spoilt("label", [7, 8], ["cat", "[1]"], "labels"),
+        "2 of 40 labels in 'topics' are no lists of labels; none may be. Among them: 'cat', '[1]'. A folder says one",
+    ),
+    "ExpectSeveralLabels": (
+        {"column": "topics", "separator": "|"},
+        lambda: good("labels").assign(label=['["a"]', '["b"]'] * 20),
+        "Each row has exactly one, and '|' (target.separator) stands in none: if another sign parts labels, set it",
+    ),
+    "ExpectFrequentLabels": (
+        {"num_folds": 5, "test_share": 0.2},
+        spoilt("label", [7], '["a", "d"]', "labels"),
+        "The rarest label has 1 distinct rows; 6 are needed so that each of 5 folds (split.num_folds) gets one beside",
+    ),
+    "ExpectLabelledRows": (
+        {"max_share": 0.0},
+        spoilt("label", [7], "[]", "labels"),
+        "1 of 40 rows (2.5 %) have none of the labels (20 rows have 1, 19 rows have 2); at most 0 % may",
+    ),
+    "ExpectDifferentLabels": (
+        {"max_overlap": 0.95},
+        lambda: good("labels").assign(label=['["a", "b"]', '["c"]'] * 20),
+        "Such pairs: 'a' and 'b' (100.0%). One of the two says the other",
+    ),
+    "ExpectDistinctLabelNames": (
+        {},
+        spoilt("label", [7], '["A"]', "labels"),
+        "1 labels are written in several ways; none should be. These count as different labels: 'a' (20) and 'A' (1)",
+    ),
+    "ExpectLabelsInEveryFold": (
+        {"num_folds": 5},
+        spoilt("label", list(range(8)), '["a"]', "labels"),
+        "the test set has no 'b'; the test set has no 'c'. Add rows with these labels",
+    ),
+    "ExpectStableLabelShares": (
+        {"labels": {"a": 20, "b": 20, "c": 20}, "max_distance": 0.2, "min_rows": 20},
+        lambda: good("labels").assign(label='["d"]'),
+        "The largest Jensen-Shannon distance is",
     ),
     "ExpectFewOutliers": (
         {"distance": 10.0, "max_share": 0.0},

@@ -1,10 +1,14 @@
-"""Labels in words, and labels that are numbers: how they are read, and the ranges by which rows are stratified.
+"""Labels in words, as numbers, or several a row: how they are read, and what rows are stratified by.
 
-Labels are text everywhere on the line, numbers written one way, so that equal ones are equal.
+Labels are text everywhere on the line, numbers and sets written one way, so that equal ones are equal: a set of labels
+is a JSON list of its names in their order, '[]' where none applies.
 """
 
 import itertools
-from collections.abc import Mapping
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +20,7 @@ from thawline.formats.tables import EXACT_INTEGERS
 from thawline.rows.cells import Notation, read_cells
 
 STRATUM = "split:stratum"
-"""Column of rows whose labels are no classes: the range that the label is in."""
+"""Column of rows whose labels are no classes: the range that a number is in, or the rarest of several labels."""
 NUM_RANGES = 10
 MAX_SHOWN = 20
 """Labels that a line names."""
@@ -129,3 +133,117 @@ def count_ranges(labels: pd.Series) -> Mapping[str, int]:
     order = np.argsort(parse_numbers(labels), kind="stable")
     named = name_ranges(labels).iloc[order].dropna()
     return {str(name): int((named == name).sum()) for name in named.unique()}
+
+
+def read_label_sets(cells: pd.Series, texts: pd.Series, *, separator: str) -> pd.Series:
+    """Return cells as sets of labels, written one way; a missing or blank cell stays missing.
+
+    A cell is a list, text that is a JSON list, or names with `separator` between them; '[]', or separators alone, say
+    that no label applies.
+
+    Args:
+        cells: As the data's owner wrote them.
+        texts: The same as text, without white space around it; those of lists don't matter.
+        separator: Stands between two names.
+    """
+    is_list = cells.map(lambda cell: isinstance(cell, list | tuple | np.ndarray)).to_numpy(dtype=bool)
+    found = [
+        cell if listed else _names_in(text, separator)
+        for cell, text, listed in zip(cells, texts.astype(object), is_list, strict=True)
+    ]
+    written = [None if names is None else write_label_set(names) for names in found]
+    return pd.Series(written, index=cells.index, name=cells.name, dtype="str")
+
+
+def _names_in(text: Any, separator: str) -> Iterable[Any] | None:
+    if not isinstance(text, str):
+        return None
+    if text.startswith("["):
+        try:
+            names = json.loads(text)
+        except ValueError:
+            names = None
+        if isinstance(names, list) and not any(isinstance(name, list | dict) for name in names):
+            return names
+    return text.split(separator)
+
+
+def write_label_set(names: Iterable[Any]) -> str:
+    """Return a set of labels as a JSON list: each once, without white space around it, in their order."""
+    known = {str(name).strip() for name in names if name is not None}
+    return json.dumps(sorted(known - {""}), ensure_ascii=False)
+
+
+def parse_label_sets(labels: pd.Series) -> list[list[str] | None]:
+    """Return the names of each row's labels (rows); None where the label is missing or no such set."""
+    found = []
+    for text in labels.astype(object):
+        is_set = isinstance(text, str) and text.startswith("[") and text.endswith("]")
+        found.append(_parse(text) if is_set else None)
+    return found
+
+
+def _parse(text: str) -> list[str] | None:
+    try:
+        names = json.loads(text)
+    except ValueError:
+        return None
+    return names if all(isinstance(name, str) for name in names) else None
+
+
+def count_label_sets(labels: pd.Series) -> dict[str, int]:
+    """Count the rows that have each label, by name."""
+    counts = Counter(name for names in parse_label_sets(labels) for name in names or ())
+    return dict(sorted(counts.items()))
+
+
+def rarest_labels(labels: pd.Series) -> pd.Series:
+    """Return what each row is stratified by: the rarest of its labels, '' where it has none.
+
+    Iterative stratification (Sechidis, Tsoumakas, Vlahavas 2011) deals the rows of the rarest label first, as they are
+    the ones that chance would spread unevenly. One stratum a row, so that ledger and folds need to know no other.
+    """
+    counts = count_label_sets(labels)
+    rarest = [min(names, key=lambda name: (counts[name], name)) if names else "" for names in parse_label_sets(labels)]
+    return pd.Series(rarest, index=labels.index, dtype="str")
+
+
+def name_set_sizes(labels: pd.Series) -> pd.Series:
+    """Return in words how many labels each row has, missing where it has no set of them."""
+    sizes = [None if names is None else len(names) for names in parse_label_sets(labels)]
+    words = [None if size is None else f"{size} {'label' if size == 1 else 'labels'}" for size in sizes]
+    return pd.Series(words, index=labels.index, dtype="str")
+
+
+def describe_label_sets(rows_per_label: Mapping[str, int], num_rows: int) -> str:
+    """Return how many rows have each label, the most frequent first, and how many labels a row has on average."""
+    ordered = sorted(rows_per_label.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{name} {count:,}" for name, count in ordered[:MAX_SHOWN])
+    more = f", and {len(ordered) - MAX_SHOWN:,} more" if len(ordered) > MAX_SHOWN else ""
+    mean = sum(rows_per_label.values()) / max(num_rows, 1)
+    noun = "label" if len(ordered) == 1 else "labels"
+    return f"{len(ordered):,} {noun}, {mean:.2f} a row: {shown or 'none'}{more}"
+
+
+def encode_label_sets(labels: pd.Series, names: list[str]) -> NDArray[np.float32]:
+    """Return 1 where a row has a label and 0 where not (rows, labels), in the order of `names`.
+
+    Raises:
+        DataRefusedError: A row has no set of labels, or one that is none of `names`.
+    """
+    numbers = {name: number for number, name in enumerate(names)}
+    table, unknown = np.zeros((len(labels), len(names)), dtype=np.float32), set[str]()
+    for row, own in enumerate(parse_label_sets(labels)):
+        if own is None:
+            raise DataRefusedError(
+                f"the label {labels.iloc[row]!r} is no list of labels, and target.kind is 'labels'; mend it, or name "
+                "another ingest.label_column"
+            )
+        unknown |= set(own) - numbers.keys()
+        table[row, [numbers[name] for name in own if name in numbers]] = 1
+    if unknown:
+        raise DataRefusedError(
+            f"labels {sorted(unknown)} are in the test set but in no training row, so nothing can learn them; add rows "
+            "with these labels, or remove them"
+        )
+    return table

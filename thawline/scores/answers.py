@@ -3,6 +3,7 @@
 A rule is a matrix (classes, classes): the class is answered whose column has the largest sum of probability times
 matrix. So weights per class (thresholds, for two classes) are its diagonal, and costs its negative: the least expected
 cost wins (Bayes's decision; Elkan 2001, "The Foundations of Cost-Sensitive Learning", section 1). Probabilities stay.
+Where rows have several labels, a rule is the threshold (labels,) of each (`label_sets.py`).
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from thawline.errors import ParamsError
-from thawline.scores.metrics import answers_of, score
+from thawline.scores.metrics import Scores, answers_of, score, score_outputs
 
 MAX_SWEEPS = 20
 GAIN = 1e-12
@@ -26,7 +27,8 @@ class RuleEffect(BaseModel):
     """What a rule changes: the objective, the rule in words by class, and scores without and with it.
 
     `weights` has the weight of each class (1 for the heaviest-used), `costs` the cost of each error by true and
-    answered class; one of them is empty. `before` and `after` are scores of out-of-fold rows, each answered by a rule
+    answered class, `thresholds` the probability from which on each label applies, where rows have several; one of them
+    is there. `before` and `after` are scores of out-of-fold rows, each answered by a rule
     that was fitted on the other folds; `test_before` and `test_after` are those of the test rows.
     """
 
@@ -35,6 +37,7 @@ class RuleEffect(BaseModel):
     objective: str
     weights: dict[str, float] = {}
     costs: dict[str, dict[str, float]] = {}
+    thresholds: dict[str, float] = {}
     before: dict[str, float] = {}
     after: dict[str, float] = {}
     test_before: dict[str, float] = {}
@@ -103,10 +106,14 @@ def cost_rule(costs: Mapping[str, Mapping[str, float]], classes: list[str]) -> R
 
 
 def measure_answers(
-    labels: NDArray[np.int64], probabilities: NDArray[np.floating], answers: NDArray[np.int64], rule: Rule
+    labels: NDArray[Any], probabilities: NDArray[np.floating], answers: NDArray[Any], rule: Rule
 ) -> dict[str, float]:
-    """Return macro-F1 and accuracy of `answers` (rows,), and under a rule of costs the mean cost of a row."""
-    scores = score(labels, probabilities, answers)
+    """Return macro-F1 and accuracy of `answers`, and under a rule of costs the mean cost of a row.
+
+    Accuracy of several labels a row is the share of rows in which all are right.
+    """
+    scores = score_outputs(labels, probabilities, answers)
+    assert isinstance(scores, Scores)  # noqa: S101 - numbers have no rule
     measured = {"f1_macro": scores.f1_macro, "accuracy": scores.accuracy}
     if is_of_costs(rule):
         measured["mean_cost"] = float(-rule[labels, answers].mean())
@@ -115,11 +122,13 @@ def measure_answers(
 
 def is_of_costs(rule: Rule) -> bool:
     """Return whether a rule is one of costs; one of weights has them on its diagonal, which costs leave empty."""
-    return not np.diagonal(rule).any()
+    return rule.ndim == 2 and not np.diagonal(rule).any()
 
 
 def describe_rule(rule: Rule, classes: list[str]) -> dict[str, Any]:
-    """Return the fields `weights` and `costs` of a `RuleEffect`."""
+    """Return the field of a `RuleEffect` that says the rule: `weights`, `costs` or `thresholds`."""
+    if rule.ndim == 1:
+        return {"thresholds": dict(zip(classes, rule.tolist(), strict=True))}
     if not is_of_costs(rule):
         return {"weights": dict(zip(classes, np.diagonal(rule).tolist(), strict=True))}
     rows = zip(classes, (-rule).tolist(), strict=True)

@@ -40,6 +40,17 @@ def fit_shares(labels: NDArray[np.int64], parts: Sequence[Probabilities]) -> lis
     return [float(share) for share in kept]
 
 
+def fit_label_shares(labels: NDArray[np.floating], parts: Sequence[Probabilities]) -> list[float]:
+    """Return the shares for several labels a row: as `fit_shares`, where each label of each row counts as one.
+
+    Args:
+        labels: (rows, labels), 1 where a label applies.
+        parts: (rows, labels) of each model.
+    """
+    cells = [np.column_stack([1 - part.ravel(), part.ravel()]) for part in parts]
+    return fit_shares((labels.ravel() > 0).astype(np.int64), cells)
+
+
 def fit_number_shares(labels: NDArray[np.floating], parts: Sequence[Probabilities]) -> list[float]:
     """Return the shares at which the mixture of numbers has the lowest squared error; as `fit_shares` otherwise.
 

@@ -92,14 +92,7 @@ def judge(
         gates.append(unscorable_gate(against))
     elif against is not None:
         gates.append(_gain(against, limits, num_before))
-        gates += [
-            _kept(name, loss, limit)
-            for name, loss, limit in (
-                ("precision", against.precision_loss, limits.max_precision_loss),
-                ("recall", against.recall_loss, limits.max_recall_loss),
-            )
-            if loss is not None
-        ]
+        gates += kept_gates(against.precision_loss, against.recall_loss, limits)
     return gates
 
 
@@ -163,7 +156,7 @@ def overfitting_gate(candidate: CrossValidated, limit: float) -> Gate:
 
 def tell_gap(candidate: CrossValidated) -> str:
     """Return the overfitting gap in words."""
-    of = "" if candidate.plain_score is None else " of the most probable class"
+    of = "" if candidate.plain_score is None else " without its rule"
     return f"{candidate.title}{of} is {overfitting_gap(candidate):.4f} higher on training than on validation rows"
 
 
@@ -217,15 +210,21 @@ def _gain(comparison: Comparison, limits: Gates, num_before: float) -> Gate:
 
 
 def _chance_of_no_gain(comparison: Comparison) -> float:
-    """Return the probability that there is no gain; to know a new class is one, if nothing is proven to be lost for it.
+    is_worse = comparison.f1_interval[1] < 0
+    return chance_of_no_gain(comparison.probability_no_gain, comparison.probability_unlearned, is_worse=is_worse)
+
+
+def chance_of_no_gain(no_gain: float, unlearned: float | None, *, is_worse: bool) -> float:
+    """Return the probability that there is no gain; to know what is new is one, if nothing is proven to be lost for it.
 
     Of two ways to gain the better one is taken, so its probability counts twice.
+
+    Args:
+        no_gain: Probability that there is none on what both models know.
+        unlearned: Probability that what is new was not learned; None where nothing is.
+        is_worse: On what both know something is proven to be lost.
     """
-    if comparison.probability_unlearned is None:
-        return comparison.probability_no_gain
-    is_worse = comparison.f1_interval[1] < 0
-    unlearned = 1.0 if is_worse else comparison.probability_unlearned
-    return min(1.0, 2 * min(comparison.probability_no_gain, unlearned))
+    return no_gain if unlearned is None else min(1.0, 2 * min(no_gain, 1.0 if is_worse else unlearned))
 
 
 def _tell_classes(comparison: Comparison) -> str:
@@ -245,6 +244,12 @@ def _tell_classes(comparison: Comparison) -> str:
 
 def _named(classes: Sequence[str]) -> str:
     return ", ".join(map(repr, classes))
+
+
+def kept_gates(precision: Loss | None, recall: Loss | None, limits: Gates) -> list[Gate]:
+    """Return the gates of what is proven to be lost of precision and recall; none where that was not measured."""
+    losses = (("precision", precision, limits.max_precision_loss), ("recall", recall, limits.max_recall_loss))
+    return [_kept(name, loss, limit) for name, loss, limit in losses if loss is not None]
 
 
 def _kept(metric: str, loss: Loss, limit: float) -> Gate:

@@ -1,6 +1,7 @@
 """Scores of what models give; the same for epochs, folds, baselines and test.
 
-Outputs (rows, classes) are probabilities; a single column is a number, see `numbers.py`.
+Outputs (rows, classes) are probabilities of classes; with labels (rows, labels) each is that of a label by itself, see
+`label_sets.py`; a single column is a number, see `numbers.py`.
 
 They are scikit-learn's, counted by numpy alone: an epoch of a head takes less time than scikit-learn's checks of its
 arguments. Tests hold them equal.
@@ -17,12 +18,14 @@ from numpy.typing import NDArray
 from thawline.scores.numbers import NumberScores, score_numbers, squared_errors
 
 TITLES = {"f1_macro": "macro-F1", "r2": "R²"}
-"""The scores that decide, each of one kind of target, and what people call them."""
+"""The scores that decide, and what people call them."""
+HALF = 0.5
+"""From what probability on a label applies, without a threshold of its own."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of one set of rows; all but the losses in 0 to 1, higher is better.
+    """Scores of one set of rows; all but the losses in 0 to 1, higher is better. Classes, or labels, are averaged.
 
     `loss` is the mean negative log likelihood (nats); `calibrated_loss` the same after temperature scaling on these
     very rows, `loss_error` the standard error of the one that early stopping watches; None where nobody asked for them.
@@ -59,13 +62,22 @@ class ClassScores:
 AnyScores = Scores | NumberScores
 
 
-def score_outputs(labels: NDArray[Any], outputs: NDArray[np.floating]) -> AnyScores:
-    """Score what a model gives (rows, classes), or (rows, 1) where it estimates a number."""
-    return score_numbers(labels, outputs) if outputs.shape[1] == 1 else score(labels, outputs)
+def score_outputs(
+    labels: NDArray[Any], outputs: NDArray[np.floating], answers: NDArray[Any] | None = None
+) -> AnyScores:
+    """Score what a model gives (rows, classes), (rows, labels) of several labels a row, or (rows, 1) of a number.
+
+    `answers` are what is answered, if it does not follow from the outputs.
+    """
+    if labels.ndim == 2:
+        return score_label_sets(labels, outputs, answers)
+    return score_numbers(labels, outputs) if outputs.shape[1] == 1 else score(labels, outputs, answers)
 
 
 def output_losses(labels: NDArray[Any], outputs: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the loss (rows,) of each row of what a model gives: negative log likelihoods, or squared errors."""
+    if labels.ndim == 2:
+        return label_losses(labels, outputs)
     return squared_errors(labels, outputs) if outputs.shape[1] == 1 else row_losses(labels, outputs)
 
 
@@ -89,9 +101,9 @@ def score(
     return Scores(
         loss=float(row_losses(labels, probabilities).mean()),
         accuracy=float(hits.sum() / num_rows),
-        precision_macro=float(_share(hits, predicted).mean()),
-        recall_macro=float(_share(hits, true).mean()),
-        f1_macro=float(_share(2 * hits, true + predicted).mean()),
+        precision_macro=float(share(hits, predicted).mean()),
+        recall_macro=float(share(hits, true).mean()),
+        f1_macro=float(share(2 * hits, true + predicted).mean()),
     )
 
 
@@ -116,7 +128,7 @@ def score_classes(
     """Score each class by name; arguments as for `score`, `classes` names the columns."""
     counts = confusion(labels, probabilities, answers)
     hits, true, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    precision, recall, f1 = _share(hits, predicted), _share(hits, true), _share(2 * hits, true + predicted)
+    precision, recall, f1 = share(hits, predicted), share(hits, true), share(2 * hits, true + predicted)
     return {
         name: ClassScores(float(precision[i]), float(recall[i]), float(f1[i]), int(true[i]))
         for i, name in enumerate(classes)
@@ -132,6 +144,47 @@ def confusion(
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+def answer_sets(outputs: NDArray[np.floating], thresholds: NDArray[np.float64] | None) -> NDArray[np.bool_]:
+    """Return which labels are answered (rows, labels): those whose probability is at their threshold (labels,).
+
+    Without thresholds it is 0.5 for all.
+    """
+    answers: NDArray[np.bool_] = outputs >= (HALF if thresholds is None else thresholds)
+    return answers
+
+
+def label_losses(labels: NDArray[Any], outputs: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return each row's mean negative log likelihood (rows,) over its labels, there or not (nats)."""
+    given = np.where(labels > 0, outputs, 1 - outputs.astype(np.float64))
+    losses: NDArray[np.float64] = -np.log(np.clip(given, 1e-12, None)).mean(axis=1)
+    return losses
+
+
+def score_label_sets(
+    labels: NDArray[Any], outputs: NDArray[np.floating], answers: NDArray[Any] | None = None
+) -> Scores:
+    """Score `outputs` (rows, labels) against `labels` (rows, labels), 1 where a label applies.
+
+    Macro averages run over labels; one without a row, or never answered, counts 0. `accuracy` is the share of rows
+    whose labels are all right. `answers` (rows, labels) are those at 0.5 if absent.
+    """
+    truth, given = labels > 0, answer_sets(outputs, None) if answers is None else answers > 0
+    hits, true, answered = count_hits(truth, given)
+    return Scores(
+        loss=float(label_losses(labels, outputs).mean()),
+        accuracy=float((truth == given).all(axis=1).mean()),
+        precision_macro=float(share(hits, answered).mean()),
+        recall_macro=float(share(hits, true).mean()),
+        f1_macro=float(share(2 * hits, true + answered).mean()),
+    )
+
+
+def count_hits(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
+    """Return by label (labels,) the rows that have it and are answered so, that have it, and that are answered so."""
+    return (truth & given).sum(axis=0), truth.sum(axis=0), given.sum(axis=0)
+
+
+def share(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
     """Divide, 0 by 0 being 0."""
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    shares: NDArray[np.float64] = np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
+    return shares

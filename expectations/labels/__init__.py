@@ -1,0 +1,1 @@
+"""Expectations for labels of which a row may have several."""
