@@ -28,6 +28,7 @@ WRITTEN: Final[dict[str, Any]] = {
     "ingest.label_column": "place",
     "ingest.max_pixels": 100,
     "ingest.text_column": "place",
+    "target.separator": ";",
     "keep.max_gb": 1.0,
     "keep.run_days": 30,
     "model.attention_dropout": 0.1,

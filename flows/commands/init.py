@@ -66,9 +66,12 @@ def init(
 
     Example: thawline init flights --modality tabular --data flights.parquet --label outcome
 
-    A label that is a number to be estimated, and no class, is said by --target number.
+    A label that is a number to be estimated, and no class, is said by --target number; several labels a row, in lists
+    or parted by | (target.separator), by --target labels.
 
     Example: thawline init houses --modality tabular --target number --data houses.csv --label price
+
+    Example: thawline init tickets --target labels --data tickets.csv --label topics
 
     Rows that belong together (--group) are never parted between train and test, nor between folds; by --time the latest
     rows test. Neither column is learned from.

@@ -165,14 +165,8 @@ def encoder_in(encoder: Encoder, params: Params, device: str | None = None) -> E
 
 def head_spec(params: Params) -> HeadSpec:
     """Return the shape of the head."""
-    chosen = params.model
-    return HeadSpec(
-        layers=chosen.head_layers,
-        units=chosen.head_units,
-        activation=chosen.head_activation,
-        dropout=chosen.dropout,
-        independent=target_of(params).independent,
-    )
+    own, independent = params.model, target_of(params).independent
+    return HeadSpec(own.head_layers, own.head_units, own.head_activation, own.dropout, independent)
 
 
 def policy_settings(params: Params) -> PolicySettings:
