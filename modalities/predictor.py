@@ -28,6 +28,7 @@ from models.encoders.loading import Encoder
 from models.export.transformers_directory import export_transformers
 from models.prediction.shared_layers import FrozenLayers
 from targets import Target, target_of
+from targets.classes import PROBABILITY
 from thawline.params import Params
 from thawline.scores.abstention import NEVER, confidence_of
 from thawline.scores.answers import Rule
@@ -85,7 +86,7 @@ class Predictor:
         predicted = self.predict_prepared(rows)
         is_lost = get_modality(self.params.modality).unanswerable(rows).to_numpy(dtype=bool)
         if is_lost.any():
-            for name in (name for name in predicted if name == "label" or not self.target.has_classes):
+            for name in (name for name in predicted if name != NO_ANSWER and not name.startswith(PROBABILITY)):
                 predicted[name] = predicted[name].astype(object).where(~is_lost, None)
         return predicted
 
