@@ -25,8 +25,8 @@ from thawline.system.solvers import solving
 
 _NAME = "one-vs-rest logistic regression on the frozen encoder"
 MAX_ITERATIONS = 2000
-TOLERANCE = 1e-7
-"""Largest slope, of the mean loss of a row's label, at which the minimum counts as found."""
+TOLERANCE = 1e-4
+"""Largest slope, of the mean loss of a row's label, at which the minimum is found: scikit-learn's for classes."""
 
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]

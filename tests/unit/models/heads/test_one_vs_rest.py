@@ -5,7 +5,13 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from models.heads import one_vs_rest
 from models.heads.one_vs_rest import OneVsRestProblem
+
+
+@pytest.fixture(autouse=True)
+def to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_vs_rest, "TOLERANCE", 1e-7)
 
 
 def problem(num_rows: int = 120) -> OneVsRestProblem:
