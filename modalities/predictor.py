@@ -86,7 +86,8 @@ class Predictor:
         predicted = self.predict_prepared(rows)
         is_lost = get_modality(self.params.modality).unanswerable(rows).to_numpy(dtype=bool)
         if is_lost.any():
-            for name in (name for name in predicted if name != NO_ANSWER and not name.startswith(PROBABILITY)):
+            answered = [str(name) for name in predicted if name != NO_ANSWER]
+            for name in (name for name in answered if not name.startswith(PROBABILITY)):
                 predicted[name] = predicted[name].astype(object).where(~is_lost, None)
         return predicted
 
