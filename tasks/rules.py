@@ -22,7 +22,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = "069b0582673d94e3"
+SOURCES = "4ddf37f23767821d"
 DVC_YAML = Path(str(files("tasks"))) / "templates" / "dvc.yaml"
 OPTION = "--rules"
 TRAIN = "train"
