@@ -91,12 +91,22 @@ def visits(shell: Shell) -> None:
     )
 
 
+TICKETS = (("parcel", "is late and was paid twice"), ("parcel", "is late"), ("letter", "was nice"))
+
+
 def houses(shell: Shell) -> None:
     """Write 60 houses with a price."""
     rng = np.random.default_rng(0)
     rooms = rng.integers(1, 9, 60)
     rows = pd.DataFrame({"rooms": rooms, "age": rng.integers(0, 90, 60), "price": 50 * rooms + rng.normal(0, 9, 60)})
     rows.round(2).to_csv(shell.here() / "houses.csv", index=False)
+
+
+def tickets(shell: Shell) -> None:
+    """Write 60 tickets with one topic, two, or none."""
+    texts = [f"the {what} of order {number} {how}" for number in range(20) for what, how in TICKETS]
+    topics = ["delivery|payment", "delivery", "|"] * 20
+    pd.DataFrame({"text": texts, "topics": topics}).to_csv(shell.here() / "tickets.csv", index=False)
 
 
 def departures(shell: Shell) -> None:
@@ -354,8 +364,11 @@ VALIDATION: dict[str, Treatment] = {
 }
 TARGETS: dict[str, Treatment] = {
     "thawline init houses": Commands(
-        before={"thawline init houses": houses},
-        after={"thawline init houses": has("houses/params.yaml")},
+        before={"thawline init houses": houses, "thawline init tickets": tickets},
+        after={
+            "thawline init houses": has("houses/params.yaml"),
+            "thawline init tickets": has("tickets/params.yaml"),
+        },
     ),
 }
 DOCUMENTS = {
