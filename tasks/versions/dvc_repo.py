@@ -169,6 +169,7 @@ def take_reproduced(workspace: Workspace) -> Reproduction:
     Raises:
         DvcError: dvc.lock does not say what they are.
     """
+    note_outputs(workspace)
     return Reproduction(ran=[], skipped=[], data_version=_require_version(workspace))
 
 

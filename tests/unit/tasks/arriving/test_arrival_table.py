@@ -171,6 +171,14 @@ def test_what_a_sweep_notes_needs_no_second_look_and_what_it_did_not_note_is_loo
         assert table.new_arrivals()[-1] == killed_before_it_noted
 
 
+def test_who_asks_while_a_sweep_works_does_not_wait_and_sees_what_it_has_taken(workspace: Workspace) -> None:
+    with open_arrivals(workspace) as table:
+        taken = accept(workspace, 9)
+        assert new_names(workspace)[-1] == "9.csv"
+        table.note_taken([taken])
+    assert new_names(workspace)[-1] == "9.csv"
+
+
 def test_a_table_that_cannot_be_written_is_named_with_its_remedy(workspace: Workspace) -> None:
     (workspace.state / TABLE).mkdir(parents=True)
     with pytest.raises(StorageError, match=r"arrivals\.db.*delete it"), open_arrivals(workspace):

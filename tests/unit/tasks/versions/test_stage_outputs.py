@@ -9,7 +9,7 @@ import pytest
 
 from tasks.upkeep.prune import TABLES, list_kept, list_tables, remove_kept
 from tasks.versions import stage_outputs
-from tasks.versions.dvc_repo import run_dvc, track
+from tasks.versions.dvc_repo import run_dvc, take_reproduced, track
 from tasks.versions.stage_outputs import OUTPUTS, cached, list_outputs, note_outputs
 from thawline.rows.data_versions import Version
 from thawline.system.files import write_atomically
@@ -135,6 +135,15 @@ def test_what_was_there_before_anything_was_noted_stays(workspace: Workspace) ->
     reproduce(workspace, 1)
     prune(workspace, 0)
     assert "rows.parquet" in there(workspace, made)
+
+
+def test_rows_that_dvc_made_by_itself_are_noted_by_the_run_that_takes_them(workspace: Workspace) -> None:
+    made = reproduce(workspace, 0)
+    (workspace.state / stage_outputs.NOTE).unlink()
+    take_reproduced(workspace)
+    reproduce(workspace, 1)
+    prune(workspace, 0)
+    assert there(workspace, made) == {"ledger.csv"}
 
 
 def test_an_earlier_versions_table_goes_where_the_cache_has_it_and_comes_back(tmp_path: Path) -> None:
