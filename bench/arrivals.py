@@ -134,21 +134,21 @@ def blocks(workspace: Workspace) -> dict[str, int]:
 
 
 def measure(num_files: int, many: int) -> None:
-    """Make a workspace, time its sweeps and print a line, and one of the disk."""
-    rng, costs = np.random.default_rng(num_files + 1), {}
+    """Make a workspace, time its sweeps and print them, and the disk that the files of the last one take."""
+    rng = np.random.default_rng(num_files + 1)
     with tempfile.TemporaryDirectory() as name:
         workspace = apart(begin, Path(name), num_files)
+        print(f"{num_files:,} files:", end="", flush=True)
         for kind, number in (("changed", 0), ("nothing", 0), ("first", 1), ("one", 1), (f"{many}", many), ("after", 0)):
             drop(workspace, number, rng)
-            before = blocks(workspace) if number == many else {}
-            costs[kind] = apart(timed, workspace, number)
-            grown = {place: size - before[place] for place, size in blocks(workspace).items()} if before else {}
-            if grown:
-                told = ", ".join(f"{place} {size / many / 1e3:.1f}" for place, size in grown.items())
-                a_year = sum(grown.values()) / many * A_DAY * 365 / 1e9
-                print(f"kB of disk a file: {told}; a year of {A_DAY:,} a day: {a_year:.0f} GB", flush=True)
-    told = "  ".join(f"{kind} {clock:.2f} ({cpu:.2f}, {peak:.0f} MB)" for kind, (clock, cpu, peak) in costs.items())
-    print(f"{num_files:7d} files: {told}", flush=True)
+            before = blocks(workspace)
+            clock_s, cpu_s, peak_mb = apart(timed, workspace, number)
+            print(f"  {kind} {clock_s:.2f} ({cpu_s:.2f}, {peak_mb:.0f} MB)", end="", flush=True)
+            if number == many:
+                grown = {place: (size - before[place]) / many / 1e3 for place, size in blocks(workspace).items()}
+        a_year = sum(grown.values()) * A_DAY * 365 / 1e6
+        told = ", ".join(f"{place} {size:.1f}" for place, size in grown.items())
+        print(f"\n  kB of disk a file: {told}; a year of {A_DAY:,} a day: {a_year:.0f} GB", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
