@@ -2,8 +2,8 @@
 
 - Standard output carries results only: with --json one JSON object as its last line. All else goes to standard error.
 - Exit codes: 0 done (also when a gate refused), 1 a fault of ours or of a service, 2 wrong usage or params, 3 data
-  refused, 130 and 143 ended by Ctrl-C and SIGTERM (`up` and `ui`, which are meant to be ended so: 0). A user's mistake
-  never shows a traceback.
+  refused, 4 an alarm of `watch`, 130 and 143 ended by Ctrl-C and SIGTERM (`up` and `ui`, which are meant to be ended
+  so: 0). A user's mistake never shows a traceback.
 - Heavy libraries are imported inside the commands, so that `thawline --help` answers at once.
 """
 

@@ -62,6 +62,10 @@ def list_deployments(workspace: Workspace, params: Params) -> list[Any]:
         from flows.score import score
 
         found.append(score.to_deployment(f"scheduled-{key}", cron=schedule.score, parameters={"root": root}, **common))
+    if params.watch.sample:
+        from flows.watch import watch
+
+        found.append(watch.to_deployment(f"scheduled-{key}", cron=schedule.watch, parameters={"root": root}, **common))
     return found
 
 

@@ -16,6 +16,7 @@ DUE = "thawline.training.due"
 MODEL_PROMOTED = "thawline.model.promoted"
 MODEL_REFUSED = "thawline.model.refused"
 MODEL_WAITS = "thawline.model.waits"
+MODEL_ALARM = "thawline.model.alarm"
 ROOT = "thawline.root"
 MAX_NAMED, MAX_CHARS = 10, 300
 

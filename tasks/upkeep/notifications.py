@@ -26,6 +26,7 @@ from prefect.events.schemas.automations import AutomationCore, Posture
 from prefect.exceptions import ObjectNotFound
 
 from tasks.arriving.announcements import (
+    MODEL_ALARM,
     MODEL_PROMOTED,
     MODEL_REFUSED,
     MODEL_WAITS,
@@ -74,6 +75,11 @@ SUBJECTS = {
         frozenset({MODEL_WAITS}),
         "version {{ event.payload.version }} waits for a person",
         "{{ event.payload.verdict }}\n\nThe page of its flow run in Prefect has a form.",
+    ),
+    "model drifts": Subject(
+        frozenset({MODEL_ALARM}),
+        "version {{ event.payload.version }} meets other data",
+        "{{ event.payload.period }}:\n{{ event.payload.alarms | join('\n') }}\n\n`thawline watch` shows all periods.",
     ),
     "model promoted": Subject(
         frozenset({MODEL_PROMOTED}),

@@ -356,6 +356,10 @@ SUGGEST: dict[str, Treatment] = {
 EXPLAIN: dict[str, Treatment] = {
     "thawline explain": Parsed(why="takes rows and a champion; tests/unit/tasks/judging/test_explanation.py has both"),
 }
+WATCH: dict[str, Treatment] = {
+    "watch:": Printed(by="tests/unit/tasks/judging/test_keeping.py"),
+    "thawline predict": Parsed(why="takes days of answers; tests/unit/tasks/judging/test_watching.py has them"),
+}
 DVC: dict[str, Treatment] = {"$ dvc repro": Parsed(why="each trains; what they come to is in docs/decisions.md")}
 VALIDATION: dict[str, Treatment] = {
     "validation:": Printed(by="tests/unit/expectations/test_extra.py"),
@@ -382,6 +386,7 @@ DOCUMENTS = {
     "docs/operations.md": OPERATIONS,
     "docs/review.md": REVIEW,
     "docs/suggest.md": SUGGEST,
+    "docs/watch.md": WATCH,
     "docs/scaling.md": SCALING,
     "examples/spam/README.md": SPAM,
 }

@@ -78,7 +78,11 @@ class Schedule(Section):
         description="Where predictions go (.csv, .jsonl or .parquet), path relative to the workspace.",
     )
 
-    @field_validator("sweep", "train", "clean", "score")
+    watch: str = Field(
+        "20 0 * * *", description="Cron: judge what the champion answered, where watch.sample lets it be kept."
+    )
+
+    @field_validator("sweep", "train", "clean", "score", "watch")
     @classmethod
     def _has_five_fields(cls, value: str | None) -> str | None:
         if value is not None and len(value.split()) != 5:
@@ -138,7 +142,7 @@ class Watch(Section):
 
 
 class Notify(Section):
-    """Who is told of refused data, failed flows, and refused and promoted models, while `thawline up` runs."""
+    """Who is told of refused data, failed flows, refused, promoted and drifting models, while `thawline up` runs."""
 
     blocks: tuple[str, ...] = Field(
         (),

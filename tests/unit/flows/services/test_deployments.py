@@ -8,7 +8,9 @@ from thawline.errors import UsageError, WorkspaceError
 from thawline.params import Params
 from thawline.workspace import Workspace
 
-PARAMS = Params.model_validate({"name": "mails", "schedule": {"score": "0 6 * * *", "train": "0 3 * * 0"}})
+PARAMS = Params.model_validate(
+    {"name": "mails", "schedule": {"score": "0 6 * * *", "train": "0 3 * * 0"}, "watch": {"sample": 0.1}}
+)
 
 
 def test_no_payload_of_an_event_reaches_a_flow(tmp_path: Path) -> None:
@@ -39,13 +41,14 @@ def test_schedules_are_those_of_the_params(tmp_path: Path) -> None:
         "scheduled/train": ["0 3 * * 0"],
         "scheduled/clean": ["0 4 * * *"],
         "scheduled/score": ["0 6 * * *"],
+        "scheduled/watch": ["20 0 * * *"],
     }
 
 
 def test_deployments_and_events_of_two_workspaces_of_one_name_are_apart(tmp_path: Path) -> None:
     one, two = (list_deployments(Workspace(tmp_path / name), PARAMS) for name in ("one", "two"))
     names = [(deployment.flow_name, deployment.name) for deployment in (*one, *two)]
-    assert len(set(names)) == len(names) == 10
+    assert len(set(names)) == len(names) == 12
     assert all("mails" in name for _, name in names)
     (event,) = [trigger.match for deployment in two for trigger in deployment.triggers if "when-due" in deployment.name]
     assert not all(

@@ -10,7 +10,7 @@ from prefect.server.events.schemas.automations import Automation
 from prefect.server.utilities.user_templates import render_user_template, validate_user_template
 from pydantic import ValidationError
 
-from tasks.arriving.announcements import MODEL_PROMOTED, MODEL_REFUSED, MODEL_WAITS, REFUSED
+from tasks.arriving.announcements import MODEL_ALARM, MODEL_PROMOTED, MODEL_REFUSED, MODEL_WAITS, REFUSED
 from tasks.upkeep.notifications import SUBJECTS, list_automations, set_up_notifications
 from thawline.errors import UsageError
 from thawline.params import Params
@@ -39,6 +39,7 @@ def test_they_are_set_off_by_this_workspace_alone() -> None:
         "flow failed": {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
         "model refused": {MODEL_REFUSED},
         "model waits": {MODEL_WAITS},
+        "model drifts": {MODEL_ALARM},
         "model promoted": {MODEL_PROMOTED},
     }
     failed = automations.pop("flow failed").trigger
@@ -57,6 +58,8 @@ def test_templates_are_valid_and_a_template_in_a_payload_is_text() -> None:
         "version": "{{ 7 * 7 }}",
         "verdict": "{{ 7 * 7 }}",
         "run_id": "1",
+        "period": "{{ 7 * 7 }}",
+        "alarms": ["{{ 7 * 7 }}"],
     }
     for subject in SUBJECTS.values():
         for template in (subject.title, subject.body):

@@ -23,15 +23,15 @@ def keep(place: Path, num: int, now: datetime, **bounds: float) -> int:
 
 def test_the_rows_drawn_are_as_likely_from_the_last_part_as_from_the_first_and_no_more_than_asked_for() -> None:
     found = []
-    for seed in range(200):
+    for seed in range(60):
         draw = Draw(0.9, 10, np.random.default_rng(seed))
-        for part in range(20):
+        for part in range(5):
             chosen = draw.choose(20)
             draw.add(chosen, pd.DataFrame({"part": part}, index=range(len(chosen))))
         assert len(draw.rows) == 10
-        assert draw.num_seen == 400
+        assert draw.num_seen == 100
         found.append(draw.rows["part"].mean())
-    assert np.mean(found) == pytest.approx(9.5, abs=0.4)
+    assert np.mean(found) == pytest.approx(2, abs=0.2)
 
 
 def test_a_share_is_drawn_where_there_is_room_for_more() -> None:
