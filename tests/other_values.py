@@ -46,6 +46,7 @@ WRITTEN: Final[dict[str, Any]] = {
     "schedule.score_output": "reports/scored.csv",
     "schedule.sweep": "*/20 * * * *",
     "schedule.train": "0 3 * * *",
+    "schedule.watch": "40 0 * * *",
     "runner.address": "local",
     "search.max_seconds": 600.0,
     "search.patience": 3,

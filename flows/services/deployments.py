@@ -59,11 +59,11 @@ def list_deployments(workspace: Workspace, params: Params) -> list[Any]:
     if schedule.clean is not None:
         found.append(prune.to_deployment(f"scheduled-{key}", cron=schedule.clean, parameters={"root": root}, **common))
     if schedule.score is not None:
-        from flows.score import score
+        from flows.production import score
 
         found.append(score.to_deployment(f"scheduled-{key}", cron=schedule.score, parameters={"root": root}, **common))
     if params.watch.sample:
-        from flows.watch import watch
+        from flows.production import watch
 
         found.append(watch.to_deployment(f"scheduled-{key}", cron=schedule.watch, parameters={"root": root}, **common))
     return found

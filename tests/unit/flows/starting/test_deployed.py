@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from flows.arrive import arrive
+from flows.production import score
 from flows.prune import prune
-from flows.score import score
 from flows.starting.deployed import WORKSPACES, open_deployed
 from flows.train import train
 from thawline.errors import UsageError

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from prefect.states import Failed
 
-from flows import score as flow
+from flows import production as flow
 from modalities import get_modality
 from modalities.predictor import NO_ANSWER, Predictor, load_predictor, save_baseline
 from tasks.judging import prediction
