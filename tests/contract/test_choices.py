@@ -24,5 +24,5 @@ def test_params_offer_what_the_registry_has(name: str, registry: dict[str, objec
 
 @pytest.mark.parametrize("name", ["loss", "sampling", "averaging", "class_weights", "monitor"])
 def test_params_offer_what_training_takes(name: str):
-    own = set(get_args(Target.model_fields["loss"].annotation)) if name == "loss" else set()  # those of numbers
+    own = {*get_args(Target.model_fields["loss"].annotation), "binary"} if name == "loss" else set()  # numbers, labels
     assert choices(name) | own == set(get_args(get_type_hints(TrainSettings)[name]))
