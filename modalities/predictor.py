@@ -99,10 +99,13 @@ class Predictor:
 
     def predict_prepared(self, rows: pd.DataFrame, vectors: list[Vectors] | None = None) -> pd.DataFrame:
         """Predict prepared rows; returns what `predict` returns, and gives `vectors` what `apply_all` does."""
-        outputs = self.prepared_probabilities(rows, vectors=vectors)
+        return self.present(self.prepared_probabilities(rows, vectors=vectors), rows.index)
+
+    def present(self, outputs: NDArray[np.float64], index: pd.Index | None = None) -> pd.DataFrame:
+        """Return outputs (rows, classes) as the columns that `predict` returns."""
         answers = self.answers(outputs)
         columns = self.target.present(outputs, answers, self.classes, self.interval)
-        predicted = pd.DataFrame(columns, index=rows.index)
+        predicted = pd.DataFrame(columns, index=index)
         if self.limit is not None:
             confidence = confidence_of(outputs, answers)
             sure = predicted["label"].astype(object)  # text of pandas has no None, and None is what JSON has a word for

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from targets import Labels, Outputs, Target, Wrong, default_values
 from targets.classes import NUM_NAMED, PROBABILITY
 from targets.number import OF_CLASSES
-from thawline.formats.tables import as_strings
 from thawline.params import Params
 from thawline.params.outcome import Gates
 from thawline.params.target import Target as Chosen
@@ -51,9 +50,7 @@ SHARED = ("predict.decision", "gates.min_f1_macro", "gates.max_recall_loss", "ga
 
 def read(cells: pd.Series, params: Params, _commas: bool) -> pd.Series:
     """Return sets of labels written one way; see `read_label_sets`."""
-    is_list = cells.map(lambda cell: isinstance(cell, list | tuple | np.ndarray)).astype(bool)
-    texts = as_strings(cells.mask(is_list) if is_list.any() else cells, strip=True)
-    return read_label_sets(cells, texts, separator=params.target.separator)
+    return read_label_sets(cells, separator=params.target.separator)
 
 
 def answer(outputs: Outputs, rule: Any) -> Labels:

@@ -22,7 +22,7 @@ from thawline.workspace import Workspace
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SOURCES = "4ddf37f23767821d"
+SOURCES = "d81780a4bd1f2512"
 DVC_YAML = Path(str(files("tasks"))) / "templates" / "dvc.yaml"
 OPTION = "--rules"
 TRAIN = "train"

@@ -95,7 +95,7 @@ class ExpectDistinctLabels(FrameExpectation):
         """Name the labels that look alike with their rows, and the rows of the rarer ones."""
         counts = frame["label"].value_counts()
         groups = alike_labels(counts)
-        finding = self._judge(counts, groups)
+        finding = judge_alike(counts, groups, "classes")
         rarer = [label for alike in groups for label in alike[1:]]
         rows = positions(frame["label"].isin(rarer))
         return replace(finding, rows=rows[:NUM_EXAMPLES].tolist(), num_unexpected=len(rows))
@@ -103,14 +103,16 @@ class ExpectDistinctLabels(FrameExpectation):
     def inspect_spark(self, frame: Any) -> Finding:
         """As `inspect`; rows are not named."""
         counts = spark.value_counts(frame, "label")
-        return self._judge(counts, alike_labels(counts))
+        return judge_alike(counts, alike_labels(counts), "classes")
 
-    def _judge(self, counts: pd.Series, groups: list[list[str]]) -> Finding:
-        message = f"{len(groups)} labels are written in several ways; none should be."
-        if groups:
-            named = "; ".join(" and ".join(f"{label!r} ({counts[label]:,})" for label in alike) for alike in groups[:3])
-            message += f" These count as different classes: {named}. Write each label one way."
-        return Finding(not groups, len(groups), 0, message)
+
+def judge_alike(counts: pd.Series, groups: list[list[str]], what: str) -> Finding:
+    """Return the finding on labels that are written in several ways; `what` they count as."""
+    message = f"{len(groups)} labels are written in several ways; none should be."
+    if groups:
+        named = "; ".join(" and ".join(f"{label!r} ({counts[label]:,})" for label in alike) for alike in groups[:3])
+        message += f" These count as different {what}: {named}. Write each label one way."
+    return Finding(not groups, len(groups), 0, message)
 
 
 def alike_labels(counts: pd.Series) -> list[list[str]]:

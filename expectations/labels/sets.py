@@ -8,7 +8,7 @@ import pandas as pd
 
 from expectations.common.balance import rows_needed
 from expectations.common.drift import judge_drifts
-from expectations.common.labels import alike_labels
+from expectations.common.labels import alike_labels, judge_alike
 from expectations.frame import Finding, FrameExpectation, first_rows, positions, share_finding
 from expectations.suites import Content
 from thawline.params import Params
@@ -150,12 +150,7 @@ class ExpectDistinctLabelNames(FrameExpectation):
     def inspect(self, frame: pd.DataFrame) -> Finding:
         """Name the labels that look alike with their rows."""
         counts = pd.Series(count_label_sets(frame["label"]), dtype="int64").sort_values(ascending=False, kind="stable")
-        groups = alike_labels(counts)
-        message = f"{len(groups)} labels are written in several ways; none should be."
-        if groups:
-            named = "; ".join(" and ".join(f"{name!r} ({counts[name]:,})" for name in alike) for alike in groups[:3])
-            message += f" These count as different labels: {named}. Write each label one way."
-        return Finding(not groups, len(groups), 0, message)
+        return judge_alike(counts, alike_labels(counts), "labels")
 
 
 class ExpectLabelsInEveryFold(FrameExpectation):

@@ -5,6 +5,7 @@ The counterpart of `targets/` among the reports: a new kind of answer has its vi
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,8 @@ def _residuals(of: TestPredictions, subject: str) -> Figure:
     return draw_residuals(of.labels, of.answers, f"Residuals, {subject}")
 
 
-def _class_labels(train: pd.Series, test: pd.Series) -> Figure:
-    count = get_target("classes").count
+def _balance(train: pd.Series, test: pd.Series, *, kind: str) -> Figure:
+    count = get_target(kind).count
     return draw_class_balance(count(train), count(test))
 
 
@@ -101,11 +102,6 @@ def _each_label(of: TestPredictions, subject: str) -> Figure:
 
 def _together(of: TestPredictions, subject: str) -> Figure:
     return draw_together(of.labels, of.answers, of.classes, f"Labels that go together, {subject}")
-
-
-def _set_labels(train: pd.Series, test: pd.Series) -> Figure:
-    count = get_target("labels").count
-    return draw_class_balance(count(train), count(test))
 
 
 def _counted_classes(labels: Sequence[str]) -> str:
@@ -135,26 +131,23 @@ def _tell_sets(comparison: LabelComparison) -> str:
 
 
 def _compared_sets(comparison: LabelComparison, version: str) -> str:
-    rows = [
-        (name, *(f"{changes[metric]:+.4f}" for metric in CLASS_METRICS))
-        for name, changes in comparison.per_label.items()
-    ]
-    header = ("label", "precision", "recall", "F1")
-    return f"Version {version} on the same test rows: {_tell_sets(comparison)}\n\n{table(header, rows)}"
+    changes = _changes("label", comparison.per_label)
+    return f"Version {version} on the same test rows: {_tell_sets(comparison)}\n\n{changes}"
+
+
+def _changes(name: str, changes: Mapping[str, Mapping[str, float]]) -> str:
+    rows = [(each, *(f"{own[metric]:+.4f}" for metric in CLASS_METRICS)) for each, own in changes.items()]
+    return table((name, "precision", "recall", "F1"), rows)
 
 
 def _compared_classes(comparison: Comparison, version: str) -> str:
     low, high = comparison.f1_interval
-    rows = [
-        (name, *(f"{changes[metric]:+.4f}" for metric in ("precision", "recall", "f1")))
-        for name, changes in comparison.per_class.items()
-    ]
     return (
         f"Version {version} on the same test rows: macro-F1 {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}), "
         f"accuracy {comparison.accuracy_change:+.4f}; {comparison.num_mended} rows mended, {comparison.num_broken} "
         f"broken (McNemar's test: p = {comparison.mcnemar_p:.3f}). Rows: `tables/flipped_rows.json`. Both beside each "
         f"other, with intervals, curves and what differs: artifact `{CHALLENGER}`.\n\n"
-        + table(("class", "precision", "recall", "F1"), rows)
+        + _changes("class", comparison.per_class)
     )
 
 
@@ -180,7 +173,7 @@ VIEWS: Mapping[str, AnswerView] = {
             "Reliability": "reliability",
             COVERAGE: "error_over_coverage",
         },
-        labels=_class_labels,
+        labels=partial(_balance, kind="classes"),
         labels_name="class_balance",
         out_of_fold="confusion_out_of_fold",
         counted=_counted_classes,
@@ -190,7 +183,7 @@ VIEWS: Mapping[str, AnswerView] = {
     "labels": AnswerView(
         figures={"Labels": _each_label, "Labels that go together": _together},
         names={"Labels": "labels_test", "Labels that go together": "labels_together"},
-        labels=_set_labels,
+        labels=partial(_balance, kind="labels"),
         labels_name="label_balance",
         out_of_fold="labels_out_of_fold",
         counted=_counted_sets,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from thawline.errors import DataRefusedError
 from thawline.formats.decimals import commas_to_points, refuse_mixed
-from thawline.formats.tables import EXACT_INTEGERS
+from thawline.formats.tables import EXACT_INTEGERS, as_strings
 from thawline.rows.cells import Notation, read_cells
 
 STRATUM = "split:stratum"
@@ -135,7 +135,7 @@ def count_ranges(labels: pd.Series) -> Mapping[str, int]:
     return {str(name): int((named == name).sum()) for name in named.unique()}
 
 
-def read_label_sets(cells: pd.Series, texts: pd.Series, *, separator: str) -> pd.Series:
+def read_label_sets(cells: pd.Series, *, separator: str) -> pd.Series:
     """Return cells as sets of labels, written one way; a missing or blank cell stays missing.
 
     A cell is a list, text that is a JSON list, or names with `separator` between them; '[]', or separators alone, say
@@ -143,10 +143,13 @@ def read_label_sets(cells: pd.Series, texts: pd.Series, *, separator: str) -> pd
 
     Args:
         cells: As the data's owner wrote them.
-        texts: The same as text, without white space around it; those of lists don't matter.
         separator: Stands between two names.
+
+    Raises:
+        UnreadableFileError: A cell holds an object.
     """
     is_list = cells.map(lambda cell: isinstance(cell, list | tuple | np.ndarray)).to_numpy(dtype=bool)
+    texts = as_strings(cells.mask(is_list) if is_list.any() else cells, strip=True)
     found = [
         cell if listed else _names_in(text, separator)
         for cell, text, listed in zip(cells, texts.astype(object), is_list, strict=True)

@@ -4,15 +4,16 @@ Beyond chance means that it holds in the paired bootstrap over groups of near-du
 (`thawline/scores/resampling.py`).
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from thawline.scores.metrics import answers_of, score, score_classes
+from thawline.scores.metrics import ClassScores, answers_of, score, score_classes, share
 from thawline.scores.proven_losses import Loss, Metric, worst_loss
-from thawline.scores.resampling import ClassCounts, Floats, count_groups, count_rows, resample
+from thawline.scores.resampling import ClassCounts, count_groups, count_rows, resample
 
 NUM_BOOTSTRAP_SAMPLES = 2000
 CLASS_METRICS = ("precision", "recall", "f1")
@@ -107,7 +108,7 @@ def compare(challenger: TestPredictions, champion: TestPredictions, *, significa
     }
     mended, broken = (len(rows) for rows in flipped_rows(challenger, champion))
     new, old = (score(each.labels, each.probabilities, each.answers) for each in (challenger, champion))
-    by_class = _class_changes(challenger, champion)
+    by_class = class_changes(challenger, champion)
     return Comparison(
         f1_change=(new.f1_macro - old.f1_macro) * float(len(judged) / judged.sum()),
         f1_interval=(float(low), float(high)),
@@ -131,7 +132,7 @@ def class_intervals(
 ) -> dict[str, dict[str, tuple[float, float]]]:
     """Return by class the 95 % intervals of the changes of precision, recall and F1, by the paired bootstrap."""
     new, old = (
-        {"precision": _share(of.hits, of.answered), "recall": _share(of.hits, of.true), "f1": of.f1}
+        {"precision": share(of.hits, of.answered), "recall": share(of.hits, of.true), "f1": of.f1}
         for of in _resample(challenger, champion)
     )
     ends = {metric: np.quantile(new[metric] - old[metric], [0.025, 0.975], axis=0) for metric in CLASS_METRICS}
@@ -207,18 +208,19 @@ def _worst_loss(
     )
 
 
-def _share(hits: Floats, of: Floats) -> Floats:
-    return np.divide(hits, of, out=np.zeros(of.shape), where=of > 0)
-
-
 def _count_differing(challenger: TestPredictions, champion: TestPredictions) -> int:
     rows = np.concatenate(flipped_rows(challenger, champion))
     return len(rows) if challenger.groups is None else len(np.unique(challenger.groups[rows]))
 
 
-def _class_changes(challenger: TestPredictions, champion: TestPredictions) -> dict[str, dict[str, float]]:
+def class_changes(
+    challenger: TestPredictions,
+    champion: TestPredictions,
+    per_class: Callable[..., Mapping[str, ClassScores]] = score_classes,
+) -> dict[str, dict[str, float]]:
+    """Return by class, or by label where `per_class` scores those, the changes of CLASS_METRICS."""
     new, old = (
-        score_classes(each.labels, each.probabilities, each.classes, each.answers) for each in (challenger, champion)
+        per_class(each.labels, each.probabilities, each.classes, each.answers) for each in (challenger, champion)
     )
     return {
         name: {metric: getattr(new[name], metric) - getattr(old[name], metric) for metric in CLASS_METRICS}

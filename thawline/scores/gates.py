@@ -7,7 +7,8 @@
 - The same test rows judge challenger after challenger: each of one champion's has less of the significance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -81,19 +82,28 @@ def judge(
         slices: The challenger's scores by slice of the test rows; none where `validation.slice_columns` names none.
         num_before: Challengers that these test rows have compared with this champion before.
     """
-    gates = [] if limits.min_f1_macro is None else [_floor(challenger, limits.min_f1_macro)]
-    gates.append(_better_than_guessing(challenger, limits))
-    if limits.max_overfitting_gap is not None:
-        gates.append(overfitting_gate(candidate, limits.max_overfitting_gap))
+    value = score(challenger.labels, challenger.probabilities, challenger.answers).f1_macro
+    own = [*floor_gates("macro-F1", value, limits.min_f1_macro), _better_than_guessing(challenger, limits)]
+    own += overfitting_gates(candidate, limits)
     gap = widest_gap(slices)
     if gap is not None:
-        gates.append(_slices(*gap, limits))
+        own.append(_slices(*gap, limits))
+    return own + against_gates(
+        against,
+        lambda found: [_gain(found, limits, num_before), *kept_gates(found.precision_loss, found.recall_loss, limits)],
+    )
+
+
+def against_gates(against: Any, compared: Callable[[Any], list[Gate]]) -> list[Gate]:
+    """Return the gates of a comparison, what stands in its place where there can be none, or none without a champion.
+
+    Args:
+        against: As of `judge`.
+        compared: A comparison to its gates.
+    """
     if isinstance(against, Unscorable):
-        gates.append(unscorable_gate(against))
-    elif against is not None:
-        gates.append(_gain(against, limits, num_before))
-        gates += kept_gates(against.precision_loss, against.recall_loss, limits)
-    return gates
+        return [_unscorable(against)]
+    return [] if against is None else compared(against)
 
 
 def summarise(gates: Sequence[Gate], candidate: str, *, has_champion: bool) -> str:
@@ -113,27 +123,36 @@ def summarise(gates: Sequence[Gate], candidate: str, *, has_champion: bool) -> s
     return f"Promoted: {candidate} passed {passed}, judged against {rule}."
 
 
-def _floor(challenger: TestPredictions, limit: float) -> Gate:
-    value = score(challenger.labels, challenger.probabilities, challenger.answers).f1_macro
+def floor_gates(metric: str, value: float, limit: float | None) -> list[Gate]:
+    """Return the gate of a score, called `metric`, that has to be reached; none where no limit is set."""
+    if limit is None:
+        return []
+    message = f"test {metric} {value:.4f}, at least {limit:.4f} wanted"
+    return [Gate(name="metric floor", passed=value >= limit, value=value, limit=limit, message=message)]
+
+
+def better_gate(than: str, told: str, value: float, limits: Gates) -> Gate:
+    """Return the gate of being better than what does not look at the row.
+
+    Args:
+        than: What that is called.
+        told: What that scores, in words.
+        value: The probability that the test rows show no more than that.
+        limits: The params section `gates`.
+    """
     return Gate(
-        name="metric floor",
-        passed=value >= limit,
+        name=f"better than {than}",
+        passed=value <= limits.significance,
         value=value,
-        limit=limit,
-        message=f"test macro-F1 {value:.4f}, at least {limit:.4f} wanted",
+        limit=limits.significance,
+        message=f"{told}; probability {value:.3f} that the test rows show no more than that, at most "
+        f"{limits.significance:.3f} allowed",
     )
 
 
 def _better_than_guessing(challenger: TestPredictions, limits: Gates) -> Gate:
-    value = probability_of_guessing(challenger)
-    return Gate(
-        name="better than guessing",
-        passed=value <= limits.significance,
-        value=value,
-        limit=limits.significance,
-        message=f"guessing by the classes' shares has macro-F1 {1 / len(challenger.classes):.4f}; probability "
-        f"{value:.3f} that the test rows show no more than that, at most {limits.significance:.3f} allowed",
-    )
+    told = f"guessing by the classes' shares has macro-F1 {1 / len(challenger.classes):.4f}"
+    return better_gate("guessing", told, probability_of_guessing(challenger), limits)
 
 
 def overfitting_gap(candidate: CrossValidated) -> float:
@@ -142,16 +161,13 @@ def overfitting_gap(candidate: CrossValidated) -> float:
     return candidate.train_score - plain
 
 
-def overfitting_gate(candidate: CrossValidated, limit: float) -> Gate:
-    """Return the gate of the overfitting gap."""
-    value = overfitting_gap(candidate)
-    return Gate(
-        name="overfitting gap",
-        passed=value <= limit,
-        value=value,
-        limit=limit,
-        message=f"{tell_gap(candidate)}, at most {limit:.4f} allowed",
-    )
+def overfitting_gates(candidate: CrossValidated, limits: Gates) -> list[Gate]:
+    """Return the gate of the overfitting gap; none where no limit is set."""
+    value, limit = overfitting_gap(candidate), limits.max_overfitting_gap
+    if limit is None:
+        return []
+    message = f"{tell_gap(candidate)}, at most {limit:.4f} allowed"
+    return [Gate(name="overfitting gap", passed=value <= limit, value=value, limit=limit, message=message)]
 
 
 def tell_gap(candidate: CrossValidated) -> str:
@@ -172,8 +188,7 @@ def _slices(gap: float, best: SliceScores, worst: SliceScores, limits: Gates) ->
     )
 
 
-def unscorable_gate(champion: Unscorable) -> Gate:
-    """Return the gate that stands in the place of a comparison with a champion that can't be scored."""
+def _unscorable(champion: Unscorable) -> Gate:
     return Gate(
         name=UNSCORED,
         passed=False,
@@ -197,16 +212,25 @@ def _gain(comparison: Comparison, limits: Gates, num_before: float) -> Gate:
     low, high = comparison.f1_interval
     limit, value = level_of_gain(limits.significance, num_before), _chance_of_no_gain(comparison)
     told = f" of {limits.significance:.3f}, as these test rows have judged {num_before:.1f} challengers of it before"
-    return Gate(
-        name="gain over champion",
-        passed=value <= limit,
-        value=value,
-        limit=limit,
-        message=f"test macro-F1 changes by {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}) against the "
-        f"champion, {comparison.num_mended} rows mended and {comparison.num_broken} broken; probability "
-        f"{comparison.probability_no_gain:.4f} that it is no gain, at most {limit:.4f} allowed"
-        f"{told if num_before else ''}{_tell_classes(comparison)}",
+    change = (
+        f"test macro-F1 changes by {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}) against the champion, "
+        f"{comparison.num_mended} rows mended and {comparison.num_broken} broken; probability "
+        f"{comparison.probability_no_gain:.4f}"
     )
+    return gain_gate(change, value, limit, told=f"{told if num_before else ''}{_tell_classes(comparison)}")
+
+
+def gain_gate(change: str, value: float, limit: float, *, told: str = "") -> Gate:
+    """Return the gate of a gain over the champion.
+
+    Args:
+        change: What has changed, in words that end with a probability.
+        value: The probability that decides.
+        limit: What it may be, see `level_of_gain`.
+        told: What more is to be said.
+    """
+    message = f"{change} that it is no gain, at most {limit:.4f} allowed{told}"
+    return Gate(name="gain over champion", passed=value <= limit, value=value, limit=limit, message=message)
 
 
 def _chance_of_no_gain(comparison: Comparison) -> float:

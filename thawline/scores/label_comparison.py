@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from thawline.params.outcome import Gates
-from thawline.scores.comparison import CLASS_METRICS, LOST, NUM_BOOTSTRAP_SAMPLES, TestPredictions
+from thawline.scores.comparison import LOST, NUM_BOOTSTRAP_SAMPLES, TestPredictions, class_changes
 from thawline.scores.gates import (
     CrossValidated,
     Gate,
     Unscorable,
+    against_gates,
+    better_gate,
     chance_of_no_gain,
+    floor_gates,
+    gain_gate,
     kept_gates,
     level_of_gain,
-    overfitting_gate,
-    unscorable_gate,
+    overfitting_gates,
 )
 from thawline.scores.label_sets import score_each_label
 from thawline.scores.metrics import score_label_sets
@@ -79,7 +82,7 @@ def compare_label_sets(
         probability_no_gain=max(float((changes <= 0).mean()), 0.5**num_differing),
         num_mended=int((right & ~was_right).sum()),
         num_broken=int((was_right & ~right).sum()),
-        per_label=_changes(challenger, champion),
+        per_label=class_changes(challenger, champion, score_each_label),
         precision_loss=losses["precision"],
         recall_loss=losses["recall"],
         new_labels=champion.new_classes,
@@ -109,16 +112,19 @@ def judge_label_sets(
     num_before: float = 0.0,
 ) -> list[Gate]:
     """Return every gate's verdict on the challenger; arguments as of `gates.judge`."""
-    gates = [] if limits.min_f1_macro is None else [_floor(challenger, limits.min_f1_macro)]
-    gates.append(_better_than_always(challenger, limits))
-    if limits.max_overfitting_gap is not None:
-        gates.append(overfitting_gate(candidate, limits.max_overfitting_gap))
-    if isinstance(against, Unscorable):
-        gates.append(unscorable_gate(against))
-    elif against is not None:
-        gates.append(_gain(against, limits, num_before))
-        gates += kept_gates(against.precision_loss, against.recall_loss, limits)
-    return gates
+    value = score_label_sets(challenger.labels, challenger.probabilities, challenger.answers).f1_macro
+    return [
+        *floor_gates("macro-F1", value, limits.min_f1_macro),
+        _better_than_always(challenger, limits),
+        *overfitting_gates(candidate, limits),
+        *against_gates(
+            against,
+            lambda found: [
+                _gain(found, limits, num_before),
+                *kept_gates(found.precision_loss, found.recall_loss, limits),
+            ],
+        ),
+    ]
 
 
 def resample_labels(*models: TestPredictions) -> list[ClassCounts]:
@@ -148,16 +154,6 @@ def _learned(model: TestPredictions, is_new: NDArray[np.bool_]) -> tuple[float, 
     return score_label_sets(own.labels, own.probabilities, own.answers).f1_macro, probability_of_always(own)
 
 
-def _changes(challenger: TestPredictions, champion: TestPredictions) -> dict[str, dict[str, float]]:
-    new, old = (
-        score_each_label(each.labels, each.probabilities, each.classes, each.answers) for each in (challenger, champion)
-    )
-    return {
-        name: {metric: getattr(new[name], metric) - getattr(old[name], metric) for metric in CLASS_METRICS}
-        for name in challenger.classes
-    }
-
-
 def _worst_loss(
     metric: Metric,
     challenger: TestPredictions,
@@ -182,23 +178,10 @@ def _worst_loss(
     )
 
 
-def _floor(challenger: TestPredictions, limit: float) -> Gate:
-    value = score_label_sets(challenger.labels, challenger.probabilities, challenger.answers).f1_macro
-    message = f"test macro-F1 {value:.4f}, at least {limit:.4f} wanted"
-    return Gate(name="metric floor", passed=value >= limit, value=value, limit=limit, message=message)
-
-
 def _better_than_always(challenger: TestPredictions, limits: Gates) -> Gate:
-    value = probability_of_always(challenger)
     blind = score_label_sets(challenger.labels, np.ones(challenger.labels.shape)).f1_macro
-    return Gate(
-        name="better than every label",
-        passed=value <= limits.significance,
-        value=value,
-        limit=limits.significance,
-        message=f"answering every label to every row has macro-F1 {blind:.4f}; probability {value:.3f} that the test "
-        f"rows show no more than that, at most {limits.significance:.3f} allowed",
-    )
+    told = f"answering every label to every row has macro-F1 {blind:.4f}"
+    return better_gate("every label", told, probability_of_always(challenger), limits)
 
 
 def _gain(comparison: LabelComparison, limits: Gates, num_before: float) -> Gate:
@@ -213,12 +196,9 @@ def _gain(comparison: LabelComparison, limits: Gates, num_before: float) -> Gate
             f"{unlearned:.4f} no more than always answering them has, which counts as a gain, "
             f"too (the better of both, twice: {value:.4f})"
         )
-    return Gate(
-        name="gain over champion",
-        passed=value <= limit,
-        value=value,
-        limit=limit,
-        message=f"test macro-F1 changes by {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}) against the "
-        f"champion, {comparison.num_mended} labels of rows mended and {comparison.num_broken} broken; probability "
-        f"{comparison.probability_no_gain:.4f} that it is no gain, at most {limit:.4f} allowed{told}",
+    change = (
+        f"test macro-F1 changes by {comparison.f1_change:+.4f} ({low:+.4f} to {high:+.4f}) against the champion, "
+        f"{comparison.num_mended} labels of rows mended and {comparison.num_broken} broken; probability "
+        f"{comparison.probability_no_gain:.4f}"
     )
+    return gain_gate(change, value, limit, told=told)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thawline.scores.metrics import HALF, ClassScores, answer_sets, count_hits, score_label_sets, share
+from thawline.scores.metrics import HALF, ClassScores, answer_sets, count_hits, name_scores, score_label_sets, share
 from thawline.scores.numbers import resampled_sums
 
 Floats = NDArray[np.float64]
@@ -25,12 +25,8 @@ def score_each_label(
     labels: Sets, outputs: NDArray[np.floating], names: list[str], answers: Sets | None = None
 ) -> dict[str, ClassScores]:
     """Score each label by name; arguments as of `score_label_sets`."""
-    hits, true, answered = count_hits(labels > 0, answer_sets(outputs, None) if answers is None else answers > 0)
-    precision, recall, f1 = share(hits, answered), share(hits, true), share(2 * hits, true + answered)
-    return {
-        name: ClassScores(float(precision[i]), float(recall[i]), float(f1[i]), int(true[i]))
-        for i, name in enumerate(names)
-    }
+    given = answer_sets(outputs, None) if answers is None else answers > 0
+    return name_scores(names, *count_hits(labels > 0, given))
 
 
 def score_label_sets_fully(

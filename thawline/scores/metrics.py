@@ -60,6 +60,7 @@ class ClassScores:
 
 
 AnyScores = Scores | NumberScores
+Counts = NDArray[np.int64]
 
 
 def score_outputs(
@@ -101,9 +102,7 @@ def score(
     return Scores(
         loss=float(row_losses(labels, probabilities).mean()),
         accuracy=float(hits.sum() / num_rows),
-        precision_macro=float(share(hits, predicted).mean()),
-        recall_macro=float(share(hits, true).mean()),
-        f1_macro=float(share(2 * hits, true + predicted).mean()),
+        **_macro_averages(hits, true, predicted),
     )
 
 
@@ -127,11 +126,15 @@ def score_classes(
 ) -> dict[str, ClassScores]:
     """Score each class by name; arguments as for `score`, `classes` names the columns."""
     counts = confusion(labels, probabilities, answers)
-    hits, true, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    precision, recall, f1 = share(hits, predicted), share(hits, true), share(2 * hits, true + predicted)
+    return name_scores(classes, np.diag(counts), counts.sum(axis=1), counts.sum(axis=0))
+
+
+def name_scores(names: Sequence[str], hits: Counts, true: Counts, answered: Counts) -> dict[str, ClassScores]:
+    """Return the scores of classes or labels by name, from their rows: answered rightly, that are so, answered so."""
+    precision, recall, f1 = share(hits, answered), share(hits, true), share(2 * hits, true + answered)
     return {
         name: ClassScores(float(precision[i]), float(recall[i]), float(f1[i]), int(true[i]))
-        for i, name in enumerate(classes)
+        for i, name in enumerate(names)
     }
 
 
@@ -173,13 +176,19 @@ def score_label_sets(
     return Scores(
         loss=float(label_losses(labels, outputs).mean()),
         accuracy=float((truth == given).all(axis=1).mean()),
-        precision_macro=float(share(hits, answered).mean()),
-        recall_macro=float(share(hits, true).mean()),
-        f1_macro=float(share(2 * hits, true + answered).mean()),
+        **_macro_averages(hits, true, answered),
     )
 
 
-def count_hits(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
+def _macro_averages(hits: Counts, true: Counts, answered: Counts) -> dict[str, float]:
+    return {
+        "precision_macro": float(share(hits, answered).mean()),
+        "recall_macro": float(share(hits, true).mean()),
+        "f1_macro": float(share(2 * hits, true + answered).mean()),
+    }
+
+
+def count_hits(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> tuple[Counts, Counts, Counts]:
     """Return by label (labels,) the rows that have it and are answered so, that have it, and that are answered so."""
     return (truth & given).sum(axis=0), truth.sum(axis=0), given.sum(axis=0)
 

@@ -15,9 +15,12 @@ from thawline.scores.gates import (
     CrossValidated,
     Gate,
     Unscorable,
+    against_gates,
+    better_gate,
+    floor_gates,
+    gain_gate,
     level_of_gain,
-    overfitting_gate,
-    unscorable_gate,
+    overfitting_gates,
 )
 from thawline.scores.numbers import Floats, resampled_r2, resampled_sums, score_numbers, squared_errors
 from thawline.scores.slice_scores import SliceScores
@@ -80,15 +83,14 @@ def judge_number(
     num_before: float = 0.0,
 ) -> list[Gate]:
     """Return every gate's verdict on the challenger; arguments as of `gates.judge`."""
-    gates = [] if limits.min_r2 is None else [_floor(challenger, limits.min_r2)]
-    gates.append(_better_than_mean(challenger, limits))
-    if limits.max_overfitting_gap is not None:
-        gates.append(overfitting_gate(candidate, limits.max_overfitting_gap))
-    if isinstance(against, Unscorable):
-        gates.append(unscorable_gate(against))
-    elif against is not None:
-        gates += [_gain(against, limits, num_before), _error_kept(against, limits.max_mae_loss)]
-    return gates
+    return [
+        *floor_gates("R²", score_numbers(challenger.labels, challenger.probabilities).r2, limits.min_r2),
+        better_gate("the mean", "always answering the mean has R² 0", probability_of_mean(challenger), limits),
+        *overfitting_gates(candidate, limits),
+        *against_gates(
+            against, lambda found: [_gain(found, limits, num_before), _error_kept(found, limits.max_mae_loss)]
+        ),
+    ]
 
 
 def _proven_rise(errors: Floats, challenger: TestPredictions, significance: float) -> float:
@@ -98,36 +100,14 @@ def _proven_rise(errors: Floats, challenger: TestPredictions, significance: floa
     return float(np.quantile(rises, significance))
 
 
-def _floor(challenger: TestPredictions, limit: float) -> Gate:
-    value = score_numbers(challenger.labels, challenger.probabilities).r2
-    message = f"test R² {value:.4f}, at least {limit:.4f} wanted"
-    return Gate(name="metric floor", passed=value >= limit, value=value, limit=limit, message=message)
-
-
-def _better_than_mean(challenger: TestPredictions, limits: Gates) -> Gate:
-    value = probability_of_mean(challenger)
-    return Gate(
-        name="better than the mean",
-        passed=value <= limits.significance,
-        value=value,
-        limit=limits.significance,
-        message=f"always answering the mean has R² 0; probability {value:.3f} that the test rows show no more than "
-        f"that, at most {limits.significance:.3f} allowed",
-    )
-
-
 def _gain(comparison: NumberComparison, limits: Gates, num_before: float) -> Gate:
     low, high = comparison.r2_interval
-    limit = level_of_gain(limits.significance, num_before)
-    return Gate(
-        name="gain over champion",
-        passed=comparison.probability_no_gain <= limit,
-        value=comparison.probability_no_gain,
-        limit=limit,
-        message=f"test R² changes by {comparison.r2_change:+.4f} ({low:+.4f} to {high:+.4f}) against the champion, "
+    change = (
+        f"test R² changes by {comparison.r2_change:+.4f} ({low:+.4f} to {high:+.4f}) against the champion, "
         f"{comparison.num_closer} rows closer and {comparison.num_farther} farther; probability "
-        f"{comparison.probability_no_gain:.4f} that it is no gain, at most {limit:.4f} allowed",
+        f"{comparison.probability_no_gain:.4f}"
     )
+    return gain_gate(change, comparison.probability_no_gain, level_of_gain(limits.significance, num_before))
 
 
 def _error_kept(comparison: NumberComparison, limit: float) -> Gate:

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy import stats
+from scipy.special import expit, logit
 
 from thawline.rows.drift import NUM_BINS, count_bins, count_categories, stability_index
 from thawline.rows.novelty import SURE, chance_area, told_apart
@@ -51,7 +52,7 @@ class Calibration(BaseModel):
 
     def expected(self, confidence: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability (rows,) that an answer of each confidence (0 to 1) is right."""
-        right: NDArray[np.float64] = 1 / (1 + np.exp(-(self.slope * _logit(confidence) + self.intercept)))
+        right: NDArray[np.float64] = expit(self.slope * _logit(confidence) + self.intercept)
         return right
 
 
@@ -160,6 +161,5 @@ def _of_many(z: float, number: int) -> float:
 
 
 def _logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
-    logit: NDArray[np.float64] = np.log(clipped / (1 - clipped))
-    return logit
+    odds: NDArray[np.float64] = logit(np.clip(probability, 1e-6, 1 - 1e-6))
+    return odds
