@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from modalities import get_modality
 from modalities.predictor import NO_ANSWER, Predictor
@@ -21,12 +22,11 @@ from thawline.errors import UsageError
 from thawline.formats.frames import read_frame
 from thawline.formats.tables import Chunk
 from thawline.params import Params
+from thawline.scores.calibration import SMALLEST
 from thawline.workspace import Workspace
 
 NUM_OTHERS = 64
 """Training rows at most that are handed to what hides parts."""
-SMALLEST = 1e-12
-"""Probabilities are taken to be so far from 0 and 1 at least."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,11 @@ def explain_row(
     outputs = predictor.prepared_probabilities(pd.concat([prepared, hidden.rows], ignore_index=True))
     without = np.stack([outputs[1:][hidden.part_of == part].mean(axis=0) for part in range(len(hidden.parts))])
     answer, *answers = _named(predictor, np.vstack([outputs[:1], without]))
-    watched, column = _watch(predictor, about or answer)
+    watched, column = _watch(predictor, about, answer, outputs[0])
     scale = _log_odds if watched else np.asarray
     changes = scale(outputs[0, column]) - scale(without[:, column])
     largest = max(np.abs(changes).max(), SMALLEST)
-    said = predictor.predict_prepared(prepared)
+    said = predictor.present(outputs[:1])
     return Explanation(
         row=row,
         excerpt=str(modality.excerpt(prepared).iloc[0]),
@@ -144,20 +144,23 @@ def explain_row(
 
 def _named(predictor: Predictor, outputs: NDArray[np.float64]) -> list[str]:
     """Return what is answered, as a person reads it."""
-    answers = predictor.answers(outputs)
-    return [predictor.classes[answer] if predictor.target.has_classes else f"{answer:.4g}" for answer in answers]
+    told = predictor.target.present(outputs, predictor.answers(outputs), predictor.classes, predictor.interval)
+    return [f"{answer:.4g}" if isinstance(answer, float) else str(answer) for answer in next(iter(told.values()))]
 
 
-def _watch(predictor: Predictor, about: str) -> tuple[str, int]:
-    """Return the class whose probability is watched and its number; ('', 0) where a number is estimated."""
-    if not predictor.target.has_classes:
+def _watch(predictor: Predictor, about: str, answer: str, output: NDArray[np.float64]) -> tuple[str, int]:
+    """Return the class whose probability is watched and its number; ('', 0) where a number is estimated.
+
+    Unless one is asked for, it is that of the answer, and of several labels a row the most probable one.
+    """
+    if not (predictor.target.has_classes or predictor.target.independent):
         return "", 0
+    about = about or (answer if predictor.target.has_classes else predictor.classes[int(output.argmax())])
     if about not in predictor.classes:
         raise UsageError(f"the model has no class {about!r}; give --class one of {', '.join(predictor.classes[:20])}")
     return about, predictor.classes.index(about)
 
 
 def _log_odds(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    inside = np.clip(probabilities, SMALLEST, 1 - SMALLEST)
-    odds: NDArray[np.float64] = np.log(inside / (1 - inside))
+    odds: NDArray[np.float64] = logit(np.clip(probabilities, SMALLEST, 1 - SMALLEST))
     return odds

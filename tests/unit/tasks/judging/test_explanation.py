@@ -158,3 +158,22 @@ def test_the_terminal_shows_the_strongest_parts_and_that_the_model_would_rather_
     assert {"cheap", "pills"} == {line.split()[0] for line in told.splitlines() if "█" in line}
     assert "The other 3 parts move it by" in told
     assert "no cause" in told
+
+
+def test_of_several_labels_the_most_probable_is_explained_or_the_one_that_is_named() -> None:
+    modality, rng = get_modality("text"), np.random.default_rng(0)
+    params = Params.model_validate({"name": "m", "modality": "text", "target": {"kind": "labels"}})
+    words = rng.integers(0, 2, (80, 2))
+    raw = pd.DataFrame(
+        {"text": [f"a{' cheap' * pill}{' late' * delay} parcel of {n}" for n, (pill, delay) in enumerate(words)]}
+    )
+    rows, _ = modality.prepare(modality.to_rows(raw, params), params)
+    estimator = modality.baselines_for(params)["tfidf_logistic"](params).fit(modality.baseline_input(rows), words)
+    predictor = Predictor(["pills", "post"], params, Calibrated(Estimator(estimator, params, 2)))
+    given = pd.DataFrame({"text": ["a cheap late parcel"]})
+    found = explain_row(predictor, given, rows, about="post")
+    assert (found.answer, found.about, found.strongest(1)[0].name) == ('["pills", "post"]', "post", "late")
+    assert found.strongest(1)[0].answer == '["pills"]'
+    likeliest = explain_row(predictor, given, rows)
+    outputs = predictor.predict(given)
+    assert likeliest.output == outputs[["probability_pills", "probability_post"]].iloc[0].max()
